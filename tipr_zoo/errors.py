@@ -1,0 +1,38 @@
+"""The errors of tipr-zoo: one line each, naming the thing, the place and the fix.
+
+The command line prints the message alone and exits with code 2; `--debug` shows the traceback.
+"""
+
+from __future__ import annotations
+
+
+class TiprZooError(Exception):
+    """Base of every error that tipr-zoo raises on purpose."""
+
+
+class UnknownNameError(TiprZooError, LookupError):
+    """A model, component, data set, plugin or option of this name does not exist."""
+
+
+class DuplicateNameError(TiprZooError):
+    """Two things claim one name; the message names both places."""
+
+
+class CardError(TiprZooError, ValueError):
+    """A model card is malformed, has an unknown field or a figure without a source."""
+
+
+class PluginError(TiprZooError):
+    """A plugin is missing, or raised while it was imported."""
+
+
+class ConfigError(TiprZooError, ValueError):
+    """A recipe, a component's arguments or a command-line option make no sense."""
+
+
+class DataError(TiprZooError):
+    """A data set, annotation or picture is missing or cannot be read."""
+
+
+class WeightsError(TiprZooError):
+    """Weights are missing, truncated, of another hash, or do not fit the model."""
