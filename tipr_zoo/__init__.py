@@ -6,4 +6,37 @@ function that needs them.
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tipr_zoo.building import build as build
+    from tipr_zoo.card import ModelCard as ModelCard
+    from tipr_zoo.card_index import list_models as list_models
+    from tipr_zoo.card_index import load_card as load_card
+    from tipr_zoo.metrics import retrieval_metrics as retrieval_metrics
+
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    "ModelCard": "tipr_zoo.card",
+    "build": "tipr_zoo.building",
+    "list_models": "tipr_zoo.card_index",
+    "load_card": "tipr_zoo.card_index",
+    "retrieval_metrics": "tipr_zoo.metrics",
+}
+
+__all__ = ["ModelCard", "__version__", "build", "list_models", "load_card", "registries", "retrieval_metrics"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name == "registries":
+        return importlib.import_module("tipr_zoo.registries")
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'tipr_zoo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

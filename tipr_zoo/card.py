@@ -1,0 +1,149 @@
+"""Model cards: one Markdown file a model, with YAML front matter in the Hugging Face form.
+
+A card is a Hub README as it stands: ``license``, ``datasets``, ``tags`` and ``model-index`` are spelled as the Hub
+spells them, and one ``tipr_zoo:`` block says how the zoo builds the model. Fields that the zoo does not know are
+errors, and so is a figure without a source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tipr_zoo.card_fields import Fields, read_front_matter
+from tipr_zoo.card_results import Result, read_results
+
+HUB_FIELDS = {"license", "datasets", "tags", "model-index", "language", "library_name", "pipeline_tag", "base_model"}
+ZOO_FIELDS = {"plugin", "config", "weights", "weights_note", "paper", "code", "protocol"}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where a model's pretrained weights are, and how to know that they are the right ones.
+
+    Attributes:
+        location: Path of a local file (relative to the card's folder) or an ``https://`` URL.
+        sha256: Hash of the file, 64 hexadecimal digits.
+        size: Length of the file in bytes.
+        format: ``"safetensors"`` or ``"pytorch"``.
+        license: SPDX identifier of the licence of the weights.
+    """
+
+    location: str
+    sha256: str
+    size: int
+    format: str
+    license: str
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the file has to be fetched."""
+        return "://" in self.location
+
+
+@dataclass(frozen=True)
+class Link:
+    """Something published elsewhere: a paper or a repository."""
+
+    title: str
+    url: str
+    license: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of one model without importing anything of it.
+
+    Attributes:
+        name: The model's name, which is the file's name without ``.md``.
+        path: The card's file.
+        license: SPDX identifier of the model's licence, or ``"other"``.
+        datasets: Names of the data sets it was trained on.
+        tags: The Hub's tags.
+        results: Published and measured figures, each with its source.
+        plugin: Name of the plugin that brings its components, or None where the core does.
+        config: Recipe file, relative to the ``configs`` folder of the plugin or of the core.
+        weights: The pretrained weights, or None where none are published.
+        weights_note: Where weights can be had, or why there are none.
+        paper: The paper that describes the method.
+        code: The authors' repository and its licence.
+        protocol: In words: how the reported figures were obtained, e.g. on which split the best epoch was chosen.
+        description: The card's Markdown body.
+    """
+
+    name: str
+    path: Path
+    license: str
+    datasets: tuple[str, ...]
+    tags: tuple[str, ...]
+    results: tuple[Result, ...]
+    plugin: str | None
+    config: str
+    weights: Weights | None
+    weights_note: str | None
+    paper: Link | None
+    code: Link | None
+    protocol: str
+    description: str = field(repr=False)
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read and check one card.
+
+    Args:
+        path: The Markdown file; its name without ``.md`` is the model's name.
+
+    Raises:
+        CardError: The card is malformed; the message names the file, the field and the fix.
+    """
+    front_matter, body = read_front_matter(path)
+    fields = Fields(front_matter, path)
+    fields.allow(HUB_FIELDS | {"tipr_zoo"})
+    zoo = fields.block("tipr_zoo")
+    zoo.allow(ZOO_FIELDS)
+    return ModelCard(
+        name=path.stem,
+        path=path,
+        license=fields.text("license"),
+        datasets=fields.texts("datasets"),
+        tags=fields.texts("tags"),
+        results=read_results(fields, model=path.stem),
+        plugin=zoo.optional_text("plugin"),
+        config=zoo.text("config"),
+        weights=_read_weights(zoo),
+        weights_note=zoo.optional_text("weights_note"),
+        paper=_read_link(zoo, "paper"),
+        code=_read_link(zoo, "code"),
+        protocol=zoo.text("protocol"),
+        description=body.strip(),
+    )
+
+
+def _read_weights(zoo: Fields) -> Weights | None:
+    """The ``weights:`` block; None where the card says ``weights: null``."""
+    block = zoo.optional_block("weights")
+    if block is None:
+        return None
+    block.allow({"file", "url", "sha256", "size", "format", "license"})
+    file, url = block.optional_text("file"), block.optional_text("url")
+    if (file is None) == (url is None):
+        raise block.error("needs either 'file' or 'url'")
+    sha256 = block.text("sha256")
+    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+        raise block.error(f"'sha256' must be 64 lower-case hexadecimal digits, got {sha256!r}")
+    if block.text("format") not in ("safetensors", "pytorch"):
+        raise block.error(f"'format' must be safetensors or pytorch, got {block.text('format')!r}")
+    size: Any = block.values.get("size")
+    if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
+        raise block.error(f"'size' must be the file's length in bytes, got {size!r}")
+    return Weights(file or str(url), sha256, size, block.text("format"), block.text("license"))
+
+
+def _read_link(zoo: Fields, key: str) -> Link | None:
+    """The ``paper:`` or ``code:`` block."""
+    block = zoo.optional_block(key)
+    if block is None:
+        return None
+    block.allow({"title", "url", "license"})
+    return Link(block.text("title"), block.text("url"), block.optional_text("license"))

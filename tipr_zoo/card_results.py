@@ -1,0 +1,128 @@
+"""The figures of a card (``model-index``), each with the source that makes it `reported` or `measured`.
+
+Nobody writes down which kind a figure is: it follows from its source. A source that lies beside the card is a
+record written by ``tipr-zoo eval``, and the figure is *measured*; a source on the web is a publication, and the
+figure is *reported*.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tipr_zoo.card_fields import Fields
+
+METRICS = ("R1", "R5", "R10", "mAP", "mINP")
+"""The metrics a card may carry, all in percent."""
+
+TASK = "text-to-image-person-retrieval"
+
+
+@dataclass(frozen=True)
+class Result:
+    """Figures of one model on one split of one data set, from one source.
+
+    Attributes:
+        model: Name of the model.
+        dataset: Name of the data set, e.g. ``"CUHK-PEDES"``.
+        split: The split, e.g. ``"test"``.
+        dataset_arguments: What else identifies the data, e.g. ``{"seed": 0}`` of SynthPEDES.
+        metrics: Figures in percent by metric, in the order of `METRICS`.
+        source_name: Who says so: a paper's table, a README, or the command that measured it.
+        source_url: Where: a web address, or the path of a record beside the card.
+        origin: ``"reported"`` or ``"measured"``.
+    """
+
+    model: str
+    dataset: str
+    split: str
+    dataset_arguments: dict[str, Any]
+    metrics: dict[str, float]
+    source_name: str
+    source_url: str
+    origin: str
+
+
+def read_results(fields: Fields, model: str) -> tuple[Result, ...]:
+    """Read ``model-index`` of a card.
+
+    Args:
+        fields: The card's front matter.
+        model: Name of the model; the index may speak of no other.
+
+    Raises:
+        CardError: An entry is malformed, has an unknown field or metric, or has no source.
+    """
+    if fields.values.get("model-index") is None:
+        return ()
+    results: list[Result] = []
+    for entry in fields.blocks("model-index"):
+        entry.allow({"name", "results"})
+        if entry.text("name") != model:
+            raise entry.error(f"'name' must be the card's name {model!r}, got {entry.text('name')!r}")
+        results += [_read_result(block, model) for block in entry.blocks("results")]
+    return tuple(results)
+
+
+def _read_result(block: Fields, model: str) -> Result:
+    """One entry of ``results``."""
+    block.allow({"task", "dataset", "metrics", "source"})
+    task, dataset = block.block("task"), block.block("dataset")
+    task.allow({"type", "name"})
+    if task.text("type") != TASK:
+        raise task.error(f"'type' must be {TASK}, got {task.text('type')!r}")
+    dataset.allow({"type", "name", "split", "config", "revision", "args"})
+    metrics = _read_metrics(block)
+    if block.values.get("source") is None:
+        raise block.error("a figure needs a 'source' with 'name' and 'url'; without one it cannot be shown")
+    source = block.block("source")
+    source.allow({"name", "url"})
+    arguments = dataset.optional_block("args")
+    result = Result(
+        model=model,
+        dataset=dataset.text("name"),
+        split=dataset.text("split"),
+        dataset_arguments=dict(arguments.values) if arguments else {},
+        metrics=metrics,
+        source_name=source.text("name"),
+        source_url=source.text("url"),
+        origin="reported" if "://" in source.text("url") else "measured",
+    )
+    if result.origin == "measured":
+        _check_record(source, result)
+    return result
+
+
+def _read_metrics(block: Fields) -> dict[str, float]:
+    """The ``metrics`` list of one result, in the order of `METRICS`."""
+    metrics: dict[str, float] = {}
+    for metric in block.blocks("metrics"):
+        metric.allow({"type", "value", "name"})
+        name, value = metric.text("type"), metric.number("value")
+        if name not in METRICS:
+            raise metric.error(f"'type' must be one of {', '.join(METRICS)}, got {name!r}")
+        if name in metrics:
+            raise metric.error(f"{name} is given twice")
+        if not 0.0 <= value <= 100.0:
+            raise metric.error(f"{name} is a percentage, got {value}")
+        metrics[name] = value
+    if not metrics:
+        raise block.error("'metrics' is empty")
+    return {name: metrics[name] for name in METRICS if name in metrics}
+
+
+def _check_record(source: Fields, result: Result) -> None:
+    """Compare a measured result with the record that it names as its source."""
+    path = source.path.parent / result.source_url
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise source.error(f"the record {path} cannot be read: {error}; write it with `tipr-zoo eval`") from error
+    for name, value in result.metrics.items():
+        measured = record.get("metrics", {}).get(name)
+        if not isinstance(measured, (int, float)) or abs(measured - value) > 0.005:
+            raise source.error(f"{name} is {value} on the card and {measured} in its record {result.source_url}")
+    for key, value in {"model": result.model, "dataset": result.dataset, "split": result.split}.items():
+        if record.get(key) != value:
+            raise source.error(f"{key} is {value!r} on the card and {record.get(key)!r} in its record")

@@ -1,0 +1,27 @@
+"""The registries: where components get their names.
+
+``@LOSSES.register_module()`` over a class registers it under its own name; a recipe then says
+``dict(type="ThatName", ...)``. Importing this module needs MMEngine, and neither torch nor any component.
+"""
+
+from __future__ import annotations
+
+from tipr_zoo.registry import Registry
+
+BACKBONES = Registry("backbone", home="tipr_zoo.backbones")
+"""Image and text towers."""
+
+TOKENIZERS = Registry("tokenizer", home="tipr_zoo.tokenizers")
+"""What turns captions into token ids."""
+
+HEADS = Registry("head", home="tipr_zoo.heads")
+"""Training objectives with parameters of their own."""
+
+LOSSES = Registry("loss", home="tipr_zoo.losses")
+"""Training objectives without parameters."""
+
+DATASETS = Registry("data set", home="tipr_zoo.datasets")
+"""Data sets that can be read from disk."""
+
+REGISTRIES: tuple[Registry, ...] = (BACKBONES, TOKENIZERS, HEADS, LOSSES, DATASETS)
+"""All of them, for listing and for undoing a broken plugin's registrations."""

@@ -1,0 +1,112 @@
+"""A registry of components that finds only what was registered, and runs nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import mmengine
+
+from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.errors import ConfigError, DuplicateNameError
+
+
+class Registry(mmengine.Registry):
+    """MMEngine's registry, closed: a lookup never imports a dotted path.
+
+    MMEngine's own ``Registry.get`` imports whatever dotted path it does not know, so that a config holding
+    ``dict(type="os.system", command=...)`` would run a command. Here a name was registered, or it is an error.
+
+    Args:
+        name: What one entry is called in messages, e.g. ``"loss"``.
+        home: Dotted name of the package whose import registers the core's own entries. It is imported by the
+            first lookup, so that declaring a registry stays cheap.
+    """
+
+    def __init__(self, name: str, home: str) -> None:
+        super().__init__(name, scope="tipr_zoo")
+        self._home = home
+        self._places: dict[str, str] = {}
+
+    def names(self) -> list[str]:
+        """Every registered name, sorted."""
+        self._import_home()
+        return sorted(self._module_dict)
+
+    def get(self, key: str) -> Any:
+        """The class or function registered as `key`.
+
+        Raises:
+            UnknownNameError: Nothing of this name is registered.
+        """
+        if not isinstance(key, str):
+            raise ConfigError(f"the type of a {self.name} must be a registered name, got {key!r}")
+        self._import_home()
+        if key not in self._module_dict:
+            raise unknown_name(self.name, key, self._module_dict)
+        return self._module_dict[key]
+
+    def build(self, cfg: Mapping[str, Any], **arguments: Any) -> Any:
+        """An instance made from a config dict.
+
+        Args:
+            cfg: ``type`` names the component, every other entry is an argument of its constructor.
+            arguments: Further arguments, used where `cfg` does not give them.
+
+        Raises:
+            ConfigError: `cfg` has no ``type``, or an argument is unknown, missing or of no use.
+            UnknownNameError: ``type`` is not registered.
+        """
+        if not isinstance(cfg, Mapping) or "type" not in cfg:
+            raise ConfigError(f"a {self.name} is configured by a dict with a 'type', got {cfg!r}")
+        given = {**arguments, **cfg}
+        name = given.pop("type")
+        component = self.get(name)
+        self._check_arguments(name, component, given)
+        return component(**given)
+
+    def _check_arguments(self, name: str, component: Callable[..., Any], given: Mapping[str, Any]) -> None:
+        signature = inspect.signature(component)
+        takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values())
+        for argument in given:
+            if argument not in signature.parameters and not takes_any:
+                raise unknown_name(f"argument of {self.name} {name!r}", str(argument), signature.parameters)
+        try:
+            signature.bind(**given)
+        except TypeError as error:
+            raise ConfigError(f"{self.name} {name!r}: {error}") from error
+
+    def _register_module(self, module: Any, module_name: Any = None, force: bool = False) -> None:
+        """Called by MMEngine's ``register_module``; a taken name is an error that names both places."""
+        names = [module_name or module.__name__] if not isinstance(module_name, (list, tuple)) else list(module_name)
+        for name in names:
+            if not force and name in self._module_dict:
+                raise DuplicateNameError(
+                    f"{self.name} {name!r} is registered twice: by {self._places[name]} and by {_place(module)};"
+                    " rename one of them"
+                )
+        super()._register_module(module, module_name=names, force=force)
+        self._places.update({name: _place(module) for name in names})
+
+    @contextmanager
+    def undone_on_error(self) -> Iterator[None]:
+        """Forget what was registered inside the block if the block raises."""
+        modules, places = dict(self._module_dict), dict(self._places)
+        try:
+            yield
+        except BaseException:
+            self._module_dict.clear()
+            self._module_dict.update(modules)
+            self._places = places
+            raise
+
+    def _import_home(self) -> None:
+        importlib.import_module(self._home)
+
+
+def _place(component: Any) -> str:
+    """Module and qualified name of a class or function."""
+    return f"{component.__module__}.{component.__qualname__}"
