@@ -1,0 +1,124 @@
+"""Pictures on disk: finding them in a folder, and opening one as 8-bit RGB."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from tipr_zoo.errors import DataError
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
+"""File name endings, in lower case, that make a file a picture."""
+
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"RIFF", b"II*\x00", b"MM\x00*")
+
+
+def open_picture(path: str | os.PathLike[str]) -> Image.Image:
+    """Read one picture as 8-bit RGB, upright.
+
+    Grey, palette and CMYK pictures are converted, transparent ones are laid over white, 16-bit grey is scaled to 8 bit
+    (65,535 becomes 255), and the orientation written by a camera is applied. Of an animation the first frame is read.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The decoded picture in mode ``RGB``; the file is closed.
+
+    Raises:
+        DataError: The file is missing, empty, not a picture, truncated or damaged, far too large, or of a pixel type
+            without a stated range (32-bit). A truncated picture is never filled up with grey.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            return _decode(file, path)
+    except FileNotFoundError:
+        raise DataError(f"no picture at {path}; check the path, or copy the picture there") from None
+    except IsADirectoryError:
+        raise DataError(f"{path} is a folder, not a picture; name a file in it") from None
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}; check its permissions and the disk") from error
+
+
+def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
+    """Every picture in a folder and the folders below it, by file name ending (`PICTURE_SUFFIXES`, in any case).
+
+    Links to folders are followed, each folder once.
+
+    Args:
+        folder: Where to look.
+
+    Returns:
+        Paths that begin with `folder`, sorted.
+
+    Raises:
+        DataError: The folder is missing, is a file, cannot be read, or holds no picture.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        raise DataError(f"no folder at {folder}; check the path")
+    if not folder.is_dir():
+        raise DataError(f"{folder} is a file, not a folder; name the folder that holds the pictures")
+    pictures: list[Path] = []
+    visited: set[str] = set()
+    for parent, subfolders, files in os.walk(folder, onerror=_raise_unreadable_folder, followlinks=True):
+        place = os.path.realpath(parent)
+        if place in visited:
+            subfolders.clear()
+            continue
+        visited.add(place)
+        pictures += [Path(parent, name) for name in files if os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES]
+    if not pictures:
+        endings = ", ".join(sorted(PICTURE_SUFFIXES))
+        raise DataError(f"no picture in {folder} or the folders below it; put files there that end in {endings}")
+    return sorted(pictures)
+
+
+def _raise_unreadable_folder(error: OSError) -> None:
+    raise DataError(f"cannot read the folder {error.filename}: {error.strerror}; check its permissions") from error
+
+
+def _decode(file: BinaryIO, path: Path) -> Image.Image:
+    start = file.read(16)
+    file.seek(0)
+    if not start:
+        raise DataError(f"{path} is empty (0 bytes); copy the picture again, or remove the file")
+    try:
+        with Image.open(file) as picture:
+            picture.load()
+            return _to_rgb(ImageOps.exif_transpose(picture), picture.format, path)
+    except DataError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{path} has too many pixels to be a picture of a person ({error}); scale it down") from error
+    except UnidentifiedImageError as error:
+        if not start.startswith(_SIGNATURES):
+            raise DataError(f"{path} is not a picture; replace it by one, or remove the file") from error
+        raise _damaged(path, "its header cannot be read") from error
+    except (
+        Exception
+    ) as error:  # decoders raise what they like on damaged bytes: OSError, SyntaxError, struct.error, ...
+        raise _damaged(path, str(error)) from error
+
+
+def _damaged(path: Path, reason: str) -> DataError:
+    reason = " ".join(reason.split())
+    return DataError(f"{path} is truncated or damaged ({reason}); copy the picture again, or remove the file")
+
+
+def _to_rgb(picture: Image.Image, file_format: str | None, path: Path) -> Image.Image:
+    # Older Pillows open a 16-bit grey PNG in mode I.
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and file_format == "PNG"):
+        # Pillow's own conversion clips at 255 instead of scaling.
+        wide = picture if picture.mode == "I" else picture.convert("I")
+        return wide.point(lambda value: value * (255 / 65535) + 0.5).convert("L").convert("RGB")
+    if picture.mode in ("I", "F"):
+        raise DataError(f"{path} has 32-bit pixels, whose range is not stated; save it with 8 bits a channel")
+    if picture.has_transparency_data:
+        opaque = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(opaque, picture.convert("RGBA")).convert("RGB")
+    return picture.convert("RGB")
