@@ -1,0 +1,26 @@
+"""ICFG-PEDES (Ding et al., 2021)."""
+
+from __future__ import annotations
+
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.datasets.specification import DatasetSpecification, SplitCounts
+from tipr_zoo.registries import DATASETS
+
+
+@DATASETS.register_module(name="ICFG-PEDES")
+class ICFGPEDES(PersonDataset):
+    """4,102 people from MSMT17, one long caption a picture, no validation split.
+
+    Its folders ``imgs/train`` and ``imgs/test`` are MSMT17's and are not the split. One training picture has two
+    records.
+    """
+
+    specification = DatasetSpecification(
+        name="ICFG-PEDES",
+        annotation_files=("ICFG-PEDES.json", "ICFG_PEDES.json"),
+        first_identity=0,
+        published={
+            "train": SplitCounts(identities=3_102, pictures=34_674, captions=34_674),
+            "test": SplitCounts(identities=1_000, pictures=19_848, captions=19_848),
+        },
+    )
