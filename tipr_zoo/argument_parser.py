@@ -1,0 +1,74 @@
+"""An argparse parser whose mistakes are errors of the zoo, with close matches."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.errors import ConfigError
+
+_NEGATIVE_NUMBER = re.compile(r"-\.?\d")
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """Raises instead of exiting, takes no abbreviated options, and knows what was meant.
+
+    Args:
+        prog: How the command is called.
+        description: What it does.
+        example: Command lines shown under the help, if any.
+        add_help: Whether ``--help`` prints the help and ends the program.
+    """
+
+    def __init__(self, prog: str, description: str, example: str = "", add_help: bool = True) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=_examples(example) if example else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            add_help=add_help,
+            allow_abbrev=False,
+        )
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+        """Parse `args`.
+
+        Raises:
+            UnknownNameError: An option or choice does not exist; the message has close matches.
+            ConfigError: Anything else is wrong.
+        """
+        words = list(sys.argv[1:] if args is None else args)
+        self._check_options(words)
+        parsed, left_over = self.parse_known_args(words, namespace)
+        if left_over:
+            raise ConfigError(f"{left_over[0]!r} is one word too many; see `{self.prog} --help`")
+        return parsed
+
+    def error(self, message: str) -> NoReturn:
+        """Called by argparse for every mistake that it finds."""
+        raise ConfigError(f"{message}; see `{self.prog} --help`")
+
+    def _check_options(self, words: list[str]) -> None:
+        """Argparse would first complain of a missing value, and name the unknown option last or never."""
+        for word in words[: words.index("--")] if "--" in words else words:
+            option = word.partition("=")[0]
+            if not word.startswith("-") or word == "-" or " " in word or _NEGATIVE_NUMBER.match(word):
+                continue
+            if option not in self._option_string_actions:
+                known = [name for name in self._option_string_actions if name.startswith("--")]
+                raise unknown_name("option", option, known, f"see `{self.prog} --help`")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Called by argparse to compare a value with its ``choices``."""
+        if action.choices is not None and value not in action.choices:
+            name = action.option_strings[-1] if action.option_strings else str(action.metavar or action.dest)
+            raise unknown_name(f"value of {name}", str(value), map(str, action.choices))
+
+
+def _examples(example: str) -> str:
+    lines = [line.strip() for line in example.strip().splitlines()]
+    return "example:\n" + "\n".join(f"  {line}" for line in lines)

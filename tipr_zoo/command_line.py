@@ -1,0 +1,157 @@
+"""The command line: finds the command, parses its options, and turns errors into one line and an exit code.
+
+A command is a module of `tipr_zoo.commands` with
+
+- ``NAME``: how it is called, e.g. ``"data synth"``;
+- ``HELP``: what it does, in one line;
+- ``EXAMPLE``: command lines that show it;
+- ``add_arguments(parser)``: declares its options;
+- ``run(arguments)``: does it, and returns the exit code, or None for 0.
+
+Only the module of the called command is imported, so these modules cost nothing to the others.
+
+Exit codes: 0 done, 1 a bug (with its traceback), 2 a mistake in what was asked (one line), 130 interrupted with
+Ctrl-C, 141 the reader of a pipe went away.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from types import ModuleType
+
+from tipr_zoo import __version__
+from tipr_zoo.argument_parser import ArgumentParser
+from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.errors import ConfigError, TiprZooError
+
+COMMANDS = {
+    "list": "list_models",
+    "info": "info",
+    "plugins": "plugins",
+    "data synth": "data_synth",
+    "data check": "data_check",
+    "train": "train",
+    "eval": "evaluate",
+    "search": "search",
+    "leaderboard": "leaderboard",
+    "doctor": "doctor",
+}
+"""Module under `tipr_zoo.commands` by command, in the order of the help."""
+
+DESCRIPTION = "A model zoo for text-to-image person retrieval: find a person's picture from a sentence."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: The words after ``tipr-zoo``; those of the process by default.
+
+    Returns:
+        The exit code; the module's description lists them.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    is_debug = "--debug" in words
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+        return code
+    except (TiprZooError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            # The interpreter flushes stdout once more at exit, which must not fail again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+        if is_debug:
+            show_traceback(error)
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error without line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def show_traceback(error: BaseException) -> None:
+    """Show where an error came from, on stderr."""
+    import traceback
+
+    traceback.print_exception(type(error), error, error.__traceback__)
+
+
+def command_module(name: str) -> ModuleType:
+    """Import the module of the command `name`."""
+    return importlib.import_module(f"tipr_zoo.commands.{COMMANDS[name]}")
+
+
+def _run(words: list[str]) -> int:
+    """Find the command in `words`, parse what follows it, and run it."""
+    top = _top_parser()
+    count = next((i for i, word in enumerate(words) if not word.startswith("-")), len(words))
+    options = top.parse_args(words[:count])
+    if options.help:
+        print(top.format_help() + _command_list(""), end="")
+        return 0
+    if options.version:
+        print(f"tipr-zoo {__version__}")
+        return 0
+    if count == len(words):
+        raise ConfigError("a command is missing; see `tipr-zoo --help`")
+    name, rest = _split_command(words[count:])
+    if name not in COMMANDS:
+        return _explain_group(name, rest)
+    module = command_module(name)
+    parser = ArgumentParser(prog=f"tipr-zoo {name}", description=module.HELP, example=module.EXAMPLE)
+    module.add_arguments(parser)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    code: int | None = module.run(parser.parse_args(rest))
+    return code or 0
+
+
+def _top_parser() -> ArgumentParser:
+    """The parser of what stands before the command."""
+    parser = ArgumentParser(prog="tipr-zoo", description=DESCRIPTION, add_help=False)
+    parser.usage = "tipr-zoo [--version] [--debug] COMMAND ..."
+    parser.add_argument("-h", "--help", action="store_true", help="show this help; also of every command")
+    parser.add_argument("--version", action="store_true", help="show the version")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def _split_command(words: list[str]) -> tuple[str, list[str]]:
+    """The command's name, which has one or two words, and what follows it; a group's name stands alone."""
+    first, rest = words[0], words[1:]
+    members = [name for name in COMMANDS if name.startswith(first + " ")]
+    if first in COMMANDS:
+        return first, rest
+    if not members:
+        raise unknown_name("command", first, {*COMMANDS, *(name.partition(" ")[0] for name in COMMANDS)})
+    if not rest or rest[0].startswith("-"):
+        return first, rest
+    if (name := f"{first} {rest[0]}") not in members:
+        raise unknown_name("command", name, members)
+    return name, rest[1:]
+
+
+def _explain_group(name: str, rest: list[str]) -> int:
+    """Show the commands of a group such as ``data``."""
+    if not {"-h", "--help"} & set(rest):
+        members = ", ".join(f"`tipr-zoo {member}`" for member in COMMANDS if member.startswith(name + " "))
+        raise ConfigError(f"'{name}' is a group of commands: {members}")
+    print(f"usage: tipr-zoo {name} COMMAND ...\n{_command_list(name + ' ')}", end="")
+    return 0
+
+
+def _command_list(prefix: str) -> str:
+    """One line for every command whose name begins with `prefix`."""
+    names = [name for name in COMMANDS if name.startswith(prefix) and find_spec(f"tipr_zoo.commands.{COMMANDS[name]}")]
+    width = max(map(len, names))
+    lines = [f"  {name:{width}}  {command_module(name).HELP}" for name in names]
+    return "\ncommands:\n" + "\n".join(lines) + "\n\nEach has its own help: tipr-zoo COMMAND --help\n"
