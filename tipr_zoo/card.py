@@ -129,6 +129,8 @@ def _read_weights(zoo: Fields) -> Weights | None:
     file, url = block.optional_text("file"), block.optional_text("url")
     if (file is None) == (url is None):
         raise block.error("needs either 'file' or 'url'")
+    if url is not None and not url.startswith("https://"):
+        raise block.error(f"'url' must begin with https://, got {url!r}; a file beside the card is a 'file'")
     sha256 = block.text("sha256")
     if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
         raise block.error(f"'sha256' must be 64 lower-case hexadecimal digits, got {sha256!r}")

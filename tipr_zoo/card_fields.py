@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,6 @@ import yaml
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import CardError
-
-# libyaml's parser is ten times faster and is in every PyYAML wheel; the pure one is for builds without it.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Fields:
@@ -58,7 +57,7 @@ class Fields:
     def number(self, key: str) -> float:
         """A field that must hold a number."""
         value = self.values.get(key)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
             raise self.error(f"{key!r} must be a number, got {value!r}")
         return float(value)
 
@@ -81,6 +80,23 @@ class Fields:
         return [Fields(item, self.path, f"{self.place}.{key}[{i}]".strip(".")) for i, item in enumerate(value)]
 
 
+@cache
+def _front_matter_loader() -> type:
+    """A YAML loader to which a key given twice is an error; YAML's own takes the last and says nothing."""
+    # libyaml's parser is ten times faster and is in every PyYAML wheel; the pure one is for builds without it.
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    def construct_mapping(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
+        keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+        if twice := [key for i, key in enumerate(keys) if key in keys[:i]]:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} is given twice", node.start_mark)
+        return dict(loader.construct_mapping(node, deep=True))
+
+    loader = type("FrontMatterLoader", (base,), {})
+    loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, construct_mapping)  # type: ignore[attr-defined]
+    return loader
+
+
 def read_front_matter(path: Path) -> tuple[dict[str, Any], str]:
     """Split a card into its front matter and its Markdown body.
 
@@ -88,15 +104,15 @@ def read_front_matter(path: Path) -> tuple[dict[str, Any], str]:
         CardError: The file cannot be read, has no front matter, or the front matter is no YAML mapping.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig") + "\n"
     except (OSError, UnicodeDecodeError) as error:
         raise CardError(f"{path}: cannot be read: {error}") from error
-    if not text.startswith("---\n") or "\n---\n" not in text[4:] + "\n":
+    if not text.startswith("---\n") or "\n---\n" not in text[4:]:
         raise CardError(f"{path}: a card begins with YAML front matter between two lines of ---")
     front_matter, _, body = text[4:].partition("\n---\n")
     try:
-        values = yaml.load(front_matter, Loader=_LOADER)
-    except yaml.YAMLError as error:
+        values = yaml.load(front_matter, Loader=_front_matter_loader())
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date like 2024-13-45
         raise CardError(f"{path}: front matter is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise CardError(f"{path}: front matter must be a mapping, got {values!r}")

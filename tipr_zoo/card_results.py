@@ -7,14 +7,12 @@ figure is *reported*.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tipr_zoo.card_fields import Fields
-
-METRICS = ("R1", "R5", "R10", "mAP", "mINP")
-"""The metrics a card may carry, all in percent."""
+from tipr_zoo.errors import RecordError
+from tipr_zoo.records import METRICS, Record, read_record
 
 TASK = "text-to-image-person-retrieval"
 
@@ -32,6 +30,7 @@ class Result:
         source_name: Who says so: a paper's table, a README, or the command that measured it.
         source_url: Where: a web address, or the path of a record beside the card.
         origin: ``"reported"`` or ``"measured"``.
+        record: The record of a measured result, None for a reported one.
     """
 
     model: str
@@ -42,6 +41,7 @@ class Result:
     source_name: str
     source_url: str
     origin: str
+    record: Record | None = None
 
 
 def read_results(fields: Fields, model: str) -> tuple[Result, ...]:
@@ -73,6 +73,7 @@ def _read_result(block: Fields, model: str) -> Result:
     if task.text("type") != TASK:
         raise task.error(f"'type' must be {TASK}, got {task.text('type')!r}")
     dataset.allow({"type", "name", "split", "config", "revision", "args"})
+    dataset.text("type")
     metrics = _read_metrics(block)
     if block.values.get("source") is None:
         raise block.error("a figure needs a 'source' with 'name' and 'url'; without one it cannot be shown")
@@ -89,9 +90,7 @@ def _read_result(block: Fields, model: str) -> Result:
         source_url=source.text("url"),
         origin="reported" if "://" in source.text("url") else "measured",
     )
-    if result.origin == "measured":
-        _check_record(source, result)
-    return result
+    return replace(result, record=_read_record(source, result)) if result.origin == "measured" else result
 
 
 def _read_metrics(block: Fields) -> dict[str, float]:
@@ -112,17 +111,18 @@ def _read_metrics(block: Fields) -> dict[str, float]:
     return {name: metrics[name] for name in METRICS if name in metrics}
 
 
-def _check_record(source: Fields, result: Result) -> None:
-    """Compare a measured result with the record that it names as its source."""
-    path = source.path.parent / result.source_url
+def _read_record(source: Fields, result: Result) -> Record:
+    """The record that a measured result names as its source; the two must say the same."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise source.error(f"the record {path} cannot be read: {error}; write it with `tipr-zoo eval`") from error
+        record = read_record(source.path.parent / result.source_url)
+    except RecordError as error:
+        raise source.error(str(error)) from error
+    for name in ("model", "dataset", "split", "dataset_arguments"):
+        if (said := getattr(result, name)) != (measured := getattr(record, name)):
+            raise source.error(f"{name} is {said!r} on the card and {measured!r} in its record {result.source_url}")
     for name, value in result.metrics.items():
-        measured = record.get("metrics", {}).get(name)
-        if not isinstance(measured, (int, float)) or abs(measured - value) > 0.005:
-            raise source.error(f"{name} is {value} on the card and {measured} in its record {result.source_url}")
-    for key, value in {"model": result.model, "dataset": result.dataset, "split": result.split}.items():
-        if record.get(key) != value:
-            raise source.error(f"{key} is {value!r} on the card and {record.get(key)!r} in its record")
+        if abs(record.metrics[name] - value) > 0.005:
+            raise source.error(
+                f"{name} is {value} on the card and {record.metrics[name]} in its record {result.source_url}"
+            )
+    return record

@@ -22,6 +22,10 @@ class CardError(TiprZooError, ValueError):
     """A model card is malformed, has an unknown field or a figure without a source."""
 
 
+class RecordError(TiprZooError, ValueError):
+    """A record of an evaluation is malformed, or lacks something."""
+
+
 class PluginError(TiprZooError):
     """A plugin is missing, or raised while it was imported."""
 
