@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
-from typing import BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -34,14 +34,14 @@ def open_picture(path: str | os.PathLike[str]) -> Image.Image:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            return _decode(file, path)
+        content = path.read_bytes()
     except FileNotFoundError:
         raise DataError(f"no picture at {path}; check the path, or copy the picture there") from None
     except IsADirectoryError:
         raise DataError(f"{path} is a folder, not a picture; name a file in it") from None
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}; check its permissions and the disk") from error
+    return _decode(content, path)
 
 
 def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
@@ -53,7 +53,7 @@ def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
         folder: Where to look.
 
     Returns:
-        Paths that begin with `folder`, sorted.
+        Paths that begin with `folder`, sorted as text.
 
     Raises:
         DataError: The folder is missing, is a file, cannot be read, or holds no picture.
@@ -63,7 +63,7 @@ def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
         raise DataError(f"no folder at {folder}; check the path")
     if not folder.is_dir():
         raise DataError(f"{folder} is a file, not a folder; name the folder that holds the pictures")
-    pictures: list[Path] = []
+    pictures: list[str] = []
     visited: set[str] = set()
     for parent, subfolders, files in os.walk(folder, onerror=_raise_unreadable_folder, followlinks=True):
         place = os.path.realpath(parent)
@@ -71,32 +71,33 @@ def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
             subfolders.clear()
             continue
         visited.add(place)
-        pictures += [Path(parent, name) for name in files if os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES]
+        pictures += [
+            os.path.join(parent, name) for name in files if os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
+        ]
     if not pictures:
         endings = ", ".join(sorted(PICTURE_SUFFIXES))
         raise DataError(f"no picture in {folder} or the folders below it; put files there that end in {endings}")
-    return sorted(pictures)
+    return [Path(picture) for picture in sorted(pictures)]
 
 
 def _raise_unreadable_folder(error: OSError) -> None:
     raise DataError(f"cannot read the folder {error.filename}: {error.strerror}; check its permissions") from error
 
 
-def _decode(file: BinaryIO, path: Path) -> Image.Image:
-    start = file.read(16)
-    file.seek(0)
-    if not start:
+def _decode(content: bytes, path: Path) -> Image.Image:
+    if not content:
         raise DataError(f"{path} is empty (0 bytes); copy the picture again, or remove the file")
     try:
-        with Image.open(file) as picture:
+        with Image.open(io.BytesIO(content)) as picture:
             picture.load()
-            return _to_rgb(ImageOps.exif_transpose(picture), picture.format, path)
+            ImageOps.exif_transpose(picture, in_place=True)
+            return _to_rgb(picture, path)
     except DataError:
         raise
     except Image.DecompressionBombError as error:
         raise DataError(f"{path} has too many pixels to be a picture of a person ({error}); scale it down") from error
     except UnidentifiedImageError as error:
-        if not start.startswith(_SIGNATURES):
+        if not content.startswith(_SIGNATURES):
             raise DataError(f"{path} is not a picture; replace it by one, or remove the file") from error
         raise _damaged(path, "its header cannot be read") from error
     except (
@@ -110,9 +111,9 @@ def _damaged(path: Path, reason: str) -> DataError:
     return DataError(f"{path} is truncated or damaged ({reason}); copy the picture again, or remove the file")
 
 
-def _to_rgb(picture: Image.Image, file_format: str | None, path: Path) -> Image.Image:
+def _to_rgb(picture: Image.Image, path: Path) -> Image.Image:
     # Older Pillows open a 16-bit grey PNG in mode I.
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and file_format == "PNG"):
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG"):
         # Pillow's own conversion clips at 255 instead of scaling.
         wide = picture if picture.mode == "I" else picture.convert("I")
         return wide.point(lambda value: value * (255 / 65535) + 0.5).convert("L").convert("RGB")

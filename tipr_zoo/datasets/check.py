@@ -215,15 +215,16 @@ def _pictures_without_record(picture_folder: Path, annotations: Annotations) -> 
     if annotations.problems:
         message = "not looked for pictures without a record: the unusable records may name them"
         return [Finding("check skipped", str(picture_folder), message)]
-    annotated = {picture_folder / record.picture for record in annotations.records}
+    annotated = {os.path.normpath(record.picture) for record in annotations.records}
     try:
         pictures = list_pictures(picture_folder)
     except DataError as error:
         return [Finding("check skipped", str(picture_folder), f"not looked for pictures without a record: {error}")]
+    named = {str(path): os.path.relpath(path, picture_folder) for path in pictures}
     return [
-        Finding("picture without a record", str(path.relative_to(picture_folder)), f"{path} is in no record")
-        for path in pictures
-        if path not in annotated
+        Finding("picture without a record", name, f"{path} is in no record")
+        for path, name in named.items()
+        if name not in annotated
     ]
 
 
