@@ -10,7 +10,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -33,12 +33,14 @@ class Plugin:
         module: Dotted name of the module whose import registers the components.
         distribution: Name of the distribution that brings it.
         version: Version of that distribution.
+        conflict: Why it cannot be used although it is there: another distribution claims its name.
     """
 
     name: str
     module: str
     distribution: str
     version: str
+    conflict: str | None = None
 
     @property
     def package(self) -> str:
@@ -50,7 +52,10 @@ class Plugin:
 
         Only the top-level name is looked up: ``find_spec`` of a dotted name would import its parents.
         """
-        spec = importlib.util.find_spec(self.package)
+        try:
+            spec = importlib.util.find_spec(self.package)
+        except (ImportError, ValueError):  # the entry point names no module, e.g. ":components"
+            return None
         for location in (spec.submodule_search_locations or []) if spec else []:
             if (folder := Path(location) / name).is_dir():
                 return folder
@@ -59,11 +64,7 @@ class Plugin:
 
 @cache
 def installed_plugins() -> dict[str, Plugin]:
-    """Every installed plugin by name.
-
-    Raises:
-        DuplicateNameError: Two distributions bring a plugin of one name.
-    """
+    """Every installed plugin by name; one whose name two distributions claim carries that as its conflict."""
     plugins: dict[str, Plugin] = {}
     for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
         distribution = entry_point.dist
@@ -73,12 +74,11 @@ def installed_plugins() -> dict[str, Plugin]:
             distribution=distribution.name if distribution else "unknown",
             version=distribution.version if distribution else "unknown",
         )
-        other = plugins.setdefault(plugin.name, plugin)
-        if other != plugin and other.distribution != plugin.distribution:
-            raise DuplicateNameError(
-                f"plugin {plugin.name!r} is brought by two distributions, {other.distribution} and"
-                f" {plugin.distribution}; uninstall one of them"
-            )
+        first = plugins.setdefault(plugin.name, plugin)
+        if first.distribution != plugin.distribution:
+            claimants = f"{first.distribution} and {plugin.distribution}"
+            conflict = f"plugin {plugin.name!r} is brought by two distributions, {claimants}; uninstall one of them"
+            plugins[plugin.name] = replace(first, conflict=conflict)
     return dict(sorted(plugins.items()))
 
 
@@ -87,10 +87,13 @@ def find_plugin(name: str) -> Plugin:
 
     Raises:
         PluginError: A first-party plugin that is not installed; the message has the command that installs it.
+        DuplicateNameError: Two distributions bring a plugin of this name.
         UnknownNameError: No such plugin is known.
     """
     plugins = installed_plugins()
     if name in plugins:
+        if (conflict := plugins[name].conflict) is not None:
+            raise DuplicateNameError(conflict)
         return plugins[name]
     if name in FIRST_PARTY:
         raise PluginError(f"plugin {name!r} is not installed; install it with: pip install {FIRST_PARTY[name]}")
@@ -107,14 +110,14 @@ def import_plugin(name: str) -> ModuleType:
     from tipr_zoo.registries import REGISTRIES
 
     plugin = find_plugin(name)
-    try:
-        with ExitStack() as stack:
-            for registry in REGISTRIES:
-                stack.enter_context(registry.undone_on_error())
+    with ExitStack() as stack:
+        for registry in REGISTRIES:
+            stack.enter_context(registry.undone_on_error())
+        try:
             return importlib.import_module(plugin.module)
-    except (Exception, SystemExit) as error:
-        reason = " ".join(str(error).split())
-        raise PluginError(
-            f"plugin {name!r} ({plugin.distribution} {plugin.version}) failed to import {plugin.module}:"
-            f" {type(error).__name__}: {reason}; mend or uninstall {plugin.distribution}"
-        ) from error
+        except (Exception, SystemExit) as error:
+            reason = " ".join(str(error).split())
+            raise PluginError(
+                f"plugin {name!r} ({plugin.distribution} {plugin.version}) failed to import {plugin.module}:"
+                f" {type(error).__name__}: {reason}; mend or uninstall {plugin.distribution}"
+            ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +36,11 @@ class Registry(mmengine.Registry):
         """Every registered name, sorted."""
         self._import_home()
         return sorted(self._module_dict)
+
+    def __contains__(self, key: object) -> bool:
+        """Whether something is registered as `key`."""
+        self._import_home()
+        return key in self._module_dict
 
     def get(self, key: str) -> Any:
         """The class or function registered as `key`.
@@ -93,11 +99,18 @@ class Registry(mmengine.Registry):
 
     @contextmanager
     def undone_on_error(self) -> Iterator[None]:
-        """Forget what was registered inside the block if the block raises."""
+        """Forget what was registered inside the block if the block raises, and the modules that registered it.
+
+        A module that stays in ``sys.modules`` would not run, and so not register, when the import is tried again.
+        """
+        # The core's own entries first: imported inside the block, they would be forgotten with the rest.
+        self._import_home()
         modules, places = dict(self._module_dict), dict(self._places)
         try:
             yield
         except BaseException:
+            for name in self._module_dict.keys() - modules.keys():
+                sys.modules.pop(self._module_dict[name].__module__, None)
             self._module_dict.clear()
             self._module_dict.update(modules)
             self._places = places
