@@ -1,0 +1,6 @@
+"""Image and text towers. Importing this package registers them in ``tipr_zoo.registries.BACKBONES``."""
+
+from tipr_zoo.backbones.clip_text_encoder import CLIPTextEncoder
+from tipr_zoo.backbones.vision_transformer import VisionTransformerEncoder
+
+__all__ = ["CLIPTextEncoder", "VisionTransformerEncoder"]

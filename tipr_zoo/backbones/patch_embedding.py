@@ -1,0 +1,67 @@
+"""How a vision transformer turns a picture into patch tokens: by patches or by a convolution stem."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from itertools import pairwise
+
+from timm.layers import PatchEmbed
+from torch import nn
+
+
+class OverlappingPatchEmbedding(PatchEmbed):
+    """Patches of side `patch_size` taken every `stride` pixels: (H - P) // S + 1 rows, columns likewise.
+
+    Args:
+        stride: Pixels between two patches; equal to `patch_size` for patches that touch.
+        img_size: Height and width of the picture in pixels.
+        patch_size: Side of a patch in pixels.
+        options: What timm's ``PatchEmbed`` takes besides.
+    """
+
+    def __init__(self, stride: int, img_size: tuple[int, int], patch_size: int, **options: object) -> None:
+        super().__init__(img_size=img_size, patch_size=patch_size, **options)
+        self.proj.stride = (stride, stride)
+        self.grid_size = tuple((side - patch_size) // stride + 1 for side in img_size)
+        self.num_patches = math.prod(self.grid_size)
+
+
+class ConvolutionStem(PatchEmbed):
+    """Patch tokens from a chain of 3 x 3 convolutions, each of which halves the picture (Xiao et al., 2021).
+
+    A transformer trained from nothing on little data learns colours and edges much sooner behind such a stem than
+    behind one large patch convolution (arXiv 2106.14881).
+
+    Args:
+        img_size: Height and width of the picture in pixels.
+        patch_size: Side of the square that one token stands for, a power of two.
+        in_chans: Channels of the picture.
+        embed_dim: Width of the tokens.
+        options: What timm's ``PatchEmbed`` takes besides.
+    """
+
+    def __init__(
+        self, img_size: tuple[int, int], patch_size: int, in_chans: int = 3, embed_dim: int = 128, **options: object
+    ) -> None:
+        super().__init__(img_size=img_size, patch_size=patch_size, in_chans=in_chans, embed_dim=embed_dim, **options)
+        steps = int(math.log2(patch_size))
+        widths = [in_chans, *(max(16, embed_dim // 2 ** (steps - 1 - step)) for step in range(steps - 1)), embed_dim]
+        layers: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            layers += [
+                nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(inplace=True),
+            ]
+        self.proj = nn.Sequential(*layers, nn.Conv2d(embed_dim, embed_dim, kernel_size=1))
+
+
+def patch_embedding(stem: str, stride: int) -> type[PatchEmbed] | partial[PatchEmbed]:
+    """The class that timm's vision transformer is to make its patch tokens with.
+
+    Args:
+        stem: ``"patch"`` for one convolution the size of a patch, ``"convolution"`` for `ConvolutionStem`.
+        stride: Pixels between two patches (``"patch"`` only).
+    """
+    return ConvolutionStem if stem == "convolution" else partial(OverlappingPatchEmbedding, stride)

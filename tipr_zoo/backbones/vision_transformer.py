@@ -1,0 +1,98 @@
+"""Image towers: vision transformers from timm, with every token projected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import timm
+from torch import Tensor, nn
+
+from tipr_zoo.backbones.patch_embedding import patch_embedding
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.registries import BACKBONES
+
+
+@BACKBONES.register_module()
+class VisionTransformerEncoder(nn.Module):
+    """A timm vision transformer whose class and patch tokens are all projected to the embedding size.
+
+    With a CLIP name (``vit_base_patch16_clip_quickgelu_224``) this is CLIP's image tower as IRRA, SEN and FMFA use it:
+    LayerNorm and projection act on every token, and the image embedding is token 0.
+
+    Args:
+        model_name: Name of a vision transformer of timm's. It gives the patch size and the kind of block.
+        embedding_size: Size D of the shared embedding space.
+        image_size: Height and width of the pictures in pixels.
+        stride: Pixels between two patches; None for patches that touch.
+        width: Width of the tokens inside the tower; None for the model's own.
+        depth: Number of blocks; None for the model's own.
+        num_heads: Attention heads of a block; None for the model's own.
+        stem: ``"patch"`` for CLIP's one patch convolution, ``"convolution"`` for a chain of small convolutions.
+
+    Raises:
+        ConfigError: timm has no such vision transformer, or the sizes do not fit each other.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        embedding_size: int,
+        image_size: Sequence[int] = (384, 128),
+        stride: int | None = None,
+        width: int | None = None,
+        depth: int | None = None,
+        num_heads: int | None = None,
+        stem: str = "patch",
+    ) -> None:
+        super().__init__()
+        if not timm.is_model(model_name):
+            raise ConfigError(f"timm has no model {model_name!r}; see timm.list_models('vit*')")
+        if stem not in ("patch", "convolution"):
+            raise ConfigError(f"stem must be 'patch' or 'convolution', got {stem!r}")
+        architecture: dict[str, Any] = {"embed_dim": width, "depth": depth, "num_heads": num_heads}
+        patch_size = _patch_size(model_name)
+        self.image_size = (int(image_size[0]), int(image_size[1]))
+        self.patch_size = patch_size
+        self.stride = stride or patch_size
+        _check_sizes(self.image_size, patch_size, self.stride)
+        self.trunk = timm.create_model(
+            model_name,
+            img_size=self.image_size,
+            num_classes=embedding_size,
+            embed_layer=patch_embedding(stem, self.stride),
+            **{key: value for key, value in architecture.items() if value is not None},
+        )
+        # timm gives the projection a bias, which CLIP's does not have.
+        self.trunk.head = nn.Linear(self.trunk.head.in_features, embedding_size, bias=False)
+        nn.init.normal_(self.trunk.head.weight, std=self.trunk.head.in_features**-0.5)
+        self.grid_size: tuple[int, int] = tuple(self.trunk.patch_embed.grid_size)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Encode pictures.
+
+        Args:
+            images: (B, 3, H, W) normalised pictures.
+
+        Returns:
+            (B, 1 + N, D) projected tokens, the class token first, the patches row by row.
+        """
+        return self.trunk.head(self.trunk.forward_features(images))
+
+
+def _patch_size(model_name: str) -> int:
+    """Side of a patch in pixels, which timm's vision transformers carry in their names."""
+    for part in model_name.split("_"):
+        if part.startswith("patch") and part[5:].isdigit():
+            return int(part[5:])
+    raise ConfigError(f"{model_name!r} is no vision transformer of timm's: its name gives no patch size")
+
+
+def _check_sizes(image_size: tuple[int, int], patch_size: int, stride: int) -> None:
+    """Patches must cover the picture to its last pixel; nothing is cut off unseen."""
+    for side, name in zip(image_size, ("height", "width"), strict=True):
+        if side < patch_size:
+            raise ConfigError(f"image {name} {side} is smaller than a patch of {patch_size} pixels")
+        if stride == patch_size and side % patch_size:
+            near = [side // patch_size * patch_size, (side // patch_size + 1) * patch_size]
+            raise ConfigError(f"image {name} {side} is no multiple of the patch size {patch_size}; take {near}")

@@ -1,0 +1,106 @@
+"""The dual encoder: an image tower and a text tower that meet in one embedding space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.errors import DataError
+from tipr_zoo.features import Batch, Features
+from tipr_zoo.preprocessing import ImageNormalisation, preprocess_picture
+from tipr_zoo.tokenizers.caption_tokenizer import CaptionTokenizer
+
+BATCH_KEYS = ("images", "caption_ids", "pids", "mlm_ids", "mlm_labels", "mask_noise")
+
+
+class DualEncoder(nn.Module):
+    """Two towers, the losses and heads that train them, and what turns pictures and captions into tensors.
+
+    Args:
+        image_encoder: Maps (B, 3, H, W) pictures to (B, 1 + N, D) tokens; has ``image_size``.
+        text_encoder: Maps (B, L) token ids to (B, L, D) tokens.
+        tokenizer: Maps captions to token ids.
+        losses: Objectives without parameters by key: ``(features, batch) -> scalar``.
+        heads: Objectives with parameters by key: ``(features, batch, retriever) -> scalar``.
+        loss_weights: Factor of each objective by key; 1 where it is left out.
+        normalisation: Mean and standard deviation of the pictures; CLIP's by default.
+    """
+
+    def __init__(
+        self,
+        image_encoder: nn.Module,
+        text_encoder: nn.Module,
+        tokenizer: CaptionTokenizer,
+        losses: Mapping[str, nn.Module],
+        heads: Mapping[str, nn.Module],
+        loss_weights: Mapping[str, float],
+        normalisation: ImageNormalisation,
+    ) -> None:
+        super().__init__()
+        self.image_encoder = image_encoder
+        self.text_encoder = text_encoder
+        self.losses = nn.ModuleDict(losses)
+        self.heads = nn.ModuleDict(heads)
+        self.loss_weights = dict(loss_weights)
+        self.normalisation = normalisation
+        self.tokenize = tokenizer
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width in pixels of the pictures that the image tower takes."""
+        return self.image_encoder.image_size
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) float pictures -> (B, D) embeddings, not normalised."""
+        return self.image_encoder(images)[:, 0]
+
+    def encode_text(self, ids: Tensor) -> Tensor:
+        """(B, L) int64 token ids -> (B, D) embeddings, not normalised."""
+        return end_token(self.text_encoder(ids), ids)
+
+    def preprocess(self, picture: Image.Image) -> Tensor:
+        """A picture of any size and mode -> (3, H, W) float32, resized and normalised."""
+        return preprocess_picture(picture, self.image_size, self.normalisation)
+
+    def features(self, batch: Batch) -> Features:
+        """Run both towers once over ``images`` and ``caption_ids``."""
+        image_tokens = self.image_encoder(batch["images"])
+        text_tokens = self.text_encoder(batch["caption_ids"])
+        text_embedding = end_token(text_tokens, batch["caption_ids"])
+        return Features(image_tokens, text_tokens, image_tokens[:, 0], text_embedding)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Every objective of the model, weighted; their sum is what training minimises.
+
+        Args:
+            batch: See `tipr_zoo.features.Batch`; which keys are needed depends on the heads.
+
+        Returns:
+            Scalars by key, e.g. ``{"sdm": ..., "id": ..., "irr": ...}``.
+
+        Raises:
+            DataError: The batch lacks an entry that an objective needs.
+        """
+        batch = _Needed(batch)
+        features = self.features(batch)
+        values = {key: loss(features, batch) for key, loss in self.losses.items()}
+        values |= {key: head(features, batch, self) for key, head in self.heads.items()}
+        return {key: self.loss_weights.get(key, 1.0) * value for key, value in values.items()}
+
+
+def end_token(text_tokens: Tensor, ids: Tensor) -> Tensor:
+    """The token at the first position of each row's largest id, which is the end token: (B, L, D) -> (B, D)."""
+    return text_tokens[torch.arange(len(ids), device=ids.device), ids.argmax(dim=1)]
+
+
+class _Needed(dict[str, Tensor]):
+    """A batch that says what is missing from it."""
+
+    def __missing__(self, key: str) -> Tensor:
+        if key in BATCH_KEYS:
+            raise DataError(f"the batch has no {key!r}, which this model's losses need; it has: {', '.join(self)}")
+        raise unknown_name("batch entry", key, BATCH_KEYS)

@@ -1,0 +1,135 @@
+"""Embedding a data set with a model, and measuring how well its captions find its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.metrics import retrieval_metrics_from_embeddings
+from tipr_zoo.pictures import open_picture
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """The embeddings of one split.
+
+    Attributes:
+        captions: (Q, D) float32, in the order of the data set's captions.
+        pictures: (G, D) float32, in the order of its pictures.
+    """
+
+    captions: Tensor
+    pictures: Tensor
+
+
+class _PreprocessedPictures(Dataset[Tensor]):
+    """Pictures from disk as the image tower takes them."""
+
+    def __init__(self, paths: Sequence[Path], preprocess: Callable[..., Tensor]) -> None:
+        self.paths, self.preprocess = list(paths), preprocess
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.preprocess(open_picture(self.paths[index]))
+
+
+@torch.inference_mode()
+def embed_pictures(
+    model: DualEncoder, paths: Sequence[Path], batch_size: int = 64, num_workers: int = 0, progress: bool = False
+) -> Tensor:
+    """Embed pictures from disk.
+
+    Args:
+        model: In eval mode, on the device where it is to run.
+        paths: G picture files.
+        batch_size: Pictures a forward pass.
+        num_workers: Processes that decode pictures beside this one.
+        progress: Whether to show a progress bar on stderr.
+
+    Returns:
+        (G, D) float32 on the CPU, not normalised.
+
+    Raises:
+        DataError: A picture is missing or cannot be read.
+    """
+    device = next(model.parameters()).device
+    loader = DataLoader(_PreprocessedPictures(paths, model.preprocess), batch_size=batch_size, num_workers=num_workers)
+    parts = []
+    with tqdm(total=len(paths), desc="pictures", unit="picture", disable=not progress) as bar:
+        for batch in loader:
+            parts.append(model.encode_image(batch.to(device)).float().cpu())
+            bar.update(len(batch))
+    return torch.cat(parts)
+
+
+@torch.inference_mode()
+def embed_captions(
+    model: DualEncoder, captions: Sequence[str], batch_size: int = 256, progress: bool = False
+) -> Tensor:
+    """Embed captions.
+
+    Captions are taken in order of length and each batch is cut after its longest one: attention is causal, so
+    what follows the end token cannot change an embedding.
+
+    Args:
+        model: In eval mode, on the device where it is to run.
+        captions: Q texts.
+        batch_size: Captions a forward pass.
+        progress: Whether to show a progress bar on stderr.
+
+    Returns:
+        (Q, D) float32 on the CPU, not normalised, in the order of `captions`.
+    """
+    device = next(model.parameters()).device
+    ids = model.tokenize(captions)
+    lengths = ids.argmax(dim=1) + 1
+    order = lengths.argsort(stable=True)
+    embeddings: Tensor | None = None
+    with tqdm(total=len(ids), desc="captions", unit="caption", disable=not progress) as bar:
+        for rows in order.split(batch_size):
+            part = model.encode_text(ids[rows, : int(lengths[rows].max())].to(device)).float().cpu()
+            if embeddings is None:
+                embeddings = torch.empty(len(ids), part.shape[1])
+            embeddings[rows] = part
+            bar.update(len(rows))
+    return torch.empty(0) if embeddings is None else embeddings
+
+
+def embed_dataset(
+    model: DualEncoder, dataset: PersonDataset, num_workers: int = 0, progress: bool = False
+) -> Embeddings:
+    """Embed every caption and every picture of a split."""
+    captions = embed_captions(model, dataset.captions, progress=progress)
+    return Embeddings(captions, embed_pictures(model, dataset.pictures, num_workers=num_workers, progress=progress))
+
+
+def evaluate(
+    model: DualEncoder, dataset: PersonDataset, num_workers: int = 0, progress: bool = False
+) -> dict[str, float]:
+    """Text-to-image retrieval figures of a model on a split.
+
+    Every caption is a query, every picture of the split is in the gallery, and pictures of the caption's identity are
+    its matches.
+
+    Returns:
+        ``R1``, ``R5``, ``R10``, ``mAP`` and ``mINP`` in percent.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        embeddings = embed_dataset(model, dataset, num_workers, progress)
+    finally:
+        model.train(was_training)
+    return retrieval_metrics_from_embeddings(
+        embeddings.captions, embeddings.pictures, dataset.caption_ids, dataset.picture_ids
+    )

@@ -1,0 +1,29 @@
+"""What one forward pass of a dual encoder gives, and what every loss and head is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+Batch = Mapping[str, Tensor]
+"""A training batch: ``images`` (B, 3, H, W) float, ``caption_ids`` (B, L) int64, ``pids`` (B,) int64, and where a head
+needs them ``mlm_ids`` and ``mlm_labels`` (B, L) int64 and ``mask_noise`` (B, 1 + N) float."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """Projected features of a batch of B pairs of a picture and a caption.
+
+    Attributes:
+        image_tokens: (B, 1 + N, D), the class token first.
+        text_tokens: (B, L, D).
+        image_embedding: (B, D), the class token, not normalised.
+        text_embedding: (B, D), the token at the end of each caption, not normalised.
+    """
+
+    image_tokens: Tensor
+    text_tokens: Tensor
+    image_embedding: Tensor
+    text_embedding: Tensor

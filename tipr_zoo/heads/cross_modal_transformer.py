@@ -1,0 +1,73 @@
+"""CLIP's transformer blocks as the heads of IRRA and SEN use them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+
+class QuickGELU(nn.Module):
+    """CLIP's approximation of GELU: x * sigmoid(1.702 x)."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        return values * torch.sigmoid(1.702 * values)
+
+
+class ResidualAttentionBlock(nn.Module):
+    """One pre-norm block: self-attention and a four times wider MLP, each added to its input.
+
+    Args:
+        width: Width D of the tokens; every 64 of it are one attention head.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.attn = nn.MultiheadAttention(width, width // 64, batch_first=True)
+        self.ln_1 = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(
+            OrderedDict(c_fc=nn.Linear(width, 4 * width), gelu=QuickGELU(), c_proj=nn.Linear(4 * width, width))
+        )
+        self.ln_2 = nn.LayerNorm(width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, L, D) -> (B, L, D)."""
+        normed = self.ln_1(tokens)
+        tokens = tokens + self.attn(normed, normed, normed, need_weights=False)[0]
+        return tokens + self.mlp(self.ln_2(tokens))
+
+
+class CrossModalTransformer(nn.Module):
+    """A stack of `ResidualAttentionBlock`.
+
+    Args:
+        width: Width D of the tokens.
+        depth: Number of blocks (``cmt_depth`` in the official code).
+    """
+
+    def __init__(self, width: int, depth: int) -> None:
+        super().__init__()
+        self.resblocks = nn.Sequential(*(ResidualAttentionBlock(width) for _ in range(depth)))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, L, D) -> (B, L, D)."""
+        return self.resblocks(tokens)
+
+
+def initialise_like_official(transformer: CrossModalTransformer, *cross_attentions: nn.MultiheadAttention) -> None:
+    """Draw the weights that CLIP does not bring, with the official standard deviations.
+
+    With width D and depth d: input projections of attention D^-0.5, output projections and second MLP layers
+    D^-0.5 (2d)^-0.5, first MLP layers (2D)^-0.5. Biases keep PyTorch's default.
+    """
+    depth = len(transformer.resblocks)
+    attentions = [*cross_attentions, *(block.attn for block in transformer.resblocks)]
+    width = attentions[0].embed_dim
+    projection_std = width**-0.5 * (2 * depth) ** -0.5
+    for attention in attentions:
+        nn.init.normal_(attention.in_proj_weight, std=width**-0.5)
+        nn.init.normal_(attention.out_proj.weight, std=projection_std)
+    for block in transformer.resblocks:
+        nn.init.normal_(block.mlp.c_fc.weight, std=(2 * width) ** -0.5)
+        nn.init.normal_(block.mlp.c_proj.weight, std=projection_std)

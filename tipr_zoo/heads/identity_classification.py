@@ -1,0 +1,38 @@
+"""Identity classification: one linear classifier shared by both modalities."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tipr_zoo.errors import DataError
+from tipr_zoo.features import Batch, Features
+from tipr_zoo.registries import HEADS
+
+
+@HEADS.register_module()
+class IdentityClassification(nn.Module):
+    """The mean of the cross-entropies of the picture's and of the caption's identity (IRRA, arXiv 2303.12501).
+
+    Args:
+        embedding_size: Size D of the embeddings.
+        num_identities: Number of training identities; ``pids`` count from 0.
+    """
+
+    def __init__(self, embedding_size: int, num_identities: int) -> None:
+        super().__init__()
+        self.classifier = nn.Linear(embedding_size, num_identities)
+        nn.init.normal_(self.classifier.weight, std=0.001)
+        nn.init.zeros_(self.classifier.bias)
+
+    def forward(self, features: Features, batch: Batch, retriever: nn.Module) -> Tensor:
+        """The loss of a batch, a scalar. Needs ``pids`` in [0, num_identities)."""
+        pids = batch["pids"]
+        if int(pids.max()) >= self.classifier.out_features or int(pids.min()) < 0:
+            raise DataError(
+                f"'pids' reach from {int(pids.min())} to {int(pids.max())}, but the identity classifier has"
+                f" {self.classifier.out_features} identities; set model.heads.id.num_identities to the data set's"
+            )
+        image = F.cross_entropy(self.classifier(features.image_embedding), pids)
+        text = F.cross_entropy(self.classifier(features.text_embedding), pids)
+        return (image + text) / 2

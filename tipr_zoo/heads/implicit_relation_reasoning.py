@@ -1,0 +1,56 @@
+"""Implicit relation reasoning: masked words are read off the picture (IRRA, arXiv 2303.12501, section 3.2)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tipr_zoo.features import Batch, Features
+from tipr_zoo.heads.cross_modal_transformer import CrossModalTransformer, QuickGELU, initialise_like_official
+from tipr_zoo.registries import HEADS
+
+
+@HEADS.register_module()
+class ImplicitRelationReasoning(nn.Module):
+    """Masked language modelling with the picture: cross-attention, a few transformer blocks, and a word classifier.
+
+    The masked caption is encoded by the retriever's text tower. Its tokens query all image tokens, the class token
+    included, without a residual connection. The loss is the cross-entropy over masked positions alone, so only those
+    go through the word classifier.
+
+    Args:
+        embedding_size: Size D of the tokens.
+        vocabulary_size: Number of token ids.
+        depth: Number of transformer blocks (``cmt_depth`` in the official code).
+    """
+
+    def __init__(self, embedding_size: int, vocabulary_size: int = 49408, depth: int = 4) -> None:
+        super().__init__()
+        width = embedding_size
+        self.cross_attn = nn.MultiheadAttention(width, width // 64, batch_first=True)
+        self.cross_modal_transformer = CrossModalTransformer(width, depth)
+        self.ln_pre_t = nn.LayerNorm(width)
+        self.ln_pre_i = nn.LayerNorm(width)
+        self.ln_post = nn.LayerNorm(width)
+        self.mlm_head = nn.Sequential(
+            OrderedDict(
+                dense=nn.Linear(width, width),
+                gelu=QuickGELU(),
+                ln=nn.LayerNorm(width),
+                fc=nn.Linear(width, vocabulary_size),
+            )
+        )
+        initialise_like_official(self.cross_modal_transformer, self.cross_attn)
+        nn.init.normal_(self.mlm_head.dense.weight, std=(2 * width) ** -0.5)
+        nn.init.normal_(self.mlm_head.fc.weight, std=width**-0.5 * (2 * depth) ** -0.5)
+
+    def forward(self, features: Features, batch: Batch, retriever: nn.Module) -> Tensor:
+        """The loss of a batch, a scalar. Needs ``mlm_ids`` and ``mlm_labels``, whose zeros are not predicted."""
+        text = self.ln_pre_t(retriever.text_encoder(batch["mlm_ids"]))
+        image = self.ln_pre_i(features.image_tokens)
+        tokens = self.cross_attn(text, image, image, need_weights=False)[0]
+        tokens = self.ln_post(self.cross_modal_transformer(tokens))
+        masked = batch["mlm_labels"] != 0
+        return F.cross_entropy(self.mlm_head(tokens[masked]), batch["mlm_labels"][masked])

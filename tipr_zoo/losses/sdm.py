@@ -1,0 +1,47 @@
+"""Similarity distribution matching, from IRRA (arXiv 2303.12501, equations 5 to 8)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tipr_zoo.features import Batch, Features
+from tipr_zoo.losses.cosine_similarity import TEMPERATURE_SCALE, cosine_similarity
+from tipr_zoo.registries import LOSSES
+
+EPSILON = 1e-8
+"""Added to the target distribution before its logarithm, as in the official code."""
+
+
+def matching_distribution(pids: Tensor) -> Tensor:
+    """Each row spread evenly over the items of the same identity: (B,) int64 -> (B, B) float32 with rows of sum 1."""
+    same = (pids.unsqueeze(1) == pids.unsqueeze(0)).float()
+    return same / same.sum(dim=1, keepdim=True)
+
+
+def row_divergences(logits: Tensor, target: Tensor) -> Tensor:
+    """KL divergence of each row's softmax from its target.
+
+    Args:
+        logits: (B, B) scaled similarities.
+        target: (B, B) rows of sum 1.
+
+    Returns:
+        (B,) sum over j of p_ij (log p_ij - log(q_ij + 1e-8)).
+    """
+    log_probability = torch.log_softmax(logits, dim=1)
+    return (log_probability.exp() * (log_probability - (target + EPSILON).log())).sum(dim=1)
+
+
+@LOSSES.register_module()
+class SDM(nn.Module):
+    """Similarity distribution matching: softmax over similarities is drawn to the distribution of identities.
+
+    The mean over rows of KL(p || q), image to text plus text to image.
+    """
+
+    def forward(self, features: Features, batch: Batch) -> Tensor:
+        """The loss of a batch, a scalar. Needs ``pids``."""
+        logits = TEMPERATURE_SCALE * cosine_similarity(features.image_embedding, features.text_embedding)
+        target = matching_distribution(batch["pids"])
+        return row_divergences(logits, target).mean() + row_divergences(logits.t(), target).mean()

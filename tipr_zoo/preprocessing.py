@@ -1,0 +1,43 @@
+"""Pictures to tensors, the way they are seen in evaluation and search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ImageNormalisation:
+    """Mean and standard deviation of the three channels, for pictures in [0, 1]. CLIP's by default."""
+
+    mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
+    std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """(..., 3, H, W) float pictures in [0, 1] -> normalised ones."""
+        mean = torch.tensor(self.mean, dtype=pixels.dtype, device=pixels.device).view(3, 1, 1)
+        std = torch.tensor(self.std, dtype=pixels.dtype, device=pixels.device).view(3, 1, 1)
+        return (pixels - mean) / std
+
+
+def resize_picture(picture: Image.Image, image_size: tuple[int, int]) -> Tensor:
+    """A picture as (3, H, W) uint8, resized without regard to its shape, with antialiased bilinear interpolation.
+
+    These are the pixels of torchvision's ``Resize`` on a PIL picture, which the official code uses.
+
+    Args:
+        picture: A picture in any mode.
+        image_size: Height and width in pixels.
+    """
+    height, width = image_size
+    resized = picture.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(resized)).permute(2, 0, 1)
+
+
+def preprocess_picture(picture: Image.Image, image_size: tuple[int, int], normalisation: ImageNormalisation) -> Tensor:
+    """A picture as the image tower takes it: (3, H, W) float32, resized and normalised."""
+    return normalisation(resize_picture(picture, image_size).float() / 255)

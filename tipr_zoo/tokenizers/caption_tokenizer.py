@@ -1,0 +1,78 @@
+"""What every tokenizer shares: captions in, a tensor of ids with start, end and padding out."""
+
+from __future__ import annotations
+
+import html
+import logging
+import re
+from collections.abc import Sequence
+
+import ftfy
+import tokenizers
+import torch
+from torch import Tensor
+
+from tipr_zoo.errors import ConfigError
+
+logger = logging.getLogger("tipr_zoo")
+
+_WHITE_SPACE = re.compile(r"\s+")
+
+
+class CaptionTokenizer:
+    """Turns captions into rows of ids: start token, pieces, end token, zeros.
+
+    Args:
+        pieces: The Rust tokenizer that cuts a cleaned caption into pieces.
+        start_id: Id of the start token.
+        end_id: Id of the end token. It must be the largest id: the text embedding is found by it.
+        mask_id: Id of the mask token of masked language modelling.
+        context_length: Length L of a row.
+    """
+
+    def __init__(
+        self, pieces: tokenizers.Tokenizer, start_id: int, end_id: int, mask_id: int, context_length: int = 77
+    ) -> None:
+        if context_length < 3:
+            raise ConfigError(f"context_length must be at least 3, got {context_length}")
+        self.pieces = pieces
+        self.start_id, self.end_id, self.mask_id = start_id, end_id, mask_id
+        self.context_length = context_length
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids; the end token is the last."""
+        return self.end_id + 1
+
+    def __call__(self, captions: str | Sequence[str]) -> Tensor:
+        """Tokenize captions.
+
+        A caption longer than the context is cut, its last token being the end token, as CLIP does; a warning says how
+        many were.
+
+        Args:
+            captions: One caption or a sequence of B.
+
+        Returns:
+            (B, L) int64 ids, zero after the end token.
+        """
+        captions = [captions] if isinstance(captions, str) else list(captions)
+        rows = torch.zeros(len(captions), self.context_length, dtype=torch.int64)
+        room = self.context_length - 2
+        too_long = 0
+        encodings = self.pieces.encode_batch_fast([clean(caption) for caption in captions], add_special_tokens=False)
+        for row, encoding in zip(rows, encodings, strict=True):
+            ids = encoding.ids
+            too_long += len(ids) > room
+            ids = [self.start_id, *ids[:room], self.end_id]
+            row[: len(ids)] = torch.tensor(ids)
+        if too_long:
+            logger.warning("%d of %d captions exceed %d tokens and were cut", too_long, len(captions), room)
+        return rows
+
+
+def clean(caption: str) -> str:
+    """A caption as CLIP's tokenizer sees it: mended, entities resolved twice, white space folded, lower case."""
+    if not (caption.isascii() and caption.isprintable()) or "&" in caption:
+        caption = html.unescape(html.unescape(ftfy.fix_text(caption)))
+    return _WHITE_SPACE.sub(" ", caption.strip()).strip().lower()

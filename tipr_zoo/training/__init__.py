@@ -1,0 +1,1 @@
+"""Training on MMEngine's Runner: data, objectives, schedule, validation, checkpoints."""

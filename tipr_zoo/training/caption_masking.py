@@ -1,0 +1,39 @@
+"""Masking captions for masked language modelling, as BERT and IRRA do."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tipr_zoo.tokenizers.caption_tokenizer import CaptionTokenizer
+
+
+def mask_caption(
+    ids: Tensor, tokenizer: CaptionTokenizer, generator: torch.Generator, probability: float = 0.15
+) -> tuple[Tensor, Tensor]:
+    """Mask some tokens of one caption.
+
+    Of the tokens chosen, 80 % become the mask token, 10 % a random token and 10 % stay as they are. Start, end and
+    padding are never chosen; where nothing was, the first token of the caption is masked.
+
+    Args:
+        ids: (L,) int64 token ids.
+        tokenizer: The tokenizer that made them.
+        generator: Where the draws come from.
+        probability: Chance of each token to be chosen.
+
+    Returns:
+        (L,) masked ids, and (L,) labels: the original id where a token was chosen, 0 elsewhere.
+    """
+    length = int(ids.argmax()) + 1  # the end token is the largest id
+    words = torch.zeros_like(ids, dtype=torch.bool)
+    words[1 : length - 1] = True
+    draw, kind = torch.rand(2, len(ids), generator=generator)
+    chosen = words & (draw < probability)
+    masked = torch.where(chosen & (kind < 0.8), tokenizer.mask_id, ids)
+    random_ids = torch.randint(1, tokenizer.mask_id, ids.shape, generator=generator)
+    masked = torch.where(chosen & (kind >= 0.8) & (kind < 0.9), random_ids, masked)
+    if not chosen.any() and length > 2:
+        chosen[1] = True
+        masked[1] = tokenizer.mask_id
+    return masked, torch.where(chosen, ids, 0)

@@ -1,0 +1,86 @@
+"""The pairs of a picture and a caption that training goes through, and their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.pictures import open_picture
+from tipr_zoo.preprocessing import resize_picture
+from tipr_zoo.training.augmentation import Augmentation
+from tipr_zoo.training.caption_masking import mask_caption
+
+
+class TrainingPairs(Dataset[dict[str, Tensor]]):
+    """Every caption of a split with its picture.
+
+    What is random about a pair depends on the seed, the epoch and the pair alone, not on the number of workers or on
+    what was drawn before, so that a run that is resumed sees what it would have seen.
+
+    Args:
+        dataset: The training split.
+        model: Gives the tokenizer, the picture size and the normalisation.
+        augmentation: What is done to pictures.
+        seed: Seed of every draw.
+        masking: Whether to add ``mlm_ids`` and ``mlm_labels``.
+    """
+
+    def __init__(
+        self, dataset: PersonDataset, model: DualEncoder, augmentation: Augmentation, seed: int, masking: bool
+    ) -> None:
+        self.pictures = dataset.pictures
+        self.labels = torch.tensor(dataset.labels)
+        self.picture_indices = dataset.caption_picture_indices
+        self.caption_ids = model.tokenize(dataset.captions)
+        self.tokenizer = model.tokenize
+        self.image_size, self.normalisation = model.image_size, model.normalisation
+        self.augmentation, self.seed, self.masking = augmentation, seed, masking
+
+    def __len__(self) -> int:
+        """Number of captions."""
+        return len(self.caption_ids)
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
+        """The pair of an (epoch, index) key, as one row of a batch."""
+        epoch, index = key
+        generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) * 1_000_003 + index)
+        picture_index = self.picture_indices[index]
+        pixels = resize_picture(open_picture(self.pictures[picture_index]), self.image_size)
+        ids = self.caption_ids[index]
+        pair = {
+            "images": self.augmentation(pixels, self.normalisation, generator),
+            "caption_ids": ids,
+            "pids": self.labels[picture_index],
+        }
+        if self.masking:
+            pair["mlm_ids"], pair["mlm_labels"] = mask_caption(ids, self.tokenizer, generator)
+        return pair
+
+
+class ShuffledPairs(Sampler[tuple[int, int]]):
+    """Every pair once an epoch, in an order that depends on the seed and the epoch alone.
+
+    Args:
+        count: Number of pairs.
+        seed: Seed of the order.
+    """
+
+    def __init__(self, count: int, seed: int) -> None:
+        self.count, self.seed, self.epoch = count, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by MMEngine before each epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        for index in torch.randperm(self.count, generator=generator).tolist():
+            yield self.epoch, index
+
+    def __len__(self) -> int:
+        return self.count

@@ -1,0 +1,147 @@
+"""Pretrained weights: fetched once, checked against their hash, loaded strictly or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from tipr_zoo.cache_folder import cache_folder
+from tipr_zoo.card import ModelCard, Weights
+from tipr_zoo.errors import WeightsError
+
+_CHUNK = 1 << 20
+
+
+def fetch_weights(card: ModelCard) -> Path:
+    """The local file of a card's weights, fetched if need be, its size and hash checked.
+
+    A remote file is written to a temporary name, checked, and moved into the cache folder; a file that fails the
+    check never gets there.
+
+    Raises:
+        WeightsError: The card has no weights, or they are missing, unreachable, truncated or of another hash.
+    """
+    weights = card.weights
+    if weights is None:
+        raise WeightsError(f"no weights of {card.name} are published; see `tipr-zoo info {card.name}`")
+    if not weights.is_remote:
+        path = card.path.parent / weights.location
+        if not path.is_file():
+            raise WeightsError(f"weights of {card.name} are missing: {path}; reinstall what brings {card.path}")
+        check_file(path, weights, advice=f"reinstall what brings {card.path}")
+        return path
+    path = cache_folder() / "weights" / f"{weights.sha256}.{weights.format}"
+    if path.is_file():
+        check_file(path, weights, advice=f"delete {path} to fetch it again")
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    os.close(descriptor)
+    try:
+        _download(weights.location, Path(temporary), weights.size)
+        check_file(Path(temporary), weights, advice=f"what {weights.location} serves is not what the card names")
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return path
+
+
+def check_file(path: Path, weights: Weights, advice: str) -> None:
+    """Compare a file with the size and hash that the card gives.
+
+    Args:
+        path: The file.
+        weights: What the card says of it.
+        advice: What to do where they differ.
+
+    Raises:
+        WeightsError: They differ.
+    """
+    if (size := path.stat().st_size) != weights.size:
+        raise WeightsError(f"weights {path} have {size} bytes, the card says {weights.size}; {advice}")
+    if (sha256 := file_sha256(path)) != weights.sha256:
+        raise WeightsError(f"weights {path} have sha256 {sha256}, the card says {weights.sha256}; {advice}")
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by name; nothing in it is executed.
+
+    Args:
+        path: A safetensors file, or a PyTorch file holding tensors, perhaps under a ``model`` or ``state_dict`` entry.
+
+    Raises:
+        WeightsError: The file is missing, damaged, of another format, or would run code when unpickled.
+    """
+    if not path.is_file():
+        raise WeightsError(f"weights {path} do not exist")
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # both readers raise whatever a damaged file provokes
+        raise WeightsError(
+            f"weights {path} cannot be read ({type(error).__name__}); it is damaged or no weights file"
+        ) from error
+    for entry in ("model", "state_dict"):
+        if isinstance(state, dict) and isinstance(state.get(entry), dict):
+            state = state[entry]
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(f"weights {path} hold no dict of tensors")
+    return state
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Load a file into a model, every tensor of both.
+
+    Raises:
+        WeightsError: The file cannot be read, or a tensor is missing, left over or of another shape.
+    """
+    state = read_weights(path)
+    own = model.state_dict()
+    problems = [f"{name} is missing" for name in own if name not in state]
+    problems += [f"{name} is left over" for name in state if name not in own]
+    problems += [
+        f"{name} has shape {tuple(state[name].shape)}, the model {tuple(own[name].shape)}"
+        for name in own
+        if name in state and own[name].shape != state[name].shape
+    ]
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise WeightsError(f"weights {path} do not fit the model: {'; '.join(problems[:3])}{more}")
+    model.load_state_dict(state, strict=True)
+
+
+def _download(url: str, path: Path, size: int) -> None:
+    """Fetch `url` into `path` with a progress bar on stderr."""
+    try:
+        with (
+            urllib.request.urlopen(url, timeout=60) as response,
+            path.open("wb") as file,
+            tqdm(total=size, unit="B", unit_scale=True, desc=url.rsplit("/", 1)[-1]) as bar,
+        ):
+            while chunk := response.read(_CHUNK):
+                file.write(chunk)
+                bar.update(len(chunk))
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        raise WeightsError(
+            f"weights cannot be fetched from {url}: {error}; fetch them by hand, pass weights=FILE"
+        ) from error
