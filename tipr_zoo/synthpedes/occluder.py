@@ -1,0 +1,54 @@
+"""Things in front of the person: a pole, a box at the feet, another person's shoulder."""
+
+from __future__ import annotations
+
+import random
+
+from PIL import Image, ImageDraw, ImageFilter
+
+from tipr_zoo.synthpedes.canvas import SCALE, Projection
+from tipr_zoo.synthpedes.identity import NONE
+from tipr_zoo.synthpedes.palette import CLOTH, scaled, varied
+from tipr_zoo.synthpedes.shot import HEIGHT, WIDTH, Shot
+
+
+def draw_occluder(picture: Image.Image, shot: Shot, project: Projection, chance: random.Random) -> None:
+    """Puts the shot's occluder in front of the person; it hides at most a fifth of the figure.
+
+    Args:
+        picture: RGB, 64 x 192; changed in place.
+        shot: The shot.
+        project: The projection of the figure.
+        chance: The picture's own random stream.
+    """
+    if shot.occluder == NONE:
+        return
+    layer, mask = Image.new("RGB", picture.size), Image.new("L", picture.size)
+    draw, cover = ImageDraw.Draw(layer), ImageDraw.Draw(mask)
+    middle = project.x / SCALE
+    if shot.occluder == "pole":
+        x = round(middle + chance.choice((-1, 1)) * chance.uniform(7, 17))
+        wide = chance.randint(2, 4)
+        colour = varied((104, 106, 110), chance, 20)
+        cover.rectangle([x - wide, 0, x + wide, HEIGHT], fill=255)
+        for step in range(2 * wide + 1):
+            draw.line([x - wide + step, 0, x - wide + step, HEIGHT], fill=scaled(colour, 118 - 60 * step // (2 * wide)))
+    elif shot.occluder == "box":
+        side, top = chance.choice((0, 1)), chance.randint(HEIGHT - 34, HEIGHT - 24)
+        left, right = (-2, round(middle + 4)) if side else (round(middle - 4), WIDTH + 2)
+        colour = varied(chance.choice(((150, 116, 78), (96, 104, 96), (120, 122, 126))), chance, 14)
+        cover.rectangle([left, top, right, HEIGHT], fill=255)
+        draw.rectangle([left, top, right, HEIGHT], fill=colour)
+        draw.rectangle([left, top, right, top + 5], fill=scaled(colour, 120))
+        draw.line([(left + right) // 2, top + 5, (left + right) // 2, HEIGHT], fill=scaled(colour, 84))
+    else:
+        side = chance.choice((0, 1))
+        x = chance.randint(2, 6) if side else WIDTH - chance.randint(2, 6)
+        top = chance.randint(HEIGHT * 40 // 100, HEIGHT * 52 // 100)
+        colour = varied(chance.choice(tuple(CLOTH.values())), chance, 14)
+        for brush, fill in ((cover, 255), (draw, colour)):
+            brush.ellipse([x - 11, top, x + 11, top + 34], fill=fill)
+            brush.rectangle([x - 11, top + 16, x + 11, HEIGHT], fill=fill)
+        draw.line([x, top + 8, x, HEIGHT], fill=scaled(colour, 84), width=3)
+    layer = layer.filter(ImageFilter.GaussianBlur(0.8))
+    picture.paste(layer, mask=mask.filter(ImageFilter.GaussianBlur(0.9)))
