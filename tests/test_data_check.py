@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from PIL import Image
 
 from tipr_zoo.commands import data_check
 from tipr_zoo.datasets import CheckReport, check_dataset
+from tipr_zoo.errors import DataError
 
 Change = Callable[[Path, list[dict[str, Any]]], Any]
 
@@ -72,6 +74,23 @@ def test_a_split_that_was_not_published_is_no_problem(tmp_path: Path) -> None:
     dataset(tmp_path, annotations="ICFG-PEDES.json")
     verdicts = {row.split: row.verdict for row in check_dataset(tmp_path).rows}
     assert verdicts == {"train": "differs", "val": "not published", "test": "differs"}
+
+
+def test_annotations_that_were_changed_after_drawing_are_a_problem(tmp_path: Path) -> None:
+    file, about = dataset(tmp_path) / "reid_raw.json", tmp_path / "synthpedes.json"
+    stated = json.loads(about.read_text()) | {"sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    about.write_text(json.dumps(stated))
+    assert check_dataset(tmp_path).problems == []
+    file.write_text(file.read_text() + "\n")
+    problems = check_dataset(tmp_path).problems
+    assert kinds(problems) == {"annotations changed": 1}
+    assert "does not have the sha256" in problems[0].message
+
+
+def test_a_file_of_counts_without_counts_is_an_error(tmp_path: Path) -> None:
+    (dataset(tmp_path) / "synthpedes.json").write_text("{}")
+    with pytest.raises(DataError, match=r"synthpedes\.json does not say under 'splits' how many"):
+        check_dataset(tmp_path)
 
 
 PROBLEMS: dict[str, tuple[Change, str, str]] = {
@@ -174,6 +193,13 @@ def test_pictures_of_every_pixel_type_are_readable(tmp_path: Path) -> None:
 
     report = check(tmp_path, repaint)
     assert (report.decoded, report.problems) == (12, [])
+
+
+def test_identities_may_begin_later_where_the_training_split_was_left_out(tmp_path: Path) -> None:
+    def keep_test(folder: Path, records: list[dict[str, Any]]) -> None:
+        records[:] = records[8:]
+
+    assert "identities renumbered" not in kinds(check(tmp_path, keep_test).notes)
 
 
 # The command

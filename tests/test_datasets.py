@@ -219,6 +219,14 @@ def test_drawn_pedestrians_do_not_pass_for_cuhk_pedes(tmp_path: Path) -> None:
     assert "is not CUHK-PEDES: synthpedes.json beside it marks another data set" in message
 
 
+def test_an_interrupted_drawing_is_not_taken_for_a_data_set(tmp_path: Path) -> None:
+    (tmp_path / "synthpedes.json").write_text("{}")
+    for name in (None, "SynthPEDES"):
+        message = message_of(DataError, lambda name=name: open_dataset(tmp_path, name=name))
+        assert f"{tmp_path} has synthpedes.json without reid_raw.json, so SynthPEDES is incomplete there" in message
+        assert "draw it again with the same settings" in message
+
+
 # What is broken inside the annotation file
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -102,6 +103,7 @@ def check_dataset(
         for row in rows
         if row.verdict == "differs"
     ]
+    problems += _changed_annotations(annotation_file, specification)
     problems += [*_identities_in_several_splits(records), *_pictures_with_several_identities(records)]
     notes = [*_first_identity(records, specification), *_repeated_pictures(records), *_shared_captions(records)]
     picture_folder, decoded = None, None
@@ -135,6 +137,17 @@ def _expected_counts(annotation_file: Path, specification: DatasetSpecification)
             f"{file} does not say under 'splits' how many identities, pictures and captions each split holds;"
             " draw the data set again, or copy the file again"
         ) from error
+
+
+def _changed_annotations(annotation_file: Path, specification: DatasetSpecification) -> Iterator[Finding]:
+    """A finding if the annotations are not the bytes that the file beside them vouches for."""
+    if specification.counts_file is None:
+        return
+    file = annotation_file.parent / specification.counts_file
+    stated = read_json(file).get("sha256")
+    if stated is not None and stated != hashlib.sha256(annotation_file.read_bytes()).hexdigest():
+        message = f"{annotation_file} does not have the sha256 that {file} states; draw or copy the data set again"
+        yield Finding("annotations changed", annotation_file.name, message)
 
 
 def _count_rows(records: list[Record], published: dict[str, SplitCounts]) -> list[CountRow]:
@@ -173,7 +186,10 @@ def _pictures_with_several_identities(records: list[Record]) -> Iterator[Finding
 
 
 def _first_identity(records: list[Record], specification: DatasetSpecification) -> Iterator[Finding]:
-    first = min((record.identity for record in records), default=specification.first_identity)
+    # Identities are numbered through the splits, so that without the training split they begin later.
+    if not any(record.split == "train" for record in records):
+        return
+    first = min(record.identity for record in records)
     if first != specification.first_identity:
         message = f"identities begin at {first}; the published file's begin at {specification.first_identity}"
         yield Finding("identities renumbered", f"identity {first}", message)

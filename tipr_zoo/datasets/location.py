@@ -76,6 +76,13 @@ def missing_annotations(root: Path, specifications: Sequence[DatasetSpecificatio
         for folder in (root, root / specification.name):
             beside = [name for name in specification.never_beside if (folder / name).is_file()]
             files = [name for name in specification.annotation_files if (folder / name).is_file()]
+            marks = [name for name in specification.beside if (folder / name).is_file()]
+            if marks and not files:
+                return DataError(
+                    f"{folder} has {marks[0]} without {specification.annotation_files[0]}, so {specification.name} is"
+                    " incomplete there; draw it again with the same settings, which goes on where it stopped,"
+                    " or copy it again"
+                )
             absent = [name for name in specification.beside if not (folder / name).is_file()]
             if beside and files:
                 return DataError(

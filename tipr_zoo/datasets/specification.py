@@ -47,8 +47,8 @@ class DatasetSpecification:
         picture_folders: Where pictures may lie, relative to the annotation file's folder, the official place first.
         beside: Files that lie beside the annotations, where a file name alone does not tell data sets apart.
         never_beside: Files that show that these annotations are another data set's.
-        counts_file: A JSON file beside the annotations whose ``splits`` entry holds this copy's counts, for a data
-            set that is drawn in any size.
+        counts_file: A JSON file beside the annotations, for a data set that is drawn in any size: ``splits`` holds
+            this copy's counts, ``sha256`` that of its annotations.
     """
 
     name: str
