@@ -119,8 +119,9 @@ def list_models(
         if dataset.casefold() not in by_folded:
             raise unknown_name("data set", dataset, by_folded.values())
         dataset = by_folded[dataset.casefold()]
-    if plugin is not None and plugin not in (known := {card.plugin or "core" for card in cards}):
-        raise unknown_name("plugin", plugin, known, "see `tipr-zoo plugins`")
+    known_plugins = {"core", *installed_plugins(), *(card.plugin or "core" for card in cards)}
+    if plugin is not None and plugin not in known_plugins:
+        raise unknown_name("plugin", plugin, known_plugins, "see `tipr-zoo plugins`")
     return sorted(
         card.name
         for card in cards

@@ -96,8 +96,15 @@ def find_plugin(name: str) -> Plugin:
             raise DuplicateNameError(conflict)
         return plugins[name]
     if name in FIRST_PARTY:
-        raise PluginError(f"plugin {name!r} is not installed; install it with: pip install {FIRST_PARTY[name]}")
+        raise PluginError(missing_plugin_note(name))
     raise unknown_name("plugin", name, [*plugins, *FIRST_PARTY], "see `tipr-zoo plugins`")
+
+
+def missing_plugin_note(name: str) -> str:
+    """What to tell of a plugin that a card names and that is not installed."""
+    if name in FIRST_PARTY:
+        return f"plugin {name!r} is not installed; install it with: pip install {FIRST_PARTY[name]}"
+    return f"plugin {name!r} is not installed; install the distribution that brings it"
 
 
 def import_plugin(name: str) -> ModuleType:

@@ -3,23 +3,86 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from typing import Any
+
+from tipr_zoo.card import ModelCard
+from tipr_zoo.card_index import card_index, list_models
+from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.errors import UnknownNameError
+from tipr_zoo.plugins import installed_plugins, missing_plugin_note
+from tipr_zoo.tables import render_table, terminal_width, to_json
 
 NAME = "list"
-HELP = "list the models, with their plugin, data set and weights"
+HELP = "list the models, with their plugin, data set, weights and rank-1"
 EXAMPLE = """
 tipr-zoo list
 tipr-zoo list 'irra*' --dataset CUHK-PEDES
+tipr-zoo list --plugin core --pretrained --json
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("pattern", metavar="PATTERN", nargs="?", default="*", help="shell pattern, e.g. 'irra*'")
+    parser.add_argument("pattern", metavar="PATTERN", nargs="?", default="*", help="shell pattern of names: 'irra*'")
+    parser.add_argument("--dataset", metavar="NAME", help="only models trained on this data set")
+    parser.add_argument("--plugin", metavar="NAME", help="only models of this plugin; 'core' for those without one")
+    parser.add_argument("--pretrained", action="store_true", default=None, help="only models with published weights")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(arguments: argparse.Namespace) -> int | None:
-    """Print the table."""
-    from tipr_zoo.card_index import list_models
+def run(arguments: argparse.Namespace) -> None:
+    """Print the table. A pattern that no name matches is an error; a filter that leaves nothing over is not."""
+    for problem in [*card_index().problems.values(), *card_index().notes]:
+        print(f"warning: {problem}", file=sys.stderr)
+    if not list_models(arguments.pattern):
+        raise _no_match(arguments.pattern)
+    names = list_models(
+        arguments.pattern, dataset=arguments.dataset, plugin=arguments.plugin, pretrained=arguments.pretrained
+    )
+    rows = [model_row(card_index().cards[name]) for name in names]
+    if arguments.json:
+        print(to_json(rows))
+        return
+    if not rows:
+        print("no model is left over; drop a filter", file=sys.stderr)
+        return
+    print(
+        render_table(
+            ["model", "plugin", "data set", "weights", "R1", "origin"],
+            [_cells(row) for row in rows],
+            width=terminal_width(),
+        )
+    )
+    missing = sorted({row["plugin"] for row in rows if not row["installed"]})
+    for plugin in missing:
+        print(f"\n{missing_plugin_note(plugin)}" if plugin == missing[0] else missing_plugin_note(plugin))
 
-    print("\n".join(list_models(arguments.pattern)))
-    return None
+
+def model_row(card: ModelCard) -> dict[str, Any]:
+    """What the table says of one model."""
+    weights = "none" if card.weights is None else "link" if card.weights.is_remote else "yes"
+    with_rank_1 = [result for result in card.results if "R1" in result.metrics]
+    # What the zoo measured itself goes before what it read.
+    result = min(with_rank_1, key=lambda result: result.origin != "measured", default=None)
+    return {
+        "model": card.name,
+        "plugin": card.plugin or "core",
+        "installed": card.plugin is None or card.plugin in installed_plugins(),
+        "datasets": list(card.datasets),
+        "weights": weights,
+        "R1": result.metrics["R1"] if result else None,
+        "origin": result.origin if result else None,
+    }
+
+
+def _cells(row: dict[str, Any]) -> list[Any]:
+    plugin = row["plugin"] if row["installed"] else f"{row['plugin']} (not installed)"
+    return [row["model"], plugin, ", ".join(row["datasets"]), row["weights"], row["R1"], row["origin"]]
+
+
+def _no_match(pattern: str) -> UnknownNameError:
+    names = list_models()
+    if any(pattern.casefold() in name.casefold() for name in names):
+        return UnknownNameError(f"no model is named {pattern!r}; did you mean the pattern '*{pattern.casefold()}*'?")
+    return unknown_name("model", pattern, names, "see `tipr-zoo list`")
