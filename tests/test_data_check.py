@@ -143,6 +143,8 @@ PROBLEMS: dict[str, tuple[Change, str, str]] = {
 def test_each_problem_is_found_and_named(tmp_path: Path, change: Change, kind: str, message: str) -> None:
     report = check(tmp_path, change)
     assert kinds(report.problems)[kind] == 1
+    if kind in ("missing picture", "unreadable picture"):
+        assert report.decoded == 11
     assert any(message.format(folder=tmp_path) in problem.message for problem in report.problems)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -205,7 +206,11 @@ def test_several_data_sets_in_one_folder_need_a_name(tmp_path: Path) -> None:
 def test_two_different_annotation_files_of_one_data_set_are_refused(tmp_path: Path) -> None:
     write(write(tmp_path), "CUHK-PEDES.json")
     assert len(open_dataset(tmp_path).records) == 3  # the same content under both names
-    write(tmp_path, "CUHK-PEDES.json", records()[1:])
+    entries = records()
+    entries[0]["id"] = 2
+    write(tmp_path, "CUHK-PEDES.json", entries)
+    for file in ("reid_raw.json", "CUHK-PEDES.json"):
+        os.utime(tmp_path / file, (0, 0))  # neither size nor time tells them apart
     message = message_of(DataError, lambda: open_dataset(tmp_path))
     assert "two different annotation files of CUHK-PEDES" in message
     assert "remove one" in message

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections import defaultdict
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tipr_zoo.tables import render_table, terminal_width, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,25 +51,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _json(report: CheckReport) -> str:
     content = {"usable": not report.problems, **asdict(report)}
-    return json.dumps(content, indent=2, ensure_ascii=False, default=str)
+    return to_json({name: str(value) if isinstance(value, Path) else value for name, value in content.items()})
 
 
 def _text(report: CheckReport) -> str:
-    counts = [
-        (row.split, row.quantity, f"{row.found:,}", "" if row.published is None else f"{row.published:,}", row.verdict)
-        for row in report.rows
-    ]
+    width = terminal_width()
+    counts = [(row.split, row.quantity, row.found, row.published, row.verdict) for row in report.rows]
     parts = [
         f"{report.name}: {report.annotation_file}",
-        _table(("split", "quantity", "found", "published", ""), counts),
+        render_table(("split", "quantity", "found", "published", "verdict"), counts, width=width),
         _pictures_line(report),
-        _findings("problem", report.problems) if report.problems else "No problems: the data set is usable.",
+        _findings("problem", report.problems, width) if report.problems else "No problems: the data set is usable.",
     ]
     if report.notes:
-        parts.append(_findings("note", report.notes))
+        parts.append(_findings("note", report.notes, width))
     if any(count > EXAMPLES_SHOWN for count in _counts_by_kind([*report.problems, *report.notes])):
         parts.append("--json lists all of them.")
-    return "\n".join(parts)
+    return "\n\n".join(parts)
 
 
 def _pictures_line(report: CheckReport) -> str:
@@ -91,17 +91,9 @@ def _by_kind(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
     return groups
 
 
-def _findings(title: str, findings: Sequence[Finding]) -> str:
-    rows = []
+def _findings(title: str, findings: Sequence[Finding], width: int | None) -> str:
+    rows: list[tuple[str, int | None, str]] = []
     for kind, group in _by_kind(findings).items():
         for place, finding in enumerate(group[:EXAMPLES_SHOWN]):
-            rows.append((kind if place == 0 else "", f"{len(group):,}" if place == 0 else "", finding.message))
-    return _table((title, "count", f"the first {EXAMPLES_SHOWN} of each"), rows)
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    from prettytable import PrettyTable
-
-    table = PrettyTable(list(columns), align="l")
-    table.add_rows([list(row) for row in rows])
-    return table.get_string()
+            rows.append((kind, len(group), finding.message) if place == 0 else ("", None, finding.message))
+    return render_table((title, "count", f"the first {EXAMPLES_SHOWN} of each"), rows, width=width)

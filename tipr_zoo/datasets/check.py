@@ -62,7 +62,7 @@ class CheckReport:
         name: The data set's name.
         annotation_file: The file that was read.
         picture_folder: The folder the pictures were looked for in; None if no picture was found anywhere.
-        decoded: How many pictures were decoded; None if decoding was skipped.
+        decoded: How many pictures could be decoded; None if decoding was skipped.
         rows: Counts of each split, beside the published ones.
         problems: What makes the data set unusable, or its figures incomparable.
         notes: What is odd and harms nothing; published data sets have some of it.
@@ -117,8 +117,9 @@ def check_dataset(
         problems += missing
         notes += _pictures_without_record(picture_folder, annotations)
         if decode:
-            decoded = len(present)
-            problems += _unreadable(present, progress)
+            unreadable = _unreadable(present, progress)
+            decoded = len(present) - len(unreadable)
+            problems += unreadable
     return CheckReport(specification.name, annotation_file, picture_folder, decoded, rows, problems, notes)
 
 
