@@ -1,0 +1,109 @@
+"""``tipr-zoo info``: everything that is known of one model."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from dataclasses import asdict
+from typing import Any
+
+from tipr_zoo.card import Link, ModelCard
+from tipr_zoo.card_index import load_card
+from tipr_zoo.plugins import FIRST_PARTY, installed_plugins
+from tipr_zoo.records import METRICS
+from tipr_zoo.tables import render_table, terminal_width, to_json
+
+NAME = "info"
+HELP = "show everything on a model's card"
+EXAMPLE = """
+tipr-zoo info irra_vitb16_cuhk
+tipr-zoo info irra_vitb16_cuhk --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("name", metavar="NAME", help="the model's name; `tipr-zoo list` has them all")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the card."""
+    card = load_card(arguments.name)
+    if arguments.json:
+        print(to_json(_as_json(card)))
+        return
+    width = terminal_width()
+    facts = _facts(card)
+    indent = max(len(name) for name, _ in facts) + 4
+    print(card.name)
+    for name, text in facts:
+        line = f"  {name}".ljust(indent) + text
+        print(textwrap.fill(line, width, subsequent_indent=" " * indent, break_on_hyphens=False) if width else line)
+    if card.results:
+        rows = [
+            [result.dataset, result.split, *map(result.metrics.get, METRICS), result.origin, result.source_name]
+            for result in card.results
+        ]
+        print("\n" + render_table(["data set", "split", *METRICS, "origin", "source"], rows, width=width))
+    print("\n" + "\n".join(_commands(card)))
+    print("\n" + card.description)
+
+
+def _facts(card: ModelCard) -> list[tuple[str, str]]:
+    """Name and text of every field, those left out that the card leaves out."""
+    facts = [
+        ("plugin", _plugin(card)),
+        ("data sets", ", ".join(card.datasets)),
+        ("recipe", card.config),
+        ("weights", _weights(card)),
+        ("paper", _link(card.paper)),
+        ("code", _link(card.code)),
+        ("licence", card.license),
+        ("protocol", " ".join(card.protocol.split())),
+        ("tags", ", ".join(card.tags)),
+        ("card", str(card.path)),
+    ]
+    return [(name, text) for name, text in facts if text]
+
+
+def _plugin(card: ModelCard) -> str:
+    if card.plugin is None:
+        return "core"
+    if (plugin := installed_plugins().get(card.plugin)) is None:
+        return f"{card.plugin} (not installed)"
+    return f"{card.plugin} ({plugin.distribution} {plugin.version})"
+
+
+def _weights(card: ModelCard) -> str:
+    note = " ".join((card.weights_note or "").split())
+    if card.weights is None:
+        return note or "none are published"
+    weights = card.weights
+    facts = f"{weights.size / 1e6:.1f} MB {weights.format}, licence {weights.license}, sha256 {weights.sha256}"
+    return f"{weights.location} ({facts})" + (f"; {note}" if note else "")
+
+
+def _link(link: Link | None) -> str:
+    if link is None:
+        return ""
+    return f"{link.title}, {link.url}" + (f" (licence {link.license})" if link.license else "")
+
+
+def _commands(card: ModelCard) -> list[str]:
+    """Command lines for this model, the installation of its plugin first where that is missing."""
+    install = []
+    if card.plugin is not None and card.plugin not in installed_plugins():
+        install = [f"  pip install {FIRST_PARTY.get(card.plugin, 'the distribution that brings ' + card.plugin)}"]
+    weights = "" if card.weights else " --weights FILE"
+    return [
+        "use it:",
+        *install,
+        f"  tipr-zoo train {card.name} --data DIR",
+        f"  tipr-zoo eval {card.name} --data DIR{weights}",
+        f'  tipr-zoo search {card.name} FOLDER "a man in a red jacket"{weights}',
+    ]
+
+
+def _as_json(card: ModelCard) -> dict[str, Any]:
+    return {**asdict(card), "path": str(card.path), "installed": card.plugin in {None, *installed_plugins()}}
