@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -34,16 +33,15 @@ class ArgumentParser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
-        """Parse `args`.
+    def parse(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parse the words of a command line, all of them.
 
         Raises:
             UnknownNameError: An option or choice does not exist; the message has close matches.
             ConfigError: Anything else is wrong.
         """
-        words = list(sys.argv[1:] if args is None else args)
         self._check_options(words)
-        parsed, left_over = self.parse_known_args(words, namespace)
+        parsed, left_over = self.parse_known_args(words)
         if left_over:
             raise ConfigError(f"{left_over[0]!r} is one word too many; see `{self.prog} --help`")
         return parsed
@@ -52,7 +50,7 @@ class ArgumentParser(argparse.ArgumentParser):
         """Called by argparse for every mistake that it finds."""
         raise ConfigError(f"{message}; see `{self.prog} --help`")
 
-    def _check_options(self, words: list[str]) -> None:
+    def _check_options(self, words: Sequence[str]) -> None:
         """Argparse would first complain of a missing value, and name the unknown option last or never."""
         for word in words[: words.index("--")] if "--" in words else words:
             option = word.partition("=")[0]

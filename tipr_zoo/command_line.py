@@ -10,8 +10,8 @@ A command is a module of `tipr_zoo.commands` with
 
 Only the module of the called command is imported, so these modules cost nothing to the others.
 
-Exit codes: 0 done, 1 a bug (with its traceback), 2 a mistake in what was asked (one line), 130 interrupted with
-Ctrl-C, 141 the reader of a pipe went away.
+Exit codes: 0 done; 1 done, and what was looked at has problems (`doctor`, `data check`), or a bug, with its traceback;
+2 a mistake in what was asked, told in one line; 130 interrupted with Ctrl-C; 141 the reader of a pipe went away.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _run(words: list[str]) -> int:
     """Find the command in `words`, parse what follows it, and run it."""
     top = _top_parser()
     count = next((i for i, word in enumerate(words) if not word.startswith("-")), len(words))
-    options = top.parse_args(words[:count])
+    options = top.parse(words[:count])
     if options.help:
         print(top.format_help() + _command_list(""), end="")
         return 0
@@ -111,7 +111,7 @@ def _run(words: list[str]) -> int:
     parser = ArgumentParser(prog=f"tipr-zoo {name}", description=module.HELP, example=module.EXAMPLE)
     module.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    code: int | None = module.run(parser.parse_args(rest))
+    code: int | None = module.run(parser.parse(rest))
     return code or 0
 
 

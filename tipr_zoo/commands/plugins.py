@@ -55,7 +55,7 @@ def plugin_rows(timeout: float) -> list[dict[str, Any]]:
     if usable:
         print(f"importing {', '.join(usable)} ...", file=sys.stderr)
     checks = check_plugins(usable, timeout)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, plugin in plugins.items():
         check = checks.get(name) or PluginCheck(False, plugin.conflict or "")
         rows.append(
@@ -70,11 +70,20 @@ def plugin_rows(timeout: float) -> list[dict[str, Any]]:
                 "components": check.components,
             }
         )
-    absent = {"version": None, "module": None, "status": "not installed", "components": {}}
     for name, distribution in FIRST_PARTY.items():
         if name not in plugins:
-            row = {"plugin": name, "distribution": distribution, "reason": missing_plugin_note(name)}
-            rows.append({**row, **absent, "cards": cards[name]})
+            rows.append(
+                {
+                    "plugin": name,
+                    "distribution": distribution,
+                    "version": None,
+                    "module": None,
+                    "status": "not installed",
+                    "reason": missing_plugin_note(name),
+                    "cards": cards[name],
+                    "components": {},
+                }
+            )
     return rows
 
 
