@@ -88,13 +88,14 @@ def draw_backpack_straps(figure: Figure) -> None:
     pelvis, lean = figure.skeleton["pelvis"][1], figure.skeleton["neck"][2]
     width = round(figure.pixels(0.021))
     for sign in (-1, 1):
-        x = sign * figure.skeleton.shoulder * 0.66
+        x = sign * figure.skeleton.shoulder * 0.56
         deep = trunk_axes(figure, 0.2)[1] + 0.014
         line = [
             (x, pelvis + 0.285, lean * 0.9),
             (x, pelvis + 0.262, lean * 0.9 + deep * 0.8),
-            (x * 1.05, pelvis + 0.19, lean * 0.7 + deep),
-            (x * 1.3, pelvis + 0.125, lean * 0.5 + deep * 0.6),
+            (x * 1.02, pelvis + 0.225, lean * 0.8 + deep),
+            (x * 1.06, pelvis + 0.18, lean * 0.7 + deep),
+            (x * 1.3, pelvis + 0.13, lean * 0.5 + deep * 0.8),
         ]
         if figure.project.depth(line[2]) < 0.0:
             continue
@@ -132,7 +133,7 @@ def draw_handbag(figure: Figure) -> None:
     x, y, z = figure.skeleton[f"wrist {side}"]
     colour = figure.colours["bag"]
     grip = figure.project((x, y - 0.035, z))
-    centre = (x + figure.shot.bag_side * 0.012, y - 0.13, z)
+    centre = (x + figure.shot.bag_side * 0.03, y - 0.13, z)
     face = draw_box(figure, centre, (0.034, 0.052, 0.074), colour, 0.014)
     for u in (0.2, 0.8):
         figure.canvas.line([inside(face, u, -0.15), (grip[0] + (u - 0.5) * 10, grip[1])], scaled(colour, 76), 5)

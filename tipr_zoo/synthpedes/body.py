@@ -8,25 +8,25 @@ from itertools import pairwise
 
 from tipr_zoo.synthpedes.canvas import Canvas, Point, Projection, Tube, between, limb
 from tipr_zoo.synthpedes.identity import NONE, Identity
-from tipr_zoo.synthpedes.palette import CLOTH, HAIR, SKIN, Colour, varied
+from tipr_zoo.synthpedes.palette import CLOTH, HAIR, SKIN, Colour, contrasting, varied
 from tipr_zoo.synthpedes.pose import Skeleton
 from tipr_zoo.synthpedes.shot import Shot
 
 # Height above the pelvis, half-width and half-depth of the trunk of a man and of a woman, in body heights.
 TRUNK = {
     "man": (
-        (0.305, 0.036, 0.036),
-        (0.288, 0.064, 0.046),
-        (0.268, 0.101, 0.056),
+        (0.305, 0.038, 0.036),
+        (0.288, 0.066, 0.046),
+        (0.268, 0.102, 0.056),
         (0.2, 0.104, 0.07),
         (0.1, 0.088, 0.066),
         (0.0, 0.09, 0.07),
         (-0.055, 0.086, 0.068),
     ),
     "woman": (
-        (0.305, 0.03, 0.031),
+        (0.305, 0.032, 0.031),
         (0.288, 0.056, 0.042),
-        (0.268, 0.088, 0.052),
+        (0.268, 0.089, 0.052),
         (0.2, 0.09, 0.07),
         (0.1, 0.073, 0.06),
         (0.0, 0.094, 0.074),
@@ -77,6 +77,8 @@ def figure_colours(identity: Identity, chance: random.Random) -> dict[str, Colou
         "shoes": cloth(identity.shoe_colour),
         "bag": cloth(identity.bag_colour, "black"),
         "hat": cloth(identity.hat_colour, "black"),
+        # Decided by the name of the colour, so that stripes and prints are the same in every picture.
+        "line": varied(contrasting(CLOTH[identity.top_colour]), chance),
     }
 
 
@@ -153,8 +155,8 @@ def draw_bare_arm(figure: Figure, side: str, part: str) -> None:
         tube = limb([project(elbow), project(middle), project(wrist)], [radii[2], radii[2] * 1.02, radii[3]])
         figure.canvas.tube(tube, figure.colours["skin"])
         figure.canvas.shade(tube)
-        tip = between(elbow, wrist, 1.42)
+        tip = between(elbow, wrist, 1.4)
         palm = between(elbow, wrist, 1.2)
-        tube = limb([project(wrist), project(palm), project(tip)], [radii[3], radii[3] * 1.25, radii[3] * 0.7])
+        tube = limb([project(wrist), project(palm), project(tip)], [radii[3], radii[3] * 1.15, radii[3] * 0.65])
         figure.canvas.tube(tube, figure.colours["skin"])
     figure.canvas.shade(tube)

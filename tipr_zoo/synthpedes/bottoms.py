@@ -49,11 +49,11 @@ def draw_leg(figure: Figure, side: str) -> None:
 def draw_creases(figure: Figure, tube: Tube) -> None:
     """Folds at the knee and above the hem."""
     chance = figure.chance
-    for _ in range(4):
-        v, u, turn = chance.uniform(0.4, 0.93), chance.uniform(-0.8, 0.5), chance.choice((-1, 1))
-        a, b = tube.point(v, u), tube.point(v + 0.02 * turn, u + 0.5)
-        c = tube.point(v + 0.035, u + 0.25)
-        figure.canvas.veil([a, b, c], (0, 0, 8), 34)
+    for low, high in ((0.05, 0.35), (0.5, 0.72), (0.82, 0.97)):
+        v, edge = chance.uniform(low, high), chance.choice((-1, 1))
+        end = chance.uniform(-0.2, 0.45) * edge
+        drop = chance.uniform(-0.05, 0.05)
+        figure.canvas.veil([tube.point(v, edge), tube.point(v + drop, -end), tube.point(v + 0.03, edge)], (0, 0, 8), 26)
 
 
 def draw_seat(figure: Figure) -> None:

@@ -8,7 +8,6 @@ import random
 import numpy as np
 from PIL import Image, ImageFilter
 
-from tipr_zoo.synthpedes.palette import clamp
 from tipr_zoo.synthpedes.shot import HEIGHT, WIDTH
 
 
@@ -42,7 +41,9 @@ def exposed(picture: Image.Image, chance: random.Random) -> Image.Image:
     warmth, tint = chance.uniform(-0.055, 0.055), chance.uniform(-0.025, 0.025)
     table: list[int] = []
     for cast in (1 + warmth, 1 + tint, 1 - warmth):
-        table += [clamp(round(((value - 118) * contrast + 118) * gain * cast + lift)) for value in range(256)]
+        # In whole 4096ths, so that every machine rounds alike.
+        slope, start = round(contrast * gain * cast * 4096), round(((118 - 118 * contrast) * gain * cast + lift) * 4096)
+        table += [min(255, max(0, (value * slope + start) >> 12)) for value in range(256)]
     return picture.point(table)
 
 

@@ -148,13 +148,13 @@ class Canvas:
         alpha = max(1, round(self.strength * weight))
         away = -1 if self.light > 0 else 1
         lit = 0.25 + 0.45 * abs(self.light)
-        for edge in (0.1, 0.38, 0.62, 0.82):
-            self.veil(tube.band(min(away * edge, away), max(away * edge, away)), (8, 8, 16), alpha)
-        for edge in (0.72, 0.88):
-            self.veil(tube.band(min(-away * edge, -away), max(-away * edge, -away)), (8, 8, 16), alpha)
-        for half in (0.34, 0.18):
-            middle = -away * lit * 0.8
-            self.veil(tube.band(middle - half, middle + half), (255, 252, 244), max(1, alpha // 2))
+        for edge in (0.06, 0.26, 0.45, 0.62, 0.77, 0.9):
+            self.veil(tube.band(min(away * edge, away), max(away * edge, away)), (8, 8, 16), alpha * 3 // 4)
+        for edge in (0.7, 0.82, 0.92):
+            self.veil(tube.band(min(-away * edge, -away), max(-away * edge, -away)), (8, 8, 16), alpha * 3 // 4)
+        middle = -away * lit * 0.8
+        for half in (0.36, 0.24, 0.12):
+            self.veil(tube.band(middle - half, middle + half), (255, 252, 244), max(1, alpha // 3))
 
 
 def whole(points: Sequence[Point]) -> list[tuple[int, int]]:

@@ -118,12 +118,13 @@ def sentences(identity: Identity, shot: Shot, said: dict[str, bool], chance: ran
         tail = [carries(pronoun, bag_verb, bag, chance)] if bag else []
         tail += rest + ([f"{pronoun} is {action}"] if action else [])
     elif shape == 1:
-        first = f"{person}{' with ' + hair if hair else ''} is {action or 'shown'} {wearing.replace('who', 'and')} {listed(clothes)}"
+        who = f"{person} with {hair}" if hair else person
+        first = f"{who} is {action or 'shown'} {wearing.replace('who', 'and')} {listed(clothes)}"
         rest = looks_sentences(pronoun, possessive, "", extras, chance)
         tail = [carries(pronoun, bag_verb, bag, chance)] if bag else []
         tail += rest
     elif shape == 2:
-        with_bag = f" and {bag_verb} {bag}" if bag else ""
+        with_bag = f" {'along' if bag_verb == 'with' else 'and'} {bag_verb} {bag}" if bag else ""
         first = f"{person} {wearing} {listed(clothes)}{with_bag}"
         if action:
             first += f", {action}"

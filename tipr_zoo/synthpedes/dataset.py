@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tipr_zoo.close_matches import unknown_name
-from tipr_zoo.errors import ConfigError, DataError
-from tipr_zoo.synthpedes.captions import caption, tokens
-from tipr_zoo.synthpedes.drawing import Sitting, draw_all, write_whole
-from tipr_zoo.synthpedes.identity import SPLITS, Identity, identities, twin_attribute
-from tipr_zoo.synthpedes.shot import shots
-from tipr_zoo.synthpedes.streams import stream
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.synthpedes.drawing import draw_all, write_whole
+from tipr_zoo.synthpedes.folder import ABOUT, ANNOTATION, check_annotation, found_in, is_complete, undrawn
+from tipr_zoo.synthpedes.identity import SPLITS, identities
+from tipr_zoo.synthpedes.records import CAPTIONS, split_records
 
+NAME = "SynthPEDES"
 VERSION = 1  # raised whenever the same seed gives other bytes
-ANNOTATION, ABOUT = "reid_raw.json", "synthpedes.json"
-CAPTIONS = 2  # a picture
 
 
 def draw_synthpedes(
@@ -64,22 +61,33 @@ def draw_synthpedes(
     directory = Path(directory)
     counts = {"train": train, "val": val, "test": test}
     splits = checked_splits(splits, counts, pictures, workers)
+    asked = described(seed, counts, pictures, splits)
+    about = found_in(directory, asked)
+    if about and is_complete(directory, about):
+        return about | {"directory": str(directory), "drawn": 0, "seconds": elapsed(started)}
+
+    splits = tuple((about or asked)["splits"])
     people = {split: identities(split, counts[split], seed=seed) for split in splits}
     records = [record for split in splits for record in split_records(split, people[split], counts, pictures, seed)]
-    annotation = json.dumps(records, indent=0, ensure_ascii=False).encode()
-    about = described(seed, counts, pictures, splits, annotation)
-    check_folder(directory, about)
+    annotation = ("[\n" + ",\n".join(json.dumps(record) for record in records) + "\n]\n").encode()
+    digest = hashlib.sha256(annotation).hexdigest()
+    if about:
+        check_annotation(directory / ANNOTATION, digest, about)
+    about = described(seed, counts, pictures, splits) | {"sha256": digest}
+    for split in splits:
+        (directory / "imgs" / split).mkdir(parents=True, exist_ok=True)
+    # Whoever looks for a data set looks for the annotation: it is there only while everything else is.
+    (directory / ANNOTATION).unlink(missing_ok=True)
+    write_whole(directory / ABOUT, json.dumps(about, indent=2).encode() + b"\n")
+    missing = list(undrawn(directory, people, pictures, seed))
+    draw_all(missing, workers=workers, progress=progress)
+    write_whole(directory / ANNOTATION, annotation)
+    return about | {"directory": str(directory), "drawn": len(missing) * pictures, "seconds": elapsed(started)}
 
-    missing = [sitting for split in splits for sitting in undrawn(directory, split, people[split], pictures, seed)]
-    if missing or not (directory / ANNOTATION).exists():
-        (directory / ANNOTATION).unlink(missing_ok=True)
-        for split in splits:
-            (directory / "imgs" / split).mkdir(parents=True, exist_ok=True)
-        write_whole(directory / ABOUT, json.dumps(about, indent=2).encode() + b"\n")
-        draw_all(missing, workers=workers, progress=progress)
-        write_whole(directory / ANNOTATION, annotation)
-    drawn = len(missing) * pictures
-    return about | {"directory": str(directory), "drawn": drawn, "seconds": round(time.perf_counter() - started, 2)}
+
+def elapsed(started: float) -> float:
+    """Seconds since a reading of the clock."""
+    return round(time.perf_counter() - started, 2)
 
 
 def checked_splits(
@@ -104,38 +112,10 @@ def checked_splits(
     return tuple(split for split in SPLITS if split in chosen)
 
 
-def file_path(split: str, index: int, picture: int) -> str:
-    """The path of a picture under `imgs/`."""
-    return f"{split}/{index:05d}_{picture}.jpg"
-
-
-def split_records(
-    split: str, people: list[Identity], counts: dict[str, int], pictures: int, seed: int
-) -> Iterator[dict[str, Any]]:
-    """The records of `reid_raw.json` for one split."""
-    first = 1 + sum(counts[other] for other in SPLITS[: SPLITS.index(split)])
-    for index, identity in enumerate(people):
-        twin = twin_attribute(split, index, people)
-        for picture, shot in enumerate(shots(identity, split, index, pictures, seed=seed)):
-            texts = [
-                caption(identity, shot, twin, stream(seed, split, index, "caption", picture, number))
-                for number in range(CAPTIONS)
-            ]
-            yield {
-                "split": split,
-                "captions": texts,
-                "file_path": file_path(split, index, picture),
-                "processed_tokens": [tokens(text) for text in texts],
-                "id": first + index,
-            }
-
-
-def described(
-    seed: int, counts: dict[str, int], pictures: int, splits: tuple[str, ...], annotation: bytes
-) -> dict[str, Any]:
-    """What `synthpedes.json` says about the data set."""
+def described(seed: int, counts: dict[str, int], pictures: int, splits: tuple[str, ...]) -> dict[str, Any]:
+    """What `synthpedes.json` says about the data set, but for the hash of its annotation."""
     return {
-        "name": "SynthPEDES",
+        "name": NAME,
         "version": VERSION,
         "seed": seed,
         "counts": counts | {"pictures": pictures},
@@ -147,43 +127,4 @@ def described(
             }
             for split in splits
         },
-        "sha256": hashlib.sha256(annotation).hexdigest(),
     }
-
-
-def check_folder(directory: Path, about: dict[str, Any]) -> None:
-    """Raises DataError unless the folder is new, empty, or this very data set."""
-    if not directory.exists():
-        return
-    if not directory.is_dir():
-        raise DataError(f"{directory} is a file; name a folder to draw SynthPEDES into")
-    names = sorted(os.listdir(directory))
-    if not names:
-        return
-    if ABOUT not in names:
-        raise DataError(
-            f"{directory} already holds other files ({names[0]}, ...); nothing was written: name a new or empty folder"
-        )
-    try:
-        found = json.loads((directory / ABOUT).read_bytes())
-    except ValueError as error:
-        raise DataError(f"{directory / ABOUT} is not JSON ({error}); delete the folder to draw it again") from error
-    for key in ("name", "version", "seed", "counts", "splits", "sha256"):
-        here, wanted = found.get(key) if isinstance(found, dict) else None, about[key]
-        if here != wanted:
-            if key == "splits" and isinstance(here, dict):
-                here, wanted = list(here), list(wanted)
-            raise DataError(
-                f"{directory} holds SynthPEDES with {key} {here} instead of {wanted}; nothing was written: "
-                "name another folder, or delete this one to draw it again"
-            )
-
-
-def undrawn(directory: Path, split: str, people: list[Identity], pictures: int, seed: int) -> Iterator[Sitting]:
-    """The identities of a split whose pictures are not all there."""
-    folder = directory / "imgs" / split
-    there = {entry.name for entry in os.scandir(folder) if entry.stat().st_size} if folder.is_dir() else set()
-    for index, identity in enumerate(people):
-        paths = [file_path(split, index, picture) for picture in range(pictures)]
-        if any(Path(path).name not in there for path in paths):
-            yield Sitting(identity, split, index, seed, tuple(str(directory / "imgs" / path) for path in paths))

@@ -45,8 +45,9 @@ def placed(identity: Identity, shot: Shot, chance: random.Random, scene: Image.I
     """The figure on its canvas, sized so that it fills the frame, with its shadow on the ground."""
     bones = skeleton(identity, shot, chance)
     yaw = math.radians(shot.yaw)
-    tall = HEIGHT * SCALE * chance.uniform(0.88, 0.935)
-    height = tall * (0.98 if identity.gender == "woman" else 1.0) / (0.95 if identity.hat != "brimmed hat" else 0.96)
+    tall = HEIGHT * SCALE * chance.uniform(0.875, 0.935)
+    crown = 1.075 if identity.hair_style == "bun" else 1.045 if identity.hat != NONE else 1.035
+    height = tall * (0.985 if identity.gender == "woman" else 1.0) / crown
     foot = HEIGHT * SCALE * chance.uniform(0.955, 0.975)
     upright = Projection(yaw, chance.uniform(0.1, 0.2), height, 1.0, 0.0, foot)
     # As when a wider crop is resized to 3:1: what would not fit is squeezed, never by more than a quarter.
@@ -96,8 +97,6 @@ def draw_figure(figure: Figure) -> None:
         bags.draw_suitcase(figure)
     for item in behind:
         draw_arm(figure, *item)
-    if identity.bag == "handbag" and not bag_near:
-        bags.draw_handbag(figure)
     if back_depth < 0.1:
         draw_back_hair(figure)
     if identity.bag == "backpack" and back_depth < 0.3:
@@ -127,7 +126,7 @@ def draw_figure(figure: Figure) -> None:
     for item in arm_parts:
         if item not in behind:
             draw_arm(figure, *item)
-    if identity.bag == "handbag" and bag_near:
+    if identity.bag == "handbag":
         bags.draw_handbag(figure)
     if identity.bag == "suitcase" and bag_near:
         bags.draw_suitcase(figure)

@@ -83,14 +83,18 @@ def draw_face(figure: Figure, head: HeadMap) -> None:
     """The skin between hairline and chin, with eyes, nose, mouth and glasses where they show."""
     canvas, skin = figure.canvas, figure.colours["skin"]
     style = figure.identity.hair_style
-    jaw = 84 if style in ("long", "bob") else 98
-    rows = [(0.52, 40), (0.42, 62), (0.15, 70), (-0.15, 74), (-0.35, jaw), (-0.7, jaw), (-0.98, jaw)]
     if style == "bald":
         return draw_features(figure, head)
-    right = [head.place(azimuth, height) for height, azimuth in rows]
-    left = [head.place(-azimuth, height) for height, azimuth in rows]
-    if any(seen for _, seen in right + left):
-        canvas.fill([p for p, _ in right] + [p for p, _ in left[::-1]], skin)
+    jaw = 78 if style in ("long", "bob") else 86
+    left, right = [], []
+    for height, azimuth in ((0.54, 34), (0.44, 58), (0.15, 68), (-0.15, 72), (-0.35, jaw), (-0.7, jaw), (-0.98, jaw)):
+        places = [head.place(turn, height) for turn in range(-azimuth, azimuth + 1, 4)]
+        seen = [point for point, is_seen in places if is_seen]
+        if len(seen) > 1:
+            left.append(min(seen))
+            right.append(max(seen))
+    if len(left) > 2:
+        canvas.fill(right + left[::-1], skin)
     return draw_features(figure, head)
 
 
@@ -154,11 +158,14 @@ def draw_ears(figure: Figure, head: HeadMap) -> None:
 
 def draw_curls(figure: Figure, head: HeadMap, grow: float) -> None:
     """A bumpy edge of curly hair."""
-    for step in range(-3, 12):
-        angle = math.pi * step / 8
-        x = head.centre[0] + math.cos(angle) * head.across * grow
-        y = head.centre[1] - math.sin(angle) * head.up * grow
-        figure.canvas.oval((x, y), head.up * 0.2, head.up * 0.2, scaled(figure.colours["hair"], 88 + step % 3 * 8))
+    chance = figure.chance
+    for ring in (1.0, 0.84):
+        for step in range(-5, 22):
+            angle = math.pi * (step + chance.uniform(-0.4, 0.4)) / 16
+            x = head.centre[0] + math.cos(angle) * head.across * grow * ring
+            y = head.centre[1] - math.sin(angle) * head.up * grow * ring
+            size = head.up * chance.uniform(0.1, 0.17)
+            figure.canvas.oval((x, y), size, size, scaled(figure.colours["hair"], chance.choice((84, 94, 104, 116))))
 
 
 def draw_shine(figure: Figure, head: HeadMap) -> None:

@@ -43,12 +43,18 @@ def draw_occluder(picture: Image.Image, shot: Shot, project: Projection, chance:
         draw.line([(left + right) // 2, top + 5, (left + right) // 2, HEIGHT], fill=scaled(colour, 84))
     else:
         side = chance.choice((0, 1))
-        x = chance.randint(2, 6) if side else WIDTH - chance.randint(2, 6)
-        top = chance.randint(HEIGHT * 40 // 100, HEIGHT * 52 // 100)
-        colour = varied(chance.choice(tuple(CLOTH.values())), chance, 14)
-        for brush, fill in ((cover, 255), (draw, colour)):
-            brush.ellipse([x - 11, top, x + 11, top + 34], fill=fill)
-            brush.rectangle([x - 11, top + 16, x + 11, HEIGHT], fill=fill)
-        draw.line([x, top + 8, x, HEIGHT], fill=scaled(colour, 84), width=3)
+        edge, inward = (0, 1) if side else (WIDTH, -1)
+        top = chance.randint(HEIGHT * 44 // 100, HEIGHT * 54 // 100)
+        colour = scaled(varied(chance.choice(tuple(CLOTH.values())), chance, 14), 78)
+        reach = chance.randint(9, 12)
+        xs = [edge - inward * 4, edge + inward * 3, edge + inward * (reach - 3), edge + inward * reach]
+        xs += [edge + inward * (reach + 1), edge + inward * (reach - 1), edge - inward * 4]
+        ys = [top - 6, top - 2, top + 5, top + 16, top + 52, HEIGHT, HEIGHT]
+        outline = list(zip(xs, ys, strict=True))
+        cover.polygon(outline, fill=255)
+        draw.polygon(outline, fill=colour)
+        inner = edge + inward * (reach - 6)
+        draw.line([(inner, top + 26), (inner - inward, HEIGHT)], fill=scaled(colour, 70), width=2)
+        draw.line([(inner + inward * 3, top + 12), (inner + inward * 3, HEIGHT)], fill=scaled(colour, 116), width=2)
     layer = layer.filter(ImageFilter.GaussianBlur(0.8))
     picture.paste(layer, mask=mask.filter(ImageFilter.GaussianBlur(0.9)))

@@ -83,7 +83,12 @@ def mixed(first: Colour, second: Colour, percent: int) -> Colour:
 
 def contrasting(colour: Colour) -> Colour:
     """A light colour for a dark ground and a dark one for a light ground."""
-    return (232, 230, 224) if sum(colour) < 380 else (44, 46, 56)
+    return (44, 46, 56) if is_light(colour) else (232, 230, 224)
+
+
+def is_light(colour: Colour) -> bool:
+    """Whether a dark line shows better on it than a light one."""
+    return sum(colour) >= 380
 
 
 def clamp(channel: int) -> int:

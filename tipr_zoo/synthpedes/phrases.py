@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from tipr_zoo.synthpedes.identity import NONE, Identity
+from tipr_zoo.synthpedes.palette import CLOTH, contrasting, is_light
 from tipr_zoo.synthpedes.shot import Shot
 
 PERSON = {
@@ -133,6 +134,8 @@ def top(identity: Identity, shot: Shot, chance: random.Random, *, pattern: bool)
     colour, kind = chance.choice(COLOUR[identity.top_colour]), chance.choice(TOP[identity.top])
     name = identity.top_pattern
     if pattern and name in PATTERN and chance.randrange(3):
+        if chance.randrange(3) == 0:
+            colour += " and white" if is_light(contrasting(CLOTH[identity.top_colour])) else " and black"
         phrase = f"{colour} {chance.choice(PATTERN[name])} {kind}"
     elif pattern and name != "plain" and (name != "logo" or shot.shows_front):
         phrase = f"{colour} {kind} {chance.choice(PATTERN_AFTER[name])}"

@@ -12,7 +12,7 @@ from tipr_zoo.synthpedes.shot import Shot
 Point3 = tuple[float, float, float]
 
 THIGH, SHIN, ANKLE = 0.245, 0.235, 0.04
-UPPER_ARM, FOREARM = 0.165, 0.145
+UPPER_ARM, FOREARM = 0.155, 0.14
 BUILDS = {"slim": 0.9, "average": 1.0, "heavy": 1.22}
 
 # Hip flexion, knee flexion of one leg through a double step, in degrees; the other leg is half a cycle away.
@@ -53,7 +53,7 @@ def skeleton(identity: Identity, shot: Shot, chance: random.Random) -> Skeleton:
     nod = 0.028 if shot.pose == "looking at a phone" else chance.uniform(0.0, 0.014)
     joints["head"] = (chance.uniform(-0.006, 0.006), pelvis + 0.393, lean + 0.008 + nod)
     for side, sign in (("left", 1), ("right", -1)):
-        start = (sign * shoulder, pelvis + 0.268, lean * 0.9)
+        start = (sign * shoulder, pelvis + 0.247 - 0.05 * (girth - 1.0), lean * 0.85)
         joints.update(arm(side, sign, start, identity, shot, angles, chance))
     return Skeleton(joints, girth, shoulder, hip)
 
@@ -83,7 +83,7 @@ def leg(side: str, x: float, flexion: float, knee_flexion: float, spread: float)
     ankle = (ankle_x, knee[1] - SHIN * math.cos(shin), knee[2] + SHIN * math.sin(shin))
     # The foot is level on the ground and points down when the heel is lifted.
     drop = max(0.0, -shin - 0.25)
-    toe = (ankle_x * 1.2, ankle[1] - ANKLE * 0.7 - 0.09 * math.sin(drop), ankle[2] + 0.105 * math.cos(drop))
+    toe = (ankle_x * 1.2, ankle[1] - ANKLE * 0.7 - 0.09 * math.sin(drop), ankle[2] + 0.096 * math.cos(drop))
     return {f"hip {side}": (x, 0.0, 0.0), f"knee {side}": knee, f"ankle {side}": ankle, f"toe {side}": toe}
 
 
@@ -102,7 +102,7 @@ def arm(
     carries = sign == shot.bag_side and identity.bag in ("handbag", "suitcase")
     if shot.pose == "calling" and sign == shot.phone_side:
         elbow = (x + sign * 0.07, y - 0.135, z + 0.06)
-        wrist = (x * 0.5 + sign * 0.02, y + 0.085, z + 0.05)
+        wrist = (x * 0.5 + sign * 0.02, y + 0.11, z + 0.05)
     elif shot.pose == "looking at a phone" and not carries:
         holds = sign == shot.phone_side
         elbow = (x + sign * 0.03, y - 0.155, z + 0.01)

@@ -12,9 +12,9 @@ def draw_shoe(figure: Figure, side: str) -> None:
     skeleton, project, canvas = figure.skeleton, figure.project, figure.canvas
     ankle, toe = skeleton[f"ankle {side}"], skeleton[f"toe {side}"]
     kind, colour = figure.identity.shoes, figure.colours["shoes"]
-    heel = (ankle[0], toe[1] + (toe[1] - ankle[1]) * -0.25, ankle[2] - 0.026)
+    heel = (ankle[0], toe[1] + (ankle[1] - toe[1]) * 0.25, ankle[2] - 0.018)
     instep = between(ankle, toe, 0.45)
-    wide = 0.025 if figure.identity.gender == "man" else 0.022
+    wide = 0.023 if figure.identity.gender == "man" else 0.02
     foot = [project(heel), project(instep), project(toe)]
     radii = [figure.pixels(wide * r) for r in (1.0, 1.05, 0.82)]
     if kind == "boots":
@@ -44,8 +44,8 @@ def draw_shoe(figure: Figure, side: str) -> None:
         canvas.shade(upper, 0.7)
     canvas.shade(body)
     if kind == "sneakers":
-        for part in (0.4, 0.52):
-            canvas.line(body.ring(part, part, -0.6, 0.6)[:7], (228, 228, 226), 3)
+        lace = (236, 236, 232) if sum(colour) < 560 else (150, 152, 156)
+        canvas.line(body.ring(0.5, 0.5, -0.5, 0.5)[:7], lace, 3)
 
 
 def draw_shaft(figure: Figure, side: str) -> None:
@@ -54,7 +54,7 @@ def draw_shaft(figure: Figure, side: str) -> None:
     ankle, knee = skeleton[f"ankle {side}"], skeleton[f"knee {side}"]
     high = 0.2 if figure.identity.bottom in ("trousers", "jeans") else 0.46
     points = [project(between(ankle, knee, high)), project(between(ankle, knee, high / 2)), project(ankle)]
-    tube = limb(points, [figure.pixels(r) for r in (0.036, 0.033, 0.028)], round_start=False)
+    tube = limb(points, [figure.pixels(r) for r in (0.034, 0.03, 0.025)], round_start=False)
     figure.canvas.tube(tube, figure.colours["shoes"])
     figure.canvas.shade(tube)
     figure.canvas.line(tube.ring(0.02, 0.03)[:7], scaled(figure.colours["shoes"], 70), 3)

@@ -6,7 +6,7 @@ from tipr_zoo.synthpedes.body import ARM_RADII, Figure, draw_bare_arm, trunk_axe
 from tipr_zoo.synthpedes.bottoms import SKIRT_HEMS, hang, skirt_tube
 from tipr_zoo.synthpedes.canvas import Tube, between, limb
 from tipr_zoo.synthpedes.identity import OPEN_TOPS
-from tipr_zoo.synthpedes.palette import Colour, contrasting, scaled
+from tipr_zoo.synthpedes.palette import scaled
 
 HEMS = {
     "t-shirt": -0.025,
@@ -51,7 +51,7 @@ def draw_torso(figure: Figure) -> None:
         canvas.tube(tube, colour)
     if identity.top == "dress":
         canvas.oval(tube.centres[-1], tube.spans[-1][0], figure.pixels(0.008), colour)
-    draw_pattern(figure, tube, identity.top_pattern, colour, 0.36 if identity.top == "tank top" else 0.12)
+    draw_pattern(figure, tube, identity.top_pattern, 0.36 if identity.top == "tank top" else 0.12)
     draw_front(figure, tube)
     canvas.shade(tube)
     draw_folds(figure, tube)
@@ -59,9 +59,9 @@ def draw_torso(figure: Figure) -> None:
         hang(figure, tube)
 
 
-def draw_pattern(figure: Figure, tube: Tube, pattern: str, colour: Colour, start: float) -> None:
+def draw_pattern(figure: Figure, tube: Tube, pattern: str, start: float) -> None:
     """Stripes, checks or dots that follow the body."""
-    canvas, line = figure.canvas, contrasting(colour)
+    canvas, line = figure.canvas, figure.colours["line"]
     sag = figure.pixels(0.01)
     length = tube.centres[-1][1] - tube.centres[0][1]
     if pattern == "stripes":
@@ -150,7 +150,7 @@ def draw_buttons(figure: Figure, tube: Tube) -> None:
         return draw_back_seam(figure, tube)
     figure.canvas.line([tube.point(v, u) for v in (0.1, 0.4, 0.7, 1.0)], scaled(colour, 78), 3)
     for step in range(6):
-        figure.canvas.oval(tube.point(0.2 + step * 0.14, u), 2.6, 2.6, contrasting(colour))
+        figure.canvas.oval(tube.point(0.2 + step * 0.14, u), 2.6, 2.6, figure.colours["line"])
     return None
 
 
@@ -171,7 +171,7 @@ def draw_hood(figure: Figure, tube: Tube) -> None:
     for azimuth in (-14, 14):
         u = spot(figure, azimuth)
         if u is not None and abs(u) < 0.9:
-            canvas.line([tube.point(0.16, u), tube.point(0.42, u)], contrasting(colour), 4)
+            canvas.line([tube.point(0.16, u), tube.point(0.42, u)], figure.colours["line"], 4)
 
 
 def draw_logo(figure: Figure, tube: Tube) -> None:
@@ -179,7 +179,7 @@ def draw_logo(figure: Figure, tube: Tube) -> None:
     u = spot(figure, 0)
     if u is None or abs(u) > 0.85:
         return
-    canvas, line = figure.canvas, contrasting(figure.colours["top"])
+    canvas, line = figure.canvas, figure.colours["line"]
     narrow = (1 - u * u) ** 0.5
     across, up = tube.spans[4][0] * 0.42 * narrow, figure.pixels(0.034)
     x, y = tube.point(0.46, u)
@@ -234,15 +234,27 @@ def draw_arm(figure: Figure, side: str, part: str) -> None:
     joints = ("shoulder", "elbow") if part == "upper" else ("elbow", "wrist")
     start, end = (skeleton[f"{joint} {side}"] for joint in joints)
     first, last = (radii[0], radii[2]) if part == "upper" else (radii[2], radii[3])
+    if part == "upper":
+        first -= figure.pixels(ease * 0.7)
     points = [project(between(start, end, reach * step)) for step in (0.0, 0.5, 1.0)]
     whole_sleeve = part == "upper" and reach == 1.0
     tube = limb(points, [first, (first + last) / 2, last], round_end=whole_sleeve)
-    canvas.veil([(x - canvas.light * 5, y + 3) for x, y in tube.band()], (0, 0, 8), 34)
+    canvas.veil([(x - canvas.light * 5, y + 3) for x, y in tube.band()], (0, 0, 8), 22 if part == "upper" else 36)
     canvas.tube(tube, colour)
     if figure.identity.top_pattern in ("stripes", "checks") and top != "tank top":
         for step in range(4 if reach == 1.0 else 3):
             v = (0.22 if part == "upper" else 0.12) + step * (0.2 if reach == 1.0 else 0.24)
-            canvas.fill(tube.ring(v, v + 0.085), contrasting(colour))
+            if figure.identity.top_pattern == "stripes":
+                canvas.fill(tube.ring(v, v + 0.085), figure.colours["line"])
+            else:
+                canvas.veil(tube.ring(v, v + 0.075), figure.colours["line"], 150)
+        if figure.identity.top_pattern == "checks":
+            for u in (-0.45, 0.3):
+                canvas.veil(tube.band(u - 0.12, u + 0.12), figure.colours["line"], 150)
+    elif figure.identity.top_pattern == "dots" and top != "tank top":
+        for step in range(4 if reach == 1.0 else 2):
+            radius = figure.pixels(0.0105)
+            canvas.oval(tube.point(0.3 + step * 0.2, -0.4 if step % 2 else 0.4), radius, radius, figure.colours["line"])
     canvas.shade(tube)
     if not whole_sleeve:
         canvas.line(tube.ring(0.97, 0.99)[:7], scaled(colour, 72), 3)

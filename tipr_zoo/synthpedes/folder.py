@@ -1,0 +1,111 @@
+"""What a folder holds already: nothing, this very data set, a part of it, or something else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tipr_zoo.errors import DataError
+from tipr_zoo.synthpedes.drawing import Sitting
+from tipr_zoo.synthpedes.identity import SPLITS, Identity
+from tipr_zoo.synthpedes.records import file_path
+
+ANNOTATION, ABOUT = "reid_raw.json", "synthpedes.json"
+
+
+def found_in(directory: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
+    """What `synthpedes.json` in the folder says, if it is the data set asked for or holds it.
+
+    Args:
+        directory: The folder.
+        asked: `name`, `version`, `seed`, `counts` and `splits` of the data set that is asked for.
+
+    Returns:
+        The description of the data set there, or None if the folder is new or empty.
+
+    Raises:
+        DataError: If the folder holds anything else.
+    """
+    if not directory.exists():
+        return None
+    if not directory.is_dir():
+        raise DataError(f"{directory} is a file; name a folder to draw SynthPEDES into")
+    names = sorted(os.listdir(directory))
+    if not names or names == [ABOUT + ".part"]:
+        return None
+    if ABOUT not in names:
+        raise DataError(
+            f"{directory} already holds other files ({names[0]}, ...); nothing was written: name a new or empty folder"
+        )
+    try:
+        found = json.loads((directory / ABOUT).read_bytes())
+    except ValueError as error:
+        raise DataError(f"{directory / ABOUT} is not JSON ({error}); delete the folder to draw it again") from error
+    check_settings(directory, found, asked)
+    return dict(found)
+
+
+def check_settings(directory: Path, found: Any, asked: dict[str, Any]) -> None:
+    """Raises DataError, naming the first setting that differs."""
+    for key in ("name", "version", "seed", "counts", "splits"):
+        here, wanted = found.get(key) if isinstance(found, dict) else None, asked[key]
+        if key == "splits":
+            here, wanted = (", ".join(value or ()) for value in (here, wanted))
+            held = (directory / ANNOTATION).exists() and all(split in found["splits"] for split in asked["splits"])
+            here = wanted if held else here
+        if here != wanted:
+            raise DataError(
+                f"{directory} holds SynthPEDES with {key} {here} instead of {wanted}; nothing was written: "
+                "name another folder, or delete this one to draw it again"
+            )
+
+
+def is_complete(directory: Path, found: dict[str, Any]) -> bool:
+    """Whether the annotation, which is written last, and every picture are there.
+
+    Raises:
+        DataError: If the annotation is not the one that belongs to the data set.
+    """
+    annotation = directory / ANNOTATION
+    if not annotation.exists():
+        return False
+    check_annotation(annotation, hashlib.sha256(annotation.read_bytes()).hexdigest(), found)
+    pictures = found["counts"]["pictures"]
+    return all(
+        {
+            Path(file_path(split, index, picture)).name
+            for index in range(part["identities"])
+            for picture in range(pictures)
+        }
+        <= picture_names(directory, split)
+        for split, part in found["splits"].items()
+    )
+
+
+def check_annotation(annotation: Path, digest: str, found: dict[str, Any]) -> None:
+    """Raises DataError if an annotation is not the one that the folder was drawn with."""
+    if digest != found.get("sha256"):
+        raise DataError(
+            f"{annotation} is not the one that {ABOUT} beside it describes (sha256 {digest[:12]}...); "
+            "delete the folder to draw it again"
+        )
+
+
+def picture_names(directory: Path, split: str) -> set[str]:
+    """The names of the pictures of a split that are there and not empty."""
+    folder = directory / "imgs" / split
+    return {entry.name for entry in os.scandir(folder) if entry.stat().st_size} if folder.is_dir() else set()
+
+
+def undrawn(directory: Path, people: dict[str, list[Identity]], pictures: int, seed: int) -> Iterator[Sitting]:
+    """The identities whose pictures are not all there."""
+    for split in SPLITS:
+        there = picture_names(directory, split)
+        for index, identity in enumerate(people.get(split, ())):
+            paths = [file_path(split, index, picture) for picture in range(pictures)]
+            if any(Path(path).name not in there for path in paths):
+                yield Sitting(identity, split, index, seed, tuple(str(directory / "imgs" / path) for path in paths))
