@@ -119,7 +119,8 @@ def sentences(identity: Identity, shot: Shot, said: dict[str, bool], chance: ran
         tail += rest + ([f"{pronoun} is {action}"] if action else [])
     elif shape == 1:
         who = f"{person} with {hair}" if hair else person
-        first = f"{who} is {action or 'shown'} {wearing.replace('who', 'and')} {listed(clothes)}"
+        joint = wearing.replace("who is", "and is" if action else "")
+        first = " ".join(f"{who} is {action or 'shown'} {joint} {listed(clothes)}".split())
         rest = looks_sentences(pronoun, possessive, "", extras, chance)
         tail = [carries(pronoun, bag_verb, bag, chance)] if bag else []
         tail += rest
