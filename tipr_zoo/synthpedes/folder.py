@@ -51,12 +51,14 @@ def found_in(directory: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
 
 def check_settings(directory: Path, found: Any, asked: dict[str, Any]) -> None:
     """Raises DataError, naming the first setting that differs."""
-    for key in ("name", "version", "seed", "counts", "splits"):
-        here, wanted = found.get(key) if isinstance(found, dict) else None, asked[key]
-        if key == "splits":
-            here, wanted = (", ".join(value or ()) for value in (here, wanted))
-            held = (directory / ANNOTATION).exists() and all(split in found["splits"] for split in asked["splits"])
-            here = wanted if held else here
+    if not isinstance(found, dict) or not all(isinstance(found.get(key), dict) for key in ("counts", "splits")):
+        raise DataError(f"{directory / ABOUT} does not describe SynthPEDES; delete the folder to draw it again")
+    pairs = [(key, found.get(key), asked[key]) for key in ("name", "version", "seed")]
+    pairs += [(key, found["counts"].get(key), wanted) for key, wanted in asked["counts"].items()]
+    # A finished data set may hold more splits than are asked for.
+    held = (directory / ANNOTATION).exists() and found["splits"].keys() >= asked["splits"].keys()
+    pairs.append(("splits", ",".join(found["splits"]), ",".join(found["splits"] if held else asked["splits"])))
+    for key, here, wanted in pairs:
         if here != wanted:
             raise DataError(
                 f"{directory} holds SynthPEDES with {key} {here} instead of {wanted}; nothing was written: "
