@@ -71,19 +71,14 @@ def report_import(name: str) -> None:
     answer = os.dup(1)
     os.dup2(2, 1)  # what the plugin prints must not mix with the answer
     from tipr_zoo.errors import TiprZooError
-    from tipr_zoo.plugins import import_plugin
+    from tipr_zoo.plugins import find_plugin, import_plugin
     from tipr_zoo.registries import REGISTRIES
 
-    before = {registry.name: registry.names() for registry in REGISTRIES}
     try:
         import_plugin(name)
-        result: dict[str, object] = {
-            "components": {
-                registry.name: new
-                for registry in REGISTRIES
-                if (new := sorted(set(registry.names()) - set(before[registry.name])))
-            }
-        }
+        package = find_plugin(name).package
+        components = {registry.name: names for registry in REGISTRIES if (names := registry.names_from(package))}
+        result: dict[str, object] = {"components": components}
     except TiprZooError as error:
         result = {"reason": " ".join(str(error).split())}
     os.write(answer, json.dumps(result).encode())

@@ -37,6 +37,10 @@ class Registry(mmengine.Registry):
         self._import_home()
         return sorted(self._module_dict)
 
+    def names_from(self, package: str) -> list[str]:
+        """Every name that modules of the top-level `package` have registered so far, sorted."""
+        return sorted(name for name, place in self._places.items() if place.partition(".")[0] == package)
+
     def __contains__(self, key: object) -> bool:
         """Whether something is registered as `key`."""
         self._import_home()
@@ -87,6 +91,8 @@ class Registry(mmengine.Registry):
 
     def _register_module(self, module: Any, module_name: Any = None, force: bool = False) -> None:
         """Called by MMEngine's ``register_module``; a taken name is an error that names both places."""
+        if not self._is_home(module.__module__):
+            self._import_home()  # the core's names are taken, whoever is imported first
         names = [module_name or module.__name__] if not isinstance(module_name, (list, tuple)) else list(module_name)
         for name in names:
             if not force and name in self._module_dict:
@@ -101,20 +107,25 @@ class Registry(mmengine.Registry):
     def undone_on_error(self) -> Iterator[None]:
         """Forget what was registered inside the block if the block raises, and the modules that registered it.
 
-        A module that stays in ``sys.modules`` would not run, and so not register, when the import is tried again.
+        A module that stays in ``sys.modules`` would not run, and so not register, when the import is tried again. The
+        core's own entries, which the block may be the first to import, stay.
         """
-        # The core's own entries first: imported inside the block, they would be forgotten with the rest.
-        self._import_home()
-        modules, places = dict(self._module_dict), dict(self._places)
+        components, places = dict(self._module_dict), dict(self._places)
         try:
             yield
         except BaseException:
-            for name in self._module_dict.keys() - modules.keys():
-                sys.modules.pop(self._module_dict[name].__module__, None)
-            self._module_dict.clear()
-            self._module_dict.update(modules)
-            self._places = places
+            for name, component in list(self._module_dict.items()):
+                if component is components.get(name) or self._is_home(component.__module__):
+                    continue
+                sys.modules.pop(component.__module__, None)
+                del self._module_dict[name], self._places[name]
+                if name in components:
+                    self._module_dict[name], self._places[name] = components[name], places[name]
             raise
+
+    def _is_home(self, module: str) -> bool:
+        """Whether the module of this name belongs to the core."""
+        return f"{module}.".startswith(f"{self._home}.")
 
     def _import_home(self) -> None:
         importlib.import_module(self._home)

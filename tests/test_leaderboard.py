@@ -1,0 +1,138 @@
+"""The leaderboard: every figure with its source, reported and measured told apart."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tipr_zoo.command_line import main
+from tipr_zoo.errors import RecordError, UnknownNameError
+from tipr_zoo.leaderboard import leaderboard_rows
+from tipr_zoo.records import Record, read_record, write_record
+
+
+def record(**change: Any) -> Record:
+    """A record of an evaluation on CUHK-PEDES."""
+    values: dict[str, Any] = {
+        "model": "my_model",
+        "dataset": "CUHK-PEDES",
+        "split": "test",
+        "dataset_arguments": {},
+        "direction": "text-to-image",
+        "metrics": {"R1": 99.5, "R5": 99.6, "R10": 99.75, "mAP": 90.0, "mINP": 80.0},
+        "queries": 6156,
+        "gallery": 3074,
+        "identities": 1000,
+        "weights_sha256": "0" * 64,
+        "dataset_sha256": "1" * 64,
+        "tipr_zoo_version": "0.1.0",
+        "command": "tipr-zoo eval my_model --data DIR",
+        "seed": 0,
+        "date": "2025-01-31T12:00:00",
+        "duration_seconds": 12.5,
+        "device": "cpu, 2 threads",
+        "protocol": "all captions and pictures of the split",
+    }
+    return Record(**{**values, **change})
+
+
+def test_reported_rows_carry_their_source_and_no_date() -> None:
+    rows = {row.model: row for row in leaderboard_rows("cuhk-pedes")}
+    irra = rows["irra_vitb16_cuhk"]
+    assert irra.metrics == {"R1": 73.38, "R5": 89.93, "R10": 93.71, "mAP": 66.13, "mINP": 50.24}
+    assert (irra.origin, irra.date, irra.source_url) == ("reported", None, "https://github.com/anosorae/IRRA")
+    assert "mINP" not in rows["fmfa_vitb16_cuhk"].metrics
+
+
+def test_a_record_is_a_measured_row_with_date_and_command(tmp_path: Path) -> None:
+    write_record(record(), tmp_path / "mine.json")
+    row = leaderboard_rows("CUHK-PEDES", records=tmp_path)[0]
+    assert (row.model, row.origin, row.date) == ("my_model", "measured", "2025-01-31T12:00:00")
+    assert row.source == "tipr-zoo eval my_model --data DIR"
+    assert row.source_url == str(tmp_path / "mine.json")
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    write_record(record(dataset_arguments={"seed": 1}), tmp_path / "folder" / "mine.json")
+    assert read_record(tmp_path / "folder" / "mine.json") == record(dataset_arguments={"seed": 1})
+
+
+@pytest.mark.parametrize("metric", ["R1", "mAP", "mINP"])
+def test_rows_are_sorted_by_a_metric_and_those_without_it_come_last(metric: str) -> None:
+    values = [row.metrics.get(metric, -1.0) for row in leaderboard_rows("ICFG-PEDES", sort=metric)]
+    assert values == sorted(values, reverse=True)
+
+
+def test_rows_are_grouped_by_data_split_and_arguments(tmp_path: Path) -> None:
+    for seed in 1, 0:
+        write_record(record(dataset="SynthPEDES", dataset_arguments={"seed": seed}), tmp_path / f"{seed}.json")
+    rows = leaderboard_rows(records=tmp_path)
+    drawn = [row.dataset_arguments for row in rows if row.model == "my_model"]
+    assert drawn == [{"seed": 0}, {"seed": 1}]
+    assert [row.dataset for row in rows] == sorted(row.dataset for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"dataset": "CUKH-PEDES"}, UnknownNameError, "unknown data set 'CUKH-PEDES'; did you mean 'CUHK-PEDES'"),
+        ({"sort": "R2"}, UnknownNameError, "unknown metric 'R2'"),
+        ({"records": Path("no/such/folder")}, RecordError, "no/such/folder: no such folder"),
+    ],
+)
+def test_what_does_not_exist_is_told(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        leaderboard_rows(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "cannot be read as a record"), ("{}", "missing: model"), ("[]", "a JSON object, got list")],
+)
+def test_a_malformed_record_is_told_with_its_file(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "bad.json").write_text(text)
+    with pytest.raises(RecordError, match=rf"bad\.json: .*{message}"):
+        leaderboard_rows(records=tmp_path)
+
+
+def test_a_wrong_record_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="metric 'R1' is a percentage"):
+        write_record(record(metrics={**record().metrics, "R1": 100.5}), tmp_path / "bad.json")
+    assert not (tmp_path / "bad.json").exists()
+
+
+def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """What the command prints."""
+    assert main(["leaderboard", *words]) == 0
+    return capsys.readouterr().out
+
+
+def test_text_marks_the_best_and_titles_each_data_set(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(capsys, "--dataset", "RSTPReid")
+    assert text.startswith("RSTPReid, test\n")
+    (best,) = [line for line in text.splitlines() if line.startswith("sen_vitb16_rstp")]
+    assert "61.60*" in best
+    assert "reported" in best
+    assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_markdown_links_sources_and_prints_the_best_bold(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(capsys, "--dataset", "RSTPReid", "--format", "markdown")
+    assert text.startswith("### RSTPReid, test\n")
+    assert "| **61.60** |" in text
+    assert "[README of IRRA](https://github.com/anosorae/IRRA)" in text
+
+
+def test_csv_and_json_hold_the_same_rows_with_plain_numbers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    write_record(record(), tmp_path / "mine.json")
+    table = list(csv.DictReader(io.StringIO(shown(capsys, "--records", str(tmp_path), "--format", "csv"))))
+    rows = json.loads(shown(capsys, "--records", str(tmp_path), "--format", "json"))
+    assert [row["model"] for row in table] == [row["model"] for row in rows]
+    assert [float(row["R1"]) for row in table] == [row["metrics"]["R1"] for row in rows]
+    assert {row["origin"] for row in rows} == {"reported", "measured"}
+    assert all((row["date"] is None) == (row["origin"] == "reported") for row in rows)
