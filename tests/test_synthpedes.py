@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import PIL
@@ -120,6 +122,13 @@ def test_more_training_identities_change_nothing_but_the_ids_behind_them(small: 
 
 def test_several_processes_draw_the_same_bytes_as_one(small: Path, tmp_path: Path) -> None:
     draw_synthpedes(tmp_path, **SMALL | {"workers": 2})
+    assert files(tmp_path) == files(small)
+
+
+def test_a_script_from_stdin_without_a_main_guard_may_draw_with_several_processes(small: Path, tmp_path: Path) -> None:
+    settings = SMALL | {"workers": 2}
+    script = f"from tipr_zoo.synthpedes import draw_synthpedes; draw_synthpedes({str(tmp_path)!r}, **{settings})"
+    subprocess.run([sys.executable, "-"], input=script, text=True, check=True, timeout=300)
     assert files(tmp_path) == files(small)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from tqdm import tqdm
 
@@ -18,7 +20,7 @@ from tipr_zoo.synthpedes.identity import Identity
 from tipr_zoo.synthpedes.shot import shots
 from tipr_zoo.synthpedes.streams import stream
 
-CHUNK = 6  # identities that a process draws at a time
+CHUNK = 4  # identities that a process draws at a time
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ def draw_all(sittings: Sequence[Sitting], *, workers: int | None, progress: bool
                 bar.update(draw_some(chunk))
             return
         with processes(workers) as pool:
-            for done in as_completed([pool.submit(draw_some, chunk) for chunk in chunks]):
+            with hidden_main():
+                futures = [pool.submit(draw_some, chunk) for chunk in chunks]
+            for done in as_completed(futures):
                 bar.update(done.result())
 
 
@@ -62,6 +66,21 @@ def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def hidden_main() -> Iterator[None]:
+    """Keeps processes that start meanwhile from running the caller's main module again.
+
+    Nothing here needs it, and it cannot be run again where it came from stdin or starts its work without asking for
+    ``__name__ == "__main__"``.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def ignore_interrupts() -> None:

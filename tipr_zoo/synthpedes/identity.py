@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 from dataclasses import dataclass
+from typing import Any
 
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.synthpedes.palette import CLOTH, HAIR, look_alike
@@ -264,7 +265,8 @@ def near_twin(identity: Identity, chance: random.Random) -> Identity:
         new = chance.choice(twin_values(identity, attribute))
         if new in (old, NONE) or (attribute.endswith("colour") and look_alike(new, old)):
             continue
-        twin = dataclasses.replace(identity, **{attribute: new})
+        change: dict[str, Any] = {attribute: new}
+        twin = dataclasses.replace(identity, **change)
         if is_plausible(twin):
             return twin
 
