@@ -18,7 +18,7 @@ CONFIGS_FOLDER = "configs"
 MODEL_FIELDS = ("image_encoder", "text_encoder", "tokenizer", "losses", "heads", "mean", "std")
 
 TRAINING_FIELDS = ("dataset", "batch_size", "max_epochs", "seed", "optimizer", "parameter_groups", "schedule")
-TRAINING_FIELDS += ("augmentation", "masking", "validate_every", "num_workers", "clip_gradient_norm")
+TRAINING_FIELDS += ("augmentation", "masking", "validate_every", "num_workers", "clip_gradient_norm", "trim_padding")
 
 
 def load_recipe(card: ModelCard, overrides: Mapping[str, Any] | None = None) -> ConfigDict:

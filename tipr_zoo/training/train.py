@@ -28,7 +28,7 @@ from tipr_zoo.training.hooks import CheckpointContentsHook, LearningRateHook, Pr
 from tipr_zoo.training.optimiser import build_optimiser
 from tipr_zoo.training.runner_model import RunnerModel
 from tipr_zoo.training.schedule import Schedule
-from tipr_zoo.training.training_pairs import ShuffledPairs, TrainingPairs
+from tipr_zoo.training.training_pairs import ShuffledPairs, TrainingPairs, collate_trimmed_pairs
 from tipr_zoo.training.validation_loop import ValidationLoop
 from tipr_zoo.weights import load_weights, read_weights
 
@@ -125,6 +125,7 @@ def _runner(
         sampler=ShuffledPairs(len(pairs), seed),
         num_workers=workers,
         persistent_workers=workers > 0,
+        collate_fn=collate_trimmed_pairs if training.get("trim_padding", False) else None,
         drop_last=len(pairs) >= training.batch_size,
     )
     optimiser = build_optimiser(model, training.optimizer, training.get("parameter_groups", {}))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, Sampler, default_collate
 
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
@@ -14,6 +14,9 @@ from tipr_zoo.pictures import open_picture
 from tipr_zoo.preprocessing import resize_picture
 from tipr_zoo.training.augmentation import Augmentation
 from tipr_zoo.training.caption_masking import mask_caption
+
+TOKEN_ENTRIES = ("caption_ids", "mlm_ids", "mlm_labels")
+"""The entries of a batch that are (B, L)."""
 
 
 class TrainingPairs(Dataset[dict[str, Tensor]]):
@@ -60,6 +63,17 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         if self.masking:
             pair["mlm_ids"], pair["mlm_labels"] = mask_caption(ids, self.tokenizer, generator)
         return pair
+
+
+def collate_trimmed_pairs(pairs: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Stack pairs into a batch and cut the padding after its longest caption.
+
+    No embedding changes by it, since attention is causal; what does change are losses over all text tokens, which no
+    longer see that padding.
+    """
+    batch = default_collate(pairs)
+    longest = int(batch["caption_ids"].argmax(dim=1).max()) + 1
+    return {name: tensor[:, :longest] if name in TOKEN_ENTRIES else tensor for name, tensor in batch.items()}
 
 
 class ShuffledPairs(Sampler[tuple[int, int]]):

@@ -1,0 +1,45 @@
+"""IRRA in small: both towers from nothing on SynthPEDES, with SDM, ID and IRR, in under half an hour on two cores."""
+
+model = dict(
+    image_encoder=dict(
+        type="VisionTransformerEncoder",
+        model_name="vit_tiny_patch16_224",
+        embedding_size=128,
+        image_size=(128, 48),
+        width=128,
+        depth=4,
+        num_heads=4,
+        stem="convolution",
+    ),
+    text_encoder=dict(
+        type="CLIPTextEncoder",
+        embedding_size=128,
+        vocabulary_size=800,
+        width=128,
+        depth=2,
+    ),
+    tokenizer=dict(type="SmallTokenizer", file="synthpedes.json"),
+    losses=dict(sdm=dict(type="SDM")),
+    heads=dict(
+        id=dict(type="IdentityClassification", embedding_size=128, num_identities=4000),
+        irr=dict(
+            type="ImplicitRelationReasoning",
+            embedding_size=128,
+            vocabulary_size=800,
+            depth=1,
+        ),
+    ),
+)
+
+training = dict(
+    dataset="SynthPEDES",
+    batch_size=128,
+    max_epochs=16,
+    validate_every=2,
+    optimizer=dict(type="AdamW", lr=1e-3, weight_decay=0.02),
+    schedule=dict(type="cosine", warmup_epochs=1, every_step=True),
+    augmentation=dict(flip=0.5, pad=6, erase=0.2, erased_area=(0.02, 0.15)),
+    clip_gradient_norm=5.0,
+    trim_padding=True,
+    num_workers=1,
+)

@@ -1,0 +1,106 @@
+"""The names of IRRA's, SEN's and FMFA's checkpoints, and those of the same tensors in a `DualEncoder`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+_IMAGE = "image_encoder.trunk."
+_TEXT = "text_encoder.trunk."
+
+_RULES = [
+    (r"base_model\.visual\.class_embedding", _IMAGE + "cls_token"),
+    (r"base_model\.visual\.positional_embedding", _IMAGE + "pos_embed"),
+    (r"base_model\.visual\.conv1\.weight", _IMAGE + "patch_embed.proj.weight"),
+    (r"base_model\.visual\.ln_pre\.(\w+)", _IMAGE + r"norm_pre.\1"),
+    (r"base_model\.visual\.ln_post\.(\w+)", _IMAGE + r"norm.\1"),
+    (r"base_model\.visual\.proj", _IMAGE + "head.weight"),
+    (r"base_model\.visual\.transformer\.resblocks\.(\d+)\.attn\.in_proj_(\w+)", _IMAGE + r"blocks.\1.attn.qkv.\2"),
+    (r"base_model\.visual\.transformer\.resblocks\.(\d+)\.attn\.out_proj\.(\w+)", _IMAGE + r"blocks.\1.attn.proj.\2"),
+    (r"base_model\.visual\.transformer\.resblocks\.(\d+)\.ln_(\d)\.(\w+)", _IMAGE + r"blocks.\1.norm\2.\3"),
+    (r"base_model\.visual\.transformer\.resblocks\.(\d+)\.mlp\.c_fc\.(\w+)", _IMAGE + r"blocks.\1.mlp.fc1.\2"),
+    (r"base_model\.visual\.transformer\.resblocks\.(\d+)\.mlp\.c_proj\.(\w+)", _IMAGE + r"blocks.\1.mlp.fc2.\2"),
+    (r"base_model\.token_embedding\.weight", _TEXT + "text_model.embeddings.token_embedding.weight"),
+    (r"base_model\.positional_embedding", _TEXT + "text_model.embeddings.position_embedding.weight"),
+    (r"base_model\.ln_final\.(\w+)", _TEXT + r"text_model.final_layer_norm.\1"),
+    (r"base_model\.text_projection", _TEXT + "text_projection.weight"),
+    (
+        r"base_model\.transformer\.resblocks\.(\d+)\.attn\.in_proj_(\w+)",
+        _TEXT + r"text_model.encoder.layers.\1.self_attn.{q,k,v}_proj.\2",
+    ),
+    (
+        r"base_model\.transformer\.resblocks\.(\d+)\.attn\.out_proj\.(\w+)",
+        _TEXT + r"text_model.encoder.layers.\1.self_attn.out_proj.\2",
+    ),
+    (
+        r"base_model\.transformer\.resblocks\.(\d+)\.ln_(\d)\.(\w+)",
+        _TEXT + r"text_model.encoder.layers.\1.layer_norm\2.\3",
+    ),
+    (r"base_model\.transformer\.resblocks\.(\d+)\.mlp\.c_fc\.(\w+)", _TEXT + r"text_model.encoder.layers.\1.mlp.fc1.\2"),
+    (
+        r"base_model\.transformer\.resblocks\.(\d+)\.mlp\.c_proj\.(\w+)",
+        _TEXT + r"text_model.encoder.layers.\1.mlp.fc2.\2",
+    ),
+    (r"(classifier\..+)", r"heads.id.\1"),
+    (r"((?:cross_attn|cross_modal_transformer|ln_pre_t|ln_pre_i|ln_post|mlm_head)\..+)", r"heads.irr.\1"),
+]
+
+_SPLIT = "{q,k,v}"
+_TRANSPOSED = ("base_model.visual.proj", "base_model.text_projection")
+
+
+def zoo_names(official_name: str) -> list[str]:
+    """Where an official parameter goes: one name, three for the text tower's joint projections, none if unknown."""
+    for pattern, replacement in _RULES:
+        if match := re.fullmatch(pattern, official_name):
+            name = match.expand(replacement)
+            return [name.replace(_SPLIT, part) for part in "qkv"] if _SPLIT in name else [name]
+    return []
+
+
+def to_zoo(official: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """Rename and reshape official tensors.
+
+    Args:
+        official: Tensors under official names.
+
+    Returns:
+        The tensors under the names of a `DualEncoder`, and the official names that have no place in it.
+    """
+    state: dict[str, Tensor] = {}
+    left_over: list[str] = []
+    for official_name, tensor in official.items():
+        names = zoo_names(official_name)
+        if not names:
+            left_over.append(official_name)
+        elif len(names) == 3:
+            state.update(zip(names, tensor.chunk(3), strict=True))
+        elif official_name in _TRANSPOSED:
+            state[names[0]] = tensor.t().contiguous()
+        elif official_name == "base_model.visual.class_embedding":
+            state[names[0]] = tensor.reshape(1, 1, -1)
+        elif official_name == "base_model.visual.positional_embedding":
+            state[names[0]] = tensor.unsqueeze(0)
+        else:
+            state[names[0]] = tensor
+    return state, left_over
+
+
+def to_official(official_name: str, zoo: Mapping[str, Tensor]) -> Tensor:
+    """The tensor of an official parameter, put together from those of a `DualEncoder`.
+
+    Args:
+        official_name: The official name.
+        zoo: Tensors under the names of a `DualEncoder`: its parameters, or their gradients.
+    """
+    tensors = [zoo[name] for name in zoo_names(official_name)]
+    if len(tensors) == 3:
+        return torch.cat(tensors)
+    if official_name in _TRANSPOSED:
+        return tensors[0].t()
+    if official_name == "base_model.visual.class_embedding":
+        return tensors[0].reshape(-1)
+    return tensors[0].squeeze(0) if official_name == "base_model.visual.positional_embedding" else tensors[0]
