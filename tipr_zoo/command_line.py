@@ -20,7 +20,6 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from types import ModuleType
 
 from tipr_zoo import __version__
@@ -34,9 +33,6 @@ COMMANDS = {
     "plugins": "plugins",
     "data synth": "data_synth",
     "data check": "data_check",
-    "train": "train",
-    "eval": "evaluate",
-    "search": "search",
     "leaderboard": "leaderboard",
     "doctor": "doctor",
 }
@@ -151,7 +147,7 @@ def _explain_group(name: str, rest: list[str]) -> int:
 
 def _command_list(prefix: str) -> str:
     """One line for every command whose name begins with `prefix`."""
-    names = [name for name in COMMANDS if name.startswith(prefix) and find_spec(f"tipr_zoo.commands.{COMMANDS[name]}")]
+    names = [name for name in COMMANDS if name.startswith(prefix)]
     width = max(map(len, names))
     lines = [f"  {name:{width}}  {command_module(name).HELP}" for name in names]
     return "\ncommands:\n" + "\n".join(lines) + "\n\nEach has its own help: tipr-zoo COMMAND --help\n"
