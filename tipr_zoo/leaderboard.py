@@ -91,7 +91,7 @@ def _card_rows() -> list[LeaderboardRow]:
 def _record_rows(folder: Path) -> list[LeaderboardRow]:
     """One row a record in `folder`, but for those that a card names."""
     if not folder.is_dir():
-        raise RecordError(f"{folder}: no such folder; `tipr-zoo eval NAME --data DIR --record FILE` writes records")
+        raise RecordError(f"{folder}: no such folder; `tipr-zoo eval NAME --data DIR --records DIR` writes records")
     of_cards = [result.record for card in card_index().cards.values() for result in card.results]
     records = [(path, read_record(path)) for path in sorted(folder.glob("*.json"))]
     return [
