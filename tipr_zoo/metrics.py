@@ -21,6 +21,7 @@ import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
@@ -33,11 +34,12 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "npt.ArrayLike | torch.Tensor"
 Identities: TypeAlias = "Sequence[Any] | npt.NDArray[Any] | torch.Tensor"
-ReadRows: TypeAlias = Callable[[int, int], npt.NDArray[np.floating]]
+Floats: TypeAlias = "npt.NDArray[np.floating]"
 
-# Rows that fit in this many bytes are sorted at once in each thread: small enough for the cache, and next to nothing
-# beside the matrix itself.
+# Each thread ranks as many rows at once as fit in this many bytes: small enough for the cache and next to nothing
+# beside a matrix. A matrix product is slow for few rows, hence more of them where the similarity is yet to be computed.
 CHUNK_BYTES = 4 * 2**20
+CHUNK_BYTES_FROM_EMBEDDINGS = 16 * 2**20
 
 
 def retrieval_metrics(
@@ -69,15 +71,17 @@ def retrieval_metrics(
             a query has no match in the gallery.
         ConfigError: `ranks` or `chunk_rows` are not whole numbers from 1.
     """
-    matrix = _to_numpy_where_free(similarity)
+    matrix = similarity if _is_tensor(similarity) else np.asarray(similarity)
     if len(matrix.shape) != 2:
         raise DataError(f"similarity must be a (queries, gallery) matrix, not of shape {tuple(matrix.shape)}")
 
-    def read_rows(start: int, stop: int) -> npt.NDArray[np.floating]:
-        return _copy_as_float(matrix[start:stop], "similarity")
+    dtype = _float_type(matrix, "similarity")
 
-    query_count, gallery_count = matrix.shape
-    return _metrics(read_rows, query_count, gallery_count, query_ids, gallery_ids, ranks, chunk_rows)
+    def read_rows(start: int, stop: int, out: Floats) -> None:
+        np.copyto(out, _to_numpy(matrix[start:stop]))
+
+    rows = _Rows(matrix.shape[0], matrix.shape[1], dtype, read_rows, CHUNK_BYTES)
+    return _metrics(rows, query_ids, gallery_ids, ranks, chunk_rows)
 
 
 def retrieval_metrics_from_embeddings(
@@ -114,11 +118,29 @@ def retrieval_metrics_from_embeddings(
             f"query_embeddings are {queries.shape[1]} wide and gallery_embeddings {gallery.shape[1]}; "
             "both must come from one model"
         )
+    one_product_at_a_time = Lock()  # a product has threads of its own
 
-    def read_rows(start: int, stop: int) -> npt.NDArray[np.floating]:
-        return queries[start:stop] @ gallery.T
+    def read_rows(start: int, stop: int, out: Floats) -> None:
+        with one_product_at_a_time:
+            np.matmul(queries[start:stop], gallery.T, out=out)
 
-    return _metrics(read_rows, len(queries), len(gallery), query_ids, gallery_ids, ranks, chunk_rows)
+    dtype = np.result_type(queries, gallery)
+    rows = _Rows(len(queries), len(gallery), dtype, read_rows, CHUNK_BYTES_FROM_EMBEDDINGS)
+    return _metrics(rows, query_ids, gallery_ids, ranks, chunk_rows)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A similarity matrix that is read a few rows at a time: `read(start, stop, out)` writes rows into `out`."""
+
+    queries: int
+    gallery: int
+    dtype: npt.DTypeLike
+    read: Callable[[int, int, Floats], None]
+    chunk_bytes: int
+
+    def that_fit_a_chunk(self) -> int:
+        return max(1, min(self.queries, self.chunk_bytes // (np.dtype(self.dtype).itemsize * max(1, self.gallery))))
 
 
 @dataclass(frozen=True)
@@ -131,9 +153,7 @@ class _Matches:
 
 
 def _metrics(
-    read_rows: ReadRows,
-    query_count: int,
-    gallery_count: int,
+    rows: _Rows,
     query_ids: Identities,
     gallery_ids: Identities,
     ranks: Sequence[int],
@@ -142,23 +162,26 @@ def _metrics(
     """Rank chunk after chunk in a thread pool (NumPy lets go of the GIL while it sorts), then average."""
     for rank in ranks:
         _check_positive("ranks", rank)
-    if chunk_rows is None:
-        chunk_rows = max(1, CHUNK_BYTES // (4 * max(1, gallery_count)))
-    _check_positive("chunk_rows", chunk_rows)
-    if not query_count or not gallery_count:
-        raise DataError(f"nothing to rank: {query_count} queries and {gallery_count} gallery items")
-    queries = _identity_list(query_ids, "query_ids", query_count, "queries")
-    matches = _find_matches(queries, _identity_list(gallery_ids, "gallery_ids", gallery_count, "gallery items"))
+    step = rows.that_fit_a_chunk() if chunk_rows is None else chunk_rows
+    _check_positive("chunk_rows", step)
+    if not rows.queries or not rows.gallery:
+        raise DataError(f"nothing to rank: {rows.queries} queries and {rows.gallery} gallery items")
+    queries = _identity_list(query_ids, "query_ids", rows.queries, "queries")
+    matches = _find_matches(queries, _identity_list(gallery_ids, "gallery_ids", rows.gallery, "gallery items"))
 
     # Figures of every query are kept and averaged at the end, so that the chunk size cannot change a single bit.
-    first_rank = np.empty(query_count, np.int64)
-    average_precision = np.empty(query_count)
-    inverse_negative_penalty = np.empty(query_count)
+    first_rank = np.empty(rows.queries, np.int64)
+    average_precision = np.empty(rows.queries)
+    inverse_negative_penalty = np.empty(rows.queries)
+    workspace = local()  # each thread reuses its rows: fresh memory costs nearly as much as ranking
 
     def rank_chunk(start: int) -> None:
-        chunk = slice(start, min(start + chunk_rows, query_count))
-        rows = read_rows(chunk.start, chunk.stop)
-        rank, first = _ranks_of_matches(rows, matches, queries, chunk)
+        chunk = slice(start, min(start + step, rows.queries))
+        if not hasattr(workspace, "rows"):
+            workspace.rows = np.empty((min(step, rows.queries), rows.gallery), rows.dtype)
+        scores = workspace.rows[: chunk.stop - chunk.start]
+        rows.read(chunk.start, chunk.stop, scores)
+        rank, first = _ranks_of_matches(scores, matches, queries, chunk)
         count = matches.count[chunk]
         precision = (np.arange(len(rank)) - np.repeat(first, count) + 1) / rank
         first_rank[chunk] = rank[first]
@@ -166,7 +189,7 @@ def _metrics(
         inverse_negative_penalty[chunk] = precision[first + count - 1]
 
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
-        for _ in pool.map(rank_chunk, range(0, query_count, chunk_rows)):
+        for _ in pool.map(rank_chunk, range(0, rows.queries, step)):
             pass  # passes on the error of the first chunk that had one
     figures: dict[str, npt.NDArray[Any]] = {f"R{rank}": first_rank <= rank for rank in ranks}
     figures |= {"mAP": average_precision, "mINP": inverse_negative_penalty}
@@ -174,7 +197,7 @@ def _metrics(
 
 
 def _ranks_of_matches(
-    rows: npt.NDArray[np.floating], matches: _Matches, query_ids: list[Any], chunk: slice
+    rows: Floats, matches: _Matches, query_ids: list[Any], chunk: slice
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the ascending ranks of all matches, row after row, and where each row's begin. Overwrites `rows`."""
     count = matches.count[chunk]
@@ -229,11 +252,11 @@ def _identity_list(identities: Identities, name: str, expected: int, what: str) 
     return values.tolist()
 
 
-def _unit_rows(embeddings: Array, name: str) -> npt.NDArray[np.floating]:
-    values = _to_numpy_where_free(embeddings)
+def _unit_rows(embeddings: Array, name: str) -> Floats:
+    values = embeddings if _is_tensor(embeddings) else np.asarray(embeddings)
     if len(values.shape) != 2:
         raise DataError(f"{name} must be an (items, D) matrix, not of shape {tuple(values.shape)}")
-    unit = _copy_as_float(values, name)
+    unit = np.array(_to_numpy(values), dtype=_float_type(values, name), order="C")
     length = np.linalg.norm(unit, axis=1, keepdims=True)
     directionless = np.flatnonzero(~(np.isfinite(length) & (length > 0)))
     if len(directionless):
@@ -242,24 +265,23 @@ def _unit_rows(embeddings: Array, name: str) -> npt.NDArray[np.floating]:
     return unit
 
 
-def _copy_as_float(values: Any, name: str) -> npt.NDArray[np.floating]:
-    """Copy a NumPy array or tensor into a new C-ordered NumPy array: float64 stays, shorter floats become float32."""
+def _float_type(values: Any, name: str) -> npt.DTypeLike:
+    """Return the type to rank in: float64 stays, shorter floats become float32, whole numbers float64."""
     if _is_tensor(values):
-        exact = values.detach().float() if values.is_floating_point() else values.detach().double()
-        values = exact.cpu().numpy()
-    if values.dtype.kind not in "fiub":
+        kind = "f" if values.is_floating_point() else "c" if values.is_complex() else "i"
+    else:
+        kind = values.dtype.kind
+    if kind not in "fiub":
         raise DataError(f"{name} must hold real numbers, not {values.dtype}")
-    is_short_float = values.dtype.kind == "f" and values.dtype.itemsize <= 4
-    return np.array(values, dtype=np.float32 if is_short_float else np.float64, order="C")
+    return np.float32 if kind == "f" and values.dtype.itemsize <= 4 else np.float64
 
 
-def _to_numpy_where_free(values: Any) -> Any:
-    """Look at CPU tensors as NumPy arrays; leave tensors on a GPU, or of a type that NumPy lacks, as they are."""
+def _to_numpy(values: Any) -> npt.NDArray[Any]:
+    """Look at an array or CPU tensor as it is; copy a tensor from a GPU, or of a float type that NumPy lacks."""
     if not _is_tensor(values):
-        return np.asarray(values)
-    if values.device.type != "cpu" or str(values.dtype) == "torch.bfloat16":
         return values
-    return values.detach().numpy()
+    is_short_float = values.is_floating_point() and values.dtype.itemsize < 4
+    return (values.detach().float() if is_short_float else values.detach()).cpu().numpy()
 
 
 def _is_tensor(values: object) -> TypeGuard[torch.Tensor]:
