@@ -33,6 +33,9 @@ COMMANDS = {
     "plugins": "plugins",
     "data synth": "data_synth",
     "data check": "data_check",
+    "train": "train",
+    "eval": "evaluate",
+    "search": "search",
     "leaderboard": "leaderboard",
     "doctor": "doctor",
 }

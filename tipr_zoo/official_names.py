@@ -39,7 +39,10 @@ _RULES = [
         r"base_model\.transformer\.resblocks\.(\d+)\.ln_(\d)\.(\w+)",
         _TEXT + r"text_model.encoder.layers.\1.layer_norm\2.\3",
     ),
-    (r"base_model\.transformer\.resblocks\.(\d+)\.mlp\.c_fc\.(\w+)", _TEXT + r"text_model.encoder.layers.\1.mlp.fc1.\2"),
+    (
+        r"base_model\.transformer\.resblocks\.(\d+)\.mlp\.c_fc\.(\w+)",
+        _TEXT + r"text_model.encoder.layers.\1.mlp.fc1.\2",
+    ),
     (
         r"base_model\.transformer\.resblocks\.(\d+)\.mlp\.c_proj\.(\w+)",
         _TEXT + r"text_model.encoder.layers.\1.mlp.fc2.\2",

@@ -17,7 +17,16 @@ CONFIGS_FOLDER = "configs"
 
 MODEL_FIELDS = ("image_encoder", "text_encoder", "tokenizer", "losses", "heads", "mean", "std")
 
-TRAINING_FIELDS = ("dataset", "batch_size", "max_epochs", "seed", "optimizer", "parameter_groups", "schedule")
+TRAINING_FIELDS = (
+    "dataset",
+    "dataset_arguments",
+    "batch_size",
+    "max_epochs",
+    "seed",
+    "optimizer",
+    "parameter_groups",
+    "schedule",
+)
 TRAINING_FIELDS += ("augmentation", "masking", "validate_every", "num_workers", "clip_gradient_norm", "trim_padding")
 
 

@@ -16,8 +16,9 @@ class CLIPTextEncoder(nn.Module):
         embedding_size: Size D of the shared embedding space.
         vocabulary_size: Number of token ids. The end token must be the largest id.
         context_length: Largest number of tokens L of a caption.
-        width: Width of the tokens inside the tower; every 64 of it are one attention head.
+        width: Width of the tokens inside the tower.
         depth: Number of blocks.
+        num_heads: Attention heads of a block; None for CLIP's one head per 64 of the width.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class CLIPTextEncoder(nn.Module):
         context_length: int = 77,
         width: int = 512,
         depth: int = 12,
+        num_heads: int | None = None,
     ) -> None:
         super().__init__()
         self.context_length = context_length
@@ -36,7 +38,7 @@ class CLIPTextEncoder(nn.Module):
             hidden_size=width,
             intermediate_size=4 * width,
             num_hidden_layers=depth,
-            num_attention_heads=width // 64,
+            num_attention_heads=num_heads or width // 64,
             max_position_embeddings=context_length,
             projection_dim=embedding_size,
             hidden_act="quick_gelu",

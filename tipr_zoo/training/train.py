@@ -118,14 +118,15 @@ def _runner(
     pairs = TrainingPairs(
         train_set, model, Augmentation(**training.get("augmentation", {})), seed, training.get("masking", True)
     )
+    lengths, trim = pairs.caption_ids.argmax(dim=1) + 1, training.get("trim_padding", False)
     workers = training.get("num_workers", 2)
     loader = DataLoader(
         pairs,
         batch_size=training.batch_size,
-        sampler=ShuffledPairs(len(pairs), seed),
+        sampler=ShuffledPairs(lengths, seed, training.batch_size if trim else 0),
         num_workers=workers,
         persistent_workers=workers > 0,
-        collate_fn=collate_trimmed_pairs if training.get("trim_padding", False) else None,
+        collate_fn=collate_trimmed_pairs if trim else None,
         drop_last=len(pairs) >= training.batch_size,
     )
     optimiser = build_optimiser(model, training.optimizer, training.get("parameter_groups", {}))

@@ -80,12 +80,17 @@ class ShuffledPairs(Sampler[tuple[int, int]]):
     """Every pair once an epoch, in an order that depends on the seed and the epoch alone.
 
     Args:
-        count: Number of pairs.
+        lengths: (C,) number of tokens of each pair's caption.
         seed: Seed of the order.
+        batch_size: Pairs of a batch; 0 for an order that does not look at lengths. Otherwise captions of one batch
+            have nearly the same length, so that little of a batch is padding: pairs are shuffled, sorted by length in
+            pools of `POOL` batches, and the batches are shuffled.
     """
 
-    def __init__(self, count: int, seed: int) -> None:
-        self.count, self.seed, self.epoch = count, seed, 0
+    POOL = 16
+
+    def __init__(self, lengths: Tensor, seed: int, batch_size: int = 0) -> None:
+        self.lengths, self.seed, self.batch_size, self.epoch = lengths, seed, batch_size, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Called by MMEngine before each epoch."""
@@ -93,8 +98,16 @@ class ShuffledPairs(Sampler[tuple[int, int]]):
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        for index in torch.randperm(self.count, generator=generator).tolist():
+        order = torch.randperm(len(self), generator=generator)
+        if self.batch_size:
+            pools = [pool[self.lengths[pool].argsort(stable=True)] for pool in order.split(self.POOL * self.batch_size)]
+            batches = torch.cat(pools).split(self.batch_size)
+            whole = [batch for batch in batches if len(batch) == self.batch_size]
+            rest = [batch for batch in batches if len(batch) < self.batch_size]
+            shuffled = [whole[index] for index in torch.randperm(len(whole), generator=generator).tolist()]
+            order = torch.cat([*shuffled, *rest])
+        for index in order.tolist():
             yield self.epoch, index
 
     def __len__(self) -> int:
-        return self.count
+        return len(self.lengths)

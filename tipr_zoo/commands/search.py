@@ -1,0 +1,57 @@
+"""``tipr-zoo search``: the pictures of a folder that fit a sentence."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+NAME = "search"
+HELP = "find the pictures of a folder that fit a sentence; nothing leaves the machine"
+EXAMPLE = """
+tipr-zoo search irra_tiny_synth pictures/ "a man in a red jacket and blue jeans"
+tipr-zoo search irra_tiny_synth pictures/ "a woman with a yellow bag" --top 5 --picture hits.png
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("name", metavar="NAME", help="the model")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="pictures, also in sub-folders")
+    parser.add_argument("text", metavar="TEXT", help="the sentence")
+    parser.add_argument("--top", metavar="N", type=int, default=10, help="number of hits (default: 10)")
+    parser.add_argument("--picture", metavar="FILE", type=Path, help="draw the hits into this file (.png, .jpg)")
+    parser.add_argument("--weights", metavar="FILE", type=Path, help="weights to use instead of the card's")
+    parser.add_argument("--device", metavar="NAME", help="cpu, cuda, ... (default: a GPU where there is one)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Search, print the hits, and draw them if asked to."""
+    from tipr_zoo.building import build
+    from tipr_zoo.devices import choose_device
+    from tipr_zoo.hits_picture import HitsRow, PictureHit, draw_hits
+    from tipr_zoo.picture_file import check_picture_file
+    from tipr_zoo.search import search
+    from tipr_zoo.tables import render_table, terminal_width
+
+    if arguments.picture:
+        check_picture_file(arguments.picture)
+    model = build(
+        arguments.name,
+        pretrained=arguments.weights is None,
+        weights=arguments.weights,
+        device=choose_device(arguments.device),
+    )
+    hits = search(model, arguments.folder, arguments.text, arguments.top, progress=sys.stderr.isatty())
+    if arguments.picture:
+        row = HitsRow(arguments.text, [PictureHit(hit.picture, hit.score, None) for hit in hits])
+        draw_hits([row]).save(arguments.picture)
+        print(f"drawn: {arguments.picture}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps([asdict(hit) for hit in hits], indent=2, default=str, ensure_ascii=False))
+        return
+    rows = [[hit.rank, f"{hit.score:.3f}", str(hit.picture)] for hit in hits]
+    print(render_table(["rank", "score", "picture"], rows, width=terminal_width()))

@@ -1,0 +1,82 @@
+"""``tipr-zoo train``: train a model by its recipe."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import sys
+from pathlib import Path
+from typing import Any
+
+from tipr_zoo.errors import ConfigError
+
+NAME = "train"
+HELP = "train a model by its recipe; stop and --resume as you like"
+EXAMPLE = """
+tipr-zoo train irra_tiny_synth
+tipr-zoo train irra_tiny_synth --work-dir work_dirs/mine --resume
+tipr-zoo train irra_vitb16_cuhk --data data/CUHK-PEDES --cfg-options training.batch_size=32 training.max_epochs=30
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("name", metavar="NAME", help="the model")
+    parser.add_argument(
+        "--data", metavar="DIR", help="the data set's folder (SynthPEDES is drawn where it is left out)"
+    )
+    parser.add_argument("--work-dir", metavar="DIR", type=Path, help="for checkpoints (default: work_dirs/NAME)")
+    parser.add_argument("--weights", metavar="FILE", type=Path, help="weights to start from")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the work dir")
+    parser.add_argument("--max-minutes", metavar="M", type=float, help="end with the epoch in which this time is up")
+    parser.add_argument("--device", metavar="NAME", help="cpu, cuda, ... (default: a GPU where there is one)")
+    parser.add_argument(
+        "--cfg-options",
+        metavar="KEY=VALUE",
+        nargs="+",
+        default=[],
+        help="entries of the recipe to change, e.g. training.seed=1",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train, then say where the weights are and how to measure them."""
+    from tipr_zoo.devices import choose_device
+    from tipr_zoo.training.train import train
+    from tipr_zoo.training.training_data import open_training_data
+
+    overrides = dict(parse_option(option) for option in arguments.cfg_options)
+    data = open_training_data(arguments.name, arguments.data, overrides)
+    work_dir = arguments.work_dir or Path("work_dirs") / arguments.name
+    work_dir.mkdir(parents=True, exist_ok=True)
+    result = train(
+        arguments.name,
+        data.train,
+        data.validation,
+        work_dir,
+        weights=arguments.weights,
+        resume=arguments.resume,
+        overrides=overrides,
+        max_minutes=arguments.max_minutes,
+        device=str(choose_device(arguments.device)),
+    )
+    chosen = "best on validation" if data.validation else "the last: the data set has no validation split"
+    print(f"weights: {result.weights} (epoch {result.selected_epoch}, {chosen})")
+    print(
+        f"measure: tipr-zoo eval {arguments.name} --data {data.train.root} --weights {result.weights}", file=sys.stderr
+    )
+
+
+def parse_option(option: str) -> tuple[str, Any]:
+    """``KEY=VALUE`` -> the key, and the value as a Python literal, or as text where it is none.
+
+    Raises:
+        ConfigError: There is no ``=``.
+    """
+    key, equals, value = option.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--cfg-options takes KEY=VALUE, e.g. training.seed=1, got {option!r}")
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return key, value

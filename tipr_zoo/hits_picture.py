@@ -1,0 +1,120 @@
+"""Drawing search results: a row for each sentence with its best pictures, their ranks and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from tipr_zoo.pictures import open_picture
+
+_HEIGHT, _WIDTH = 256, 86
+_FRAME, _GAP, _MARGIN = 5, 14, 24
+_CAPTION_WIDTH = 330
+_LABEL_HEIGHT = 26
+_PAPER, _INK, _PALE_INK = (255, 255, 255), (28, 30, 34), (104, 110, 120)
+_FRAMES = {True: (34, 150, 72), False: (206, 48, 48), None: (150, 156, 164)}
+_MARKS = {True: "right", False: "wrong", None: ""}
+
+
+@dataclass(frozen=True)
+class PictureHit:
+    """One picture of a row.
+
+    Attributes:
+        picture: Its file.
+        score: Its similarity to the sentence.
+        is_right: Whether it shows the person looked for; None where nobody knows.
+    """
+
+    picture: Path
+    score: float
+    is_right: bool | None
+
+
+@dataclass(frozen=True)
+class HitsRow:
+    """A sentence and its best pictures, from the best down."""
+
+    sentence: str
+    hits: Sequence[PictureHit]
+
+
+def draw_hits(rows: Sequence[HitsRow]) -> Image.Image:
+    """Draw a row for each sentence: the sentence, then its pictures with rank and score.
+
+    Right pictures are framed green, wrong ones red, and neither where nobody knows; a word under the frame says the
+    same without colour.
+
+    Args:
+        rows: At least one row with at least one hit.
+
+    Returns:
+        An RGB picture.
+    """
+    row_height = _HEIGHT + 2 * _FRAME + 2 * _LABEL_HEIGHT + _GAP
+    columns = max(len(row.hits) for row in rows)
+    column_width = _WIDTH + 2 * _FRAME + _GAP
+    sheet = Image.new(
+        "RGB",
+        (2 * _MARGIN + _CAPTION_WIDTH + _GAP + columns * column_width, 2 * _MARGIN + len(rows) * row_height),
+        _PAPER,
+    )
+    for index, row in enumerate(rows):
+        top = _MARGIN + index * row_height
+        _draw_sentence(sheet, row.sentence, top, row_height - _GAP)
+        for rank, hit in enumerate(row.hits, start=1):
+            left = _MARGIN + _CAPTION_WIDTH + _GAP + (rank - 1) * column_width
+            _draw_hit(sheet, hit, rank, left, top)
+    return sheet
+
+
+def _draw_sentence(sheet: Image.Image, sentence: str, top: int, height: int) -> None:
+    """Write the sentence into the column on the left, as large as it fits, in the middle of its row."""
+    draw = ImageDraw.Draw(sheet)
+    for size in range(18, 8, -1):
+        font = ImageFont.load_default(size)
+        lines = _wrap(sentence, font, _CAPTION_WIDTH)
+        line_height = round(size * 1.4)
+        if len(lines) * line_height <= height:
+            break
+    y = top + (height - len(lines) * line_height) // 2
+    for line in lines:
+        draw.text((_MARGIN, y), line, font=font, fill=_INK)
+        y += line_height
+
+
+def _draw_hit(sheet: Image.Image, hit: PictureHit, rank: int, left: int, top: int) -> None:
+    """Paste a picture into its frame, its rank above and its score below."""
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(15)
+    draw.text((left + _FRAME, top + 3), f"{rank}", font=font, fill=_INK)
+    mark = _MARKS[hit.is_right]
+    draw.text((left + _FRAME + _WIDTH, top + 3), mark, font=font, fill=_FRAMES[hit.is_right], anchor="ra")
+    y = top + _LABEL_HEIGHT
+    box = (left, y, left + _WIDTH + 2 * _FRAME, y + _HEIGHT + 2 * _FRAME)
+    draw.rectangle(box, fill=_FRAMES[hit.is_right])
+    picture = open_picture(hit.picture)
+    picture.thumbnail((_WIDTH, _HEIGHT))
+    if picture.height < _HEIGHT and picture.width < _WIDTH:
+        scale = min(_HEIGHT / picture.height, _WIDTH / picture.width)
+        picture = picture.resize(
+            (round(picture.width * scale), round(picture.height * scale)), Image.Resampling.BICUBIC
+        )
+    offset = ((_WIDTH - picture.width) // 2, (_HEIGHT - picture.height) // 2)
+    draw.rectangle((left + _FRAME, y + _FRAME, left + _FRAME + _WIDTH - 1, y + _FRAME + _HEIGHT - 1), fill=_PAPER)
+    sheet.paste(picture, (left + _FRAME + offset[0], y + _FRAME + offset[1]))
+    draw.text((left + _FRAME, box[3] + 4), f"{hit.score:.3f}", font=font, fill=_PALE_INK)
+
+
+def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
+    """Break a text into lines of at most `width` pixels, between words."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and font.getlength(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines

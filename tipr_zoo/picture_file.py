@@ -1,0 +1,21 @@
+"""Where a drawn picture is to be written: checked before the work, not after it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tipr_zoo.errors import ConfigError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def check_picture_file(path: Path) -> None:
+    """Check that a picture can be written to `path`.
+
+    Raises:
+        ConfigError: Its suffix names no picture format, or its folder does not exist.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"{path}: a picture's file name ends in {', '.join(SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path}: the folder {path.parent} does not exist; make it first")

@@ -1,0 +1,57 @@
+"""Searching a folder of pictures with a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch.nn.functional as F
+
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.evaluation import embed_captions, embed_pictures
+from tipr_zoo.pictures import list_pictures
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A picture that a search found.
+
+    Attributes:
+        rank: Its place, from 1.
+        picture: Its file.
+        score: Cosine of the picture's and the sentence's embeddings, in [-1, 1].
+    """
+
+    rank: int
+    picture: Path
+    score: float
+
+
+def search(model: DualEncoder, folder: Path, text: str, top: int = 10, progress: bool = False) -> list[Hit]:
+    """The pictures of a folder that fit a sentence best.
+
+    Args:
+        model: In eval mode, on the device where it is to run.
+        folder: Searched with its sub-folders.
+        text: The sentence.
+        top: Number of hits; fewer where the folder holds fewer pictures.
+        progress: Whether to show a progress bar on stderr.
+
+    Returns:
+        Hits from the best down; equal scores stay in the order of their paths.
+
+    Raises:
+        ConfigError: The sentence is empty, or `top` is below 1.
+        DataError: The folder is missing, holds no picture, or one that cannot be read.
+    """
+    if not text.strip():
+        raise ConfigError("the sentence to search for is empty; describe the person, e.g. 'a man in a red jacket'")
+    if top < 1:
+        raise ConfigError(f"the number of hits must be at least 1, got {top}")
+    paths = list_pictures(folder)
+    pictures = F.normalize(embed_pictures(model, paths, progress=progress), dim=-1)
+    sentence = F.normalize(embed_captions(model, [text]), dim=-1)[0]
+    scores = pictures @ sentence
+    order = scores.argsort(descending=True, stable=True)[:top].tolist()
+    return [Hit(rank, paths[index], float(scores[index])) for rank, index in enumerate(order, start=1)]

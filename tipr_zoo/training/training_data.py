@@ -1,0 +1,61 @@
+"""The splits that a recipe is trained and validated on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tipr_zoo.cache_folder import cache_folder
+from tipr_zoo.card_index import load_card
+from tipr_zoo.datasets import open_dataset
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.errors import ConfigError, DataError
+from tipr_zoo.recipe import load_recipe
+from tipr_zoo.synthpedes import draw_synthpedes
+
+logger = logging.getLogger("tipr_zoo")
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The training split, and the validation split where the data set has one."""
+
+    train: PersonDataset
+    validation: PersonDataset | None
+
+
+def open_training_data(name: str, root: str | None, overrides: Mapping[str, Any]) -> TrainingData:
+    """Open what a model is trained on.
+
+    Args:
+        name: The model's name.
+        root: The data set's folder. Without one, a recipe for SynthPEDES has it drawn into the cache folder, with the
+            number of training identities and the seed that the recipe names.
+        overrides: Entries of the recipe that are changed.
+
+    Raises:
+        ConfigError: `root` is left out and the recipe is not for SynthPEDES.
+        DataError: The data set cannot be read.
+    """
+    training = load_recipe(load_card(name), overrides).training
+    if root is None:
+        if training.dataset != "SynthPEDES":
+            raise ConfigError(f"{name} is trained on {training.dataset}, which cannot be drawn; pass --data DIR")
+        root = str(_drawn(**training.get("dataset_arguments", {})))
+    train = open_dataset(root, split="train")
+    try:
+        validation = open_dataset(root, split="val")
+    except (DataError, LookupError):
+        logger.warning("%s has no validation split: the last epoch is kept", train.annotation_file)
+        validation = None
+    return TrainingData(train, validation)
+
+
+def _drawn(seed: int = 0, train: int = 1000) -> Path:
+    """SynthPEDES in the cache folder, drawn if it is not there."""
+    folder = cache_folder() / "data" / f"synthpedes_seed{seed}_train{train}"
+    draw_synthpedes(folder, seed=seed, train=train, progress=True)
+    return folder
