@@ -1,0 +1,6 @@
+"""FMFA on RSTPReid."""
+
+_base_ = ["./_base_/fmfa_vitb16.py"]
+
+model = dict(heads=dict(id=dict(num_identities=3701)))
+training = dict(dataset="RSTPReid")
