@@ -41,16 +41,23 @@ class ExplicitFineGrainedAlignment(nn.Module):
         self.variant = variant
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
-        """The loss of a batch, a scalar. ``batch`` is not read: each caption belongs to its own picture alone."""
-        text, patches = features.text_tokens, features.image_tokens[:, 1:]
-        joint = joint_embeddings(text, patches)
-        loss = text.new_zeros(())
-        for tokens, margin in ((text, self.text_margin), (patches, self.image_margin)):
-            similarity = hard_similarity(tokens, joint)
-            if self.variant == "code":
-                similarity = F.normalize(similarity, dim=1)
-            loss = loss + margin_loss(similarity, margin)
-        return loss
+        """The loss of a batch, a scalar, computed in float32 also under autocast.
+
+        ``batch`` is not read: each caption belongs to its own picture alone, whatever the identities.
+        """
+        with torch.autocast(features.text_tokens.device.type, enabled=False):
+            text, patches = _at_least_float32(features.text_tokens), _at_least_float32(features.image_tokens[:, 1:])
+            joint = joint_embeddings(text, patches)
+            return self._one_modality(text, joint, self.text_margin) + self._one_modality(
+                patches, joint, self.image_margin
+            )
+
+    def _one_modality(self, tokens: Tensor, joint: Tensor, margin: float) -> Tensor:
+        """The loss of the tokens of one modality."""
+        similarity = hard_similarity(tokens, joint)
+        if self.variant == "code":
+            similarity = F.normalize(similarity, dim=1)
+        return margin_loss(similarity, margin)
 
 
 def joint_embeddings(text_tokens: Tensor, patch_tokens: Tensor) -> Tensor:
@@ -97,7 +104,8 @@ def margin_loss(similarity: Tensor, margin: float) -> Tensor:
     """Log-sum-exp of how far wrong pairs come within a margin of right ones, over columns, twice.
 
     Each column j gives log sum_i exp(S_ij - S_ii + m), with the right pair of row i, and
-    log sum_i exp(S_ij - S_jj + m), with that of column j. The right pairs themselves enter the sums as exp(0), as in the published code.
+    log sum_i exp(S_ij - S_jj + m), with that of column j. The right pairs themselves enter the sums as exp(0), as in
+    the published code.
 
     Args:
         similarity: (B, B), right pairs on the diagonal.
@@ -108,3 +116,8 @@ def margin_loss(similarity: Tensor, margin: float) -> Tensor:
     by_row = (similarity - right.unsqueeze(1) + margin).masked_fill(own, 0.0)
     by_column = (similarity - right.unsqueeze(0) + margin).masked_fill(own, 0.0)
     return torch.logsumexp(by_row, dim=0).mean() + torch.logsumexp(by_column, dim=0).mean()
+
+
+def _at_least_float32(tokens: Tensor) -> Tensor:
+    """The tokens without the rounding of half precision in what follows."""
+    return tokens.to(torch.promote_types(tokens.dtype, torch.float32))
