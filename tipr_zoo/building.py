@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from tipr_zoo.card_index import load_card
 from tipr_zoo.dual_encoder import DualEncoder
@@ -16,6 +17,7 @@ from tipr_zoo.plugins import import_plugin
 from tipr_zoo.preprocessing import ImageNormalisation
 from tipr_zoo.recipe import load_recipe
 from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, TOKENIZERS
+from tipr_zoo.registry import Registry
 from tipr_zoo.weights import fetch_weights, load_weights
 
 logger = logging.getLogger("tipr_zoo")
@@ -74,20 +76,47 @@ def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
         model: ``image_encoder``, ``text_encoder`` and ``tokenizer``, each a dict with ``type``; ``losses`` and
             ``heads``, dicts of such dicts by the key that `DualEncoder.loss` returns, each with an optional ``weight``;
             ``mean`` and ``std`` of the pictures, CLIP's where left out.
+
+    Raises:
+        UnknownNameError: No such component.
+        ConfigError: An entry is missing or makes no sense.
     """
-    parts, loss_weights = {}, {}
-    for kind, registry in {"losses": LOSSES, "heads": HEADS}.items():
-        configs = {key: dict(config) for key, config in model.get(kind, {}).items()}
-        loss_weights |= {key: float(config.pop("weight", 1.0)) for key, config in configs.items()}
-        parts[kind] = {key: registry.build(config) for key, config in configs.items()}
-    if both := set(parts["losses"]) & set(parts["heads"]):
+    losses, loss_weights = _build_objectives(model, "losses", LOSSES)
+    heads, head_weights = _build_objectives(model, "heads", HEADS)
+    if both := set(losses) & set(heads):
         raise ConfigError(f"losses and heads share the key {sorted(both)[0]!r}; rename one of them")
+    tokenizer = TOKENIZERS.build(model["tokenizer"])
+    known_ids = model["text_encoder"].get("vocabulary_size", tokenizer.vocabulary_size)
+    if known_ids < tokenizer.vocabulary_size:
+        raise ConfigError(
+            f"model.text_encoder knows {known_ids} token ids, the tokenizer has {tokenizer.vocabulary_size};"
+            f" set model.text_encoder.vocabulary_size to {tokenizer.vocabulary_size}"
+        )
     return DualEncoder(
         image_encoder=BACKBONES.build(model["image_encoder"]),
         text_encoder=BACKBONES.build(model["text_encoder"]),
-        tokenizer=TOKENIZERS.build(model["tokenizer"]),
-        losses=parts["losses"],
-        heads=parts["heads"],
-        loss_weights=loss_weights,
+        tokenizer=tokenizer,
+        losses=losses,
+        heads=heads,
+        loss_weights=loss_weights | head_weights,
         normalisation=ImageNormalisation(**{key: tuple(model[key]) for key in ("mean", "std") if key in model}),
     )
+
+
+def _build_objectives(
+    model: Mapping[str, Any], kind: str, registry: Registry
+) -> tuple[dict[str, nn.Module], dict[str, float]]:
+    """The components under ``model.losses`` or ``model.heads`` by key, and their weights."""
+    configs = model.get(kind, {})
+    if not isinstance(configs, Mapping):
+        raise ConfigError(f"model.{kind} must be a dict, got {configs!r}")
+    objectives, weights = {}, {}
+    for key, config in configs.items():
+        if isinstance(config, Mapping):
+            config = dict(config)
+            weight = config.pop("weight", 1.0)
+            if isinstance(weight, bool) or not isinstance(weight, (int, float)):
+                raise ConfigError(f"the weight of {key!r} must be a number, got {weight!r}")
+            weights[key] = float(weight)
+        objectives[key] = registry.build(config)
+    return objectives, weights

@@ -91,7 +91,7 @@ def _decode(content: bytes, path: Path) -> Image.Image:
         with Image.open(io.BytesIO(content)) as picture:
             picture.load()
             ImageOps.exif_transpose(picture, in_place=True)
-            return _to_rgb(picture, path)
+            return to_rgb(picture, path)
     except DataError:
         raise
     except Image.DecompressionBombError as error:
@@ -111,14 +111,23 @@ def _damaged(path: Path, reason: str) -> DataError:
     return DataError(f"{path} is truncated or damaged ({reason}); copy the picture again, or remove the file")
 
 
-def _to_rgb(picture: Image.Image, path: Path) -> Image.Image:
+def to_rgb(picture: Image.Image, name: str | os.PathLike[str]) -> Image.Image:
+    """A decoded picture as 8-bit RGB: transparency is laid over white, 16-bit grey is scaled to 8 bit.
+
+    Args:
+        picture: A picture in any mode.
+        name: What the message calls it.
+
+    Raises:
+        DataError: Its pixels are of a type without a stated range (32-bit).
+    """
     # Older Pillows open a 16-bit grey PNG in mode I.
     if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG"):
         # Pillow's own conversion clips at 255 instead of scaling.
         wide = picture if picture.mode == "I" else picture.convert("I")
         return wide.point(lambda value: value * (255 / 65535) + 0.5).convert("L").convert("RGB")
     if picture.mode in ("I", "F"):
-        raise DataError(f"{path} has 32-bit pixels, whose range is not stated; save it with 8 bits a channel")
+        raise DataError(f"{name} has 32-bit pixels, whose range is not stated; save it with 8 bits a channel")
     if picture.has_transparency_data:
         opaque = Image.new("RGBA", picture.size, "white")
         return Image.alpha_composite(opaque, picture.convert("RGBA")).convert("RGB")

@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from tipr_zoo.pictures import to_rgb
+
 
 @dataclass(frozen=True)
 class ImageNormalisation:
@@ -30,11 +32,11 @@ def resize_picture(picture: Image.Image, image_size: tuple[int, int]) -> Tensor:
     These are the pixels of torchvision's ``Resize`` on a PIL picture, which the official code uses.
 
     Args:
-        picture: A picture in any mode.
+        picture: A picture in any mode; see `tipr_zoo.pictures.to_rgb`.
         image_size: Height and width in pixels.
     """
     height, width = image_size
-    resized = picture.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+    resized = to_rgb(picture, "the picture").resize((width, height), Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(resized)).permute(2, 0, 1)
 
 

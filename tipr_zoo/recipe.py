@@ -27,7 +27,15 @@ TRAINING_FIELDS = (
     "parameter_groups",
     "schedule",
 )
-TRAINING_FIELDS += ("augmentation", "masking", "validate_every", "num_workers", "clip_gradient_norm", "trim_padding")
+TRAINING_FIELDS += (
+    "augmentation",
+    "masking",
+    "validate_every",
+    "num_workers",
+    "clip_gradient_norm",
+    "trim_padding",
+    "precision",
+)
 
 
 def load_recipe(card: ModelCard, overrides: Mapping[str, Any] | None = None) -> ConfigDict:
@@ -41,7 +49,8 @@ def load_recipe(card: ModelCard, overrides: Mapping[str, Any] | None = None) -> 
         A dict with ``model`` and ``training``.
 
     Raises:
-        ConfigError: The file is missing or broken, or an override goes through something that is no dict.
+        ConfigError: The file is missing or broken, a tower or the tokenizer is left out, or an override goes through
+            something that is no dict.
         UnknownNameError: The recipe has an entry that nothing reads.
         PluginError: The model's plugin is not installed.
     """
@@ -53,6 +62,13 @@ def load_recipe(card: ModelCard, overrides: Mapping[str, Any] | None = None) -> 
     recipe: ConfigDict = config._cfg_dict
     for name, value in (overrides or {}).items():
         _override(recipe, name, value)
+    if not isinstance(recipe.get("model"), Mapping):
+        raise ConfigError(f"recipe {path} of {card.name} has no 'model', a dict of its components")
+    for entry in ("image_encoder", "text_encoder", "tokenizer"):
+        if not isinstance(recipe.model.get(entry), Mapping):
+            raise ConfigError(f"recipe {path} of {card.name} has no 'model.{entry}', a dict with a 'type'")
+    if not isinstance(recipe.setdefault("training", {}), Mapping):
+        raise ConfigError(f"recipe {path} of {card.name}: 'training' must be a dict, got {recipe['training']!r}")
     for place, known in {"": ("model", "training"), "model": MODEL_FIELDS, "training": TRAINING_FIELDS}.items():
         for entry in recipe[place] if place else recipe:
             if entry not in known:

@@ -47,10 +47,15 @@ class ImplicitRelationReasoning(nn.Module):
         nn.init.normal_(self.mlm_head.fc.weight, std=width**-0.5 * (2 * depth) ** -0.5)
 
     def forward(self, features: Features, batch: Batch, retriever: nn.Module) -> Tensor:
-        """The loss of a batch, a scalar. Needs ``mlm_ids`` and ``mlm_labels``, whose zeros are not predicted."""
+        """The loss of a batch, a scalar; 0 where nothing is masked.
+
+        Needs ``mlm_ids`` and ``mlm_labels``, whose zeros are not predicted.
+        """
         text = self.ln_pre_t(retriever.text_encoder(batch["mlm_ids"]))
         image = self.ln_pre_i(features.image_tokens)
         tokens = self.cross_attn(text, image, image, need_weights=False)[0]
         tokens = self.ln_post(self.cross_modal_transformer(tokens))
         masked = batch["mlm_labels"] != 0
+        if not masked.any():  # a mean over nothing is not a number
+            return 0.0 * tokens.sum()
         return F.cross_entropy(self.mlm_head(tokens[masked]), batch["mlm_labels"][masked])
