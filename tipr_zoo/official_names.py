@@ -49,6 +49,11 @@ _RULES = [
     ),
     (r"(classifier\..+)", r"heads.id.\1"),
     (r"((?:cross_attn|cross_modal_transformer|ln_pre_t|ln_pre_i|ln_post|mlm_head)\..+)", r"heads.irr.\1"),
+    # Of SEN's norms 1 to 7 and its three cross-attentions, its forward pass uses these alone.
+    (
+        r"(mask_token|(?:decoder_embed|decoder_pred|cross_attn_Text|cross_modal_transformer_mae|norm_[12467])\..+)",
+        r"heads.tir.\1",
+    ),
 ]
 
 _SPLIT = "{q,k,v}"

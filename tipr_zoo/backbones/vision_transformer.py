@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import timm
+import torch
 from torch import Tensor, nn
 
 from tipr_zoo.backbones.patch_embedding import patch_embedding
@@ -78,6 +79,26 @@ class VisionTransformerEncoder(nn.Module):
             (B, 1 + N, D) projected tokens, the class token first, the patches row by row.
         """
         return self.trunk.head(self.trunk.forward_features(images))
+
+    def encode_visible(self, images: Tensor, visible: Tensor) -> Tensor:
+        """Encode pictures of which only the class token and some patches are seen.
+
+        All patches get their positions; the hidden ones are dropped before the first LayerNorm, so that nothing of them
+        is seen and nothing is computed for them.
+
+        Args:
+            images: (B, 3, H, W) normalised pictures.
+            visible: (B, V) int64, the visible patches of each picture, numbered row by row from 0.
+
+        Returns:
+            (B, 1 + V, D) projected tokens, the class token first, the patches in the order of ``visible``.
+        """
+        trunk = self.trunk
+        tokens = trunk._pos_embed(trunk.patch_embed(images))
+        patches = tokens[:, trunk.num_prefix_tokens :]
+        seen = patches.gather(1, visible.unsqueeze(2).expand(-1, -1, patches.shape[2]))
+        tokens = torch.cat([tokens[:, : trunk.num_prefix_tokens], seen], dim=1)
+        return trunk.head(trunk.norm(trunk.blocks(trunk.norm_pre(tokens))))
 
 
 def _patch_size(model_name: str) -> int:

@@ -1,0 +1,6 @@
+"""SEN on CUHK-PEDES."""
+
+_base_ = ["./_base_/sen_vitb16.py"]
+
+model = dict(heads=dict(id=dict(num_identities=11003)))
+training = dict(dataset="CUHK-PEDES")

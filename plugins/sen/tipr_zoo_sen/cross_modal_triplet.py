@@ -1,0 +1,40 @@
+"""Cross-modal triplets with the hardest negative of the batch, from SEN (arXiv 2307.09059)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tipr_zoo.features import Batch, Features
+from tipr_zoo.losses.cosine_similarity import cosine_similarity
+from tipr_zoo.registries import LOSSES
+
+
+@LOSSES.register_module()
+class CrossModalTriplet(nn.Module):
+    """A caption must be nearer to its own picture than to the most similar one of another identity, by a margin.
+
+    The distance is 1 - cosine. Each caption gives one triplet, and so does each picture with the captions; the loss is
+    the mean over the captions plus the mean over the pictures. Which negative is taken carries no gradient.
+
+    Args:
+        margin: The margin.
+    """
+
+    def __init__(self, margin: float = 0.05) -> None:
+        super().__init__()
+        self.margin = margin
+
+    def forward(self, features: Features, batch: Batch) -> Tensor:
+        """The loss of a batch, a scalar; 0 where the batch holds one identity alone. Needs ``pids``."""
+        cosines = cosine_similarity(features.text_embedding, features.image_embedding)
+        same = batch["pids"].unsqueeze(1) == batch["pids"].unsqueeze(0)
+        if bool(same.all()):
+            return cosines.sum() * 0.0  # 0, but still a function of the features, so that backward() works
+        return self._one_way(cosines, same) + self._one_way(cosines.t(), same)
+
+    def _one_way(self, cosines: Tensor, same: Tensor) -> Tensor:
+        """Mean over the anchors, which are the rows of ``cosines``; both arguments are (B, B)."""
+        hardest = cosines.detach().masked_fill(same, -torch.inf).argmax(dim=1, keepdim=True)
+        negative = cosines.gather(1, hardest).squeeze(1)
+        return torch.relu(negative - cosines.diagonal() + self.margin).mean()

@@ -1,0 +1,169 @@
+"""Text-guided image restoration, from SEN (arXiv 2307.09059)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tipr_zoo.errors import ConfigError, DataError
+from tipr_zoo.features import Batch, Features
+from tipr_zoo.heads.cross_modal_transformer import CrossModalTransformer, initialise_like_official
+from tipr_zoo.registries import HEADS
+from tipr_zoo_sen.patch_masking import mask_patches, place_visible
+from tipr_zoo_sen.sine_cosine_positions import sine_cosine_positions
+
+GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)
+"""Share of red, green and blue in grey."""
+
+
+@HEADS.register_module()
+class TextGuidedRestoration(nn.Module):
+    """The hidden patches of a grey picture are restored in colour with the help of the caption.
+
+    The retriever's image tower encodes the visible patches of the grey picture alone. A decoder puts a mask token where
+    a patch is hidden, lets every token query the caption's tokens (without a residual connection) and predicts the
+    normalised colours of each patch.
+
+    The parameters have the names of the published code. Of its seven norms and three cross-attentions only those that
+    its forward pass uses exist here.
+
+    Args:
+        embedding_size: Size D of the tokens.
+        image_size: Height and width of the pictures in pixels, multiples of ``patch_size``.
+        patch_size: Side P of a patch in pixels. Patches must touch: overlapping ones cannot be restored.
+        depth: Number of transformer blocks (``cmt_depth`` in the official code).
+        hidden_share: Share of the tokens that are hidden.
+
+    Raises:
+        ConfigError: The sizes do not fit each other, or a share leaves nothing to see or nothing to restore.
+    """
+
+    positions: Tensor
+
+    def __init__(
+        self,
+        embedding_size: int,
+        image_size: Sequence[int] = (384, 128),
+        patch_size: int = 16,
+        depth: int = 4,
+        hidden_share: float = 0.7,
+    ) -> None:
+        super().__init__()
+        width = embedding_size
+        self.patch_size = patch_size
+        self.hidden_share = hidden_share
+        self.grid_size = _grid_size(image_size, patch_size)
+        _check_share(hidden_share, self.grid_size)
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.norm_1 = nn.LayerNorm(width)
+        self.decoder_embed = nn.Linear(width, width)
+        self.norm_4 = nn.LayerNorm(width)
+        self.norm_2 = nn.LayerNorm(width)
+        self.cross_attn_Text = nn.MultiheadAttention(width, width // 64, batch_first=True)
+        self.norm_6 = nn.LayerNorm(width)
+        self.cross_modal_transformer_mae = CrossModalTransformer(width, depth)
+        self.norm_7 = nn.LayerNorm(width)
+        self.decoder_pred = nn.Linear(width, 3 * patch_size**2)
+        self.register_buffer("positions", sine_cosine_positions(*self.grid_size, width), persistent=False)
+        initialise_like_official(self.cross_modal_transformer_mae, self.cross_attn_Text)
+
+    def forward(self, features: Features, batch: Batch, retriever: nn.Module) -> Tensor:
+        """The loss of a batch, a scalar. Needs ``images``.
+
+        ``mask_noise``, (B, 1 + N) in [0, 1), says which patches are hidden (see `mask_patches`); where the batch has
+        none, it is drawn.
+
+        Raises:
+            ConfigError: The retriever's image tower has another grid of patches, or overlapping ones.
+            DataError: ``mask_noise`` has another shape.
+        """
+        images = batch["images"]
+        self._check_tower(retriever.image_encoder)
+        masking = mask_patches(self._noise(batch), self.hidden_share)
+        visible_tokens = retriever.image_encoder.encode_visible(grey(images), masking.visible)
+        # The published code encodes the caption once more for the decoder; the tokens are the same.
+        predicted = self.restore(visible_tokens, masking.restore, features.text_tokens)
+        return restoration_error(predicted, patchify(images, self.patch_size), masking.counted)
+
+    def restore(self, visible_tokens: Tensor, restore: Tensor, text_tokens: Tensor) -> Tensor:
+        """Predict every patch.
+
+        Args:
+            visible_tokens: (B, K, D) projected tokens of the image tower, the class token first.
+            restore: (B, N) int64; see `tipr_zoo_sen.patch_masking.PatchMasking`.
+            text_tokens: (B, L, D).
+
+        Returns:
+            (B, N, 3 P^2), see `patchify`.
+        """
+        tokens = place_visible(self.decoder_embed(self.norm_1(visible_tokens)), self.mask_token, restore)
+        text = self.norm_2(text_tokens)
+        tokens = self.cross_attn_Text(self.norm_4(tokens + self.positions), text, text, need_weights=False)[0]
+        tokens = self.norm_7(self.cross_modal_transformer_mae(self.norm_6(tokens)))
+        return self.decoder_pred(tokens[:, 1:])
+
+    def _noise(self, batch: Batch) -> Tensor:
+        """``mask_noise`` of the batch, or some drawn for it."""
+        images = batch["images"]
+        shape = (len(images), len(self.positions))
+        if "mask_noise" not in batch:
+            return torch.rand(shape, device=images.device)
+        if batch["mask_noise"].shape != shape:
+            raise DataError(f"'mask_noise' has shape {tuple(batch['mask_noise'].shape)}; this model needs {shape}")
+        return batch["mask_noise"]
+
+    def _check_tower(self, image_encoder: nn.Module) -> None:
+        """The patches to restore must be those of the image tower."""
+        found = (tuple(image_encoder.grid_size), image_encoder.patch_size, image_encoder.stride)
+        if found != (self.grid_size, self.patch_size, self.patch_size):
+            raise ConfigError(
+                f"TextGuidedRestoration restores {self.grid_size} touching patches of {self.patch_size} pixels, but the"
+                f" image encoder has {found[0]} of {found[1]} pixels, {found[2]} apart; give both the same image_size"
+                " and a stride equal to the patch size"
+            )
+
+
+def grey(images: Tensor) -> Tensor:
+    """(B, 3, H, W) pictures -> the same shape, the weighted mean of the channels in all three."""
+    weights = images.new_tensor(GREY_WEIGHTS).view(1, 3, 1, 1)
+    return (images * weights).sum(dim=1, keepdim=True).expand_as(images)
+
+
+def patchify(images: Tensor, patch_size: int) -> Tensor:
+    """(B, 3, H, W) pictures -> (B, N, 3 P^2) patches, row by row; in a patch the channels of a pixel lie together."""
+    count, channels, height, width = images.shape
+    rows, columns = height // patch_size, width // patch_size
+    patches = images.reshape(count, channels, rows, patch_size, columns, patch_size).permute(0, 2, 4, 3, 5, 1)
+    return patches.reshape(count, rows * columns, patch_size**2 * channels)
+
+
+def restoration_error(predicted: Tensor, target: Tensor, counted: Tensor) -> Tensor:
+    """Mean squared error of the patches that count.
+
+    Args:
+        predicted: (B, N, 3 P^2).
+        target: (B, N, 3 P^2).
+        counted: (B, N) bool.
+    """
+    error = (predicted - target).square().mean(dim=2)
+    return (error * counted).sum() / counted.sum()
+
+
+def _grid_size(image_size: Sequence[int], patch_size: int) -> tuple[int, int]:
+    """Rows and columns of touching patches."""
+    height, width = image_size
+    if height % patch_size or width % patch_size:
+        raise ConfigError(f"image_size {height} x {width} of TextGuidedRestoration is no multiple of {patch_size}")
+    return height // patch_size, width // patch_size
+
+
+def _check_share(hidden_share: float, grid_size: tuple[int, int]) -> None:
+    """At least the class token is visible, and at least one patch is hidden and counts."""
+    tokens = 1 + grid_size[0] * grid_size[1]
+    if not 1 <= int(tokens * (1 - hidden_share)) < tokens - 1:
+        raise ConfigError(
+            f"hidden_share {hidden_share} of TextGuidedRestoration leaves {int(tokens * (1 - hidden_share))} of"
+            f" {tokens} tokens visible; it must leave at least 1 and hide at least 2"
+        )
