@@ -19,6 +19,7 @@ class CLIPTextEncoder(nn.Module):
         width: Width of the tokens inside the tower.
         depth: Number of blocks.
         num_heads: Attention heads of a block; None for CLIP's one head per 64 of the width.
+        activation: Activation of the MLPs, by its name in transformers; CLIP's by default.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class CLIPTextEncoder(nn.Module):
         width: int = 512,
         depth: int = 12,
         num_heads: int | None = None,
+        activation: str = "quick_gelu",
     ) -> None:
         super().__init__()
         self.context_length = context_length
@@ -41,7 +43,7 @@ class CLIPTextEncoder(nn.Module):
             num_attention_heads=num_heads or width // 64,
             max_position_embeddings=context_length,
             projection_dim=embedding_size,
-            hidden_act="quick_gelu",
+            hidden_act=activation,
             pad_token_id=0,
             bos_token_id=vocabulary_size - 2,
             eos_token_id=vocabulary_size - 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -10,5 +11,9 @@ TEMPERATURE_SCALE = 50.0
 
 
 def cosine_similarity(queries: Tensor, gallery: Tensor) -> Tensor:
-    """(Q, D) and (G, D) embeddings -> (Q, G) cosines."""
-    return F.normalize(queries, dim=-1) @ F.normalize(gallery, dim=-1).t()
+    """(Q, D) and (G, D) embeddings -> (Q, G) cosines, in float32 also under autocast.
+
+    Multiplied by 50, the rounding of a bfloat16 cosine would be as large as the differences that count.
+    """
+    with torch.autocast(queries.device.type, enabled=False):
+        return F.normalize(queries.float(), dim=-1) @ F.normalize(gallery.float(), dim=-1).t()
