@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import tempfile
 import urllib.error
@@ -131,17 +132,19 @@ def load_weights(model: nn.Module, path: Path) -> None:
 
 
 def _download(url: str, path: Path, size: int) -> None:
-    """Fetch `url` into `path` with a progress bar on stderr."""
+    """Fetch `url` into `path` with a progress bar on stderr; reading ends soon after `size` bytes."""
     try:
         with (
             urllib.request.urlopen(url, timeout=60) as response,
             path.open("wb") as file,
             tqdm(total=size, unit="B", unit_scale=True, desc=url.rsplit("/", 1)[-1]) as bar,
         ):
-            while chunk := response.read(_CHUNK):
+            received = 0
+            while received <= size and (chunk := response.read(_CHUNK)):
                 file.write(chunk)
+                received += len(chunk)
                 bar.update(len(chunk))
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         raise WeightsError(
             f"weights cannot be fetched from {url}: {error}; fetch them by hand, pass weights=FILE"
         ) from error

@@ -24,13 +24,20 @@ class SmallTokenizer(CaptionTokenizer):
     Args:
         file: A ``tokenizer.json`` written by `train_small_tokenizer`; a bare name lies beside this module.
         context_length: Length L of a row.
+
+    Raises:
+        ConfigError: The file is missing or broken.
     """
 
     def __init__(self, file: str, context_length: int = 77) -> None:
         path = Path(__file__).parent / file
         if not path.is_file():
             raise ConfigError(f"tokenizer file {path} is missing")
-        pieces = tokenizers.Tokenizer.from_file(str(path))
+        try:
+            pieces = tokenizers.Tokenizer.from_file(str(path))
+        except Exception as error:  # the Rust library raises plain Exception
+            raise ConfigError(f"tokenizer file {path} cannot be read: {error}") from error
+        pieces.encode_special_tokens = True  # a caption that spells the padding token has those letters, no padding
         mask_id, start_id, end_id = (pieces.get_vocab_size() + offset for offset in range(3))
         super().__init__(pieces, start_id, end_id, mask_id, context_length)
 
