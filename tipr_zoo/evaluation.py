@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import DataError
 from tipr_zoo.metrics import retrieval_metrics_from_embeddings
 from tipr_zoo.pictures import open_picture
 
@@ -30,8 +31,11 @@ class Embeddings:
     pictures: Tensor
 
 
-class _PreprocessedPictures(Dataset[Tensor]):
-    """Pictures from disk as the image tower takes them."""
+class _PreprocessedPictures(Dataset["Tensor | DataError"]):
+    """Pictures from disk as the image tower takes them, or what is wrong with one.
+
+    An error is handed over and not raised, since one raised in a worker process comes back as a printed traceback.
+    """
 
     def __init__(self, paths: Sequence[Path], preprocess: Callable[..., Tensor]) -> None:
         self.paths, self.preprocess = list(paths), preprocess
@@ -39,8 +43,17 @@ class _PreprocessedPictures(Dataset[Tensor]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> Tensor:
-        return self.preprocess(open_picture(self.paths[index]))
+    def __getitem__(self, index: int) -> Tensor | DataError:
+        try:
+            return self.preprocess(open_picture(self.paths[index]))
+        except DataError as error:
+            return error
+
+
+def _stack(pictures: list[Tensor | DataError]) -> Tensor | DataError:
+    """Pictures as one batch, or the first error among them."""
+    errors = [picture for picture in pictures if isinstance(picture, DataError)]
+    return errors[0] if errors else torch.stack(pictures)  # type: ignore[arg-type]
 
 
 @torch.inference_mode()
@@ -63,10 +76,13 @@ def embed_pictures(
         DataError: A picture is missing or cannot be read.
     """
     device = next(model.parameters()).device
-    loader = DataLoader(_PreprocessedPictures(paths, model.preprocess), batch_size=batch_size, num_workers=num_workers)
+    pictures = _PreprocessedPictures(paths, model.preprocess)
+    loader = DataLoader(pictures, batch_size=batch_size, num_workers=num_workers, collate_fn=_stack)
     parts = []
     with tqdm(total=len(paths), desc="pictures", unit="picture", disable=not progress) as bar:
         for batch in loader:
+            if isinstance(batch, DataError):
+                raise batch
             parts.append(model.encode_image(batch.to(device)).float().cpu())
             bar.update(len(batch))
     return torch.cat(parts)

@@ -8,6 +8,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from tipr_zoo.errors import ConfigError
+
 NAME = "eval"
 HELP = "measure a model on a data set: rank-1, rank-5, rank-10, mAP and mINP"
 EXAMPLE = """
@@ -44,6 +46,9 @@ def run(arguments: argparse.Namespace) -> None:
     from tipr_zoo.records import METRICS, write_record
     from tipr_zoo.tables import render_table, terminal_width
 
+    for option, smallest in {"captions": 1, "workers": 0}.items():
+        if (number := getattr(arguments, option)) < smallest:
+            raise ConfigError(f"--{option} must be at least {smallest}, got {number}")
     if arguments.picture:
         check_picture_file(arguments.picture)
     dataset = open_dataset(arguments.data, arguments.dataset, arguments.split)

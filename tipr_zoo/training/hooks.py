@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ class ProgressHook(Hook):
         self.sums, self.steps, self.started = {}, 0, time.perf_counter()
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        values = {key: float(value) for key, value in outputs.items()}
+        values = {key: float(value.detach()) for key, value in outputs.items()}
         for key, value in values.items():
             if not math.isfinite(value):
                 raise DataError(f"{key} is {value} at step {runner.iter} of epoch {runner.epoch + 1}; lower the rate")
@@ -98,7 +99,9 @@ class ProgressHook(Hook):
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         rounded = {key: round(value, 3) for key, value in (metrics or {}).items()}
         self._write({"epoch": runner.epoch, "validation": rounded})
-        self.bar.write(f"epoch {runner.epoch}: " + ", ".join(f"{k} {v:.2f}" for k, v in rounded.items()))
+        self.bar.write(
+            f"epoch {runner.epoch}: " + ", ".join(f"{k} {v:.2f}" for k, v in rounded.items()), file=sys.stderr
+        )
 
     def after_train(self, runner: Runner) -> None:
         self.bar.close()
@@ -109,7 +112,7 @@ class ProgressHook(Hook):
 
 
 class TimeLimitHook(Hook):
-    """Ends training at the end of an epoch once the time is up, as if it were the last.
+    """Ends training at the end of an epoch once the time is up, as if it were the last: it is validated too.
 
     Args:
         minutes: Wall-clock minutes since the start of this run.
@@ -126,3 +129,4 @@ class TimeLimitHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         if time.monotonic() - self.started > self.seconds:
             runner.train_loop.stop_training = True
+            runner.train_loop.dynamic_intervals = [1]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import redirect_stdout
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
@@ -18,9 +21,10 @@ from torch.utils.data import DataLoader
 
 from tipr_zoo.building import build_dual_encoder
 from tipr_zoo.card_index import load_card
+from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.errors import ConfigError
+from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.plugins import import_plugin
 from tipr_zoo.recipe import load_recipe
 from tipr_zoo.training.augmentation import Augmentation
@@ -33,6 +37,8 @@ from tipr_zoo.training.validation_loop import ValidationLoop
 from tipr_zoo.weights import load_weights, read_weights
 
 logger = logging.getLogger("tipr_zoo")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -86,14 +92,42 @@ def train(
     if card.plugin is not None:
         import_plugin(card.plugin)
     recipe = load_recipe(card, overrides)
+    _check_training(recipe.training)
     _fit_classifier(recipe.model, train_set)
     torch.manual_seed(recipe.training.get("seed", 0))
     model = build_dual_encoder(recipe.model)
     if weights is not None:
         load_weights(model, weights)
     runner = _runner(recipe.training, model.to(device), train_set, validation_set, work_dir, resume, max_minutes)
-    runner.train()
+    runner.model.to(device)  # MMEngine takes a GPU wherever there is one
+    try:
+        with redirect_stdout(sys.stderr):  # MMEngine prints what it loads
+            runner.train()
+    except DataError as error:  # one from a worker process carries a printed traceback
+        raise DataError(str(error).rpartition("DataError: ")[2].strip()) from error
     return _keep_selected(runner, model, work_dir, name)
+
+
+def _check_training(training: Mapping[str, Any]) -> None:
+    """What a recipe must say to be trained by."""
+    for entry in ("batch_size", "max_epochs"):
+        value = training.get(entry)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ConfigError(f"the recipe's training.{entry} must be a whole number above 0, got {value!r}")
+    if not isinstance(training.get("optimizer"), Mapping):
+        raise ConfigError("the recipe has no training.optimizer, e.g. dict(type='AdamW', lr=1e-3)")
+
+
+def _settings(kind: type[T], training: Mapping[str, Any], entry: str) -> T:
+    """The dataclass that an entry of ``training`` configures."""
+    given = training.get(entry, {})
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"training.{entry} must be a dict, got {given!r}")
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    for name in given:
+        if name not in names:
+            raise unknown_name(f"entry of training.{entry}", name, names)
+    return kind(**given)
 
 
 def _fit_classifier(model: Any, train_set: PersonDataset) -> None:
@@ -115,9 +149,8 @@ def _runner(
 ) -> Runner:
     """MMEngine's Runner with everything of a recipe's ``training`` entry in it."""
     seed = training.get("seed", 0)
-    pairs = TrainingPairs(
-        train_set, model, Augmentation(**training.get("augmentation", {})), seed, training.get("masking", True)
-    )
+    augmentation = _settings(Augmentation, training, "augmentation")
+    pairs = TrainingPairs(train_set, model, augmentation, seed, training.get("masking", True))
     lengths, trim = pairs.caption_ids.argmax(dim=1) + 1, training.get("trim_padding", False)
     workers = training.get("num_workers", 2)
     loader = DataLoader(
@@ -133,13 +166,14 @@ def _runner(
     clip = training.get("clip_gradient_norm")
     every = training.get("validate_every", 1)
     hooks = [
-        LearningRateHook(Schedule(**training.get("schedule", {}))),
+        LearningRateHook(_settings(Schedule, training, "schedule")),
         ProgressHook(work_dir / "history.jsonl"),
         CheckpointContentsHook(),
         CheckpointHook(interval=1, max_keep_ckpts=2, save_best="R1" if validation_set else None, rule="greater"),
     ]
     if max_minutes is not None:
         hooks.append(TimeLimitHook(max_minutes))
+    checkpoint = _last_checkpoint(work_dir) if resume else None
     validation = {}
     if validation_set is not None:
         validation = {
@@ -148,7 +182,7 @@ def _runner(
             "val_evaluator": Evaluator([]),
         }
     return Runner(
-        model=RunnerModel(model),
+        model=RunnerModel(model, training.get("precision", "float32")),
         work_dir=str(work_dir),
         train_dataloader=loader,
         train_cfg={"by_epoch": True, "max_epochs": training.max_epochs, "val_interval": every},
@@ -156,21 +190,41 @@ def _runner(
         default_hooks={"logger": None, "param_scheduler": None, "checkpoint": None, "timer": None},
         custom_hooks=hooks,
         randomness={"seed": seed},
-        resume=resume,
+        load_from=checkpoint,
+        resume=checkpoint is not None,
         log_level="ERROR",
         experiment_name="training",
         **validation,
     )
 
 
+def _last_checkpoint(work_dir: Path) -> str | None:
+    """The checkpoint to go on from. MMEngine notes its absolute path, which is wrong once the folder was moved."""
+    note = work_dir / "last_checkpoint"
+    if not note.is_file():
+        return None
+    checkpoint = work_dir / Path(note.read_text(encoding="utf-8").strip()).name
+    if not checkpoint.is_file():
+        raise ConfigError(f"{note} names {checkpoint.name}, which is not there; train anew in another --work-dir")
+    return str(checkpoint)
+
+
 def _keep_selected(runner: Runner, model: DualEncoder, work_dir: Path, name: str) -> TrainingResult:
     """Write the weights of the best epoch, or of the last one, as safetensors."""
     best = runner.message_hub.runtime_info.get("best_ckpt")
     if best:
-        checkpoint = torch.load(best, map_location="cpu", weights_only=True)
-        state, epoch = read_weights(Path(best)), int(checkpoint["meta"]["epoch"])
+        file = work_dir / Path(best).name  # the folder may have been moved since
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+        state, epoch = read_weights(file), int(checkpoint["meta"]["epoch"])
     else:
         state, epoch = model.state_dict(), runner.epoch
     path = work_dir / f"{name}.safetensors"
     safetensors.torch.save_file({key: value.cpu().contiguous() for key, value in state.items()}, path)
-    return TrainingResult(path, epoch, {})
+    return TrainingResult(path, epoch, _validation_of(epoch, work_dir / "history.jsonl"))
+
+
+def _validation_of(epoch: int, history: Path) -> dict[str, float]:
+    """The validation figures of an epoch, as the history has them; empty where it was not validated."""
+    rows = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()] if history.is_file() else []
+    found = [row["validation"] for row in rows if row["epoch"] == epoch and "validation" in row]
+    return found[-1] if found else {}

@@ -11,8 +11,9 @@ from typing import Any
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.card_index import load_card
 from tipr_zoo.datasets import open_dataset
+from tipr_zoo.datasets.annotations import read_annotations
 from tipr_zoo.datasets.person_dataset import PersonDataset
-from tipr_zoo.errors import ConfigError, DataError
+from tipr_zoo.errors import ConfigError
 from tipr_zoo.recipe import load_recipe
 from tipr_zoo.synthpedes import draw_synthpedes
 
@@ -46,12 +47,11 @@ def open_training_data(name: str, root: str | None, overrides: Mapping[str, Any]
             raise ConfigError(f"{name} is trained on {training.dataset}, which cannot be drawn; pass --data DIR")
         root = str(_drawn(**training.get("dataset_arguments", {})))
     train = open_dataset(root, split="train")
-    try:
-        validation = open_dataset(root, split="val")
-    except (DataError, LookupError):
-        logger.warning("%s has no validation split: the last epoch is kept", train.annotation_file)
-        validation = None
-    return TrainingData(train, validation)
+    annotations = read_annotations(train.annotation_file, train.specification)
+    if "val" in {entry.split for entry in (*annotations.records, *annotations.problems)}:
+        return TrainingData(train, open_dataset(root, split="val"))
+    logger.warning("%s has no validation split: the last epoch is kept", train.annotation_file)
+    return TrainingData(train, None)
 
 
 def _drawn(seed: int = 0, train: int = 1000) -> Path:
