@@ -1,0 +1,37 @@
+# `make demo` and `make test` need Python 3.10 or newer and nothing else; `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SOURCES := pyproject.toml constraints.txt plugins/fmfa/pyproject.toml plugins/sen/pyproject.toml
+
+.PHONY: help install demo test lint bench clean
+
+help:  ## show this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
+
+install: $(INSTALLED)  ## make a virtual environment with the core and both plugins
+
+$(INSTALLED): $(SOURCES)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "tipr-zoo needs Python 3.10 or newer; try make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable '.[dev]' --editable plugins/fmfa --editable plugins/sen
+	touch $@
+
+demo: $(INSTALLED)  ## list, draw, evaluate, rank and search with the shipped tiny model
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo.sh
+
+test: $(INSTALLED)  ## run every test
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)  ## check format and style
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+bench: $(INSTALLED)  ## measure speed and memory against what is usual; prints ratios
+	$(BIN)/python benchmarks/listing.py
+	$(BIN)/python benchmarks/metrics.py
+
+clean:  ## remove the virtual environment and what the demo drew
+	rm -rf $(VENV) demo build

@@ -1,0 +1,26 @@
+# What `make demo` shows: the whole way from a name to a ranked picture, on data that is drawn here.
+set -e
+
+step() {
+    printf '\n\033[1m%s\033[0m\n\033[2m$ %s\033[0m\n' "$1" "$2"
+}
+
+mkdir -p demo
+
+step "1. The models of the zoo" "tipr-zoo list"
+tipr-zoo list
+
+step "2. SynthPEDES, the data set that the zoo draws itself (its test split)" \
+    "tipr-zoo data synth demo/synthpedes --splits test"
+tipr-zoo data synth demo/synthpedes --splits test
+
+step "3. The shipped tiny model, measured on it" \
+    "tipr-zoo eval irra_tiny_synth --data demo/synthpedes --records demo/records --picture demo/search.png"
+tipr-zoo eval irra_tiny_synth --data demo/synthpedes --records demo/records --picture demo/search.png
+
+step "4. The leaderboard: what was measured here beside what papers report" \
+    "tipr-zoo leaderboard --records demo/records"
+tipr-zoo leaderboard --records demo/records
+
+printf '\nThe five best pictures for six captions: demo/search.png\n'
+printf 'Your own pictures: tipr-zoo search irra_tiny_synth FOLDER "a man in a red jacket"\n'
