@@ -29,5 +29,6 @@ training = dict(
     # Multiples of the rate for what CLIP does not bring; biases have no decay.
     parameter_groups=dict(cross=5.0, bias=2.0, classifier=5.0),
     schedule=dict(type="cosine", warmup_epochs=5, warmup_factor=0.1),
+    masking=False,  # no objective predicts masked words
     augmentation=dict(flip=0.5, pad=10, erase=0.5),
 )

@@ -1,0 +1,94 @@
+"""SEN's loss and head at the edges, and that they are found by name."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tipr_zoo.backbones import VisionTransformerEncoder
+from tipr_zoo.card_index import load_card
+from tipr_zoo.errors import ConfigError, DataError
+from tipr_zoo.features import Features
+from tipr_zoo.plugins import import_plugin
+from tipr_zoo.recipe import load_recipe
+from tipr_zoo.registries import LOSSES
+from tipr_zoo_sen.components import CrossModalTriplet, TextGuidedRestoration
+from tipr_zoo_sen.patch_masking import mask_patches, place_visible
+
+
+class Retriever(torch.nn.Module):
+    """All that the head needs of a retriever."""
+
+    def __init__(self, stride: int = 16) -> None:
+        super().__init__()
+        self.image_encoder = VisionTransformerEncoder(
+            "vit_tiny_patch16_224", 64, (64, 32), stride, width=32, depth=1, num_heads=2
+        )
+
+
+def restoration(**options: float) -> TextGuidedRestoration:
+    torch.manual_seed(0)
+    return TextGuidedRestoration(64, image_size=(64, 32), depth=1, **options)
+
+
+def loss_of(head: TextGuidedRestoration, retriever: Retriever, **batch: torch.Tensor) -> torch.Tensor:
+    text = torch.ones(2, 5, 64)
+    images = torch.linspace(-1, 1, 2 * 3 * 64 * 32).reshape(2, 3, 64, 32)
+    return head(Features(text, text, text[:, 0], text[:, 0]), {"images": images, **batch}, retriever)
+
+
+@pytest.mark.parametrize("data", ["cuhk", "icfg", "rstp"])
+def test_recipes(data: str) -> None:
+    import_plugin("sen")
+    recipe = load_recipe(load_card(f"sen_vitb16_{data}"))
+    assert recipe.model.losses.cmt.pop("weight") == recipe.model.heads.tir.weight == 10
+    assert LOSSES.build(recipe.model.losses.cmt).margin == 0.05
+
+
+def test_a_batch_of_one_identity_has_no_triplets() -> None:
+    embeddings = torch.randn(3, 8, requires_grad=True)
+    loss = CrossModalTriplet()(Features(embeddings, embeddings, embeddings, embeddings), {"pids": torch.ones(3)})
+    loss.backward()
+    assert loss.item() == 0
+    assert not embeddings.grad.any()
+
+
+def test_one_hidden_patch_is_not_counted_as_in_the_published_code() -> None:
+    masking = mask_patches(torch.rand(2, 193))
+    assert masking.visible.shape == (2, 56)
+    assert masking.counted.sum(dim=1).tolist() == [192 - 57] * 2
+    assert not masking.counted.gather(1, masking.visible).any()
+
+
+def test_visible_tokens_return_to_their_places() -> None:
+    tokens = torch.arange(9.0).reshape(1, 9, 1)
+    masking = mask_patches(torch.rand(1, 9), hidden_share=0.5)
+    placed = place_visible(
+        torch.cat([tokens[:, :1], tokens[:, 1:][:, masking.visible[0]]], dim=1), -torch.ones(1, 1, 1), masking.restore
+    )
+    seen = placed[0, :, 0] >= 0
+    assert seen.sum() == 1 + masking.visible.shape[1]
+    assert torch.equal(placed[0, seen], tokens[0, seen])
+
+
+def test_noise_is_drawn_where_the_batch_has_none() -> None:
+    head, retriever = restoration(), Retriever()
+    given = torch.rand(2, 9)
+    assert loss_of(head, retriever, mask_noise=given) == loss_of(head, retriever, mask_noise=given)
+    loss_of(head, retriever).backward()
+    assert all(parameter.grad is not None for parameter in head.parameters())
+
+
+def test_noise_of_another_shape() -> None:
+    with pytest.raises(DataError, match=r"'mask_noise' has shape \(2, 8\); this model needs \(2, 9\)"):
+        loss_of(restoration(), Retriever(), mask_noise=torch.rand(2, 8))
+
+
+def test_overlapping_patches_cannot_be_restored() -> None:
+    with pytest.raises(ConfigError, match="a stride equal to the patch size"):
+        loss_of(restoration(), Retriever(stride=12))
+
+
+def test_a_share_must_leave_something() -> None:
+    with pytest.raises(ConfigError, match="hidden_share 1.0"):
+        restoration(hidden_share=1.0)
