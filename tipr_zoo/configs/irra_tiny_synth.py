@@ -20,7 +20,7 @@ model = dict(
         num_heads=3,
     ),
     tokenizer=dict(type="SmallTokenizer", file="synthpedes.json"),
-    losses=dict(sdm=dict(type="SDM")),
+    losses=dict(sdm=dict(type="SDM", scale=12.0)),
     heads=dict(
         id=dict(type="IdentityClassification", embedding_size=128, num_identities=4000),
         irr=dict(
