@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,36 +55,54 @@ def draw_hits(rows: Sequence[HitsRow]) -> Image.Image:
     Returns:
         An RGB picture.
     """
-    row_height = _HEIGHT + 2 * _FRAME + 2 * _LABEL_HEIGHT + _GAP
+    least = _HEIGHT + 2 * _FRAME + 2 * _LABEL_HEIGHT
+    sentences = [_fit(row.sentence, least) for row in rows]
+    heights = [max(least, sentence.height) + _GAP for sentence in sentences]
     columns = max(len(row.hits) for row in rows)
     column_width = _WIDTH + 2 * _FRAME + _GAP
     sheet = Image.new(
         "RGB",
-        (2 * _MARGIN + _CAPTION_WIDTH + _GAP + columns * column_width, 2 * _MARGIN + len(rows) * row_height),
+        (2 * _MARGIN + _CAPTION_WIDTH + _GAP + columns * column_width, 2 * _MARGIN + sum(heights)),
         _PAPER,
     )
-    for index, row in enumerate(rows):
-        top = _MARGIN + index * row_height
-        _draw_sentence(sheet, row.sentence, top, row_height - _GAP)
+    top = _MARGIN
+    for row, sentence, height in zip(rows, sentences, heights, strict=True):
+        _draw_sentence(sheet, sentence, top + (height - _GAP - sentence.height) // 2)
         for rank, hit in enumerate(row.hits, start=1):
             left = _MARGIN + _CAPTION_WIDTH + _GAP + (rank - 1) * column_width
             _draw_hit(sheet, hit, rank, left, top)
+        top += height
     return sheet
 
 
-def _draw_sentence(sheet: Image.Image, sentence: str, top: int, height: int) -> None:
-    """Write the sentence into the column on the left, as large as it fits, in the middle of its row."""
-    draw = ImageDraw.Draw(sheet)
+@dataclass(frozen=True)
+class _FittedSentence:
+    """A sentence broken into lines of the column on the left."""
+
+    lines: list[str]
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+    line_height: int
+
+    @property
+    def height(self) -> int:
+        return len(self.lines) * self.line_height
+
+
+def _fit(sentence: str, height: int) -> _FittedSentence:
+    """The sentence in the largest letters that fit the height; in the smallest ones where none do."""
     for size in range(18, 8, -1):
         font = ImageFont.load_default(size)
-        lines = _wrap(sentence, font, _CAPTION_WIDTH)
-        line_height = round(size * 1.4)
-        if len(lines) * line_height <= height:
+        fitted = _FittedSentence(_wrap(sentence, font, _CAPTION_WIDTH), font, round(size * 1.4))
+        if fitted.height <= height:
             break
-    y = top + (height - len(lines) * line_height) // 2
-    for line in lines:
-        draw.text((_MARGIN, y), line, font=font, fill=_INK)
-        y += line_height
+    return fitted
+
+
+def _draw_sentence(sheet: Image.Image, sentence: _FittedSentence, top: int) -> None:
+    """Write the lines into the column on the left."""
+    draw = ImageDraw.Draw(sheet)
+    for index, line in enumerate(sentence.lines):
+        draw.text((_MARGIN, top + index * sentence.line_height), line, font=sentence.font, fill=_INK)
 
 
 def _draw_hit(sheet: Image.Image, hit: PictureHit, rank: int, left: int, top: int) -> None:
@@ -110,9 +129,13 @@ def _draw_hit(sheet: Image.Image, hit: PictureHit, rank: int, left: int, top: in
 
 
 def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
-    """Break a text into lines of at most `width` pixels, between words."""
+    """Break a text into lines of at most `width` pixels, between words, and inside those that are wider."""
     lines: list[str] = []
     for word in text.split():
+        while font.getlength(start := word[:width]) > width:
+            end = max(1, bisect_right(range(1, len(start)), width, key=lambda end: font.getlength(start[:end])))
+            lines.append(word[:end])
+            word = word[end:]
         if lines and font.getlength(f"{lines[-1]} {word}") <= width:
             lines[-1] += f" {word}"
         else:
