@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tipr_zoo_fmfa.best_match_similarity import best_match_similarity
+from tipr_zoo_fmfa.components import AdaptiveSDM, ExplicitFineGrainedAlignment
+from tipr_zoo_fmfa.explicit_fine_grained_alignment import joint_embeddings
 
 from tipr_zoo.card_index import load_card
 from tipr_zoo.errors import ConfigError
@@ -11,9 +14,6 @@ from tipr_zoo.features import Features
 from tipr_zoo.plugins import import_plugin
 from tipr_zoo.recipe import load_recipe
 from tipr_zoo.registries import LOSSES
-from tipr_zoo_fmfa.best_match_similarity import best_match_similarity
-from tipr_zoo_fmfa.components import AdaptiveSDM, ExplicitFineGrainedAlignment
-from tipr_zoo_fmfa.explicit_fine_grained_alignment import joint_embeddings
 
 
 def features(count: int, patches: int = 4, words: int = 5) -> Features:

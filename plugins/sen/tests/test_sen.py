@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tipr_zoo_sen.components import CrossModalTriplet, TextGuidedRestoration
+from tipr_zoo_sen.patch_masking import mask_patches, place_visible
 
 from tipr_zoo.backbones import VisionTransformerEncoder
 from tipr_zoo.card_index import load_card
@@ -12,8 +14,6 @@ from tipr_zoo.features import Features
 from tipr_zoo.plugins import import_plugin
 from tipr_zoo.recipe import load_recipe
 from tipr_zoo.registries import LOSSES
-from tipr_zoo_sen.components import CrossModalTriplet, TextGuidedRestoration
-from tipr_zoo_sen.patch_masking import mask_patches, place_visible
 
 
 class Retriever(torch.nn.Module):
@@ -90,5 +90,5 @@ def test_overlapping_patches_cannot_be_restored() -> None:
 
 
 def test_a_share_must_leave_something() -> None:
-    with pytest.raises(ConfigError, match="hidden_share 1.0"):
+    with pytest.raises(ConfigError, match=r"hidden_share 1\.0"):
         restoration(hidden_share=1.0)
