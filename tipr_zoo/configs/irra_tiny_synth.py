@@ -36,6 +36,7 @@ training = dict(
     dataset="SynthPEDES",
     batch_size=128,
     max_epochs=16,
+    seed=0,
     validate_every=2,
     optimizer=dict(type="AdamW", lr=1e-3, weight_decay=0.02),
     schedule=dict(type="cosine", warmup_epochs=1, every_step=True),
