@@ -86,7 +86,7 @@ class TestShippedCards:
 
     def test_has_figures_with_sources(self, path: Path) -> None:
         results = read_card(path).results
-        assert results
+        assert results or "Nothing has been measured yet" in read_card(path).protocol
         for result in results:
             assert result.source_name
             assert (result.record is not None) == (result.origin == "measured")
@@ -99,14 +99,14 @@ class TestShippedCards:
     def test_is_a_hub_readme(self, path: Path) -> None:
         hub = pytest.importorskip("huggingface_hub")
         data = hub.ModelCard.load(path).data
-        read = {(result.dataset_name, result.metric_type): result.metric_value for result in data.eval_results}
+        read = {(result.dataset_name, result.metric_type): result.metric_value for result in data.eval_results or []}
         expected = {
             (result.dataset, metric): value
             for result in read_card(path).results
             for metric, value in result.metrics.items()
         }
         assert read == expected
-        assert all(result.source_name for result in data.eval_results)
+        assert all(result.source_name for result in data.eval_results or [])
         assert data.license
 
     def test_ships_the_files_that_it_names(self, path: Path) -> None:
