@@ -27,9 +27,12 @@ _base_ = [{str(Path(tipr_zoo.__file__).parent / "configs" / "irra_tiny_synth.py"
 model = dict(
     image_encoder=dict(width=32, depth=1, num_heads=2, embedding_size=64, image_size=(64, 32)),
     text_encoder=dict(width=32, depth=1, num_heads=2, embedding_size=64),
+    neck=dict(embedding_size=64),
     heads=dict(id=dict(embedding_size=64, num_identities=6), irr=dict(embedding_size=64, depth=1)),
 )
-training = dict(batch_size=8, max_epochs=2, validate_every=1, num_workers=0)
+training = dict(
+    batch_size=8, max_epochs=2, validate_every=1, num_workers=0, weights_dtype="float32"
+)
 """
 
 _CARD = """---

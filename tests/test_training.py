@@ -87,6 +87,18 @@ def test_every_checkpoint_is_a_weights_file(straight: tuple[TrainingResult, Path
         tipr_zoo.build(TINY, weights=path)
 
 
+def test_weights_can_be_stored_in_half_the_bytes(
+    straight: tuple[TrainingResult, Path], splits: tuple[PersonDataset, PersonDataset], tmp_path: Path
+) -> None:
+    result = train(TINY, *splits, tmp_path, overrides={"training.weights_dtype": "float16"})
+    stored, exact = (safetensors.torch.load_file(file) for file in (result.weights, straight[0].weights))
+    assert {value.dtype for value in stored.values()} == {torch.float16, torch.int64}
+    for name, value in exact.items():
+        assert torch.equal(stored[name], value.half() if value.is_floating_point() else value)
+    loaded = tipr_zoo.build(TINY, weights=result.weights).state_dict()
+    assert all(value.dtype != torch.float16 for value in loaded.values())
+
+
 @pytest.mark.parametrize("moved", [False, True], ids=["in place", "moved"])
 def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_bits(
     straight: tuple[TrainingResult, Path], splits: tuple[PersonDataset, PersonDataset], tmp_path: Path, moved: bool
@@ -162,6 +174,7 @@ def test_a_work_dir_with_another_run_is_refused(
     [
         ({"training.batch_size": 0}, "training.batch_size must be a whole number above 0, got 0"),
         ({"training.max_epochs": "many"}, "training.max_epochs must be a whole number above 0, got 'many'"),
+        ({"training.weights_dtype": "int8"}, "training.weights_dtype must be one of float32, float16, got 'int8'"),
         ({"training.optimizer": None}, "the recipe has no training.optimizer"),
         ({"training.optimizer.type": "AdmaW"}, "unknown optimiser 'AdmaW'; did you mean 'AdamW'"),
         ({"training.optimizer.momentun": 0.9}, "training.optimizer: "),

@@ -54,7 +54,7 @@ def build(
     if pretrained and card.weights is None:
         raise WeightsError(
             f"no weights of {name} are published, so pretrained=True cannot load any; {card.weights_note or ''}"
-            f" Train it with `tipr-zoo train {name}`, or pass weights=FILE"
+            f" Train it with `tipr-zoo train {name}`, or pass weights=FILE (--weights FILE)"
         )
     if card.plugin is not None:
         import_plugin(card.plugin)
@@ -75,7 +75,8 @@ def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
     Args:
         model: ``image_encoder``, ``text_encoder`` and ``tokenizer``, each a dict with ``type``; ``losses`` and
             ``heads``, dicts of such dicts by the key that `DualEncoder.loss` returns, each with an optional ``weight``;
-            ``mean`` and ``std`` of the pictures, CLIP's where left out.
+            ``neck``, a dict with ``type``, where both embeddings go through one; ``mean`` and ``std`` of the pictures,
+            CLIP's where left out.
 
     Raises:
         UnknownNameError: No such component.
@@ -100,6 +101,7 @@ def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
         heads=heads,
         loss_weights=loss_weights | head_weights,
         normalisation=ImageNormalisation(**{key: tuple(model[key]) for key in ("mean", "std") if key in model}),
+        neck=BACKBONES.build(model["neck"]) if model.get("neck") else None,
     )
 
 

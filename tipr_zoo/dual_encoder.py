@@ -28,6 +28,8 @@ class DualEncoder(nn.Module):
         heads: Objectives with parameters by key: ``(features, batch, retriever) -> scalar``.
         loss_weights: Factor of each objective by key; 1 where it is left out.
         normalisation: Mean and standard deviation of the pictures; CLIP's by default.
+        neck: Maps both (B, D) embeddings to those that are compared, by its modules ``image`` and ``text``; None to
+            compare what the towers give.
     """
 
     def __init__(
@@ -39,10 +41,12 @@ class DualEncoder(nn.Module):
         heads: Mapping[str, nn.Module],
         loss_weights: Mapping[str, float],
         normalisation: ImageNormalisation,
+        neck: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.image_encoder = image_encoder
         self.text_encoder = text_encoder
+        self.neck = neck
         self.losses = nn.ModuleDict(losses)
         self.heads = nn.ModuleDict(heads)
         self.loss_weights = dict(loss_weights)
@@ -56,11 +60,13 @@ class DualEncoder(nn.Module):
 
     def encode_image(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) float pictures -> (B, D) embeddings, not normalised."""
-        return self.image_encoder(images)[:, 0]
+        embedding = self.image_encoder(images)[:, 0]
+        return embedding if self.neck is None else self.neck.image(embedding)
 
     def encode_text(self, ids: Tensor) -> Tensor:
         """(B, L) int64 token ids -> (B, D) embeddings, not normalised."""
-        return end_token(self.text_encoder(ids), ids)
+        embedding = end_token(self.text_encoder(ids), ids)
+        return embedding if self.neck is None else self.neck.text(embedding)
 
     def preprocess(self, picture: Image.Image) -> Tensor:
         """A picture of any size and mode -> (3, H, W) float32, resized and normalised."""
@@ -70,8 +76,10 @@ class DualEncoder(nn.Module):
         """Run both towers once over ``images`` and ``caption_ids``."""
         image_tokens = self.image_encoder(batch["images"])
         text_tokens = self.text_encoder(batch["caption_ids"])
-        text_embedding = end_token(text_tokens, batch["caption_ids"])
-        return Features(image_tokens, text_tokens, image_tokens[:, 0], text_embedding)
+        image_embedding, text_embedding = image_tokens[:, 0], end_token(text_tokens, batch["caption_ids"])
+        if self.neck is not None:
+            image_embedding, text_embedding = self.neck(image_embedding, text_embedding)
+        return Features(image_tokens, text_tokens, image_embedding, text_embedding)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Every objective of the model, weighted; their sum is what training minimises.

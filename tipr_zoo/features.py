@@ -19,8 +19,8 @@ class Features:
     Attributes:
         image_tokens: (B, 1 + N, D), the class token first.
         text_tokens: (B, L, D).
-        image_embedding: (B, D), the class token, not normalised.
-        text_embedding: (B, D), the token at the end of each caption, not normalised.
+        image_embedding: (B, D), the class token, after the neck where there is one; not of unit length.
+        text_embedding: (B, D), the token at the end of each caption, likewise.
     """
 
     image_tokens: Tensor

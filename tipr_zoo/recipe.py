@@ -15,7 +15,7 @@ from tipr_zoo.plugins import find_plugin
 
 CONFIGS_FOLDER = "configs"
 
-MODEL_FIELDS = ("image_encoder", "text_encoder", "tokenizer", "losses", "heads", "mean", "std")
+MODEL_FIELDS = ("image_encoder", "text_encoder", "tokenizer", "neck", "losses", "heads", "mean", "std")
 
 TRAINING_FIELDS = (
     "dataset",
@@ -26,8 +26,6 @@ TRAINING_FIELDS = (
     "optimizer",
     "parameter_groups",
     "schedule",
-)
-TRAINING_FIELDS += (
     "augmentation",
     "masking",
     "validate_every",
@@ -35,6 +33,7 @@ TRAINING_FIELDS += (
     "clip_gradient_norm",
     "trim_padding",
     "precision",
+    "weights_dtype",
 )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tipr_zoo.registry import Registry
 
 BACKBONES = Registry("backbone", home="tipr_zoo.backbones")
-"""Image and text towers."""
+"""Image and text towers, and the neck after them."""
 
 TOKENIZERS = Registry("tokenizer", home="tipr_zoo.tokenizers")
 """What turns captions into token ids."""

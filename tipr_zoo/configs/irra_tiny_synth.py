@@ -20,9 +20,10 @@ model = dict(
         num_heads=3,
     ),
     tokenizer=dict(type="SmallTokenizer", file="synthpedes.json"),
+    neck=dict(type="BNNeck", embedding_size=128),
     losses=dict(sdm=dict(type="SDM", scale=12.0)),
     heads=dict(
-        id=dict(type="IdentityClassification", embedding_size=128, num_identities=4000),
+        id=dict(type="IdentityClassification", embedding_size=128, num_identities=3000),
         irr=dict(
             type="ImplicitRelationReasoning",
             embedding_size=128,
@@ -34,8 +35,9 @@ model = dict(
 
 training = dict(
     dataset="SynthPEDES",
+    dataset_arguments=dict(train=3000),
     batch_size=128,
-    max_epochs=16,
+    max_epochs=6,
     seed=0,
     validate_every=2,
     optimizer=dict(type="AdamW", lr=1e-3, weight_decay=0.02),
@@ -44,4 +46,5 @@ training = dict(
     clip_gradient_norm=5.0,
     trim_padding=True,
     num_workers=0,
+    weights_dtype="float16",
 )

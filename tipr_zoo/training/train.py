@@ -40,6 +40,9 @@ logger = logging.getLogger("tipr_zoo")
 
 T = TypeVar("T")
 
+WEIGHTS_DTYPES = {"float32": torch.float32, "float16": torch.float16}
+"""How the final weights can be stored."""
+
 
 @dataclass(frozen=True)
 class TrainingResult:
@@ -105,7 +108,8 @@ def train(
             runner.train()
     except DataError as error:  # one from a worker process carries a printed traceback
         raise DataError(str(error).rpartition("DataError: ")[2].strip()) from error
-    return _keep_selected(runner, model, work_dir, name)
+    dtype = WEIGHTS_DTYPES[recipe.training.get("weights_dtype", "float32")]
+    return _keep_selected(runner, model, work_dir, name, dtype)
 
 
 def _check_training(training: Mapping[str, Any]) -> None:
@@ -114,6 +118,11 @@ def _check_training(training: Mapping[str, Any]) -> None:
         value = training.get(entry)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ConfigError(f"the recipe's training.{entry} must be a whole number above 0, got {value!r}")
+    if training.get("weights_dtype", "float32") not in WEIGHTS_DTYPES:
+        raise ConfigError(
+            f"the recipe's training.weights_dtype must be one of {', '.join(WEIGHTS_DTYPES)},"
+            f" got {training['weights_dtype']!r}"
+        )
     if not isinstance(training.get("optimizer"), Mapping):
         raise ConfigError("the recipe has no training.optimizer, e.g. dict(type='AdamW', lr=1e-3)")
 
@@ -209,8 +218,10 @@ def _last_checkpoint(work_dir: Path) -> str | None:
     return str(checkpoint)
 
 
-def _keep_selected(runner: Runner, model: DualEncoder, work_dir: Path, name: str) -> TrainingResult:
-    """Write the weights of the best epoch, or of the last one, as safetensors."""
+def _keep_selected(
+    runner: Runner, model: DualEncoder, work_dir: Path, name: str, dtype: torch.dtype
+) -> TrainingResult:
+    """Write the weights of the best epoch, or of the last one, as safetensors; whole numbers keep their type."""
     best = runner.message_hub.runtime_info.get("best_ckpt")
     if best:
         file = work_dir / Path(best).name  # the folder may have been moved since
@@ -219,7 +230,8 @@ def _keep_selected(runner: Runner, model: DualEncoder, work_dir: Path, name: str
     else:
         state, epoch = model.state_dict(), runner.epoch
     path = work_dir / f"{name}.safetensors"
-    safetensors.torch.save_file({key: value.cpu().contiguous() for key, value in state.items()}, path)
+    stored = {key: value.to("cpu", dtype if value.is_floating_point() else None) for key, value in state.items()}
+    safetensors.torch.save_file({key: value.contiguous() for key, value in stored.items()}, path)
     return TrainingResult(path, epoch, _validation_of(epoch, work_dir / "history.jsonl"))
 
 

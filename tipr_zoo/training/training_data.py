@@ -10,6 +10,7 @@ from typing import Any
 
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.card_index import load_card
+from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.annotations import read_annotations
 from tipr_zoo.datasets.person_dataset import PersonDataset
@@ -39,13 +40,18 @@ def open_training_data(name: str, root: str | None, overrides: Mapping[str, Any]
 
     Raises:
         ConfigError: `root` is left out and the recipe is not for SynthPEDES.
+        UnknownNameError: ``dataset_arguments`` has an entry other than ``seed`` and ``train``.
         DataError: The data set cannot be read.
     """
     training = load_recipe(load_card(name), overrides).training
     if root is None:
         if training.dataset != "SynthPEDES":
             raise ConfigError(f"{name} is trained on {training.dataset}, which cannot be drawn; pass --data DIR")
-        root = str(_drawn(**training.get("dataset_arguments", {})))
+        arguments = training.get("dataset_arguments", {})
+        for entry in arguments:
+            if entry not in ("seed", "train"):
+                raise unknown_name("entry of training.dataset_arguments", entry, ("seed", "train"))
+        root = str(_drawn(**arguments))
     train = open_dataset(root, split="train")
     annotations = read_annotations(train.annotation_file, train.specification)
     if "val" in {entry.split for entry in (*annotations.records, *annotations.problems)}:
