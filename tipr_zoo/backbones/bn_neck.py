@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tipr_zoo.errors import DataError
 from tipr_zoo.registries import BACKBONES
 
 
@@ -26,11 +26,11 @@ class BNNeck(nn.Module):
         self.text = nn.BatchNorm1d(embedding_size, affine=False)
 
     def forward(self, image_embedding: Tensor, text_embedding: Tensor) -> tuple[Tensor, Tensor]:
-        """Both (B, D) embeddings, normalised over the batch.
+        """Both (B, D) embeddings, normalised over the batch; a single pair by the running mean and variance instead."""
+        return _normalised(self.image, image_embedding), _normalised(self.text, text_embedding)
 
-        Raises:
-            DataError: A batch of one pair while training: there is nothing to centre it by.
-        """
-        if self.training and len(image_embedding) < 2:
-            raise DataError("BNNeck cannot train on a batch of one pair; set training.batch_size to 2 or more")
-        return self.image(image_embedding), self.text(text_embedding)
+
+def _normalised(norm: nn.BatchNorm1d, embedding: Tensor) -> Tensor:
+    """One row has no variance, and PyTorch refuses it."""
+    over_batch = norm.training and len(embedding) > 1
+    return norm(embedding) if over_batch else F.batch_norm(embedding, norm.running_mean, norm.running_var, eps=norm.eps)

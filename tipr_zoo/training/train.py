@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import uuid
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, fields
@@ -202,7 +203,8 @@ def _runner(
         load_from=checkpoint,
         resume=checkpoint is not None,
         log_level="ERROR",
-        experiment_name="training",
+        # MMEngine keeps what it notes of a run, the best epoch too, under this name for as long as the process lives.
+        experiment_name=uuid.uuid4().hex,
         **validation,
     )
 
@@ -218,9 +220,7 @@ def _last_checkpoint(work_dir: Path) -> str | None:
     return str(checkpoint)
 
 
-def _keep_selected(
-    runner: Runner, model: DualEncoder, work_dir: Path, name: str, dtype: torch.dtype
-) -> TrainingResult:
+def _keep_selected(runner: Runner, model: DualEncoder, work_dir: Path, name: str, dtype: torch.dtype) -> TrainingResult:
     """Write the weights of the best epoch, or of the last one, as safetensors; whole numbers keep their type."""
     best = runner.message_hub.runtime_info.get("best_ckpt")
     if best:
