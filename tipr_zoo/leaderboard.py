@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from tipr_zoo.card_index import card_index
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import RecordError
-from tipr_zoo.records import METRICS, read_record
+from tipr_zoo.records import METRICS, Record, read_record
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ def leaderboard_rows(dataset: str | None = None, records: Path | None = None, so
 
     Args:
         dataset: Keep this data set alone, in any mix of upper and lower case.
-        records: Folder with further records (``*.json``) as ``tipr-zoo eval`` writes them. A record that is a card's
-            source is not shown twice.
+        records: Folder with further records (``*.json``) as ``tipr-zoo eval`` writes them. A record of the same
+            weights on the same data as a card's stands in its place.
         sort: Metric to sort by; rows without it come last.
 
     Raises:
@@ -54,7 +56,8 @@ def leaderboard_rows(dataset: str | None = None, records: Path | None = None, so
     """
     if sort not in METRICS:
         raise unknown_name("metric", sort, METRICS)
-    rows = _card_rows() + (_record_rows(records) if records else [])
+    further = _read_records(records) if records else {}
+    rows = _card_rows(set(map(_measured_thing, further.values()))) + _record_rows(further)
     if dataset is not None:
         names = {row.dataset for row in rows}
         rows = [row for row in rows if row.dataset.casefold() == dataset.casefold()]
@@ -69,8 +72,8 @@ def data_key(row: LeaderboardRow) -> tuple[str, str, str]:
     return row.dataset, row.split, arguments
 
 
-def _card_rows() -> list[LeaderboardRow]:
-    """One row a result of every readable card."""
+def _card_rows(measured_again: set[tuple[str, ...]]) -> list[LeaderboardRow]:
+    """One row a result of every readable card, but for those that have been measured again."""
     return [
         LeaderboardRow(
             model=result.model,
@@ -85,15 +88,19 @@ def _card_rows() -> list[LeaderboardRow]:
         )
         for card in card_index().cards.values()
         for result in card.results
+        if result.record is None or _measured_thing(result.record) not in measured_again
     ]
 
 
-def _record_rows(folder: Path) -> list[LeaderboardRow]:
-    """One row a record in `folder`, but for those that a card names."""
+def _read_records(folder: Path) -> dict[Path, Record]:
+    """The records of `folder` by their files."""
     if not folder.is_dir():
         raise RecordError(f"{folder}: no such folder; `tipr-zoo eval NAME --data DIR --records DIR` writes records")
-    of_cards = [result.record for card in card_index().cards.values() for result in card.results]
-    records = [(path, read_record(path)) for path in sorted(folder.glob("*.json"))]
+    return {path: read_record(path) for path in sorted(folder.glob("*.json"))}
+
+
+def _record_rows(records: Mapping[Path, Record]) -> list[LeaderboardRow]:
+    """One row a record."""
     return [
         LeaderboardRow(
             model=record.model,
@@ -106,6 +113,11 @@ def _record_rows(folder: Path) -> list[LeaderboardRow]:
             source_url=str(path),
             date=record.date,
         )
-        for path, record in records
-        if record not in of_cards
+        for path, record in records.items()
     ]
+
+
+def _measured_thing(record: Record) -> tuple[str, ...]:
+    """What two records have in common that measure the same weights on the same data."""
+    arguments = json.dumps(record.dataset_arguments, sort_keys=True)
+    return record.model, record.weights_sha256, record.dataset, record.split, arguments

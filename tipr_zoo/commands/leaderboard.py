@@ -50,7 +50,9 @@ def _section(key: tuple[str, str, str], rows: Sequence[LeaderboardRow], format: 
 
     def figure(row: LeaderboardRow, metric: str) -> Cell:
         value = row.metrics.get(metric)
-        return Best(value) if value is not None and value == best[metric] and len(rows) > 1 else value
+        if value is None or len(rows) == 1 or round(value, 2) < round(best[metric], 2):
+            return value
+        return Best(value)
 
     cells = [
         [row.model, *(figure(row, metric) for metric in METRICS), row.origin, _source(row, format)] for row in rows
