@@ -1,34 +1,56 @@
-"""The learning rate over time: linear warm-up, then cosine, linear or constant."""
+"""The learning rate over time: linear warm-up, then a shape by name."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError
 
-SHAPES = ("cosine", "linear", "constant")
+SHAPES = ("cosine", "linear", "step", "exp", "poly", "constant")
+"""What can follow the warm-up: the modes of the official code, and ``"constant"``."""
 
 
 @dataclass(frozen=True)
 class Schedule:
     """The factor of the base learning rate as a function of time alone, so that resuming needs no state.
 
+    With t going from 0 at the end of the warm-up to 1 at the end of the training, the factor is
+    (1 + cos(pi t)) / 2 for ``"cosine"``, 1 - t for ``"linear"``, power^t for ``"exp"``, power^(1 - t) for ``"poly"``,
+    `gamma` to the number of milestones that are over for ``"step"``, and 1 for ``"constant"``.
+
     Attributes:
-        type: What follows the warm-up: ``"cosine"`` or ``"linear"`` down to 0, or ``"constant"``.
+        type: One of `SHAPES`.
         warmup_epochs: Length of the linear warm-up.
         warmup_factor: Factor at its beginning.
         every_step: Whether the rate changes with every step, or once an epoch as in the official code.
+        milestones: The epochs, counted from 0, from which on a ``"step"`` is taken.
+        gamma: What each of these steps multiplies the rate by.
+        power: The base of ``"exp"`` and ``"poly"``.
+
+    Raises:
+        UnknownNameError: There is no such shape.
+        ConfigError: `milestones` is no list of numbers, or `gamma` or `power` is no number above 0.
     """
 
     type: str = "cosine"
     warmup_epochs: float = 5
     warmup_factor: float = 0.1
     every_step: bool = False
+    milestones: Sequence[float] = (20, 50)
+    gamma: float = 0.1
+    power: float = 0.9
 
     def __post_init__(self) -> None:
         if self.type not in SHAPES:
-            raise ConfigError(f"schedule type must be one of {', '.join(SHAPES)}, got {self.type!r}")
+            raise unknown_name("schedule type", str(self.type), SHAPES)
+        if not isinstance(self.milestones, (list, tuple)) or not all(map(_is_number, self.milestones)):
+            raise ConfigError(f"schedule milestones must be a list of epochs, got {self.milestones!r}")
+        for name in ("gamma", "power"):
+            if not _is_number(value := getattr(self, name)) or value <= 0:
+                raise ConfigError(f"schedule {name} must be a number above 0, got {value!r}")
 
     def factor(self, epoch: float, max_epochs: float) -> float:
         """Factor of the base rate.
@@ -41,7 +63,22 @@ class Schedule:
             epoch = math.floor(epoch)
         if epoch < self.warmup_epochs:
             return self.warmup_factor + (1 - self.warmup_factor) * epoch / self.warmup_epochs
-        progress = (epoch - self.warmup_epochs) / max(max_epochs - self.warmup_epochs, 1e-9)
-        if self.type == "cosine":
-            return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-        return 1 - min(progress, 1.0) if self.type == "linear" else 1.0
+        progress = min((epoch - self.warmup_epochs) / max(max_epochs - self.warmup_epochs, 1e-9), 1.0)
+        match self.type:
+            case "cosine":
+                return 0.5 * (1 + math.cos(math.pi * progress))
+            case "linear":
+                return 1 - progress
+            case "exp":
+                return self.power**progress
+            case "poly":
+                # The official code has base and exponent the other way round: the rate drops to `power`, then rises.
+                return self.power ** (1 - progress)
+            case "step":
+                return self.gamma ** sum(epoch >= milestone for milestone in self.milestones)
+            case _:
+                return 1.0
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

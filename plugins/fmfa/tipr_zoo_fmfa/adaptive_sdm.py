@@ -28,18 +28,22 @@ class AdaptiveSDM(nn.Module):
         variant: ``"code"`` or ``"paper"``.
         factor: Strength of the weighting in the ``"code"`` variant.
         alpha: Strength of the weighting in the ``"paper"`` variant: 10, and 1 on RSTPReid.
+        scale: What similarities are multiplied by before the softmax; 50 as in the published code.
 
     Raises:
         ConfigError: There is no such variant.
     """
 
-    def __init__(self, variant: str = "code", factor: float = 0.1, alpha: float = 10.0) -> None:
+    def __init__(
+        self, variant: str = "code", factor: float = 0.1, alpha: float = 10.0, scale: float = TEMPERATURE_SCALE
+    ) -> None:
         super().__init__()
         if variant not in ("code", "paper"):
             raise ConfigError(f"variant of AdaptiveSDM must be 'code' or 'paper', got {variant!r}")
         self.variant = variant
         self.factor = factor
         self.alpha = alpha
+        self.scale = scale
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
         """The loss of a batch, a scalar. Needs ``pids``."""
@@ -49,7 +53,7 @@ class AdaptiveSDM(nn.Module):
 
     def _one_way(self, cosines: Tensor, target: Tensor) -> Tensor:
         """Mean over rows of the weighted divergences; both arguments are (B, B)."""
-        logits = TEMPERATURE_SCALE * cosines
+        logits = self.scale * cosines
         return (self._weights(cosines, logits, target) * row_divergences(logits, target)).mean()
 
     def _weights(self, cosines: Tensor, logits: Tensor, target: Tensor) -> Tensor:

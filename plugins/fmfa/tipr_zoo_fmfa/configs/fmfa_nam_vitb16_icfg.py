@@ -1,0 +1,5 @@
+"""FMFA on ICFG-PEDES, to be started from NAM's pretrained weights."""
+
+_base_ = ["./fmfa_vitb16_icfg.py"]
+
+training = dict(batch_size=128)

@@ -1,0 +1,166 @@
+"""Twelve steps of training end where those of the official code end, with the same losses and rates on the way.
+
+Every file of such figures in the folder is compared, ``tests/parity/files`` or what ``TIPR_PARITY_DIR`` names. The
+zoo trains by the recipe of the full-size model, made smaller, with the optimiser and the steps of ``tipr-zoo train``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmengine.optim import OptimWrapper
+from torch import Tensor
+
+from tipr_zoo.building import build_dual_encoder
+from tipr_zoo.card_index import load_card
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.official_names import to_zoo, zoo_names
+from tipr_zoo.plugins import import_plugin
+from tipr_zoo.recipe import load_recipe
+from tipr_zoo.training.hooks import LearningRateHook
+from tipr_zoo.training.optimiser import build_optimiser
+from tipr_zoo.training.runner_model import RunnerModel
+from tipr_zoo.training.schedule import Schedule
+
+SHIPPED = Path(__file__).parent / "files"
+FILES = Path(os.environ.get("TIPR_PARITY_DIR") or SHIPPED)
+PATHS = sorted(FILES.glob("*_trajectory*.json"))
+METHODS = ("irra", "fmfa", "sen")
+TOLERANCE, RATES = 2e-3, 1e-9  # relative errors allowed
+
+_SCRIPT = "parity_inputs.py"
+INPUTS = SimpleNamespace(**runpy.run_path(str((FILES if (FILES / _SCRIPT).is_file() else SHIPPED) / _SCRIPT)))
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What the official code gives for a short training, and what the zoo gives."""
+
+    figures: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+    losses: list[dict[str, float]]
+    rates: list[float]
+    groups: dict[str, list[float]]
+    embeddings: dict[str, Tensor]
+
+
+def _small_recipe(method: str, sizes: dict[str, Any]) -> Any:
+    """The recipe of the full-size model at the sizes of a configuration."""
+    width, patch = sizes["embed_dim"], sizes["patch"]
+    overrides = {
+        "model.image_encoder.model_name": f"vit_base_patch{patch}_clip_quickgelu_224",
+        "model.image_encoder.image_size": sizes["image_size"],
+        "model.image_encoder.stride": sizes["stride"],
+        "model.text_encoder.vocabulary_size": sizes["vocab_size"],
+        "model.heads.id.num_identities": sizes["num_classes"],
+    }
+    for tower, kind in (("image", "vision"), ("text", "text")):
+        overrides |= {
+            f"model.{tower}_encoder.embedding_size": width,
+            f"model.{tower}_encoder.width": sizes[f"{kind}_width"],
+            f"model.{tower}_encoder.depth": sizes[f"{kind}_layers"],
+            f"model.{tower}_encoder.num_heads": sizes[f"{kind}_width"] // 64,
+        }
+    head = "tir" if method == "sen" else "irr"
+    overrides |= {"model.heads.id.embedding_size": width, f"model.heads.{head}.embedding_size": width}
+    overrides[f"model.heads.{head}.depth"] = sizes["cmt_depth"]
+    if method == "sen":
+        overrides |= {"model.heads.tir.image_size": sizes["image_size"], "model.heads.tir.patch_size": patch}
+    return load_recipe(load_card(f"{method}_vitb16_cuhk"), overrides)
+
+
+def _train(
+    retriever: DualEncoder, optimiser: torch.optim.Optimizer, batches: list[dict[str, Tensor]], about: dict[str, Any]
+) -> tuple[list[dict[str, float]], list[float]]:
+    """Take a step with every batch; the losses and the factor of the base rates of each."""
+    schedule = Schedule(about["mode"], warmup_epochs=about["warmup_epochs"], warmup_factor=about["warmup_factor"])
+    hook, model, wrapper = LearningRateHook(schedule), RunnerModel(retriever).train(), OptimWrapper(optimiser)
+    losses, factors = [], []
+    for step, batch in enumerate(batches):
+        runner = SimpleNamespace(
+            iter=step,
+            epoch=step // about["steps_per_epoch"],
+            max_epochs=about["total_epochs"],
+            train_dataloader=range(about["steps_per_epoch"]),
+            optim_wrapper=wrapper,
+        )
+        hook.before_train_iter(runner, step % about["steps_per_epoch"], batch)
+        (factor,) = {round(group["lr"] / group["initial_lr"], 12) for group in optimiser.param_groups}
+        factors.append(factor)
+        found = {name: float(value.detach()) for name, value in model.train_step(batch, wrapper).items()}
+        total = found.pop("loss")
+        losses.append({name.removeprefix("loss_"): value for name, value in found.items()} | {"total": total})
+    return losses, factors
+
+
+@pytest.fixture(scope="module", params=PATHS, ids=lambda path: path.stem)
+def trajectory(request: pytest.FixtureRequest) -> Trajectory:
+    """One file of figures, and the same training by the zoo."""
+    figures = json.loads(request.param.read_text())
+    method, config, seed = figures["method"], figures["config"], figures["seed"]
+    if method != "irra":
+        import_plugin(method)
+    sizes, about = INPUTS.CONFIGS[config], figures["schedule"]
+    recipe = _small_recipe(method, sizes)
+    weights = INPUTS.state_dict(INPUTS.model_shapes(method, sizes), seed)
+    retriever = build_dual_encoder(recipe.model)
+    retriever.load_state_dict(to_zoo({name: torch.from_numpy(value) for name, value in weights.items()})[0])
+    batches = [
+        {name: torch.from_numpy(array) for name, array in batch.items()}
+        for batch in INPUTS.trajectory(config, seed, steps=len(figures["steps"]))
+    ]
+
+    optimiser = build_optimiser(retriever, figures["optimizer"], recipe.training.get("parameter_groups", {}))
+    base_rate = figures["optimizer"]["lr"]
+    losses, factors = _train(retriever, optimiser, batches, about)
+
+    retriever.eval()
+    with torch.no_grad():
+        image = retriever.encode_image(batches[0]["images"])
+        text = retriever.encode_text(batches[0]["caption_ids"])
+    groups = {
+        group["name"]: [group["initial_lr"] / base_rate, group["weight_decay"]] for group in optimiser.param_groups
+    }
+    with np.load(request.param.with_suffix(".npz")) as arrays:
+        rates = [base_rate * factor for factor in factors]
+        return Trajectory(figures, dict(arrays), losses, rates, groups, {"image": image, "text": text})
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_there_is_something_to_compare_with(method: str) -> None:
+    found = [path for path in PATHS if json.loads(path.read_text())["method"] == method]
+    assert found, f"no {method}_trajectory*.json in {FILES}"
+
+
+def test_rate_and_weight_decay_of_every_parameter(trajectory: Trajectory) -> None:
+    official: dict[str, list[float]] = trajectory.figures["lr_multiplier_and_weight_decay"]
+    expected = {zoo: value for name, value in official.items() for zoo in zoo_names(name)}
+    assert set(trajectory.groups) == set(expected)
+    for name, value in expected.items():
+        assert trajectory.groups[name] == pytest.approx(value), name
+
+
+def test_rate_of_every_step(trajectory: Trajectory) -> None:
+    assert trajectory.rates == pytest.approx([step["lr"] for step in trajectory.figures["steps"]], rel=RATES)
+
+
+def test_losses_of_every_step(trajectory: Trajectory) -> None:
+    for number, (found, step) in enumerate(zip(trajectory.losses, trajectory.figures["steps"], strict=True), start=1):
+        expected = {name: value for name, value in step.items() if name != "lr"}
+        assert found == pytest.approx(expected, rel=TOLERANCE), f"step {number}"
+
+
+@pytest.mark.parametrize("modality", ["image", "text"])
+def test_embeddings_after_the_last_step(trajectory: Trajectory, modality: str) -> None:
+    expected = trajectory.arrays[f"final_{modality}_embedding"]
+    difference = np.abs(trajectory.embeddings[modality].numpy() - expected).max()
+    assert difference / np.abs(expected).max() < TOLERANCE
