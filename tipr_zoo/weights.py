@@ -8,6 +8,8 @@ import os
 import tempfile
 import urllib.error
 import urllib.request
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors
@@ -94,6 +96,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise WeightsError(f"weights {path} do not exist")
+    if _is_torchscript(path):
+        raise WeightsError(
+            f"weights {path} are a TorchScript archive, which is a program and is not run; if you trust it, take its"
+            f" tensors out: python -c \"import torch; torch.save(torch.jit.load('{path}', 'cpu').state_dict(),"
+            f" '{path.with_suffix('.tensors.pth')}')\""
+        )
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
@@ -116,7 +124,25 @@ def load_weights(model: nn.Module, path: Path) -> None:
     Raises:
         WeightsError: The file cannot be read, or a tensor is missing, left over or of another shape.
     """
-    state = read_weights(path)
+    load_tensors(model, read_weights(path), path)
+
+
+def load_tensors(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Load what a file holds into a model, every tensor of both.
+
+    Args:
+        model: Changed in place, and only if everything fits.
+        state: From `read_weights`.
+        path: The file, for the message.
+
+    Raises:
+        WeightsError: A tensor is missing, left over or of another shape.
+    """
+    if is_clip_format(state):
+        raise WeightsError(
+            f"weights {path} are CLIP's, which have no heads and fit pictures of 224 x 224; they are for a training to"
+            f" start from: tipr-zoo train NAME --weights {path}"
+        )
     own = model.state_dict()
     problems = [f"{name} is missing" for name in own if name not in state]
     problems += [f"{name} is left over" for name in state if name not in own]
@@ -129,6 +155,20 @@ def load_weights(model: nn.Module, path: Path) -> None:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise WeightsError(f"weights {path} do not fit the model: {'; '.join(problems[:3])}{more}")
     model.load_state_dict(state, strict=True)
+
+
+def is_clip_format(state: Mapping[str, object]) -> bool:
+    """Whether these entries are named as OpenAI names CLIP's, whose towers any model may start from."""
+    return "visual.conv1.weight" in state or "visual.proj" in state
+
+
+def _is_torchscript(path: Path) -> bool:
+    """Whether a file is one of TorchScript's archives, which hold code beside tensors, as those that OpenAI serves."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError):
+        return False
 
 
 def _download(url: str, path: Path, size: int) -> None:

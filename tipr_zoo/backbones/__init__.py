@@ -1,7 +1,11 @@
-"""Image and text towers, and the neck after them. Importing this package registers them in ``tipr_zoo.registries.BACKBONES``."""
+"""Image and text towers, and the neck after them.
+
+Importing this package registers them in ``tipr_zoo.registries.BACKBONES``.
+"""
 
 from tipr_zoo.backbones.bn_neck import BNNeck
 from tipr_zoo.backbones.clip_text_encoder import CLIPTextEncoder
+from tipr_zoo.backbones.modified_resnet import ModifiedResNetEncoder
 from tipr_zoo.backbones.vision_transformer import VisionTransformerEncoder
 
-__all__ = ["BNNeck", "CLIPTextEncoder", "VisionTransformerEncoder"]
+__all__ = ["BNNeck", "CLIPTextEncoder", "ModifiedResNetEncoder", "VisionTransformerEncoder"]

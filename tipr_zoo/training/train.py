@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 
 from tipr_zoo.building import build_dual_encoder
 from tipr_zoo.card_index import load_card
+from tipr_zoo.clip_weights import load_starting_weights
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
@@ -35,7 +36,7 @@ from tipr_zoo.training.runner_model import RunnerModel
 from tipr_zoo.training.schedule import Schedule
 from tipr_zoo.training.training_pairs import ShuffledPairs, TrainingPairs, collate_trimmed_pairs
 from tipr_zoo.training.validation_loop import ValidationLoop
-from tipr_zoo.weights import load_weights, read_weights
+from tipr_zoo.weights import read_weights
 
 logger = logging.getLogger("tipr_zoo")
 
@@ -79,7 +80,8 @@ def train(
         train_set: What to train on.
         validation_set: What the best epoch is chosen on; None to take the last epoch.
         work_dir: Where checkpoints, ``history.jsonl`` and the final weights go.
-        weights: Weights to start from instead of random ones.
+        weights: Weights to start from instead of random ones: the model's own, or OpenAI-format CLIP weights for its
+            towers, whose position grid is resized to the model's.
         resume: Continue from the last checkpoint in `work_dir`, if there is one.
         overrides: Entries of the recipe to change, by dotted name.
         max_minutes: Stop at the end of the epoch in which this time is up.
@@ -101,7 +103,7 @@ def train(
     torch.manual_seed(recipe.training.get("seed", 0))
     model = build_dual_encoder(recipe.model)
     if weights is not None:
-        load_weights(model, weights)
+        load_starting_weights(model, weights)
     runner = _runner(recipe.training, model.to(device), train_set, validation_set, work_dir, resume, max_minutes)
     runner.model.to(device)  # MMEngine takes a GPU wherever there is one
     try:

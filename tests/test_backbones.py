@@ -1,0 +1,66 @@
+"""Image towers: what a picture becomes, and which sizes make no sense.
+
+That the towers compute what CLIP's compute is tested in ``test_clip_weights.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from tipr_zoo.backbones import ModifiedResNetEncoder
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.registries import BACKBONES
+
+
+def resnet(**options: Any) -> ModifiedResNetEncoder:
+    """A small ModifiedResNet."""
+    torch.manual_seed(0)
+    small = {"model_name": "resnet50_clip", "embedding_size": 24, "image_size": (96, 64), "width": 8}
+    return ModifiedResNetEncoder(**(small | {"depths": (1, 1, 1, 1)} | options)).eval()
+
+
+def test_a_modified_resnet_gives_the_embedding_and_a_token_for_every_square_of_32_pixels() -> None:
+    tower = BACKBONES.build(
+        {"type": "ModifiedResNetEncoder", "model_name": "resnet50_clip", "embedding_size": 24, "width": 8}
+    )
+    assert (tower.image_size, tower.grid_size) == ((384, 128), (12, 4))
+    assert tower.eval()(torch.zeros(2, 3, 384, 128)).shape == (2, 1 + 12 * 4, 24)
+
+
+def test_training_a_modified_resnet_reaches_every_parameter() -> None:
+    tower = resnet().train()
+    tower(torch.randn(2, 3, 96, 64)).square().sum().backward()
+    assert [name for name, parameter in tower.named_parameters() if parameter.grad is None] == []
+
+
+@pytest.mark.parametrize(("model_name", "depths"), [("resnet50_clip", (3, 4, 6, 3)), ("resnet101_clip", (3, 4, 23, 3))])
+def test_a_modified_resnet_has_the_depths_of_its_name(model_name: str, depths: tuple[int, ...]) -> None:
+    tower = resnet(model_name=model_name, depths=None)
+    assert tuple(len(stage) for stage in tower.trunk.stages) == depths
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model_name": "resnet51_clip"}, "timm has no CLIP ResNet 'resnet51_clip'"),
+        ({"model_name": "resnet50"}, "timm has no CLIP ResNet 'resnet50'"),
+        ({"model_name": "resnet50_clip_gap"}, "'resnet50_clip_gap' is no ResNet with CLIP's attention pooling"),
+        ({"model_name": "vit_base_patch16_clip_224"}, "timm has no CLIP ResNet 'vit_base_patch16_clip_224'"),
+        ({"image_size": (100, 64)}, "image height 100 is no multiple of the 32 pixels of a square; take 96"),
+        ({"image_size": (96, 16)}, "image width 16 is no multiple of the 32 pixels of a square; take 32"),
+        ({"width": 20}, "must be a multiple of 8, got 20"),
+        ({"depths": (1, 1, 1)}, "four numbers of blocks above 0"),
+    ],
+)
+def test_sizes_that_make_no_sense_are_told(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        resnet(**options)
+    assert message in str(raised.value)
+
+
+def test_a_modified_resnet_cannot_leave_out_patches() -> None:
+    with pytest.raises(ConfigError, match="image restoration needs a VisionTransformerEncoder"):
+        resnet().encode_visible(torch.zeros(1, 3, 96, 64), torch.zeros(1, 1, dtype=torch.int64))
