@@ -26,7 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", metavar="DIR", help="the data set's folder (SynthPEDES is drawn where it is left out)"
     )
     parser.add_argument("--work-dir", metavar="DIR", type=Path, help="for checkpoints (default: work_dirs/NAME)")
-    parser.add_argument("--weights", metavar="FILE", type=Path, help="weights to start from: the model's own, or OpenAI-format CLIP ones")
+    parser.add_argument(
+        "--weights",
+        metavar="FILE",
+        type=Path,
+        help="weights to start from: the model's own, or CLIP's as OpenAI has them",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the work dir")
     parser.add_argument("--max-minutes", metavar="M", type=float, help="end with the epoch in which this time is up")
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda, ... (default: a GPU where there is one)")
