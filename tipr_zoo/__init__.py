@@ -15,18 +15,29 @@ if TYPE_CHECKING:
     from tipr_zoo.card_index import list_models as list_models
     from tipr_zoo.card_index import load_card as load_card
     from tipr_zoo.metrics import retrieval_metrics as retrieval_metrics
+    from tipr_zoo.official_checkpoint import from_official as from_official
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "ModelCard": "tipr_zoo.card",
     "build": "tipr_zoo.building",
+    "from_official": "tipr_zoo.official_checkpoint",
     "list_models": "tipr_zoo.card_index",
     "load_card": "tipr_zoo.card_index",
     "retrieval_metrics": "tipr_zoo.metrics",
 }
 
-__all__ = ["ModelCard", "__version__", "build", "list_models", "load_card", "registries", "retrieval_metrics"]
+__all__ = [
+    "ModelCard",
+    "__version__",
+    "build",
+    "from_official",
+    "list_models",
+    "load_card",
+    "registries",
+    "retrieval_metrics",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -36,6 +36,7 @@ COMMANDS = {
     "train": "train",
     "eval": "evaluate",
     "search": "search",
+    "convert": "convert",
     "leaderboard": "leaderboard",
     "doctor": "doctor",
 }

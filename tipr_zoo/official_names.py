@@ -56,6 +56,15 @@ _RULES = [
     ),
 ]
 
+# What a checkpoint holds although no forward pass needs it, or although it is fixed and computed anew here.
+_UNUSED = {"sen": re.compile(r"(?:cross_attn_TextImage|cross_attn_Image|norm_3|norm_5)\..+|decoder_pos_embed")}
+
+_BLOCK = [
+    *("attn.in_proj_weight", "attn.in_proj_bias", "attn.out_proj.weight", "attn.out_proj.bias"),
+    *("ln_1.weight", "ln_1.bias", "mlp.c_fc.weight", "mlp.c_fc.bias"),
+    *("mlp.c_proj.weight", "mlp.c_proj.bias", "ln_2.weight", "ln_2.bias"),
+]
+
 _SPLIT = "{q,k,v}"
 _TRANSPOSED = ("base_model.visual.proj", "base_model.text_projection")
 
@@ -67,6 +76,34 @@ def zoo_names(official_name: str) -> list[str]:
             name = match.expand(replacement)
             return [name.replace(_SPLIT, part) for part in "qkv"] if _SPLIT in name else [name]
     return []
+
+
+def head_key(official_name: str) -> str | None:
+    """Key of the head (``"id"``, ``"irr"``, ``"tir"``) that an official parameter belongs to; None where to none."""
+    names = zoo_names(official_name)
+    return names[0].split(".")[1] if names and names[0].startswith("heads.") else None
+
+
+def is_unused(official_name: str, method: str) -> bool:
+    """Whether a method's checkpoint holds this although no forward pass needs it, or although it is fixed."""
+    return method in _UNUSED and bool(_UNUSED[method].fullmatch(official_name))
+
+
+def vision_transformer_names(depth: int) -> list[str]:
+    """Every official name of an image tower of `depth` blocks."""
+    names = ["class_embedding", "positional_embedding", "conv1.weight", "proj"]
+    names += [f"{norm}.{leaf}" for norm in ("ln_pre", "ln_post") for leaf in ("weight", "bias")]
+    return [f"base_model.visual.{name}" for name in names + _block_names(depth)]
+
+
+def text_transformer_names(depth: int) -> list[str]:
+    """Every official name of a text tower of `depth` blocks."""
+    names = ["token_embedding.weight", "positional_embedding", "ln_final.weight", "ln_final.bias", "text_projection"]
+    return [f"base_model.{name}" for name in names + _block_names(depth)]
+
+
+def _block_names(depth: int) -> list[str]:
+    return [f"transformer.resblocks.{index}.{name}" for index in range(depth) for name in _BLOCK]
 
 
 def to_zoo(official: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
