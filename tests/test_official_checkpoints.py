@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import open_clip
 import pytest
 import safetensors.torch
 import torch
@@ -100,6 +101,22 @@ def assert_is_small_irra(model: torch.nn.Module) -> None:
 
 
 # The same embeddings and losses as the official code
+
+
+def test_a_checkpoint_with_a_resnet_gives_the_embeddings_of_its_clip(caplog: pytest.LogCaptureFixture) -> None:
+    torch.manual_seed(0)
+    vision = {"layers": (1, 2, 1, 1), "image_size": 128, "width": 16}
+    text = {"width": 64, "heads": 1, "layers": 1, "context_length": SMALL["context_length"]}
+    clip = open_clip.CLIP(64, vision, text, quick_gelu=True).eval()
+    state = {f"module.base_model.{name}": tensor for name, tensor in clip.state_dict().items() if name != "attn_mask"}
+    heads = {name: tensor for name, tensor in _small("irra").items() if not name.startswith("base_model.")}
+    model = tipr_zoo.from_official({"model": {**state, **heads}}, "irra", image_size=(128, 128))
+    assert set(model.heads) == {"id", "irr"}
+    assert caplog.messages == ["the checkpoint: left over, unknown to irra: base_model.logit_scale"]
+    images, ids = torch.randn(2, 3, 128, 128), batch()["caption_ids"]
+    with torch.no_grad():
+        torch.testing.assert_close(model.encode_image(images), clip.encode_image(images), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(model.encode_text(ids), clip.encode_text(ids), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("path", CASES)
@@ -318,7 +335,7 @@ WRONG = {
     "plain CLIP": (lambda: {"visual.conv1.weight": torch.zeros(1)}, {}, "it looks like plain CLIP weights"),
     "something else": (lambda: {"fc.weight": torch.zeros(1)}, {}, "names begin with 'base_model.': it holds fc.weight"),
     "empty": (lambda: {}, {}, "it is empty"),
-    "ResNet": (_resnet, {}, "has a ModifiedResNet (RN50, RN101) for an image tower"),
+    "ResNet": (_resnet, {}, "is incomplete: its image tower lacks base_model.visual.conv1.weight"),
     "a block is incomplete": (
         lambda: checkpoint(without="base_model.visual.transformer.resblocks.0.attn.in"),
         {},

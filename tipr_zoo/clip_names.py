@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from torch import Tensor
 
@@ -50,6 +50,22 @@ def clip_zoo_names(clip_name: str, resnet: bool) -> list[str]:
             stage, convolution = int(found.get("layer", 1)) - 1, _CONVOLUTIONS[found.get("index", "1")]
             return [match.expand(replacement.replace("{stage}", str(stage)).replace("{convolution}", convolution))]
     return []
+
+
+def modified_resnet_names(depths: Sequence[int]) -> list[str]:
+    """The name of every floating-point tensor of a ModifiedResNet, by the number of blocks of its four stages."""
+    norm = ("weight", "bias", "running_mean", "running_var")
+    pair = [f"{{place}}conv{index}.weight" for index in "123"] + [
+        f"{{place}}bn{i}.{leaf}" for i in "123" for leaf in norm
+    ]
+    shortcut = ["downsample.0.weight", *(f"downsample.1.{leaf}" for leaf in norm)]
+    names = [name.format(place="") for name in pair]
+    for stage, depth in enumerate(depths, 1):
+        names += [f"layer{stage}.0.{name}" for name in shortcut]
+        names += [name.format(place=f"layer{stage}.{block}.") for block in range(depth) for name in pair]
+    names += ["attnpool.positional_embedding"]
+    names += [f"attnpool.{part}_proj.{leaf}" for part in "qkvc" for leaf in ("weight", "bias")]
+    return [f"visual.{name}" for name in names]
 
 
 def clip_to_zoo(clip: Mapping[str, Tensor], resnet: bool) -> dict[str, Tensor]:

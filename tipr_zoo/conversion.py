@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import safetensors.torch
 import torch
 
+from tipr_zoo.backbones.modified_resnet import SQUARE
 from tipr_zoo.building import build_dual_encoder
 from tipr_zoo.card_index import list_models, load_card
 from tipr_zoo.card_stub import card_stub, recipe_stub
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.official_checkpoint import METHODS, OfficialCheckpoint, load_official, read_official
 from tipr_zoo.recipe import load_recipe
-from tipr_zoo.weights import file_sha256
+from tipr_zoo.weights import file_sha256, write_weights
 
 _OTHER_AUTHORS = ("nam", "ham")  # IRRA's architecture, but papers, code and licences of their own
 
@@ -73,7 +72,7 @@ def convert_checkpoint(
     reference = load_card(METHODS[method])
     origin = f"Converted from {source.name} (sha256 {file_sha256(source)}) by tipr-zoo convert --method {method}."
     output.parent.mkdir(parents=True, exist_ok=True)
-    _write_weights(official, output)
+    write_weights(official.state, output)
     links = {} if method in _OTHER_AUTHORS else {"paper": reference.paper, "code": reference.code}
     known = {key: link for key, link in links.items() if link is not None}
     card.write_text(card_stub(output, recipe.name, reference.plugin, known, origin), encoding="utf-8")
@@ -95,21 +94,10 @@ def _files_beside(output: Path, source: Path, overwrite: bool) -> tuple[Path, Pa
     return card, recipe
 
 
-def _write_weights(official: OfficialCheckpoint, output: Path) -> None:
-    """Write the weights under a temporary name first, so that no half of them is ever found."""
-    temporary = output.with_name(output.name + ".part")
-    # Copies, because three tensors of a block are parts of one, which safetensors refuses.
-    state = {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in official.state.items()}
-    try:
-        safetensors.torch.save_file(state, temporary)
-        os.replace(temporary, output)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _fitting_models(official: OfficialCheckpoint, names: Sequence[str]) -> list[str]:
     """Those of the models `names` that have the same parameters and take the same pictures and captions."""
     own = official.model
+    own_pictures = (own["image_encoder"]["image_size"], own["image_encoder"].get("stride", SQUARE))
     shapes = {name: tensor.shape for name, tensor in official.state.items()}
     found = []
     for name in names:
@@ -120,6 +108,6 @@ def _fitting_models(official: OfficialCheckpoint, names: Sequence[str]) -> list[
             candidate = build_dual_encoder(model)
         pictures = (candidate.image_encoder.image_size, candidate.image_encoder.stride)
         state = {key: value.shape for key, value in candidate.state_dict().items()}
-        if state == shapes and pictures == (own["image_encoder"]["image_size"], own["image_encoder"]["stride"]):
+        if state == shapes and pictures == own_pictures:
             found.append(name)
     return found

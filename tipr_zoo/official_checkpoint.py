@@ -11,13 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tipr_zoo.backbones.modified_resnet import SQUARE
 from tipr_zoo.building import build_dual_encoder
 from tipr_zoo.card_index import load_card
+from tipr_zoo.clip_names import clip_to_zoo
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.official_names import head_key, is_unused, to_zoo
-from tipr_zoo.official_sizes import head_entries, listed, tower_entries, tower_names
+from tipr_zoo.official_sizes import has_modified_resnet, head_entries, listed, tower_entries, tower_names
 from tipr_zoo.plugins import import_plugin
 from tipr_zoo.recipe import load_recipe
 from tipr_zoo.registries import HEADS
@@ -34,6 +36,8 @@ METHODS = {
 }
 """A model of the zoo by method: its recipe has the method's losses and heads. NAM and HAM are IRRA, pretrained."""
 
+_TOWERS = "base_model."
+_COUNTER = "num_batches_tracked"
 _METHODS_BY_HEAD = {"irr": "IRRA, FMFA, NAM or HAM", "tir": "SEN"}
 
 
@@ -91,7 +95,8 @@ def from_official(
         image_size: Height and width in pixels of the pictures that it was trained on. The tensors tell the number of
             patches alone: 384 x 128 and 256 x 192 cannot be told apart.
         stride: Pixels between two patches, whatever their size. The official code takes 16 by default also for patches
-            of 14 pixels, which then do not touch, and of 32, which overlap; None is for patches that touch.
+            of 14 pixels, which then do not touch, and of 32, which overlap; None is for patches that touch. The
+            squares of a ResNet always touch.
         num_identities: How many identities the classifier is to have; None for as many as the checkpoint knows.
         training: Whether the model is to be trained on: every head of the method must then be in the checkpoint and
             fit. Otherwise a head that is missing, incomplete, or does not fit is left out of the model.
@@ -133,7 +138,7 @@ def read_official(
     tensors = _official_tensors(checkpoint, place)
     _check_kind(tensors, method, model["heads"], place)
     for part, entry in tower_entries(tensors, image_size, stride, place).items():
-        model[part] |= entry
+        model[part] = entry if "type" in entry else model[part] | entry
     head_names, dropped = _fit_heads(model, tensors, num_identities, place)
     if training and dropped:
         key, reason = next(iter(dropped.items()))
@@ -144,15 +149,28 @@ def read_official(
     used = {name: tensors[name] for name in [*tower_names(tensors, place), *head_names]}
     if wrong := [name for name, tensor in used.items() if not tensor.is_floating_point()]:
         raise WeightsError(f"{place}: {wrong[0]} is {tensors[wrong[0]].dtype}; weights are floating-point numbers")
-    left_over = [name for name in tensors if name not in used and head_key(name) not in dropped]
+    left_over = [
+        name
+        for name in tensors
+        if name not in used and head_key(name) not in dropped and not name.endswith("." + _COUNTER)
+    ]
     return OfficialCheckpoint(
         method=method,
         model=model,
-        state=to_zoo(used)[0],
+        state=_zoo_state(used, has_modified_resnet(tensors)),
         unused=tuple(name for name in left_over if is_unused(name, method)),
         unknown=tuple(name for name in left_over if not is_unused(name, method)),
         dropped=dropped,
     )
+
+
+def _zoo_state(official: Mapping[str, Tensor], resnet: bool) -> dict[str, Tensor]:
+    """Towers and heads under the zoo's names. Nothing is computed from a batch normalisation's count of batches."""
+    towers = {name.removeprefix(_TOWERS): tensor for name, tensor in official.items() if name.startswith(_TOWERS)}
+    heads = {name: tensor for name, tensor in official.items() if not name.startswith(_TOWERS)}
+    state = clip_to_zoo(towers, resnet) | to_zoo(heads)[0]
+    norms = [name.removesuffix("running_var") for name in state if name.endswith(".running_var")]
+    return state | {norm + _COUNTER: torch.tensor(0) for norm in norms}
 
 
 def load_official(official: OfficialCheckpoint, place: str) -> DualEncoder:
@@ -226,7 +244,7 @@ def _fit_heads(
         The official parameters of the heads that stay, and why each of the others was removed, by its key.
     """
     heads: dict[str, dict[str, Any]] = model["heads"]
-    entries, stride = head_entries(tensors, model["image_encoder"], place), model["image_encoder"]["stride"]
+    entries, stride = head_entries(tensors, model["image_encoder"], place), model["image_encoder"].get("stride", SQUARE)
     used: list[str] = []
     dropped: dict[str, str] = {}
     for key in list(heads):

@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
+from tipr_zoo.backbones.modified_resnet import SQUARE
+from tipr_zoo.clip_names import is_modified_resnet, modified_resnet_names
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.official_names import text_transformer_names, vision_transformer_names
 
@@ -44,7 +46,8 @@ def tower_entries(
             another grid of patches.
     """
     tower_names(official, place)
-    image = _vision_transformer(official, image_size, stride, place)
+    tower = _modified_resnet if has_modified_resnet(official) else _vision_transformer
+    image = tower(official, image_size, stride, place)
     text, context_length = _text_encoder(official, place)
     if image["embedding_size"] != text["embedding_size"]:
         raise WeightsError(
@@ -87,20 +90,22 @@ def tower_names(official: Mapping[str, Tensor], place: str) -> list[str]:
     """The official name of every parameter of both towers.
 
     Raises:
-        WeightsError: One of them is missing, or the image tower is of another kind.
+        WeightsError: One of them is missing.
     """
-    if any(name.startswith(_IMAGE + "layer1.") for name in official):
-        raise WeightsError(
-            f"{place} has a ModifiedResNet (RN50, RN101) for an image tower; only vision transformers can be read"
-        )
-    towers = {
-        "image": vision_transformer_names(_depth(official, _IMAGE + "transformer.")),
-        "text": text_transformer_names(_depth(official, _TEXT + "transformer.")),
-    }
+    if has_modified_resnet(official):
+        image = [_TEXT + name for name in modified_resnet_names(_resnet_depths(official))]
+    else:
+        image = vision_transformer_names(_depth(official, _IMAGE + "transformer."))
+    towers = {"image": image, "text": text_transformer_names(_depth(official, _TEXT + "transformer."))}
     for tower, names in towers.items():
         if missing := [name for name in names if name not in official]:
             raise WeightsError(f"{place} is incomplete: its {tower} tower lacks {listed(missing)}")
     return [*towers["image"], *towers["text"]]
+
+
+def has_modified_resnet(official: Mapping[str, Tensor]) -> bool:
+    """Whether the image tower is a ModifiedResNet and no vision transformer."""
+    return is_modified_resnet(name.removeprefix(_TEXT) for name in official)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -125,6 +130,7 @@ def _vision_transformer(
         raise ConfigError(f"stride must be a whole number of pixels above 0, or None, got {stride!r}")
     _check_grid(positions - 1, image_size, patch_size, stride, place)
     return {
+        "type": "VisionTransformerEncoder",
         "model_name": CLIP_TOWERS[patch_size],
         "embedding_size": embedding_size,
         "image_size": image_size,
@@ -133,6 +139,32 @@ def _vision_transformer(
         "depth": _depth(official, _IMAGE + "transformer."),
         "num_heads": _num_heads(width, "image tower", place),
     }
+
+
+def _modified_resnet(
+    official: Mapping[str, Tensor], image_size: Sequence[int], stride: int | None, place: str
+) -> Entry:
+    """The image tower's entry; its squares are always 32 pixels apart, so that `stride` says nothing."""
+    width = _shape(official, _IMAGE + "conv3.weight", 4, place)[0]
+    embedding_size, _ = _shape(official, _IMAGE + "attnpool.c_proj.weight", 2, place)
+    positions, _ = _shape(official, _IMAGE + "attnpool.positional_embedding", 2, place)
+    image_size = _checked_image_size(image_size)
+    _check_grid(positions - 1, image_size, SQUARE, SQUARE, place)
+    return {
+        "type": "ModifiedResNetEncoder",
+        "model_name": "resnet50_clip",
+        "embedding_size": embedding_size,
+        "image_size": image_size,
+        "width": width,
+        "depths": _resnet_depths(official),
+    }
+
+
+def _resnet_depths(official: Mapping[str, Tensor]) -> list[int]:
+    """Number of blocks of the four stages; at least one, so that what is missing can be named."""
+    pattern = re.compile(re.escape(_IMAGE) + r"layer([1-4])\.(\d+)\.")
+    blocks = [(match[1], int(match[2])) for name in official if (match := pattern.match(name))]
+    return [1 + max((block for found, block in blocks if found == stage), default=0) for stage in "1234"]
 
 
 def _text_encoder(official: Mapping[str, Tensor], place: str) -> tuple[Entry, int]:

@@ -59,6 +59,22 @@ def fetch_weights(card: ModelCard) -> Path:
     return path
 
 
+def write_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors as safetensors, under a temporary name first, so that no half of a file is ever found.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    temporary = path.with_name(path.name + ".part")
+    # Copies, because some tensors are parts of one, which safetensors refuses.
+    copies = {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    try:
+        temporary.write_bytes(safetensors.torch.save(copies))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def check_file(path: Path, weights: Weights, advice: str) -> None:
     """Compare a file with the size and hash that the card gives.
 

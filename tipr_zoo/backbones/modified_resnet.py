@@ -15,7 +15,9 @@ from torch.nn import functional as F
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.registries import BACKBONES
 
-_REDUCTION = 32  # pixels a side of the square that one token stands for
+SQUARE = 32
+"""Pixels a side of the square that one token stands for."""
+
 _STEM_WIDTH = 64  # of RN50, which timm's widths are multiples of
 
 
@@ -51,7 +53,7 @@ class ModifiedResNetEncoder(nn.Module):
         if not (timm.is_model(model_name) and model_name.startswith("resnet") and "_clip" in model_name):
             raise ConfigError(f"timm has no CLIP ResNet {model_name!r}; see timm.list_models('resnet*_clip')")
         self.image_size = (int(image_size[0]), int(image_size[1]))
-        self.patch_size = self.stride = _REDUCTION
+        self.patch_size = self.stride = SQUARE
         _check_sizes(self.image_size)
         self.trunk: Any = timm.create_model(
             model_name, img_size=self.image_size, num_classes=embedding_size, **_architecture(width, depths)
@@ -60,7 +62,7 @@ class ModifiedResNetEncoder(nn.Module):
             raise ConfigError(f"timm's {model_name!r} is no ResNet with CLIP's attention pooling, as resnet50_clip is")
         projection = self.trunk.head.proj
         nn.init.normal_(projection.weight, std=projection.in_features**-0.5)
-        self.grid_size: tuple[int, int] = (self.image_size[0] // _REDUCTION, self.image_size[1] // _REDUCTION)
+        self.grid_size: tuple[int, int] = (self.image_size[0] // SQUARE, self.image_size[1] // SQUARE)
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode pictures.
@@ -112,6 +114,6 @@ def _architecture(width: int | None, depths: Sequence[int] | None) -> dict[str, 
 def _check_sizes(image_size: tuple[int, int]) -> None:
     """Squares must cover the picture to its last pixel; nothing is cut off unseen."""
     for side, name in zip(image_size, ("height", "width"), strict=True):
-        if side < _REDUCTION or side % _REDUCTION:
-            near = max(_REDUCTION, round(side / _REDUCTION) * _REDUCTION)
-            raise ConfigError(f"image {name} {side} is no multiple of the {_REDUCTION} pixels of a square; take {near}")
+        if side < SQUARE or side % SQUARE:
+            near = max(SQUARE, round(side / SQUARE) * SQUARE)
+            raise ConfigError(f"image {name} {side} is no multiple of the {SQUARE} pixels of a square; take {near}")
