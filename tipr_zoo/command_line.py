@@ -36,6 +36,7 @@ COMMANDS = {
     "train": "train",
     "eval": "evaluate",
     "search": "search",
+    "explain": "explain",
     "convert": "convert",
     "leaderboard": "leaderboard",
     "doctor": "doctor",

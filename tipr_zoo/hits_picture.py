@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from tipr_zoo.picture_colours import INK, PALE_INK, PAPER
 from tipr_zoo.pictures import open_picture
+from tipr_zoo.text_lines import break_lines
 
 _HEIGHT, _WIDTH = 256, 86
 _FRAME, _GAP, _MARGIN = 5, 14, 24
 _CAPTION_WIDTH = 330
 _LABEL_HEIGHT = 26
-_PAPER, _INK, _PALE_INK = (255, 255, 255), (28, 30, 34), (104, 110, 120)
 _FRAMES = {True: (34, 150, 72), False: (206, 48, 48), None: (150, 156, 164)}
 _MARKS = {True: "right", False: "wrong", None: ""}
 
@@ -63,7 +63,7 @@ def draw_hits(rows: Sequence[HitsRow]) -> Image.Image:
     sheet = Image.new(
         "RGB",
         (2 * _MARGIN + _CAPTION_WIDTH + _GAP + columns * column_width, 2 * _MARGIN + sum(heights)),
-        _PAPER,
+        PAPER,
     )
     top = _MARGIN
     for row, sentence, height in zip(rows, sentences, heights, strict=True):
@@ -92,7 +92,9 @@ def _fit(sentence: str, height: int) -> _FittedSentence:
     """The sentence in the largest letters that fit the height; in the smallest ones where none do."""
     for size in range(18, 8, -1):
         font = ImageFont.load_default(size)
-        fitted = _FittedSentence(_wrap(sentence, font, _CAPTION_WIDTH), font, round(size * 1.4))
+        fitted = _FittedSentence(
+            [sentence[start:end] for start, end in break_lines(sentence, font, _CAPTION_WIDTH)], font, round(size * 1.4)
+        )
         if fitted.height <= height:
             break
     return fitted
@@ -102,14 +104,14 @@ def _draw_sentence(sheet: Image.Image, sentence: _FittedSentence, top: int) -> N
     """Write the lines into the column on the left."""
     draw = ImageDraw.Draw(sheet)
     for index, line in enumerate(sentence.lines):
-        draw.text((_MARGIN, top + index * sentence.line_height), line, font=sentence.font, fill=_INK)
+        draw.text((_MARGIN, top + index * sentence.line_height), line, font=sentence.font, fill=INK)
 
 
 def _draw_hit(sheet: Image.Image, hit: PictureHit, rank: int, left: int, top: int) -> None:
     """Paste a picture into its frame, its rank above and its score below."""
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(15)
-    draw.text((left + _FRAME, top + 3), f"{rank}", font=font, fill=_INK)
+    draw.text((left + _FRAME, top + 3), f"{rank}", font=font, fill=INK)
     mark = _MARKS[hit.is_right]
     draw.text((left + _FRAME + _WIDTH, top + 3), mark, font=font, fill=_FRAMES[hit.is_right], anchor="ra")
     y = top + _LABEL_HEIGHT
@@ -123,21 +125,6 @@ def _draw_hit(sheet: Image.Image, hit: PictureHit, rank: int, left: int, top: in
             (round(picture.width * scale), round(picture.height * scale)), Image.Resampling.BICUBIC
         )
     offset = ((_WIDTH - picture.width) // 2, (_HEIGHT - picture.height) // 2)
-    draw.rectangle((left + _FRAME, y + _FRAME, left + _FRAME + _WIDTH - 1, y + _FRAME + _HEIGHT - 1), fill=_PAPER)
+    draw.rectangle((left + _FRAME, y + _FRAME, left + _FRAME + _WIDTH - 1, y + _FRAME + _HEIGHT - 1), fill=PAPER)
     sheet.paste(picture, (left + _FRAME + offset[0], y + _FRAME + offset[1]))
-    draw.text((left + _FRAME, box[3] + 4), f"{hit.score:.3f}", font=font, fill=_PALE_INK)
-
-
-def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
-    """Break a text into lines of at most `width` pixels, between words, and inside those that are wider."""
-    lines: list[str] = []
-    for word in text.split():
-        while font.getlength(start := word[:width]) > width:
-            end = max(1, bisect_right(range(1, len(start)), width, key=lambda end: font.getlength(start[:end])))
-            lines.append(word[:end])
-            word = word[end:]
-        if lines and font.getlength(f"{lines[-1]} {word}") <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines
+    draw.text((left + _FRAME, box[3] + 4), f"{hit.score:.3f}", font=font, fill=PALE_INK)

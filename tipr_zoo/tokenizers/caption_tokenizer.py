@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.tokenizers.caption_words import CaptionWord, caption_words
 
 logger = logging.getLogger("tipr_zoo")
 
@@ -69,6 +70,20 @@ class CaptionTokenizer:
         if too_long:
             logger.warning("%d of %d captions exceed %d tokens and were cut", too_long, len(captions), room)
         return rows
+
+    def words(self, caption: str) -> list[CaptionWord]:
+        """The words of a caption with the tokens that they are made of.
+
+        Args:
+            caption: One caption; it is cleaned as it is for its ids (`clean`).
+
+        Returns:
+            The words in order. ``tokens`` of each are columns of the row of ids that calling the tokenizer gives; those
+            that are cut off because the caption is too long have none.
+        """
+        caption = clean(caption)
+        offsets = self.pieces.encode(caption, add_special_tokens=False).offsets[: self.context_length - 2]
+        return caption_words(caption, offsets)
 
 
 def clean(caption: str) -> str:

@@ -1,0 +1,92 @@
+"""``tipr-zoo explain``: why a picture fits a sentence, word by word."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tipr_zoo.explanation import Explanation
+
+NAME = "explain"
+HELP = "show which words of a sentence matter for a picture, and the patches that they are most similar to"
+EXAMPLE = """
+tipr-zoo explain irra_tiny_synth person.jpg "a man in a red jacket and blue jeans" -o why.png
+tipr-zoo explain irra_tiny_synth person.jpg "a woman with a yellow bag" --words 3 --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("name", metavar="NAME", help="the model")
+    parser.add_argument("image", metavar="IMAGE", type=Path, help="the picture")
+    parser.add_argument("text", metavar="TEXT", help="the sentence")
+    parser.add_argument(
+        "-o",
+        "--picture",
+        metavar="FILE",
+        type=Path,
+        help="draw the explanation into this file (.png, .jpg); may be left out with --json",
+    )
+    parser.add_argument("--words", metavar="N", type=int, default=5, help="number of words to show (default: 5)")
+    parser.add_argument("--weights", metavar="FILE", type=Path, help="weights to use instead of the card's")
+    parser.add_argument("--device", metavar="NAME", help="cpu, cuda, ... (default: a GPU where there is one)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Explain, draw, and print the words that matter."""
+    from tipr_zoo.building import build
+    from tipr_zoo.devices import choose_device
+    from tipr_zoo.errors import ConfigError
+    from tipr_zoo.explanation import explain
+    from tipr_zoo.explanation_picture import draw_explanation
+    from tipr_zoo.picture_file import check_picture_file
+    from tipr_zoo.pictures import open_picture
+    from tipr_zoo.tables import render_table, terminal_width
+
+    if arguments.picture:
+        check_picture_file(arguments.picture)
+    elif not arguments.json:
+        raise ConfigError("name the file to draw into with -o FILE, or ask for --json")
+    if arguments.words < 1:
+        raise ConfigError(f"the number of words must be at least 1, got {arguments.words}")
+    picture = open_picture(arguments.image)
+    model = build(
+        arguments.name,
+        pretrained=arguments.weights is None,
+        weights=arguments.weights,
+        device=choose_device(arguments.device),
+    )
+    explanation = explain(model, picture, arguments.text)
+    if arguments.picture:
+        draw_explanation(explanation, picture, arguments.words).save(arguments.picture)
+        print(f"drawn: {arguments.picture}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps(_as_json(explanation, arguments.image, arguments.words), ensure_ascii=False))
+        return
+    print(f"score {explanation.score:.3f}")
+    rows = [[word.word.text, f"{-word.importance:+.3f}"] for word in explanation.most_important(arguments.words)]
+    print(render_table(["word", "change without it"], rows, width=terminal_width()))
+
+
+def _as_json(explanation: Explanation, image: Path, count: int) -> dict[str, Any]:
+    """The explanation in plain types, the words that matter most first."""
+    return {
+        "picture": str(image),
+        "caption": explanation.caption,
+        "score": explanation.score,
+        "words": [
+            {
+                "word": word.word.text,
+                "start": word.word.start,
+                "end": word.word.end,
+                "importance": word.importance,
+                "map": word.weights.tolist(),
+            }
+            for word in explanation.most_important(count)
+        ],
+    }
