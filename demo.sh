@@ -14,9 +14,13 @@ step "2. SynthPEDES, the data set that the zoo draws itself (its test split)" \
     "tipr-zoo data synth demo/synthpedes --splits test"
 tipr-zoo data synth demo/synthpedes --splits test
 
-step "3. The shipped tiny model, measured on it" \
+step "3. The shipped tiny models, measured on it" \
     "tipr-zoo eval irra_tiny_synth --data demo/synthpedes --records demo/records --picture demo/search.png"
 tipr-zoo eval irra_tiny_synth --data demo/synthpedes --records demo/records --picture demo/search.png
+for model in fmfa_tiny_synth; do
+    printf '\n\033[2m$ %s\033[0m\n' "tipr-zoo eval $model --data demo/synthpedes --records demo/records"
+    tipr-zoo eval "$model" --data demo/synthpedes --records demo/records
+done
 
 step "4. The leaderboard: what was measured here beside what papers report" \
     "tipr-zoo leaderboard --records demo/records"
