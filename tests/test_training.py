@@ -272,20 +272,20 @@ def keys(sampler: ShuffledPairs, epoch: int) -> list[tuple[int, int]]:
     return list(sampler)
 
 
-@pytest.mark.parametrize("batch_size", [0, 4, 7])
-def test_every_pair_is_seen_once_an_epoch_in_an_order_of_its_own(batch_size: int) -> None:
+@pytest.mark.parametrize(("batch_size", "by_length"), [(4, False), (4, True), (7, True)])
+def test_every_pair_is_seen_once_an_epoch_in_an_order_of_its_own(batch_size: int, by_length: bool) -> None:
     lengths = torch.randint(5, 40, (150,), generator=torch.Generator().manual_seed(0))
-    sampler = ShuffledPairs(lengths, seed=3, batch_size=batch_size)
+    sampler = ShuffledPairs(lengths, 3, batch_size, by_length)
     first, second = keys(sampler, 0), keys(sampler, 1)
     assert sorted(first) == [(0, index) for index in range(150)]
     assert [index for _, index in first] != [index for _, index in second]
-    assert first == keys(ShuffledPairs(lengths, seed=3, batch_size=batch_size), 0)
-    assert first != keys(ShuffledPairs(lengths, seed=4, batch_size=batch_size), 0)
+    assert first == keys(ShuffledPairs(lengths, 3, batch_size, by_length), 0)
+    assert first != keys(ShuffledPairs(lengths, 4, batch_size, by_length), 0)
 
 
 def test_captions_of_one_batch_have_nearly_the_same_length() -> None:
     lengths = torch.arange(160).remainder(40)
-    sampler = ShuffledPairs(lengths, seed=0, batch_size=4)
+    sampler = ShuffledPairs(lengths, seed=0, batch_size=4, by_length=True)
     batches = torch.tensor([index for _, index in keys(sampler, 0)]).split(4)
     spread = [int(lengths[batch].max() - lengths[batch].min()) for batch in batches]
     assert max(spread) <= 8

@@ -27,6 +27,8 @@ TRAINING_FIELDS = (
     "parameter_groups",
     "schedule",
     "augmentation",
+    "caption_augmentation",
+    "sampler",
     "masking",
     "validate_every",
     "num_workers",

@@ -23,5 +23,19 @@ LOSSES = Registry("loss", home="tipr_zoo.losses")
 DATASETS = Registry("data set", home="tipr_zoo.datasets")
 """Data sets that can be read from disk."""
 
-REGISTRIES: tuple[Registry, ...] = (BACKBONES, TOKENIZERS, HEADS, LOSSES, DATASETS)
+SAMPLERS = Registry("sampler", home="tipr_zoo.training.training_pairs")
+"""In which order, and how often, an epoch goes through the training pairs."""
+
+CAPTION_AUGMENTATIONS = Registry("caption augmentation", home="tipr_zoo.training.caption_augmentation")
+"""What training does to a caption before it becomes token ids."""
+
+REGISTRIES: tuple[Registry, ...] = (
+    BACKBONES,
+    TOKENIZERS,
+    HEADS,
+    LOSSES,
+    DATASETS,
+    SAMPLERS,
+    CAPTION_AUGMENTATIONS,
+)
 """All of them, for listing and for undoing a broken plugin's registrations."""

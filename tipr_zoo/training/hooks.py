@@ -33,8 +33,9 @@ class LearningRateHook(Hook):
         self.schedule = schedule
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        epoch = runner.iter / len(runner.train_dataloader) if self.schedule.every_step else runner.epoch
-        factor = self.schedule.factor(epoch, runner.max_epochs)
+        # Not runner.iter / len(...): a sampler's epochs may differ in length.
+        done = batch_idx / len(runner.train_dataloader) if self.schedule.every_step else 0.0
+        factor = self.schedule.factor(runner.epoch + done, runner.max_epochs)
         for group in runner.optim_wrapper.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
 

@@ -8,11 +8,10 @@ import sys
 import uuid
 from collections.abc import Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import safetensors.torch
 import torch
 from mmengine.evaluator import Evaluator
 from mmengine.hooks import CheckpointHook
@@ -23,27 +22,21 @@ from torch.utils.data import DataLoader
 from tipr_zoo.building import build_dual_encoder
 from tipr_zoo.card_index import load_card
 from tipr_zoo.clip_weights import load_starting_weights
-from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.plugins import import_plugin
 from tipr_zoo.recipe import load_recipe
-from tipr_zoo.training.augmentation import Augmentation
 from tipr_zoo.training.hooks import CheckpointContentsHook, LearningRateHook, ProgressHook, TimeLimitHook
 from tipr_zoo.training.optimiser import build_optimiser
 from tipr_zoo.training.runner_model import RunnerModel
 from tipr_zoo.training.schedule import Schedule
-from tipr_zoo.training.training_pairs import ShuffledPairs, TrainingPairs, collate_trimmed_pairs
+from tipr_zoo.training.training_loader import training_loader
+from tipr_zoo.training.training_settings import WEIGHTS_DTYPES, check_training, settings
 from tipr_zoo.training.validation_loop import ValidationLoop
-from tipr_zoo.weights import read_weights
+from tipr_zoo.weights import read_weights, write_weights
 
 logger = logging.getLogger("tipr_zoo")
-
-T = TypeVar("T")
-
-WEIGHTS_DTYPES = {"float32": torch.float32, "float16": torch.float16}
-"""How the final weights can be stored."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +91,7 @@ def train(
     if card.plugin is not None:
         import_plugin(card.plugin)
     recipe = load_recipe(card, overrides)
-    _check_training(recipe.training)
+    check_training(recipe.training)
     _fit_classifier(recipe.model, train_set)
     torch.manual_seed(recipe.training.get("seed", 0))
     model = build_dual_encoder(recipe.model)
@@ -113,33 +106,6 @@ def train(
         raise DataError(str(error).rpartition("DataError: ")[2].strip()) from error
     dtype = WEIGHTS_DTYPES[recipe.training.get("weights_dtype", "float32")]
     return _keep_selected(runner, model, work_dir, name, dtype)
-
-
-def _check_training(training: Mapping[str, Any]) -> None:
-    """What a recipe must say to be trained by."""
-    for entry in ("batch_size", "max_epochs"):
-        value = training.get(entry)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ConfigError(f"the recipe's training.{entry} must be a whole number above 0, got {value!r}")
-    if training.get("weights_dtype", "float32") not in WEIGHTS_DTYPES:
-        raise ConfigError(
-            f"the recipe's training.weights_dtype must be one of {', '.join(WEIGHTS_DTYPES)},"
-            f" got {training['weights_dtype']!r}"
-        )
-    if not isinstance(training.get("optimizer"), Mapping):
-        raise ConfigError("the recipe has no training.optimizer, e.g. dict(type='AdamW', lr=1e-3)")
-
-
-def _settings(kind: type[T], training: Mapping[str, Any], entry: str) -> T:
-    """The dataclass that an entry of ``training`` configures."""
-    given = training.get(entry, {})
-    if not isinstance(given, Mapping):
-        raise ConfigError(f"training.{entry} must be a dict, got {given!r}")
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    for name in given:
-        if name not in names:
-            raise unknown_name(f"entry of training.{entry}", name, names)
-    return kind(**given)
 
 
 def _fit_classifier(model: Any, train_set: PersonDataset) -> None:
@@ -160,25 +126,11 @@ def _runner(
     max_minutes: float | None,
 ) -> Runner:
     """MMEngine's Runner with everything of a recipe's ``training`` entry in it."""
-    seed = training.get("seed", 0)
-    augmentation = _settings(Augmentation, training, "augmentation")
-    pairs = TrainingPairs(train_set, model, augmentation, seed, training.get("masking", True))
-    lengths, trim = pairs.caption_ids.argmax(dim=1) + 1, training.get("trim_padding", False)
-    workers = training.get("num_workers", 2)
-    loader = DataLoader(
-        pairs,
-        batch_size=training.batch_size,
-        sampler=ShuffledPairs(lengths, seed, training.batch_size if trim else 0),
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        collate_fn=collate_trimmed_pairs if trim else None,
-        drop_last=len(pairs) >= training.batch_size,
-    )
     optimiser = build_optimiser(model, training.optimizer, training.get("parameter_groups", {}))
     clip = training.get("clip_gradient_norm")
     every = training.get("validate_every", 1)
     hooks = [
-        LearningRateHook(_settings(Schedule, training, "schedule")),
+        LearningRateHook(settings(Schedule, training, "schedule")),
         ProgressHook(work_dir / "history.jsonl"),
         CheckpointContentsHook(),
         CheckpointHook(interval=1, max_keep_ckpts=2, save_best="R1" if validation_set else None, rule="greater"),
@@ -196,12 +148,12 @@ def _runner(
     return Runner(
         model=RunnerModel(model, training.get("precision", "float32")),
         work_dir=str(work_dir),
-        train_dataloader=loader,
+        train_dataloader=training_loader(training, model, train_set),
         train_cfg={"by_epoch": True, "max_epochs": training.max_epochs, "val_interval": every},
         optim_wrapper=OptimWrapper(optimiser, clip_grad={"max_norm": clip} if clip else None),
         default_hooks={"logger": None, "param_scheduler": None, "checkpoint": None, "timer": None},
         custom_hooks=hooks,
-        randomness={"seed": seed},
+        randomness={"seed": training.get("seed", 0)},
         load_from=checkpoint,
         resume=checkpoint is not None,
         log_level="ERROR",
@@ -232,8 +184,7 @@ def _keep_selected(runner: Runner, model: DualEncoder, work_dir: Path, name: str
     else:
         state, epoch = model.state_dict(), runner.epoch
     path = work_dir / f"{name}.safetensors"
-    stored = {key: value.to("cpu", dtype if value.is_floating_point() else None) for key, value in state.items()}
-    safetensors.torch.save_file({key: value.contiguous() for key, value in stored.items()}, path)
+    write_weights({key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}, path)
     return TrainingResult(path, epoch, _validation_of(epoch, work_dir / "history.jsonl"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -12,7 +13,9 @@ from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.pictures import open_picture
 from tipr_zoo.preprocessing import resize_picture
+from tipr_zoo.registries import SAMPLERS
 from tipr_zoo.training.augmentation import Augmentation
+from tipr_zoo.training.caption_augmentation import CaptionAugmentation, WholeCaptions
 from tipr_zoo.training.caption_masking import mask_caption
 
 TOKEN_ENTRIES = ("caption_ids", "mlm_ids", "mlm_labels")
@@ -31,18 +34,36 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         augmentation: What is done to pictures.
         seed: Seed of every draw.
         masking: Whether to add ``mlm_ids`` and ``mlm_labels``.
+        caption_augmentation: What is done to captions, before any masking; None to leave them whole.
     """
 
     def __init__(
-        self, dataset: PersonDataset, model: DualEncoder, augmentation: Augmentation, seed: int, masking: bool
+        self,
+        dataset: PersonDataset,
+        model: DualEncoder,
+        augmentation: Augmentation,
+        seed: int,
+        masking: bool,
+        caption_augmentation: CaptionAugmentation | None = None,
     ) -> None:
-        self.pictures = dataset.pictures
+        self.pictures, self.captions = dataset.pictures, dataset.captions
         self.labels = torch.tensor(dataset.labels)
         self.picture_indices = dataset.caption_picture_indices
         self.caption_ids = model.tokenize(dataset.captions)
         self.tokenizer = model.tokenize
         self.image_size, self.normalisation = model.image_size, model.normalisation
         self.augmentation, self.seed, self.masking = augmentation, seed, masking
+        self.caption_augmentation = caption_augmentation or WholeCaptions(self.captions)
+
+    @property
+    def identities(self) -> Tensor:
+        """(C,) int64, whom each pair shows, numbered from 0."""
+        return self.labels[torch.tensor(self.picture_indices)]
+
+    @property
+    def lengths(self) -> Tensor:
+        """(C,) int64, the number of tokens of each pair's whole caption, start and end counted."""
+        return self.caption_ids.argmax(dim=1) + 1
 
     def __len__(self) -> int:
         """Number of captions."""
@@ -54,15 +75,21 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) * 1_000_003 + index)
         picture_index = self.picture_indices[index]
         pixels = resize_picture(open_picture(self.pictures[picture_index]), self.image_size)
-        ids = self.caption_ids[index]
+        picture = self.augmentation(pixels, self.normalisation, generator)
+        ids = self._augmented_ids(index, generator)
         pair = {
-            "images": self.augmentation(pixels, self.normalisation, generator),
+            "images": picture,
             "caption_ids": ids,
             "pids": self.labels[picture_index],
         }
         if self.masking:
             pair["mlm_ids"], pair["mlm_labels"] = mask_caption(ids, self.tokenizer, generator)
         return pair
+
+    def _augmented_ids(self, index: int, generator: torch.Generator) -> Tensor:
+        """(L,) int64, the token ids of one caption after its augmentation."""
+        caption = self.caption_augmentation(index, generator)
+        return self.caption_ids[index] if caption == self.captions[index] else self.tokenizer(caption)[0]
 
 
 def collate_trimmed_pairs(pairs: list[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -76,21 +103,41 @@ def collate_trimmed_pairs(pairs: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     return {name: tensor[:, :longest] if name in TOKEN_ENTRIES else tensor for name, tensor in batch.items()}
 
 
+class PairSampler(Protocol):
+    """The order of the pairs of an epoch, which should depend on a seed and the epoch alone.
+
+    What is registered in `SAMPLERS` is constructed with those of ``identities``, ``lengths`` (both (C,) int64, see
+    `TrainingPairs`), ``seed``, ``batch_size`` and ``by_length`` that its constructor names; further arguments are the
+    recipe's.
+    """
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by MMEngine before each epoch."""
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """(epoch, index) keys of `TrainingPairs`."""
+
+    def __len__(self) -> int:
+        """Number of keys of the current epoch."""
+
+
+@SAMPLERS.register_module()
 class ShuffledPairs(Sampler[tuple[int, int]]):
     """Every pair once an epoch, in an order that depends on the seed and the epoch alone.
 
     Args:
         lengths: (C,) number of tokens of each pair's caption.
         seed: Seed of the order.
-        batch_size: Pairs of a batch; 0 for an order that does not look at lengths. Otherwise captions of one batch
-            have nearly the same length, so that little of a batch is padding: pairs are shuffled, sorted by length in
-            pools of `POOL` batches, and the batches are shuffled.
+        batch_size: Pairs of a batch.
+        by_length: Whether captions of one batch have nearly the same length, so that little of a batch is padding:
+            pairs are shuffled, sorted by length in pools of `POOL` batches, and the batches are shuffled.
     """
 
     POOL = 16
 
-    def __init__(self, lengths: Tensor, seed: int, batch_size: int = 0) -> None:
-        self.lengths, self.seed, self.batch_size, self.epoch = lengths, seed, batch_size, 0
+    def __init__(self, lengths: Tensor, seed: int, batch_size: int, by_length: bool = False) -> None:
+        self.lengths, self.seed, self.epoch = lengths, seed, 0
+        self.batch_size, self.by_length = batch_size, by_length
 
     def set_epoch(self, epoch: int) -> None:
         """Called by MMEngine before each epoch."""
@@ -99,7 +146,7 @@ class ShuffledPairs(Sampler[tuple[int, int]]):
     def __iter__(self) -> Iterator[tuple[int, int]]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         order = torch.randperm(len(self), generator=generator)
-        if self.batch_size:
+        if self.by_length:
             pools = [pool[self.lengths[pool].argsort(stable=True)] for pool in order.split(self.POOL * self.batch_size)]
             batches = torch.cat(pools).split(self.batch_size)
             whole = [batch for batch in batches if len(batch) == self.batch_size]

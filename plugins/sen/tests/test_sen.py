@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from tipr_zoo_sen.components import CrossModalTriplet, TextGuidedRestoration
@@ -13,7 +15,7 @@ from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.features import Features
 from tipr_zoo.plugins import import_plugin
 from tipr_zoo.recipe import load_recipe
-from tipr_zoo.registries import LOSSES
+from tipr_zoo.registries import BACKBONES, HEADS, LOSSES
 
 
 class Retriever(torch.nn.Module):
@@ -38,11 +40,43 @@ def loss_of(head: TextGuidedRestoration, retriever: Retriever, **batch: torch.Te
 
 
 @pytest.mark.parametrize("data", ["cuhk", "icfg", "rstp"])
-def test_recipes(data: str) -> None:
+@pytest.mark.parametrize("size", ["vitb16", "vitl14"])
+def test_recipes(size: str, data: str) -> None:
     import_plugin("sen")
-    recipe = load_recipe(load_card(f"sen_vitb16_{data}"))
+    recipe = load_recipe(load_card(f"sen_{size}_{data}"))
     assert recipe.model.losses.cmt.pop("weight") == recipe.model.heads.tir.weight == 10
     assert LOSSES.build(recipe.model.losses.cmt).margin == 0.05
+    assert recipe.training.sampler == {"type": "idrannum"}
+    assert recipe.training.caption_augmentation == {"type": "PruningAugmentation", "probability": 0.2}
+
+
+@pytest.mark.parametrize("data", ["cuhk", "icfg", "rstp"])
+def test_sen_xl_differs_from_sen_in_its_size_alone(data: str) -> None:
+    small, large = (load_recipe(load_card(f"sen_{size}_{data}")) for size in ("vitb16", "vitl14"))
+    assert large.training == small.training
+    sizes = ("model_name", "embedding_size", "image_size", "stride", "width", "patch_size")
+    for model in (small.model, large.model):
+        for part in (model.image_encoder, model.text_encoder, model.heads.id, model.heads.tir):
+            for size in sizes:
+                part.pop(size, None)
+    assert large.model == small.model
+
+
+def test_the_parts_of_sen_xl_fit_each_other() -> None:
+    model = load_recipe(load_card("sen_vitl14_cuhk")).model
+    parts = (model.image_encoder, model.text_encoder, model.heads.id, model.heads.tir)
+    assert {part.embedding_size for part in parts} == {model.text_encoder.width} == {768}
+    model.heads.tir.pop("weight")
+    image_encoder, head = (
+        BACKBONES.build(model.image_encoder | {"depth": 1}),
+        HEADS.build(model.heads.tir | {"depth": 1}),
+    )
+    assert image_encoder.trunk.blocks[0].attn.num_heads == 16
+    assert image_encoder.grid_size == head.grid_size == (27, 9)
+    text, images = torch.ones(1, 5, 768), torch.ones(1, 3, 378, 126)
+    with torch.no_grad():
+        features = Features(image_encoder(images), text, text[:, 0], text[:, 0])
+        assert head(features, {"images": images}, SimpleNamespace(image_encoder=image_encoder)).isfinite()
 
 
 def test_a_batch_of_one_identity_has_no_triplets() -> None:

@@ -31,4 +31,6 @@ training = dict(
     schedule=dict(type="cosine", warmup_epochs=5, warmup_factor=0.1),
     masking=False,  # no objective predicts masked words
     augmentation=dict(flip=0.5, pad=10, erase=0.5),
+    caption_augmentation=dict(type="PruningAugmentation", probability=0.2),
+    sampler=dict(type="idrannum"),
 )

@@ -1,0 +1,101 @@
+"""Parts of speech: the words of a caption, each with its Penn Treebank tag, from a tagger of choice."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from collections.abc import Callable
+
+from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.errors import ConfigError
+
+TaggedWords = list[tuple[str, str]]
+
+Tagger = Callable[[list[str]], TaggedWords]
+"""Maps the words of one sentence to pairs of a word and its tag."""
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+_WORD = re.compile(
+    r"""
+    \w+(?=n['\u2019]t\b)                   # the verb before n't
+    | n['\u2019]t\b
+    | ['\u2019](?:s|m|d|re|ve|ll)\b        # of "woman's" and "she's"
+    | \d+(?:[.,]\d+)+
+    | \w+(?:[-/]\w+)*                 # "t-shirt" and "black/white" are one word each
+    | \S                              # every mark is a word of its own
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def split_words(caption: str) -> list[list[str]]:
+    """The words of each sentence, cut as the Penn Treebank cuts them: marks, ``n't`` and ``'s`` are words of their own.
+
+    A full stop ends a word also where the space after it is missing, which captions of the data sets often lack.
+    """
+    sentences = [_WORD.findall(sentence) for sentence in _SENTENCE_END.split(caption)]
+    return [words for words in sentences if words]
+
+
+def tag_caption(caption: str, tagger: Tagger) -> TaggedWords:
+    """Every word of a caption with its tag, in order."""
+    return [pair for words in split_words(caption) for pair in tagger(words)]
+
+
+def load_tagger(name: str) -> Tagger:
+    """A tagger by name.
+
+    Args:
+        name: ``"pattern"``, TextBlob's rules, whose model comes with the package, or ``"nltk"``, NLTK's averaged
+            perceptron, whose model has to be fetched with NLTK's own downloader.
+
+    Raises:
+        UnknownNameError: There is no such tagger.
+        ConfigError: NLTK's model is not on this machine.
+    """
+    check_tagger(name)
+    return _LOADERS[name]()
+
+
+def check_tagger(name: str) -> None:
+    """Raise UnknownNameError where there is no such tagger."""
+    if name not in _LOADERS:
+        raise unknown_name("tagger", str(name), _LOADERS)
+
+
+def tagger_version(name: str) -> str:
+    """Name and version of the distribution that a tagger is part of."""
+    check_tagger(name)
+    distribution = {"pattern": "textblob", "nltk": "nltk"}[name]
+    return f"{distribution} {importlib.metadata.version(distribution)}"
+
+
+def _pattern_tagger() -> Tagger:
+    # Not at the top: it brings NLTK, and half a second that only a training with this augmentation should pay for.
+    from textblob.en.taggers import PatternTagger
+
+    tagger = PatternTagger()
+
+    def tag(words: list[str]) -> TaggedWords:
+        # In lower case, since it takes a word with a capital that it does not know, such as "Carrying", for a name.
+        tagged = tagger.tag(" ".join(words).lower().replace("\u2019", "'"), tokenize=False)
+        return [(word, tag) for word, (_, tag) in zip(words, tagged, strict=True)]
+
+    return tag
+
+
+def _nltk_tagger() -> Tagger:
+    from nltk.tag.perceptron import PerceptronTagger
+
+    try:
+        tagger = PerceptronTagger(lang="eng")
+    except LookupError as error:
+        raise ConfigError(
+            "tagger 'nltk' needs NLTK's model averaged_perceptron_tagger_eng, which is not on this machine; fetch it"
+            " with `python -m nltk.downloader averaged_perceptron_tagger_eng`, or take tagger 'pattern'"
+        ) from error
+    return lambda words: list(tagger.tag(words))
+
+
+_LOADERS: dict[str, Callable[[], Tagger]] = {"pattern": _pattern_tagger, "nltk": _nltk_tagger}

@@ -1,0 +1,95 @@
+"""Captions cut down to their pronouns, nouns and adjectives (SEN, arXiv 2307.09059), tagged once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tipr_zoo.cache_folder import cache_folder
+from tipr_zoo_sen.part_of_speech import Tagger, load_tagger, tag_caption, tagger_version
+
+logger = logging.getLogger("tipr_zoo")
+
+KEPT_TAGS = ("PRP", "NN", "JJ")
+"""What the tag of a word that is kept begins with: pronouns, nouns, adjectives."""
+
+_RULES = 1
+"""Number of the rules by which words are cut and kept; one more makes what was kept before invalid."""
+
+
+def prune_caption(caption: str, tagger: Tagger) -> str:
+    """The words of a caption whose tags begin with one of `KEPT_TAGS`, joined by spaces; the caption where none does.
+
+    Args:
+        caption: Any text.
+        tagger: See `tipr_zoo_sen.part_of_speech.load_tagger`.
+    """
+    return " ".join(word for word, tag in tag_caption(caption, tagger) if tag.startswith(KEPT_TAGS)) or caption
+
+
+def pruned_captions(captions: Sequence[str], tagger: str = "pattern") -> list[str]:
+    """Every caption pruned, in order.
+
+    They are tagged the first time only, and kept under the zoo's cache folder in a file named after a hash of the
+    captions, the tagger and its version.
+
+    Args:
+        captions: The captions.
+        tagger: Name of the tagger.
+
+    Raises:
+        UnknownNameError: There is no such tagger.
+        ConfigError: Its model is not on this machine.
+    """
+    path = _cache_file(captions, tagger)
+    kept = _read(path, len(captions))
+    if kept is None:
+        tag = load_tagger(tagger)
+        kept = [prune_caption(caption, tag) for caption in captions]
+        _write(path, kept)
+    return kept
+
+
+def _cache_file(captions: Sequence[str], tagger: str) -> Path:
+    content = json.dumps([_RULES, tagger, tagger_version(tagger), *captions])
+    return cache_folder() / "pruned_captions" / f"{hashlib.sha256(content.encode()).hexdigest()}.json"
+
+
+def _read(path: Path, count: int) -> list[str] | None:
+    """What was kept, or None where nothing usable was."""
+    if not path.is_file():
+        return None
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        logger.warning("pruned captions in %s cannot be read (%s); they are tagged anew", path, error)
+        return None
+    if not isinstance(kept, list) or len(kept) != count or not all(isinstance(caption, str) for caption in kept):
+        logger.warning("%s does not hold %d pruned captions; they are tagged anew", path, count)
+        return None
+    return kept
+
+
+def _write(path: Path, kept: list[str]) -> None:
+    """Keep the captions; a process that reads meanwhile sees the whole file or none."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(kept, file)
+        os.replace(temporary, path)
+    except OSError as error:
+        logger.warning(
+            "pruned captions cannot be kept in %s (%s), so that every training tags them anew; set TIPR_ZOO_HOME to a"
+            " folder that can be written",
+            path.parent,
+            error.strerror,
+        )
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)

@@ -1,0 +1,71 @@
+"""The batches that a recipe trains on: its pairs, its sampler and its loader."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.registries import CAPTION_AUGMENTATIONS, SAMPLERS
+from tipr_zoo.training.augmentation import Augmentation
+from tipr_zoo.training.training_pairs import PairSampler, TrainingPairs, collate_trimmed_pairs
+from tipr_zoo.training.training_settings import settings
+
+
+def training_loader(training: Mapping[str, Any], model: DualEncoder, train_set: PersonDataset) -> DataLoader[Any]:
+    """The batches of a recipe.
+
+    Args:
+        training: The recipe's ``training`` entry.
+        model: Gives the tokenizer, the picture size and the normalisation.
+        train_set: The training split.
+
+    Raises:
+        ConfigError: An entry makes no sense.
+        UnknownNameError: There is no such sampler, augmentation or entry.
+    """
+    pairs = _pairs(training, model, train_set)
+    sampler = _sampler(training, pairs)
+    workers = training.get("num_workers", 2)
+    return DataLoader(
+        pairs,
+        batch_size=training["batch_size"],
+        sampler=sampler,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        collate_fn=collate_trimmed_pairs if training.get("trim_padding", False) else None,
+        drop_last=len(sampler) >= training["batch_size"],
+    )
+
+
+def _pairs(training: Mapping[str, Any], model: DualEncoder, train_set: PersonDataset) -> TrainingPairs:
+    """The pairs of the training split with the augmentations of a recipe."""
+    whole = {"type": "WholeCaptions"}
+    return TrainingPairs(
+        train_set,
+        model,
+        settings(Augmentation, training, "augmentation"),
+        training.get("seed", 0),
+        training.get("masking", True),
+        CAPTION_AUGMENTATIONS.build(training.get("caption_augmentation") or whole, captions=train_set.captions),
+    )
+
+
+def _sampler(training: Mapping[str, Any], pairs: TrainingPairs) -> PairSampler:
+    """The sampler of a recipe, given what its constructor names of what is known of the pairs and their batches."""
+    config = training.get("sampler") or {"type": "ShuffledPairs"}
+    known = {
+        "identities": pairs.identities,
+        "lengths": pairs.lengths,
+        "seed": pairs.seed,
+        "batch_size": training["batch_size"],
+        "by_length": training.get("trim_padding", False),
+    }
+    if isinstance(config, Mapping) and "type" in config:  # otherwise the registry says what is wrong with it
+        named = inspect.signature(SAMPLERS.get(config["type"])).parameters
+        known = {name: value for name, value in known.items() if name in named}
+    return SAMPLERS.build(config, **known)
