@@ -1,7 +1,7 @@
 """IRRA, SEN and FMFA compute what the official code computes, from the embeddings to the gradient of each parameter.
 
 Every file of such figures in the folder is compared, ``tests/parity/files`` or what ``TIPR_PARITY_DIR`` names. Those of
-full size take minutes and some gigabytes, and are compared where ``TIPR_PARITY_FULL=1`` is set.
+full size take some gigabytes, and about ten seconds each.
 """
 
 from __future__ import annotations
@@ -51,11 +51,7 @@ def _cases() -> list[Any]:
     for path in sorted(path for method in METHODS for path in FILES.glob(f"{method}_*.json")):
         figures = json.loads(path.read_text())
         if "grad_norms" in figures:
-            skipped = (
-                INPUTS.CONFIGS[figures["config"]]["vision_layers"] > 2 and os.environ.get("TIPR_PARITY_FULL") != "1"
-            )
-            reason = f"{path.name} is of full size: not compared; set TIPR_PARITY_FULL=1 to compare it"
-            cases.append(pytest.param(path, id=path.stem, marks=pytest.mark.skipif(skipped, reason=reason)))
+            cases.append(pytest.param(path, id=path.stem))
     return cases
 
 
