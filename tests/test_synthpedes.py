@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import PIL
@@ -175,6 +177,23 @@ def test_an_interrupted_drawing_looks_incomplete_and_is_resumed(
     monkeypatch.undo()
     assert draw_synthpedes(tmp_path, **SMALL)["drawn"] == 20  # two whole identities were there already
     assert files(tmp_path) == files(small)
+
+
+@pytest.mark.parametrize("interrupts", [1, 2])
+def test_ctrl_c_ends_the_command_and_its_workers(tmp_path: Path, interrupts: int) -> None:
+    options = ["--train", "400", "--val", "2", "--test", "2", "--workers", "2"]
+    command = [sys.executable, "-m", "tipr_zoo", "data", "synth", str(tmp_path / "data"), *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("data/imgs/train/*.jpg")):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        for _ in range(interrupts):
+            process.send_signal(signal.SIGINT)
+        errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "interrupted"
+    assert not (tmp_path / "data" / "reid_raw.json").exists()
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"")])

@@ -61,9 +61,15 @@ def draw_all(sittings: Sequence[Sitting], *, workers: int | None, progress: bool
 def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
     """A pool that gives up at once when it is interrupted."""
     # Spawned, not forked: the caller may have threads running, and every platform then behaves alike.
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), ignore_interrupts)
     try:
         yield pool
+    except BaseException:
+        # Asking them to end does not always reach them while work is queued, and then they would be waited for forever.
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
