@@ -32,6 +32,11 @@ lint: $(INSTALLED)  ## check format and style
 bench: $(INSTALLED)  ## measure speed and memory against what is usual; prints ratios
 	$(BIN)/python benchmarks/listing.py
 	$(BIN)/python benchmarks/metrics.py
+	$(BIN)/python benchmarks/captions.py
+	$(BIN)/python benchmarks/pictures.py
+	$(BIN)/python benchmarks/fmfa_losses.py
+	$(BIN)/python benchmarks/fmfa_step.py
+	$(BIN)/python benchmarks/caption_pruning.py
 
 clean:  ## remove the virtual environment and what the demo drew
 	rm -rf $(VENV) demo build

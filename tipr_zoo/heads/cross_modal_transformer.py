@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import torch
 from torch import Tensor, nn
 
-
-class QuickGELU(nn.Module):
-    """CLIP's approximation of GELU: x * sigmoid(1.702 x)."""
-
-    def forward(self, values: Tensor) -> Tensor:
-        return values * torch.sigmoid(1.702 * values)
+from tipr_zoo.heads.quick_gelu import QuickGELU
 
 
 class ResidualAttentionBlock(nn.Module):
@@ -31,10 +25,22 @@ class ResidualAttentionBlock(nn.Module):
         )
         self.ln_2 = nn.LayerNorm(width)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """(B, L, D) -> (B, L, D)."""
+    def forward(self, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Every token attends to all.
+
+        Args:
+            tokens: (B, L, D).
+            positions: (B, M) int64, the tokens that are wanted; None for all. The others are still attended to, but
+                nothing else is computed for them.
+
+        Returns:
+            (B, L, D), or (B, M, D) in the order of ``positions``.
+        """
         normed = self.ln_1(tokens)
-        tokens = tokens + self.attn(normed, normed, normed, need_weights=False)[0]
+        queries = normed
+        if positions is not None:
+            tokens, queries = take_tokens(tokens, positions), take_tokens(normed, positions)
+        tokens = tokens + self.attn(queries, normed, normed, need_weights=False)[0]
         return tokens + self.mlp(self.ln_2(tokens))
 
 
@@ -50,9 +56,26 @@ class CrossModalTransformer(nn.Module):
         super().__init__()
         self.resblocks = nn.Sequential(*(ResidualAttentionBlock(width) for _ in range(depth)))
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """(B, L, D) -> (B, L, D)."""
-        return self.resblocks(tokens)
+    def forward(self, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Run every block.
+
+        Args:
+            tokens: (B, L, D).
+            positions: (B, M) int64, the tokens that are wanted; None for all. All tokens go through all blocks but the
+                last, in which the queries and the MLP of the others would be in vain.
+
+        Returns:
+            (B, L, D), or (B, M, D) in the order of ``positions``.
+        """
+        *earlier, last = self.resblocks
+        for block in earlier:
+            tokens = block(tokens)
+        return last(tokens, positions)
+
+
+def take_tokens(tokens: Tensor, positions: Tensor) -> Tensor:
+    """The tokens at some positions: (B, L, D) and (B, M) int64 -> (B, M, D)."""
+    return tokens.gather(1, positions.unsqueeze(2).expand(-1, -1, tokens.shape[2]))
 
 
 def initialise_like_official(transformer: CrossModalTransformer, *cross_attentions: nn.MultiheadAttention) -> None:

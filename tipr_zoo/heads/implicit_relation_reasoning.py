@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tipr_zoo.features import Batch, Features
-from tipr_zoo.heads.cross_modal_transformer import CrossModalTransformer, QuickGELU, initialise_like_official
+from tipr_zoo.heads.cross_modal_transformer import CrossModalTransformer, initialise_like_official
+from tipr_zoo.heads.quick_gelu import QuickGELU
 from tipr_zoo.registries import HEADS
 
 
@@ -18,7 +19,7 @@ class ImplicitRelationReasoning(nn.Module):
 
     The masked caption is encoded by the retriever's text tower. Its tokens query all image tokens, the class token
     included, without a residual connection. The loss is the cross-entropy over masked positions alone, so only those
-    go through the word classifier.
+    go through the last block, where the others are but attended to, and through the word classifier.
 
     Args:
         embedding_size: Size D of the tokens.
@@ -51,11 +52,24 @@ class ImplicitRelationReasoning(nn.Module):
 
         Needs ``mlm_ids`` and ``mlm_labels``, whose zeros are not predicted.
         """
+        labels = batch["mlm_labels"]
         text = self.ln_pre_t(retriever.text_encoder(batch["mlm_ids"]))
         image = self.ln_pre_i(features.image_tokens)
         tokens = self.cross_attn(text, image, image, need_weights=False)[0]
-        tokens = self.ln_post(self.cross_modal_transformer(tokens))
-        masked = batch["mlm_labels"] != 0
-        if not masked.any():  # a mean over nothing is not a number
-            return 0.0 * tokens.sum()
-        return F.cross_entropy(self.mlm_head(tokens[masked]), batch["mlm_labels"][masked])
+        most = int((labels != 0).sum(dim=1).max())
+        if not most:  # a mean over nothing is not a number
+            return 0.0 * self.ln_post(self.cross_modal_transformer(tokens)).sum()
+        # The masked positions of each caption in order, and others up to as many as the fullest caption has.
+        positions = (labels != 0).byte().argsort(dim=1, descending=True, stable=True)[:, :most]
+        tokens = self.ln_post(self.cross_modal_transformer(tokens, positions))
+        return self.word_loss(tokens, labels.gather(1, positions))
+
+    def word_loss(self, tokens: Tensor, labels: Tensor) -> Tensor:
+        """The cross-entropy of the word classifier over masked positions, the only ones that go through it.
+
+        Args:
+            tokens: (B, M, D).
+            labels: (B, M) int64 word ids, zero where nothing is masked; not all zero.
+        """
+        masked = labels != 0
+        return F.cross_entropy(self.mlm_head(tokens[masked]), labels[masked])

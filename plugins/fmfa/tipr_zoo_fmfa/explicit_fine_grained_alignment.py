@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import Batch, Features
 from tipr_zoo.registries import LOSSES
+from tipr_zoo.token_patch_map import token_patch_map
 from tipr_zoo_fmfa.best_match_similarity import best_match_similarity
 
 
@@ -63,9 +64,7 @@ class ExplicitFineGrainedAlignment(nn.Module):
 def joint_embeddings(text_tokens: Tensor, patch_tokens: Tensor) -> Tensor:
     """For each text token, the weighted mean of the patches it is most similar to.
 
-    The dot products of a text token with the N patches are scaled to [0, 1], those not above 1/N are dropped, and the
-    rest divided by their sum are the weights. A token to which all patches are equally similar, for which the published
-    code divides by zero, weighs all of them equally.
+    The weights are those of `token_patch_map`.
 
     Args:
         text_tokens: (B, L, D).
@@ -74,16 +73,7 @@ def joint_embeddings(text_tokens: Tensor, patch_tokens: Tensor) -> Tensor:
     Returns:
         (B, L, D).
     """
-    similarity = text_tokens @ patch_tokens.transpose(1, 2)
-    lowest, highest = similarity.min(dim=2, keepdim=True).values, similarity.max(dim=2, keepdim=True).values
-    span = highest - lowest
-    # Equal dot products may differ by rounding, which scaled to [0, 1] would be noise.
-    rounding = 4 * torch.finfo(similarity.dtype).eps * torch.maximum(lowest.abs(), highest.abs())
-    constant = span <= rounding
-    scaled = (similarity - lowest) / torch.where(constant, torch.ones_like(span), span)
-    kept = torch.where(scaled > 1 / patch_tokens.shape[1], scaled, torch.zeros_like(scaled))
-    kept = torch.where(constant, torch.ones_like(kept), kept)
-    return (kept / kept.sum(dim=2, keepdim=True)) @ patch_tokens
+    return token_patch_map(text_tokens, patch_tokens) @ patch_tokens
 
 
 def hard_similarity(tokens: Tensor, joint: Tensor) -> Tensor:

@@ -1,0 +1,108 @@
+"""Time and memory of one training step of FMFA at ViT-B/16 and 384 x 128, beside the plain transcription.
+
+    python benchmarks/fmfa_step.py [--repeats 3] [--batch 8]
+
+A step is forward, backward and the optimiser: PyTorch's Adam as it is for the plain way, the recipe's for the zoo's.
+Both run the same towers with the same (random) weights; the zoo also under bfloat16 autocast, where the processor has
+bfloat16. The learning rate is 0, so that all steps start from the same weights: the losses must be equal, those in
+bfloat16 within 1 %.
+
+On a GPU, where there is one, B = 64. Each way runs in a process of its own, and they take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import torch
+from captions import synthetic_captions
+from plain_transcription import fmfa_losses
+from side_by_side import (
+    Run,
+    assert_equal,
+    choose_device,
+    hardware,
+    has_bfloat16,
+    measure_in_turns,
+    need_free,
+    table,
+)
+from torch import Tensor
+
+import tipr_zoo
+from tipr_zoo.card_index import load_card
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.recipe import load_recipe
+from tipr_zoo.training.caption_masking import mask_caption
+from tipr_zoo.training.optimiser import build_optimiser
+from tipr_zoo.training.runner_model import RunnerModel
+
+MODEL = "fmfa_vitb16_cuhk"
+PLAIN = "plain, float32"
+WAYS = {PLAIN: "float32", "tipr-zoo, float32": "float32", "tipr-zoo, bfloat16": "bfloat16"}
+TOLERANCES = {"float32": 1e-4, "bfloat16": 1e-2}
+
+
+def training_batch(model: DualEncoder, size: int, device: str) -> dict[str, Tensor]:
+    """Random pictures with masked captions, two pairs of each identity."""
+    generator = torch.Generator().manual_seed(0)
+    caption_ids = model.tokenize(synthetic_captions(size))
+    masked = [mask_caption(ids, model.tokenize, generator) for ids in caption_ids]
+    batch = {
+        "images": torch.randn(size, 3, *model.image_size, generator=generator),
+        "caption_ids": caption_ids,
+        "pids": torch.arange(size) // 2,
+        "mlm_ids": torch.stack([ids for ids, _ in masked]),
+        "mlm_labels": torch.stack([labels for _, labels in masked]),
+    }
+    return {key: value.to(device) for key, value in batch.items()}
+
+
+def step(losses: Callable[[], Mapping[str, Tensor]], optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """One training step; its losses."""
+    optimiser.zero_grad()
+    values = losses()
+    sum(values.values(), torch.zeros(())).backward()
+    optimiser.step()
+    return {key.removeprefix("loss_"): value.detach() for key, value in values.items()}
+
+
+def make_step(way: str, size: int, device: str) -> Run:
+    """A step, with the model, the batch and the optimiser it needs."""
+    torch.manual_seed(0)
+    model = tipr_zoo.build(MODEL, device=device).train()
+    batch = training_batch(model, size, device)
+    training = load_recipe(load_card(MODEL)).training
+    recipe = {**training.optimizer, "lr": 0.0}
+    if way == PLAIN:
+        plain = {key: recipe[key] for key in ("lr", "betas", "eps", "weight_decay")}
+        return partial(step, partial(fmfa_losses, model, batch), torch.optim.Adam(model.parameters(), **plain))
+    optimiser = build_optimiser(model, recipe, training.get("parameter_groups", {}))
+    return partial(step, partial(RunnerModel(model, WAYS[way]), **batch), optimiser)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=3, help="counted steps of each way (default 3)")
+    parser.add_argument("--batch", type=int, help="pairs of a batch (default 8, on a GPU 64)")
+    options = parser.parse_args()
+
+    device = choose_device()
+    size = options.batch or (64 if device == "cuda" else 8)
+    need_free(16 if device == "cpu" else 60, device)
+    names = [name for name, precision in WAYS.items() if precision == "float32" or has_bfloat16(device)]
+    measured = measure_in_turns(
+        {name: partial(make_step, name, size, device) for name in names}, options.repeats, device
+    )
+    equal = assert_equal(measured, {name: TOLERANCES[WAYS[name]] for name in names[1:]})
+    losses = ", ".join(f"{key} {value:.4f}" for key, value in measured[PLAIN].results.items())
+    print(f"one step of {MODEL}, B = {size}\n{table(measured)}\nlosses: {losses}\n{equal}")
+    if not has_bfloat16(device):
+        print("this processor has no bfloat16 instructions: autocast was not measured")
+    print(hardware(device))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Time, memory and results of several ways to the same thing, each in a process of its own, taking turns."""
+
+from __future__ import annotations
+
+import gc
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import torch
+from prettytable import PrettyTable
+from torch import Tensor
+
+Run = Callable[[], Mapping[str, Tensor]]
+"""One way, with its inputs made: it gives its results by name."""
+
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured of one way.
+
+    Attributes:
+        seconds: Of each run; a first one is not counted.
+        extra_bytes: The most memory that the first run took beyond its inputs: on a GPU what PyTorch allocated there,
+            otherwise the growth of the process's resident memory.
+        results: Those of the first run.
+    """
+
+    seconds: list[float]
+    extra_bytes: int
+    results: dict[str, np.ndarray]
+
+
+def choose_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether the device multiplies in bfloat16; a CPU without such instructions gets slower by it."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return any(flag in Path("/proc/cpuinfo").read_text().split() for flag in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def measure_in_turns(makers: Mapping[str, Callable[[], Run]], repeats: int, device: str) -> dict[str, Measurement]:
+    """Measure ways to the same results.
+
+    Args:
+        makers: By the name of each way, what makes its inputs in its process; must be picklable. What is usual comes
+            first.
+        repeats: Counted runs of each.
+        device: ``"cuda"`` or ``"cpu"``.
+    """
+    context = get_context("spawn")
+    first, seconds = {}, {name: [] for name in makers}
+    with ExitStack() as stack:
+        connections = {}
+        for name, make in makers.items():
+            connections[name], theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(theirs, make, device), daemon=True)
+            process.start()
+            theirs.close()
+            stack.callback(process.join)
+            stack.enter_context(connections[name])  # closing it ends the process
+            first[name] = connections[name].recv()
+        for _ in range(repeats):
+            for name, connection in connections.items():
+                connection.send("again")
+                seconds[name].append(connection.recv())
+    return {name: Measurement(seconds[name], *first[name]) for name in makers}
+
+
+def _serve(connection: Connection, make: Callable[[], Run], device: str) -> None:
+    """Run once, then as often as asked, until the other side hangs up."""
+    weight = torch.ones(256, 256, device=device, requires_grad=True)
+    (weight @ weight).sum().backward()  # has libraries and threads loaded, which are nobody's cost
+    run = make()
+    gc.collect()
+    before = _allocated_bytes(device)
+    results = {key: value.float().cpu().numpy().copy() for key, value in run().items()}
+    connection.send((_peak_bytes(device) - before, results))
+    del results
+    while True:
+        try:
+            connection.recv()
+        except EOFError:
+            return
+        start = time.perf_counter()
+        run()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        connection.send(time.perf_counter() - start)
+
+
+def _allocated_bytes(device: str) -> int:
+    """Memory in use now; the peak is counted from here."""
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.memory_allocated()
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak, VmHWM
+    return _status_bytes("VmRSS")
+
+
+def _peak_bytes(device: str) -> int:
+    return torch.cuda.max_memory_allocated() if device == "cuda" else _status_bytes("VmHWM")
+
+
+def _status_bytes(entry: str) -> int:
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status[entry].split()[0]) * 1024
+
+
+def need_free(gib: float, device: str) -> None:
+    """Stop with a message where less memory is free than the ways take."""
+    if device == "cuda":
+        free = torch.cuda.mem_get_info()[0] / 2**30
+    else:
+        meminfo = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        free = int(meminfo["MemAvailable"].split()[0]) / 2**20
+    if free < gib:
+        raise SystemExit(f"{gib:g} GiB of free memory are needed, {free:.1f} are there")
+
+
+def assert_equal(measurements: Mapping[str, Measurement], tolerances: Mapping[str, float]) -> str:
+    """Assert that the results of each way are those of the first, within its relative tolerance; say so in words."""
+    expected = next(iter(measurements.values())).results
+    lines = []
+    for name, tolerance in tolerances.items():
+        found = measurements[name].results
+        assert found.keys() == expected.keys(), f"{name}: {sorted(found)} are not {sorted(expected)}"
+        difference = max(
+            float(np.linalg.norm(found[key] - expected[key]) / np.linalg.norm(expected[key])) for key in expected
+        )
+        assert difference <= tolerance, f"{name}: the results differ by {difference:.1e}"
+        lines.append(f"{name}: same results, largest relative difference {difference:.1e} (at most {tolerance:g})")
+    return "\n".join(lines)
+
+
+def table(measurements: Mapping[str, Measurement]) -> str:
+    """The measurements, each beside the first way's."""
+    columns = ["time, fastest (s)", "time, median (s)", "times faster", "extra memory (MiB)", "share"]
+    rows = PrettyTable(["way", *columns], align="r")
+    rows.align["way"] = "l"
+    usual = next(iter(measurements.values()))
+    for name, measured in measurements.items():
+        fastest, median = min(measured.seconds), statistics.median(measured.seconds)
+        faster = f"{min(usual.seconds) / fastest:.2f}"
+        share = f"1/{usual.extra_bytes / max(1, measured.extra_bytes):.1f}"
+        memory = f"{measured.extra_bytes / MIB:,.0f}"
+        rows.add_row([name, f"{fastest:.3f}", f"{median:.3f}", faster, memory, share])
+    return str(rows)
+
+
+def hardware(device: str) -> str:
+    """Where this runs, in words."""
+    if device == "cuda":
+        return f"on {torch.cuda.get_device_name()}"
+    return f"on {os.cpu_count()} cores, {torch.get_num_threads()} threads"
