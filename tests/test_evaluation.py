@@ -127,7 +127,7 @@ class TestRecord:
         assert tuple(record.metrics) == METRICS
         assert (record.model, record.dataset, record.split) == (TINY_PRETRAINED, "SynthPEDES", "test")
         assert (record.queries, record.gallery, record.identities) == (8, 4, 2)
-        assert record.dataset_arguments == {"seed": 0}
+        assert record.dataset_arguments == {"seed": 0, "test": 2, "pictures": 2}
         annotations = (synthpedes / "reid_raw.json").read_bytes()
         assert record.dataset_sha256 == hashlib.sha256(annotations).hexdigest()
         card = tipr_zoo.load_card(TINY_PRETRAINED)

@@ -75,11 +75,22 @@ def test_a_search_for_nothing_is_told(
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", None], ids=["empty", "text", "truncated"])
-def test_a_broken_picture_is_named(tiny_model: DualEncoder, folder: Path, content: bytes | None) -> None:
+def test_a_broken_picture_is_left_out_and_named(
+    tiny_model: DualEncoder, folder: Path, content: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = search(tiny_model, folder, TEXT)
     broken = folder / "more" / "2.jpg"
     broken.write_bytes(broken.read_bytes()[:500] if content is None else content)
-    with pytest.raises(DataError, match=f"^{broken} is "):
-        search(tiny_model, folder, TEXT)
+    hits = search(tiny_model, folder, TEXT)
+    assert [hit.picture for hit in hits] == [hit.picture for hit in whole if hit.picture != broken]
+    (message,) = caplog.messages
+    assert message.startswith(f"{broken} is ")
+
+
+def test_a_folder_of_broken_pictures_is_told(tiny_model: DualEncoder, tmp_path: Path) -> None:
+    (tmp_path / "1.jpg").write_bytes(b"")
+    with pytest.raises(DataError, match=f"none of the 1 pictures can be read, {tmp_path / '1.jpg'} among them"):
+        search(tiny_model, tmp_path, TEXT)
 
 
 def test_pictures_of_every_mode_are_searched(tiny_model: DualEncoder, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import tipr_zoo
 from tipr_zoo.command_line import main
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
-from tipr_zoo.errors import ConfigError, DataError, TiprZooError
+from tipr_zoo.errors import ConfigError, DataError, TiprZooError, WeightsError
 from tipr_zoo.evaluation import evaluate
 from tipr_zoo.preprocessing import ImageNormalisation
 from tipr_zoo.registries import TOKENIZERS
@@ -27,6 +27,7 @@ from tipr_zoo.training.optimiser import build_optimiser
 from tipr_zoo.training.schedule import Schedule
 from tipr_zoo.training.train import TrainingResult, train
 from tipr_zoo.training.training_pairs import ShuffledPairs, TrainingPairs, collate_trimmed_pairs
+from tipr_zoo.weights import write_weights
 
 TINY = "a_tiny_model"
 
@@ -93,6 +94,56 @@ def test_weights_can_be_stored_in_half_the_bytes(
         assert torch.equal(stored[name], value.half() if value.is_floating_point() else value)
     loaded = tipr_zoo.build(TINY, weights=result.weights).state_dict()
     assert all(value.dtype != torch.float16 for value in loaded.values())
+
+
+def test_weights_are_used_whatever_identities_they_were_trained_on(
+    straight: tuple[TrainingResult, Path], splits: tuple[PersonDataset, PersonDataset], tmp_path: Path, caplog: Any
+) -> None:
+    overrides = {"model.heads.id.num_identities": 100}
+    other = tipr_zoo.build(TINY, overrides=overrides)
+    write_weights(other.state_dict(), tmp_path / "other.safetensors")
+    assert tipr_zoo.build(TINY, weights=tmp_path / "other.safetensors").heads["id"].classifier.out_features == 100
+    with pytest.raises(WeightsError, match=r"classifier.weight has shape \(6, 64\), the model \(100, 64\)"):
+        tipr_zoo.build(TINY, weights=straight[0].weights, overrides=overrides)
+    result = train(TINY, *splits, tmp_path / "work", weights=tmp_path / "other.safetensors")
+    assert tipr_zoo.build(TINY, weights=result.weights).heads["id"].classifier.out_features == 6
+    assert "its identity classifier is of other identities" in caplog.text
+
+
+def test_training_from_nothing_is_told(
+    tiny_zoo: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path, caplog: Any
+) -> None:
+    train(TINY, *splits, tmp_path, overrides={"training.max_epochs": 1})
+    assert "training starts from random weights" in caplog.text
+
+
+def test_a_damaged_last_checkpoint_is_told_and_the_one_before_it_taken(
+    straight: tuple[TrainingResult, Path], splits: tuple[PersonDataset, PersonDataset], tmp_path: Path, caplog: Any
+) -> None:
+    work_dir = tmp_path / "copy"
+    shutil.copytree(straight[1], work_dir)
+    last = work_dir / "epoch_2.pth"
+    last.write_bytes(last.read_bytes()[:-500])
+    train(TINY, *splits, work_dir, resume=True)
+    assert f"{last} cannot be read" in caplog.text
+    one, other = (tipr_zoo.build(TINY, weights=folder / last.name).state_dict() for folder in (work_dir, straight[1]))
+    assert [key for key in one if not torch.equal(one[key], other[key])] == []
+
+
+def test_a_checkpoint_of_another_model_is_not_resumed(
+    straight: tuple[TrainingResult, Path], splits: tuple[PersonDataset, PersonDataset], tmp_path: Path
+) -> None:
+    work_dir = tmp_path / "copy"
+    shutil.copytree(straight[1], work_dir)
+    with pytest.raises(ConfigError, match=r"epoch_2.pth is of another model or data set: .* differs"):
+        train(TINY, *splits, work_dir, resume=True, overrides={"model.text_encoder.depth": 2})
+
+
+def test_resuming_nothing_is_told(
+    tiny_zoo: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path, caplog: Any
+) -> None:
+    train(TINY, *splits, tmp_path, resume=True, overrides={"training.max_epochs": 1})
+    assert f"{tmp_path} holds no checkpoint to go on from" in caplog.text
 
 
 @pytest.mark.parametrize("moved", [False, True], ids=["in place", "moved"])
@@ -171,6 +222,16 @@ def test_a_work_dir_with_another_run_is_refused(
         ({"training.batch_size": 0}, "training.batch_size must be a whole number above 0, got 0"),
         ({"training.max_epochs": "many"}, "training.max_epochs must be a whole number above 0, got 'many'"),
         ({"training.weights_dtype": "int8"}, "training.weights_dtype must be one of float32, float16, got 'int8'"),
+        ({"training.seed": "abc"}, "training.seed must be a whole number from 0, got 'abc'"),
+        ({"training.num_workers": -1}, "training.num_workers must be a whole number from 0, got -1"),
+        ({"training.validate_every": 0}, "training.validate_every must be a whole number from 1, got 0"),
+        ({"training.clip_gradient_norm": "x"}, "training.clip_gradient_norm must be a number above 0, got 'x'"),
+        ({"training.augmentation.flip": "yes"}, "training.augmentation.flip must be like 0.5, got 'yes'"),
+        ({"training.augmentation.pad": -3}, "training.augmentation.pad must be like 10, got -3"),
+        ({"training.schedule.warmup_epochs": "x"}, "training.schedule.warmup_epochs must be like 5, got 'x'"),
+        ({"training.optimizer.lr": "fast"}, "training.optimizer: "),
+        ({"model.image_encoder.image_size": 10}, "backbone 'VisionTransformerEncoder': "),
+        ({"model.text_encoder.num_heads": 5}, "backbone 'CLIPTextEncoder': "),
         ({"training.optimizer": None}, "the recipe has no training.optimizer"),
         ({"training.optimizer.type": "AdmaW"}, "unknown optimiser 'AdmaW'; did you mean 'AdamW'"),
         ({"training.optimizer.momentun": 0.9}, "training.optimizer: "),
@@ -178,7 +239,7 @@ def test_a_work_dir_with_another_run_is_refused(
         ({"training.augmentation.flipp": 1}, "unknown entry of training.augmentation 'flipp'; did you mean 'flip'"),
         ({"training.schedule.warmup": 1}, "unknown entry of training.schedule 'warmup'; did you mean 'warmup_"),
         ({"training.schedule.type": "cosin"}, "unknown schedule type 'cosin'; did you mean 'cosine'"),
-        ({"training.schedule.milestones": 20}, "schedule milestones must be a list of epochs, got 20"),
+        ({"training.schedule.milestones": 20}, "training.schedule.milestones must be like (20, 50), got 20"),
         ({"training.schedule.power": 0}, "schedule power must be a number above 0, got 0"),
         ({"training.parameter_groups": {"biass": 2.0}}, "unknown rule of training.parameter_groups 'biass'; did you"),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tipr_zoo.card_index import load_card
 from tipr_zoo.dual_encoder import DualEncoder
@@ -18,9 +18,12 @@ from tipr_zoo.preprocessing import ImageNormalisation
 from tipr_zoo.recipe import load_recipe
 from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, TOKENIZERS
 from tipr_zoo.registry import Registry
-from tipr_zoo.weights import fetch_weights, load_weights
+from tipr_zoo.weights import fetch_weights, load_tensors, read_weights
 
 logger = logging.getLogger("tipr_zoo")
+
+IDENTITIES = "model.heads.id.num_identities"
+"""The entry of a recipe that follows what the weights were trained on, unless it is overridden."""
 
 
 def build(
@@ -59,14 +62,25 @@ def build(
     if card.plugin is not None:
         import_plugin(card.plugin)
     recipe = load_recipe(card, overrides)
-    model = build_dual_encoder(recipe.model)
-    if pretrained:
-        load_weights(model, fetch_weights(card))
-    elif weights is not None:
-        load_weights(model, Path(weights))
-    else:
+    if not pretrained and weights is None:
         logger.warning("%s: weights are random; pass pretrained=True or weights=FILE to load some", name)
+        return build_dual_encoder(recipe.model).to(device).eval()
+    file = fetch_weights(card) if weights is None else Path(weights)
+    tensors = read_weights(file)
+    if IDENTITIES not in (overrides or {}):
+        _fit_identities(recipe.model, tensors, file)
+    model = build_dual_encoder(recipe.model)
+    load_tensors(model, tensors, file)
     return model.to(device).eval()
+
+
+def _fit_identities(model: Any, tensors: Mapping[str, Tensor], file: Path) -> None:
+    """Give the identity classifier as many classes as the weights have: it depends on what they were trained on."""
+    classifier = tensors.get("heads.id.classifier.weight")
+    head = model.get("heads", {}).get("id")
+    if classifier is not None and head is not None and head.get("num_identities") != len(classifier):
+        logger.info("id head: %d identities, as in %s", len(classifier), file)
+        head.num_identities = len(classifier)
 
 
 def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:

@@ -68,7 +68,17 @@ def load_starting_weights(model: DualEncoder, path: Path) -> None:
     if is_clip_format(tensors):
         _load(model, tensors, f"CLIP weights {path}")
     else:
-        load_tensors(model, tensors, path)
+        load_tensors(model, _without_other_classifier(model, tensors, path), path)
+
+
+def _without_other_classifier(model: DualEncoder, tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """The tensors with the model's own identity classifier, which starts anew, where theirs is of other identities."""
+    own = model.state_dict()
+    classifier = {name: own[name] for name in tensors if name.startswith("heads.id.classifier.") and name in own}
+    if all(tensors[name].shape == tensor.shape for name, tensor in classifier.items()):
+        return tensors
+    logger.warning("%s: its identity classifier is of other identities, so that the model's starts anew", path)
+    return tensors | classifier
 
 
 def load_clip_weights(model: DualEncoder, source: str | Path | Mapping[str, Any]) -> LoadedClip:

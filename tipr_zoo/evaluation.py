@@ -50,15 +50,21 @@ class _PreprocessedPictures(Dataset["Tensor | DataError"]):
             return error
 
 
-def _stack(pictures: list[Tensor | DataError]) -> Tensor | DataError:
-    """Pictures as one batch, or the first error among them."""
+def _stack(pictures: list[Tensor | DataError]) -> tuple[list[bool], Tensor | None, list[DataError]]:
+    """Which pictures could be read, these as one batch, and what is wrong with the others."""
+    read = [picture for picture in pictures if isinstance(picture, Tensor)]
     errors = [picture for picture in pictures if isinstance(picture, DataError)]
-    return errors[0] if errors else torch.stack(pictures)  # type: ignore[arg-type]
+    return [isinstance(picture, Tensor) for picture in pictures], torch.stack(read) if read else None, errors
 
 
 @torch.inference_mode()
 def embed_pictures(
-    model: DualEncoder, paths: Sequence[Path], batch_size: int = 64, num_workers: int = 0, progress: bool = False
+    model: DualEncoder,
+    paths: Sequence[Path],
+    batch_size: int = 64,
+    num_workers: int = 0,
+    progress: bool = False,
+    on_unreadable: Callable[[DataError], None] | None = None,
 ) -> Tensor:
     """Embed pictures from disk.
 
@@ -68,24 +74,34 @@ def embed_pictures(
         batch_size: Pictures a forward pass.
         num_workers: Processes that decode pictures beside this one.
         progress: Whether to show a progress bar on stderr.
+        on_unreadable: Told of each picture that is missing or cannot be read, which is then left out.
 
     Returns:
-        (G, D) float32 on the CPU, not normalised.
+        (G, D) float32 on the CPU, not normalised; NaN where a picture was left out.
 
     Raises:
-        DataError: A picture is missing or cannot be read.
+        DataError: A picture is missing or cannot be read, and there is no `on_unreadable`; or none can be read.
     """
     device = next(model.parameters()).device
     pictures = _PreprocessedPictures(paths, model.preprocess)
     loader = DataLoader(pictures, batch_size=batch_size, num_workers=num_workers, collate_fn=_stack)
-    parts = []
+    parts, are_read = [], []
     with tqdm(total=len(paths), desc="pictures", unit="picture", disable=not progress) as bar:
-        for batch in loader:
-            if isinstance(batch, DataError):
-                raise batch
-            parts.append(model.encode_image(batch.to(device)).float().cpu())
-            bar.update(len(batch))
-    return torch.cat(parts)
+        for is_read, batch, errors in loader:
+            for error in errors:
+                if on_unreadable is None:
+                    raise error
+                on_unreadable(error)
+            if batch is not None:
+                parts.append(model.encode_image(batch.to(device)).float().cpu())
+            are_read += is_read
+            bar.update(len(is_read))
+    if not parts:
+        raise DataError(f"none of the {len(paths)} pictures can be read, {paths[0]} among them")
+    embeddings = torch.cat(parts)
+    return embeddings.new_full((len(paths), embeddings.shape[1]), torch.nan).index_put(
+        (torch.tensor(are_read).nonzero().squeeze(1),), embeddings
+    )
 
 
 @torch.inference_mode()

@@ -17,7 +17,7 @@ from tipr_zoo.building import build
 from tipr_zoo.card_index import load_card
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.devices import describe_device
-from tipr_zoo.errors import ConfigError
+from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.evaluation import Embeddings, embed_dataset
 from tipr_zoo.hits_picture import HitsRow, PictureHit
 from tipr_zoo.metrics import retrieval_metrics_from_embeddings
@@ -90,7 +90,7 @@ def evaluate_and_record(
         WeightsError: There are no weights, or they are damaged or do not fit.
         DataError: A picture is missing or cannot be read.
     """
-    card = load_card(name)
+    card, arguments = load_card(name), _dataset_arguments(dataset)
     model = build(name, pretrained=weights is None, weights=weights, device=device)
     file = weights or fetch_weights(card)
     started = time.perf_counter()
@@ -103,7 +103,7 @@ def evaluate_and_record(
         model=name,
         dataset=dataset.name,
         split=dataset.split,
-        dataset_arguments=_dataset_arguments(dataset),
+        dataset_arguments=arguments,
         direction=DIRECTION,
         metrics={key: round(value, 4) for key, value in metrics.items()},
         queries=len(dataset.captions),
@@ -123,6 +123,19 @@ def evaluate_and_record(
 
 
 def _dataset_arguments(dataset: PersonDataset) -> dict[str, Any]:
-    """What identifies a drawn data set beside its name: the seed that it was drawn with."""
-    about = dataset.annotation_file.parent / "synthpedes.json"
-    return {"seed": json.loads(about.read_text(encoding="utf-8"))["seed"]} if about.is_file() else {}
+    """What identifies a drawn data set beside its name: its seed, and its sizes where they are not the usual ones.
+
+    Raises:
+        DataError: The file that tells them is broken.
+    """
+    file = dataset.annotation_file.parent / "synthpedes.json"
+    if not file.is_file():
+        return {}
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+        seed, counts = int(about["seed"]), about["counts"]
+        sizes = {name: int(counts[name]) for name in (dataset.split, "pictures")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{file}: is broken ({type(error).__name__}: {error}); draw the data set anew") from error
+    usual = {"train": 1000, "val": 100, "test": 200, "pictures": 4}
+    return {"seed": seed} | {name: size for name, size in sizes.items() if size != usual[name]}

@@ -120,4 +120,5 @@ def _record_rows(records: Mapping[Path, Record]) -> list[LeaderboardRow]:
 def _measured_thing(record: Record) -> tuple[str, ...]:
     """What two records have in common that measure the same weights on the same data."""
     arguments = json.dumps(record.dataset_arguments, sort_keys=True)
-    return record.model, record.weights_sha256, record.dataset, record.split, arguments
+    counts = [str(count) for count in (record.queries, record.gallery, record.identities)]
+    return record.model, record.weights_sha256, record.dataset, record.split, arguments, *counts

@@ -13,9 +13,11 @@ def check_picture_file(path: Path) -> None:
     """Check that a picture can be written to `path`.
 
     Raises:
-        ConfigError: Its suffix names no picture format, or its folder does not exist.
+        ConfigError: Its suffix names no picture format, it is a folder, or its own folder does not exist.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"{path}: a picture's file name ends in {', '.join(SUFFIXES)}")
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder; name a file in it")
     if not path.parent.is_dir():
         raise ConfigError(f"{path}: the folder {path.parent} does not exist; make it first")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-from contextlib import ExitStack
+import sys
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -120,6 +121,7 @@ def import_plugin(name: str) -> ModuleType:
     with ExitStack() as stack:
         for registry in REGISTRIES:
             stack.enter_context(registry.undone_on_error())
+        stack.enter_context(redirect_stdout(sys.stderr))  # what a plugin prints is no part of a command's output
         try:
             return importlib.import_module(plugin.module)
         except (Exception, SystemExit) as error:

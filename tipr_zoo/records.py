@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -85,6 +86,22 @@ def read_record(path: Path) -> Record:
         return make_record(values)
     except RecordError as error:
         raise RecordError(f"{path}: {error}") from error
+
+
+def check_records_folder(folder: Path) -> None:
+    """Make the folder that a record is to be written into, before the work and not after it.
+
+    Raises:
+        RecordError: It is a file, or cannot be made or written into.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordError(
+            f"{folder}: records cannot be written there: {error.strerror}; name another folder"
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise RecordError(f"{folder}: cannot hold records: it is not writable; name another folder")
 
 
 def write_record(record: Record, path: Path) -> None:

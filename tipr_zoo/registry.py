@@ -12,7 +12,7 @@ from typing import Any
 import mmengine
 
 from tipr_zoo.close_matches import unknown_name
-from tipr_zoo.errors import ConfigError, DuplicateNameError
+from tipr_zoo.errors import ConfigError, DuplicateNameError, TiprZooError
 
 
 class Registry(mmengine.Registry):
@@ -76,7 +76,12 @@ class Registry(mmengine.Registry):
         name = given.pop("type")
         component = self.get(name)
         self._check_arguments(name, component, given)
-        return component(**given)
+        try:
+            return component(**given)
+        except TiprZooError:
+            raise
+        except Exception as error:  # whatever a constructor, or a library that it calls, thinks of its arguments
+            raise ConfigError(f"{self.name} {name!r}: {error}") from error
 
     def _check_arguments(self, name: str, component: Callable[..., Any], given: Mapping[str, Any]) -> None:
         signature = inspect.signature(component)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.evaluation import embed_captions, embed_pictures
 from tipr_zoo.pictures import list_pictures
+
+logger = logging.getLogger("tipr_zoo")
 
 
 @dataclass(frozen=True)
@@ -43,14 +46,20 @@ def search(model: DualEncoder, folder: Path, text: str, top: int = 10, progress:
 
     Raises:
         ConfigError: The sentence is empty, or `top` is below 1.
-        DataError: The folder is missing, holds no picture, or one that cannot be read.
+        DataError: The folder is missing, or holds no picture that can be read. Those that cannot be read are left out,
+            each with a warning in the log.
     """
     if not text.strip():
         raise ConfigError("the sentence to search for is empty; describe the person, e.g. 'a man in a red jacket'")
     if top < 1:
         raise ConfigError(f"the number of hits must be at least 1, got {top}")
     paths = list_pictures(folder)
-    pictures = F.normalize(embed_pictures(model, paths, progress=progress), dim=-1)
+    embeddings = embed_pictures(
+        model, paths, progress=progress, on_unreadable=lambda error: logger.warning("%s", error)
+    )
+    is_read = ~embeddings.isnan().any(dim=1)
+    paths = [path for path, read in zip(paths, is_read.tolist(), strict=True) if read]
+    pictures = F.normalize(embeddings[is_read], dim=-1)
     sentence = F.normalize(embed_captions(model, [text]), dim=-1)[0]
     scores = pictures @ sentence
     order = scores.argsort(descending=True, stable=True)[:top].tolist()

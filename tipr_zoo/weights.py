@@ -110,8 +110,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: The file is missing, damaged, of another format, or would run code when unpickled.
     """
+    if path.is_dir():
+        raise WeightsError(f"weights {path} are a folder; name a file in it")
     if not path.is_file():
-        raise WeightsError(f"weights {path} do not exist")
+        raise WeightsError(f"weights {path} do not exist; check the path")
     if _is_torchscript(path):
         raise WeightsError(
             f"weights {path} are a TorchScript archive, which is a program and is not run; if you trust it, take its"

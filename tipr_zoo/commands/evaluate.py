@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
     from tipr_zoo.evaluation_record import evaluate_and_record
     from tipr_zoo.hits_picture import draw_hits
     from tipr_zoo.picture_file import check_picture_file
-    from tipr_zoo.records import METRICS, write_record
+    from tipr_zoo.records import METRICS, check_records_folder, write_record
     from tipr_zoo.tables import render_table, terminal_width
 
     for option, smallest in {"captions": 1, "workers": 0}.items():
@@ -51,6 +51,8 @@ def run(arguments: argparse.Namespace) -> None:
             raise ConfigError(f"--{option} must be at least {smallest}, got {number}")
     if arguments.picture:
         check_picture_file(arguments.picture)
+    if arguments.records:
+        check_records_folder(arguments.records)
     dataset = open_dataset(arguments.data, arguments.dataset, arguments.split)
     outcome = evaluate_and_record(
         arguments.name,
@@ -62,7 +64,8 @@ def run(arguments: argparse.Namespace) -> None:
     )
     record = outcome.record
     if arguments.records:
-        path = arguments.records / f"{record.model}_{record.dataset}_{record.split}_{record.dataset_sha256[:8]}.json"
+        what = f"{record.dataset_sha256[:8]}_{record.weights_sha256[:8]}"
+        path = arguments.records / f"{record.model}_{record.dataset}_{record.split}_{what}.json"
         write_record(record, path)
         print(f"record: {path}", file=sys.stderr)
     if arguments.picture:

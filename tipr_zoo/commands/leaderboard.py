@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 
+from tipr_zoo.card_index import card_index
 from tipr_zoo.leaderboard import LeaderboardRow, data_key, leaderboard_rows
 from tipr_zoo.records import METRICS
 from tipr_zoo.tables import FORMATS, Best, Cell, render_table, terminal_width, to_json
@@ -31,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the leaderboard."""
+    for problem in [*card_index().problems.values(), *card_index().notes]:
+        print(f"warning: {problem}", file=sys.stderr)
     rows = leaderboard_rows(arguments.dataset, arguments.records, arguments.sort)
     if arguments.format == "json":
         print(to_json([asdict(row) for row in rows]))

@@ -75,6 +75,7 @@ class ProgressHook(Hook):
         self.sums: dict[str, float] = {}
         self.steps = 0
         self.started = 0.0
+        self.bar: tqdm | None = None
 
     def before_train(self, runner: Runner) -> None:
         self.bar = tqdm(total=runner.max_iters, initial=runner.iter, desc="training", unit="step", dynamic_ncols=True)
@@ -105,7 +106,12 @@ class ProgressHook(Hook):
         )
 
     def after_train(self, runner: Runner) -> None:
-        self.bar.close()
+        self.close()
+
+    def close(self) -> None:
+        """End the line of the bar; also where training ended with an error."""
+        if self.bar is not None:
+            self.bar.close()
 
     def _write(self, row: dict[str, Any]) -> None:
         with self.history.open("a", encoding="utf-8") as file:

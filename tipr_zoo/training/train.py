@@ -27,6 +27,7 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.plugins import import_plugin
 from tipr_zoo.recipe import load_recipe
+from tipr_zoo.training.checkpoints import last_checkpoint
 from tipr_zoo.training.hooks import CheckpointContentsHook, LearningRateHook, ProgressHook, TimeLimitHook
 from tipr_zoo.training.optimiser import build_optimiser
 from tipr_zoo.training.runner_model import RunnerModel
@@ -97,6 +98,8 @@ def train(
     model = build_dual_encoder(recipe.model)
     if weights is not None:
         load_starting_weights(model, weights)
+    elif not resume:
+        logger.warning("%s: training starts from random weights; --weights FILE starts from CLIP's or its own", name)
     runner = _runner(recipe.training, model.to(device), train_set, validation_set, work_dir, resume, max_minutes)
     runner.model.to(device)  # MMEngine takes a GPU wherever there is one
     try:
@@ -104,6 +107,10 @@ def train(
             runner.train()
     except DataError as error:  # one from a worker process carries a printed traceback
         raise DataError(str(error).rpartition("DataError: ")[2].strip()) from error
+    finally:
+        for hook in runner.hooks:
+            if isinstance(hook, ProgressHook):
+                hook.close()
     dtype = WEIGHTS_DTYPES[recipe.training.get("weights_dtype", "float32")]
     return _keep_selected(runner, model, work_dir, name, dtype)
 
@@ -137,7 +144,7 @@ def _runner(
     ]
     if max_minutes is not None:
         hooks.append(TimeLimitHook(max_minutes))
-    checkpoint = _last_checkpoint(work_dir) if resume else None
+    checkpoint = last_checkpoint(work_dir, model) if resume else None
     validation = {}
     if validation_set is not None:
         validation = {
@@ -161,17 +168,6 @@ def _runner(
         experiment_name=uuid.uuid4().hex,
         **validation,
     )
-
-
-def _last_checkpoint(work_dir: Path) -> str | None:
-    """The checkpoint to go on from. MMEngine notes its absolute path, which is wrong once the folder was moved."""
-    note = work_dir / "last_checkpoint"
-    if not note.is_file():
-        return None
-    checkpoint = work_dir / Path(note.read_text(encoding="utf-8").strip()).name
-    if not checkpoint.is_file():
-        raise ConfigError(f"{note} names {checkpoint.name}, which is not there; train anew in another --work-dir")
-    return str(checkpoint)
 
 
 def _keep_selected(runner: Runner, model: DualEncoder, work_dir: Path, name: str, dtype: torch.dtype) -> TrainingResult:

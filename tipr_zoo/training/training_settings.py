@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -27,6 +28,13 @@ def check_training(training: Mapping[str, Any]) -> None:
         value = training.get(entry)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ConfigError(f"the recipe's training.{entry} must be a whole number above 0, got {value!r}")
+    for entry, smallest in {"seed": 0, "num_workers": 0, "validate_every": 1}.items():
+        value = training.get(entry, smallest)
+        if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
+            raise ConfigError(f"the recipe's training.{entry} must be a whole number from {smallest}, got {value!r}")
+    clip = training.get("clip_gradient_norm")
+    if clip is not None and (isinstance(clip, bool) or not isinstance(clip, (int, float)) or not 0 < clip < math.inf):
+        raise ConfigError(f"the recipe's training.clip_gradient_norm must be a number above 0, got {clip!r}")
     if training.get("weights_dtype", "float32") not in WEIGHTS_DTYPES:
         raise ConfigError(
             f"the recipe's training.weights_dtype must be one of {', '.join(WEIGHTS_DTYPES)},"
@@ -50,4 +58,19 @@ def settings(kind: type[T], training: Mapping[str, Any], entry: str) -> T:
     for name in given:
         if name not in names:
             raise unknown_name(f"entry of training.{entry}", name, names)
+    for field in fields(kind):  # type: ignore[arg-type]
+        value = given.get(field.name, field.default)
+        if not _is_like(value, field.default):
+            raise ConfigError(f"training.{entry}.{field.name} must be like {field.default!r}, got {value!r}")
     return kind(**given)
+
+
+def _is_like(value: Any, default: Any) -> bool:
+    """Whether a value is of its default's kind: a number, a truth value, a text, or as many of them."""
+    if isinstance(default, (list, tuple)):
+        return isinstance(value, (list, tuple)) and all(_is_like(item, default[0]) for item in value)
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, (int, float)):
+        return isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
+    return isinstance(value, type(default))
