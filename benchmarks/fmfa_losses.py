@@ -22,6 +22,7 @@ from plain_transcription import (
     implicit_relation_reasoning,
     one_product_cosines,
     word_loss,
+    write_out_activations,
 )
 from side_by_side import Run, assert_equal, choose_device, hardware, measure_in_turns, need_free, table
 from tipr_zoo_fmfa.explicit_fine_grained_alignment import ExplicitFineGrainedAlignment
@@ -88,7 +89,7 @@ def alignment(way: str, batch: int, device: str) -> Run:
 def word_classifier(way: str, batch: int, device: str) -> Run:
     """The end of implicit relation reasoning: the classifier that reads off the masked words."""
     text, _ = tokens(batch, device)
-    labels, head = masked_labels(batch, device), make_head(device)
+    labels, head = masked_labels(batch, device), make_head(way, device)
     losses = {PLAIN: partial(word_loss, head, text, labels), OURS: partial(head.word_loss, text, labels)}
     return partial(with_gradients, losses[way], text, *head.mlm_head.parameters())
 
@@ -96,7 +97,7 @@ def word_classifier(way: str, batch: int, device: str) -> Run:
 def reasoning(way: str, batch: int, device: str) -> Run:
     """All of implicit relation reasoning but the towers."""
     text, image = tokens(batch, device)
-    labels, head = masked_labels(batch, device), make_head(device)
+    labels, head = masked_labels(batch, device), make_head(way, device)
     features = Features(image, text, image[:, 0], text[:, 0])
     losses = {
         PLAIN: partial(implicit_relation_reasoning, head, text, image, labels),
@@ -105,10 +106,13 @@ def reasoning(way: str, batch: int, device: str) -> Run:
     return partial(with_gradients, losses[way], text, image, *head.parameters())
 
 
-def make_head(device: str) -> ImplicitRelationReasoning:
+def make_head(way: str, device: str) -> ImplicitRelationReasoning:
     """The same weights whenever it is called."""
     torch.manual_seed(0)
-    return ImplicitRelationReasoning(WIDTH, VOCABULARY).to(device)
+    head = ImplicitRelationReasoning(WIDTH, VOCABULARY).to(device)
+    if way == PLAIN:
+        write_out_activations(head)
+    return head
 
 
 CASES = {

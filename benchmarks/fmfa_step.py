@@ -18,7 +18,7 @@ from functools import partial
 
 import torch
 from captions import synthetic_captions
-from plain_transcription import fmfa_losses
+from plain_transcription import fmfa_losses, write_out_activations
 from side_by_side import (
     Run,
     assert_equal,
@@ -77,6 +77,7 @@ def make_step(way: str, size: int, device: str) -> Run:
     training = load_recipe(load_card(MODEL)).training
     recipe = {**training.optimizer, "lr": 0.0}
     if way == PLAIN:
+        write_out_activations(model)
         plain = {key: recipe[key] for key in ("lr", "betas", "eps", "weight_decay")}
         return partial(step, partial(fmfa_losses, model, batch), torch.optim.Adam(model.parameters(), **plain))
     optimiser = build_optimiser(model, recipe, training.get("parameter_groups", {}))

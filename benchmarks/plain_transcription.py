@@ -1,7 +1,8 @@
 """The objectives of FMFA written down line by line from their formulas: what the benchmarks compare the zoo with.
 
 This is how one would first write them in PyTorch: all pairs of a batch at once, logits for every position, everything
-in float32, gradients by autograd. Towers and parameters are the zoo's, so that values and gradients can be compared.
+in float32, gradients by autograd. Towers and parameters are the zoo's, so that values and gradients can be compared,
+but for the activation, which is its formula too (`write_out_activations`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.heads.identity_classification import IdentityClassification
 from tipr_zoo.heads.implicit_relation_reasoning import ImplicitRelationReasoning
+from tipr_zoo.heads.quick_gelu import QuickGELU
 
 AllCosines = Callable[[Tensor, Tensor], Tensor]
 """Normalised (B, K, D) and (B, L, D) tokens -> their (B, B, K, L) products for all pairs (a, b) of the batch."""
@@ -59,14 +61,13 @@ def implicit_relation_reasoning(
     for block in head.cross_modal_transformer.resblocks:
         normed = block.ln_1(tokens)
         tokens = tokens + block.attn(normed, normed, normed, need_weights=False)[0]
-        tokens = tokens + _perceptron(block.mlp.c_fc, block.mlp.c_proj, block.ln_2(tokens))
+        tokens = tokens + block.mlp(block.ln_2(tokens))
     return word_loss(head, head.ln_post(tokens), labels)
 
 
 def word_loss(head: ImplicitRelationReasoning, tokens: Tensor, labels: Tensor) -> Tensor:
     """The cross-entropy of masked words, with logits for every position: (B, L, D) and (B, L) -> scalar."""
-    hidden = head.mlm_head.ln(_quick_gelu(head.mlm_head.dense(tokens)))
-    return F.cross_entropy(head.mlm_head.fc(hidden).flatten(0, 1), labels.flatten(), ignore_index=0)
+    return F.cross_entropy(head.mlm_head(tokens).flatten(0, 1), labels.flatten(), ignore_index=0)
 
 
 def explicit_fine_grained_alignment(
@@ -104,17 +105,22 @@ def fmfa_losses(model: DualEncoder, batch: Mapping[str, Tensor]) -> dict[str, Te
     }
 
 
+def write_out_activations(model: nn.Module) -> None:
+    """Give a model's transformers the formula of QuickGELU in place of the zoo's faster form of it."""
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, QuickGELU):
+                setattr(module, name, WrittenOutQuickGELU())
+
+
+class WrittenOutQuickGELU(nn.Module):
+    def forward(self, values: Tensor) -> Tensor:
+        return values * torch.sigmoid(1.702 * values)
+
+
 def _margin_loss(similarity: Tensor, margin: float) -> Tensor:
     """Both margin terms of a (B, B) similarity."""
     own, right = torch.eye(len(similarity), device=similarity.device).bool(), similarity.diagonal()
     by_row = (similarity - right.unsqueeze(1) + margin).masked_fill(own, 0)
     by_column = (similarity - right.unsqueeze(0) + margin).masked_fill(own, 0)
     return by_row.exp().sum(dim=0).log().mean() + by_column.exp().sum(dim=0).log().mean()
-
-
-def _quick_gelu(values: Tensor) -> Tensor:
-    return values * torch.sigmoid(1.702 * values)
-
-
-def _perceptron(first: nn.Linear, second: nn.Linear, tokens: Tensor) -> Tensor:
-    return second(_quick_gelu(first(tokens)))

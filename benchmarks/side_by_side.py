@@ -7,11 +7,12 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,23 +61,52 @@ def measure_in_turns(makers: Mapping[str, Callable[[], Run]], repeats: int, devi
         repeats: Counted runs of each.
         device: ``"cuda"`` or ``"cpu"``.
     """
-    context = get_context("spawn")
     first, seconds = {}, {name: [] for name in makers}
     with ExitStack() as stack:
-        connections = {}
+        ways = {}
         for name, make in makers.items():
-            connections[name], theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs, make, device), daemon=True)
-            process.start()
-            theirs.close()
-            stack.callback(process.join)
-            stack.enter_context(connections[name])  # closing it ends the process
-            first[name] = connections[name].recv()
+            ways[name] = stack.enter_context(_InProcess(name, make, device))
+            first[name] = ways[name].answer()
         for _ in range(repeats):
-            for name, connection in connections.items():
-                connection.send("again")
-                seconds[name].append(connection.recv())
+            for name, way in ways.items():
+                seconds[name].append(way.again())
     return {name: Measurement(seconds[name], *first[name]) for name in makers}
+
+
+class _InProcess:
+    """A way in a process of its own, which ends with the ``with`` block."""
+
+    def __init__(self, name: str, make: Callable[[], Run], device: str) -> None:
+        context = get_context("spawn")
+        self.name = name
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, make, device), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def __enter__(self) -> _InProcess:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.connection.close()
+        self.process.join()
+
+    def again(self) -> float:
+        """Seconds of one more run."""
+        with suppress(BrokenPipeError):  # the process has ended: receiving says so
+            self.connection.send("again")
+        return self.answer()
+
+    def answer(self) -> Any:
+        """What the process sends next."""
+        try:
+            return self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            self.process.join()
+            raise SystemExit(
+                f"{self.name}: its process ended with exit code {self.process.exitcode}"
+                " (-9 where the system ran out of memory)"
+            ) from None
 
 
 def _serve(connection: Connection, make: Callable[[], Run], device: str) -> None:
