@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.heads.identity_classification import IdentityClassification
 from tipr_zoo.heads.implicit_relation_reasoning import ImplicitRelationReasoning
-from tipr_zoo.heads.quick_gelu import QuickGELU
+from tipr_zoo.quick_gelu import QuickGELU
 
 AllCosines = Callable[[Tensor, Tensor], Tensor]
 """Normalised (B, K, D) and (B, L, D) tokens -> their (B, B, K, L) products for all pairs (a, b) of the batch."""

@@ -1,4 +1,4 @@
-"""Image towers: what a picture becomes, and which sizes make no sense.
+"""Towers: what a picture or a caption becomes, and which sizes make no sense.
 
 That the towers compute what CLIP's compute is tested in ``test_clip_weights.py``.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from tipr_zoo.backbones import ModifiedResNetEncoder
+from tipr_zoo.backbones import CLIPTextEncoder, ModifiedResNetEncoder, VisionTransformerEncoder
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.registries import BACKBONES
 
@@ -64,3 +64,52 @@ def test_sizes_that_make_no_sense_are_told(options: dict[str, Any], message: str
 def test_a_modified_resnet_cannot_leave_out_patches() -> None:
     with pytest.raises(ConfigError, match="image restoration needs a VisionTransformerEncoder"):
         resnet().encode_visible(torch.zeros(1, 3, 96, 64), torch.zeros(1, 1, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("length", [2, 7, 20])
+def test_a_text_tower_gives_the_end_token_alone_as_it_gives_it_among_all(length: int) -> None:
+    torch.manual_seed(0)
+    tower = CLIPTextEncoder(embedding_size=16, vocabulary_size=50, context_length=20, width=64, depth=3)
+    ids = torch.randint(1, 48, (4, length))
+    ends = torch.tensor([length - 1, 1, length // 2, length - 1])
+    ids[torch.arange(4), ends] = 49
+    ids[torch.arange(length) > ends.unsqueeze(1)] = 0
+    expected = tower(ids)[torch.arange(4), ends]
+    torch.testing.assert_close(tower.encode_end(ids), expected, rtol=0, atol=1e-6)
+    tower.trunk.text_model.encoder.layers[-1].self_attn.v_proj.bias.data += 1
+    assert not torch.allclose(tower.encode_end(ids), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("stem", ["patch", "convolution"])
+def test_a_tower_that_sees_some_patches_sees_no_pixel_of_the_others(stem: str) -> None:
+    torch.manual_seed(0)
+    tower = VisionTransformerEncoder(
+        "vit_tiny_patch16_224", embedding_size=8, image_size=(64, 32), width=32, depth=1, num_heads=2, stem=stem
+    )
+    images = torch.randn(2, 3, 64, 32, requires_grad=True)
+    statistics = {name: value.clone() for name, value in tower.named_buffers()}
+    tokens = tower.encode_visible(images, torch.tensor([[5, 0], [2, 3]]))  # of 4 rows of 2
+    assert tokens.shape == (2, 3, 8)
+    tokens.square().sum().backward()
+    assert images.grad is not None
+    patches = images.grad.abs().sum(dim=1).unflatten(1, (4, 16)).unflatten(3, (2, 16)).sum(dim=(2, 4)).flatten(1)
+    assert [row.nonzero().squeeze(1).tolist() for row in patches] == [[0, 5], [2, 3]]
+    assert all(torch.equal(statistics[name], value) for name, value in tower.named_buffers())
+
+
+def test_a_tower_that_sees_all_patches_in_another_order_gives_the_same_tokens_in_that_order() -> None:
+    torch.manual_seed(0)
+    tower = VisionTransformerEncoder(
+        "vit_tiny_patch16_224",
+        embedding_size=8,
+        image_size=(64, 32),
+        width=32,
+        depth=1,
+        num_heads=2,
+        stem="convolution",
+    ).eval()
+    images = torch.randn(2, 3, 64, 32)
+    order = torch.stack([torch.randperm(8), torch.randperm(8)])
+    tokens = tower.encode_visible(images, order)
+    expected = tower(images)[:, 1:].gather(1, order.unsqueeze(2).expand(-1, -1, 8))
+    torch.testing.assert_close(tokens[:, 1:], expected, rtol=0, atol=1e-5)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tipr_zoo.features import Features
 from tipr_zoo.heads.cross_modal_transformer import CrossModalTransformer
 from tipr_zoo.heads.implicit_relation_reasoning import ImplicitRelationReasoning
-from tipr_zoo.heads.quick_gelu import QuickGELU
+from tipr_zoo.quick_gelu import QuickGELU
 
 WIDTH, WORDS, PATCHES, VOCABULARY = 64, 6, 5, 20
 

@@ -88,7 +88,8 @@ def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
 
     Args:
         model: ``image_encoder``, ``text_encoder`` and ``tokenizer``, each a dict with ``type``; ``losses`` and
-            ``heads``, dicts of such dicts by the key that `DualEncoder.loss` returns, each with an optional ``weight``;
+            ``heads``, dicts of such dicts by the key that `DualEncoder.loss` returns, each with an optional ``weight``,
+            or None to leave one out;
             ``neck``, a dict with ``type``, where both embeddings go through one; ``mean`` and ``std`` of the pictures,
             CLIP's where left out.
 
@@ -128,6 +129,8 @@ def _build_objectives(
         raise ConfigError(f"model.{kind} must be a dict, got {configs!r}")
     objectives, weights = {}, {}
     for key, config in configs.items():
+        if config is None:  # left out, by `--cfg-options model.losses.KEY=None`
+            continue
         if isinstance(config, Mapping):
             config = dict(config)
             weight = config.pop("weight", 1.0)

@@ -22,7 +22,8 @@ class DualEncoder(nn.Module):
 
     Args:
         image_encoder: Maps (B, 3, H, W) pictures to (B, 1 + N, D) tokens; has ``image_size``.
-        text_encoder: Maps (B, L) token ids to (B, L, D) tokens.
+        text_encoder: Maps (B, L) token ids to (B, L, D) tokens; where it has ``encode_end``, that maps them to the
+            (B, D) tokens at the ends of the captions.
         tokenizer: Maps captions to token ids.
         losses: Objectives without parameters by key: ``(features, batch) -> scalar``.
         heads: Objectives with parameters by key: ``(features, batch, retriever) -> scalar``.
@@ -65,7 +66,10 @@ class DualEncoder(nn.Module):
 
     def encode_text(self, ids: Tensor) -> Tensor:
         """(B, L) int64 token ids -> (B, D) embeddings, not normalised."""
-        embedding = end_token(self.text_encoder(ids), ids)
+        if hasattr(self.text_encoder, "encode_end"):
+            embedding = self.text_encoder.encode_end(ids)
+        else:
+            embedding = end_token(self.text_encoder(ids), ids)
         return embedding if self.neck is None else self.neck.text(embedding)
 
     def preprocess(self, picture: Image.Image) -> Tensor:

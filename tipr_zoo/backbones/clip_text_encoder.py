@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
+from tipr_zoo.quick_gelu import QuickGELU
 from tipr_zoo.registries import BACKBONES
 
 
@@ -49,6 +52,9 @@ class CLIPTextEncoder(nn.Module):
             eos_token_id=vocabulary_size - 1,
         )
         self.trunk = CLIPTextModelWithProjection(config)
+        if activation == "quick_gelu":
+            for block in self.trunk.text_model.encoder.layers:
+                block.mlp.activation_fn = QuickGELU()
 
     def forward(self, ids: Tensor) -> Tensor:
         """Encode captions.
@@ -61,3 +67,44 @@ class CLIPTextEncoder(nn.Module):
         """
         hidden = self.trunk.text_model(input_ids=ids, attention_mask=None).last_hidden_state
         return self.trunk.text_projection(hidden)
+
+    def encode_end(self, ids: Tensor) -> Tensor:
+        """Encode captions into the token at their end alone: what `forward` gives there, for less work.
+
+        The last block answers the end tokens' queries only; the other tokens are but attended to.
+
+        Args:
+            ids: (B, L) int64 token ids, zero after the end token.
+
+        Returns:
+            (B, D) projected end tokens.
+        """
+        text_model = self.trunk.text_model
+        tokens = text_model.embeddings(input_ids=ids)
+        *earlier, last = text_model.encoder.layers
+        for block in earlier:
+            tokens = _causal_block(block, tokens)
+        tokens = _causal_block(last, tokens, ends=ids.argmax(dim=1))
+        return self.trunk.text_projection(text_model.final_layer_norm(tokens)).squeeze(1)
+
+
+def _causal_block(block: nn.Module, tokens: Tensor, ends: Tensor | None = None) -> Tensor:
+    """One block of the transformer: (B, L, W) -> (B, L, W), or (B, 1, W) for the tokens at ``ends``, (B,) int64."""
+    attention = block.self_attn
+    normed = block.layer_norm1(tokens)
+    queries, seen = normed, None
+    if ends is not None:
+        rows = torch.arange(len(ends), device=ends.device)
+        tokens, queries = tokens[rows, ends].unsqueeze(1), normed[rows, ends].unsqueeze(1)
+        seen = (torch.arange(normed.shape[1], device=ends.device) <= ends.unsqueeze(1)).view(len(ends), 1, 1, -1)
+    heads = [
+        projection(values).unflatten(2, (attention.num_heads, -1)).transpose(1, 2)
+        for projection, values in (
+            (attention.q_proj, queries),
+            (attention.k_proj, normed),
+            (attention.v_proj, normed),
+        )
+    ]
+    attended = F.scaled_dot_product_attention(*heads, attn_mask=seen, is_causal=seen is None)
+    tokens = tokens + attention.out_proj(attended.transpose(1, 2).flatten(2))
+    return tokens + block.mlp(block.layer_norm2(tokens))

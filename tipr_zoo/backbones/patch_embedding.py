@@ -6,8 +6,9 @@ import math
 from functools import partial
 from itertools import pairwise
 
+import torch.nn.functional as F
 from timm.layers import PatchEmbed
-from torch import nn
+from torch import Tensor, nn
 
 
 class OverlappingPatchEmbedding(PatchEmbed):
@@ -55,6 +56,30 @@ class ConvolutionStem(PatchEmbed):
                 nn.ReLU(inplace=True),
             ]
         self.proj = nn.Sequential(*layers, nn.Conv2d(embed_dim, embed_dim, kernel_size=1))
+
+    def embed_visible(self, images: Tensor, visible: Tensor) -> Tensor:
+        """The tokens of pictures of which some patches are hidden; those of hidden patches mean nothing.
+
+        Convolutions reach over the border of a patch, so hidden patches are made 0 first. Such pictures have other
+        statistics than whole ones: BatchNorm takes its running ones, and learns nothing from them.
+
+        Args:
+            images: (B, 3, H, W) normalised pictures.
+            visible: (B, V) int64, the visible patches of each picture, numbered row by row from 0.
+
+        Returns:
+            (B, N, D).
+        """
+        rows, columns = self.grid_size
+        seen = images.new_zeros(len(images), rows * columns).scatter_(1, visible, 1.0).view(-1, 1, rows, columns)
+        values = images * F.interpolate(seen, size=images.shape[2:], mode="nearest")
+        for layer in self.proj:
+            if isinstance(layer, nn.BatchNorm2d):
+                statistics = (layer.running_mean, layer.running_var)
+                values = F.batch_norm(values, *statistics, layer.weight, layer.bias, eps=layer.eps)
+            else:
+                values = layer(values)
+        return values.flatten(2).transpose(1, 2)
 
 
 def patch_embedding(stem: str, stride: int) -> type[PatchEmbed] | partial[PatchEmbed]:

@@ -9,8 +9,9 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from tipr_zoo.backbones.patch_embedding import patch_embedding
+from tipr_zoo.backbones.patch_embedding import ConvolutionStem, patch_embedding
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.quick_gelu import QuickGELU
 from tipr_zoo.registries import BACKBONES
 
 
@@ -64,6 +65,9 @@ class VisionTransformerEncoder(nn.Module):
             embed_layer=patch_embedding(stem, self.stride),
             **{key: value for key, value in architecture.items() if value is not None},
         )
+        for block in self.trunk.blocks:
+            if isinstance(block.mlp.act, timm.layers.QuickGELU):
+                block.mlp.act = QuickGELU()
         # timm gives the projection a bias, which CLIP's does not have.
         self.trunk.head = nn.Linear(self.trunk.head.in_features, embedding_size, bias=False)
         nn.init.normal_(self.trunk.head.weight, std=self.trunk.head.in_features**-0.5)
@@ -84,7 +88,7 @@ class VisionTransformerEncoder(nn.Module):
         """Encode pictures of which only the class token and some patches are seen.
 
         All patches get their positions; the hidden ones are dropped before the first LayerNorm, so that nothing of them
-        is seen and nothing is computed for them.
+        is seen and nothing is computed for them. (`ConvolutionStem` hides them earlier.)
 
         Args:
             images: (B, 3, H, W) normalised pictures.
@@ -94,7 +98,9 @@ class VisionTransformerEncoder(nn.Module):
             (B, 1 + V, D) projected tokens, the class token first, the patches in the order of ``visible``.
         """
         trunk = self.trunk
-        tokens = trunk._pos_embed(trunk.patch_embed(images))
+        stem = trunk.patch_embed
+        embedded = stem.embed_visible(images, visible) if isinstance(stem, ConvolutionStem) else stem(images)
+        tokens = trunk._pos_embed(embedded)
         patches = tokens[:, trunk.num_prefix_tokens :]
         seen = patches.gather(1, visible.unsqueeze(2).expand(-1, -1, patches.shape[2]))
         tokens = torch.cat([tokens[:, : trunk.num_prefix_tokens], seen], dim=1)

@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from tipr_zoo.heads.quick_gelu import QuickGELU
+from tipr_zoo.quick_gelu import QuickGELU
 
 
 class ResidualAttentionBlock(nn.Module):

@@ -70,6 +70,8 @@ def build_optimiser(
     if "lr" not in arguments:
         raise ConfigError("training.optimizer needs 'lr', the base learning rate")
     groups = parameter_groups(model, arguments["lr"], arguments.get("weight_decay", 0.0), multipliers)
+    if name in ("Adam", "AdamW"):
+        arguments.setdefault("fused", True)  # the same formula, reading and writing each parameter once
     try:
         return OPTIMISERS[name](groups, **arguments)
     except (TypeError, ValueError) as error:
