@@ -35,7 +35,8 @@ bench: $(INSTALLED)  ## measure speed and memory against what is usual; prints r
 	$(BIN)/python benchmarks/captions.py
 	$(BIN)/python benchmarks/pictures.py
 	$(BIN)/python benchmarks/fmfa_losses.py
-	$(BIN)/python benchmarks/fmfa_step.py
+	$(BIN)/python benchmarks/training_step.py fmfa
+	$(BIN)/python benchmarks/training_step.py sen
 	$(BIN)/python benchmarks/caption_pruning.py
 
 clean:  ## remove the virtual environment and what the demo drew

@@ -77,7 +77,7 @@ def test_no_masked_word_costs_nothing(head: ImplicitRelationReasoning) -> None:
 
 def test_only_masked_words_go_through_the_last_block_and_the_classifier(head: ImplicitRelationReasoning) -> None:
     seen = {}
-    for name in ("cross_modal_transformer.resblocks.0.mlp", "cross_modal_transformer.resblocks.1.mlp", "mlm_head"):
+    for name in ("cross_modal_transformer.resblocks.0.ln_2", "cross_modal_transformer.resblocks.1.ln_2", "mlm_head"):
         head.get_submodule(name).register_forward_pre_hook(
             lambda module, inputs, name=name: seen.update({name: inputs[0].shape[:-1].numel()})
         )

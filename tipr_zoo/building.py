@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from tipr_zoo.card_index import load_card
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
-from tipr_zoo.plugins import import_plugin
 from tipr_zoo.preprocessing import ImageNormalisation
-from tipr_zoo.recipe import load_recipe
+from tipr_zoo.recipe import import_plugins, load_recipe
 from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, TOKENIZERS
 from tipr_zoo.registry import Registry
 from tipr_zoo.weights import fetch_weights, load_tensors, read_weights
@@ -59,9 +58,8 @@ def build(
             f"no weights of {name} are published, so pretrained=True cannot load any; {card.weights_note or ''}"
             f" Train it with `tipr-zoo train {name}`, or pass weights=FILE (--weights FILE)"
         )
-    if card.plugin is not None:
-        import_plugin(card.plugin)
     recipe = load_recipe(card, overrides)
+    import_plugins(card, recipe)
     if not pretrained and weights is None:
         logger.warning("%s: weights are random; pass pretrained=True or weights=FILE to load some", name)
         return build_dual_encoder(recipe.model).to(device).eval()

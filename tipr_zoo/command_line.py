@@ -37,6 +37,7 @@ COMMANDS = {
     "eval": "evaluate",
     "search": "search",
     "explain": "explain",
+    "restore": "restore",
     "convert": "convert",
     "leaderboard": "leaderboard",
     "doctor": "doctor",

@@ -20,8 +20,7 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.official_names import head_key, is_unused, to_zoo
 from tipr_zoo.official_sizes import has_modified_resnet, head_entries, listed, tower_entries, tower_names
-from tipr_zoo.plugins import import_plugin
-from tipr_zoo.recipe import load_recipe
+from tipr_zoo.recipe import import_plugins, load_recipe
 from tipr_zoo.registries import HEADS
 from tipr_zoo.weights import read_weights
 
@@ -131,9 +130,9 @@ def read_official(
     if method not in METHODS:
         raise unknown_name("method", str(method), METHODS)
     card = load_card(METHODS[method])
-    if card.plugin is not None:
-        import_plugin(card.plugin)
-    model = load_recipe(card).model.to_dict()
+    recipe = load_recipe(card)
+    import_plugins(card, recipe)
+    model = recipe.model.to_dict()
     place = _place(checkpoint)
     tensors = _official_tensors(checkpoint, place)
     _check_kind(tensors, method, model["heads"], place)

@@ -108,6 +108,12 @@ def missing_plugin_note(name: str) -> str:
     return f"plugin {name!r} is not installed; install the distribution that brings it"
 
 
+def idle_plugins_note() -> str:
+    """How a recipe gets at the components of the installed plugins that nothing has imported; empty without any."""
+    idle = [name for name, plugin in installed_plugins().items() if plugin.module not in sys.modules]
+    return f"for a part of a plugin the recipe must name it: plugins={idle}" if idle else ""
+
+
 def import_plugin(name: str) -> ModuleType:
     """Import the plugin `name`, which registers its components; what a failed import registered is undone.
 

@@ -11,9 +11,11 @@ from mmengine.config import Config, ConfigDict
 from tipr_zoo.card import ModelCard
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.plugins import find_plugin
+from tipr_zoo.plugins import find_plugin, import_plugin
 
 CONFIGS_FOLDER = "configs"
+
+RECIPE_FIELDS = ("plugins", "model", "training")
 
 MODEL_FIELDS = ("image_encoder", "text_encoder", "tokenizer", "neck", "losses", "heads", "mean", "std")
 
@@ -47,7 +49,7 @@ def load_recipe(card: ModelCard, overrides: Mapping[str, Any] | None = None) -> 
         overrides: Entries to change, by dotted name, e.g. ``{"model.heads.id.num_identities": 100}``.
 
     Returns:
-        A dict with ``model`` and ``training``.
+        A dict with ``model``, ``training`` and, where parts come from further plugins, ``plugins``, their names.
 
     Raises:
         ConfigError: The file is missing or broken, a tower or the tokenizer is left out, or an override goes through
@@ -70,13 +72,27 @@ def load_recipe(card: ModelCard, overrides: Mapping[str, Any] | None = None) -> 
             raise ConfigError(f"recipe {path} of {card.name} has no 'model.{entry}', a dict with a 'type'")
     if not isinstance(recipe.setdefault("training", {}), Mapping):
         raise ConfigError(f"recipe {path} of {card.name}: 'training' must be a dict, got {recipe['training']!r}")
-    for place, known in {"": ("model", "training"), "model": MODEL_FIELDS, "training": TRAINING_FIELDS}.items():
+    for place, known in {"": RECIPE_FIELDS, "model": MODEL_FIELDS, "training": TRAINING_FIELDS}.items():
         for entry in recipe[place] if place else recipe:
             if entry not in known:
                 raise unknown_name(
                     "recipe entry", f"{place}.{entry}".strip("."), [f"{place}.{k}".strip(".") for k in known]
                 )
     return recipe
+
+
+def import_plugins(card: ModelCard, recipe: Mapping[str, Any]) -> None:
+    """Import the card's plugin and those that the recipe names besides, so that their components are registered.
+
+    Raises:
+        ConfigError: ``plugins`` is no list of names.
+        PluginError: A plugin is missing or broken.
+    """
+    names = recipe.get("plugins", [])
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"plugins of a recipe must be a list of names, e.g. ['sen'], got {names!r}")
+    for name in [*([card.plugin] if card.plugin else []), *names]:
+        import_plugin(name)
 
 
 def recipe_path(card: ModelCard) -> Path:

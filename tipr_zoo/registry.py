@@ -13,6 +13,7 @@ import mmengine
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError, DuplicateNameError, TiprZooError
+from tipr_zoo.plugins import idle_plugins_note
 
 
 class Registry(mmengine.Registry):
@@ -56,7 +57,7 @@ class Registry(mmengine.Registry):
             raise ConfigError(f"the type of a {self.name} must be a registered name, got {key!r}")
         self._import_home()
         if key not in self._module_dict:
-            raise unknown_name(self.name, key, self._module_dict)
+            raise unknown_name(self.name, key, self._module_dict, idle_plugins_note())
         return self._module_dict[key]
 
     def build(self, cfg: Mapping[str, Any], **arguments: Any) -> Any:

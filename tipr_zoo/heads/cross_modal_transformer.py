@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from tipr_zoo.quick_gelu import QuickGELU
 
@@ -41,7 +42,9 @@ class ResidualAttentionBlock(nn.Module):
         if positions is not None:
             tokens, queries = take_tokens(tokens, positions), take_tokens(normed, positions)
         tokens = tokens + self.attn(queries, normed, normed, need_weights=False)[0]
-        return tokens + self.mlp(self.ln_2(tokens))
+        widened = self.mlp.c_fc(self.ln_2(tokens))
+        # The activation is made again in the backward pass: that is quick, and it is the widest tensor of the block.
+        return tokens + checkpoint(self.mlp[1:], widened, use_reentrant=False, preserve_rng_state=False)
 
 
 class CrossModalTransformer(nn.Module):

@@ -25,8 +25,7 @@ from tipr_zoo.clip_weights import load_starting_weights
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, DataError
-from tipr_zoo.plugins import import_plugin
-from tipr_zoo.recipe import load_recipe
+from tipr_zoo.recipe import import_plugins, load_recipe
 from tipr_zoo.training.checkpoints import last_checkpoint
 from tipr_zoo.training.hooks import CheckpointContentsHook, LearningRateHook, ProgressHook, TimeLimitHook
 from tipr_zoo.training.optimiser import build_optimiser
@@ -89,9 +88,8 @@ def train(
             f"{work_dir} holds checkpoints of a training; pass --resume to continue it, or another --work-dir"
         )
     card = load_card(name)
-    if card.plugin is not None:
-        import_plugin(card.plugin)
     recipe = load_recipe(card, overrides)
+    import_plugins(card, recipe)
     check_training(recipe.training)
     _fit_classifier(recipe.model, train_set)
     torch.manual_seed(recipe.training.get("seed", 0))

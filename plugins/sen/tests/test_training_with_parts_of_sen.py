@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,7 @@ SMALL: dict[str, Any] = {
     "training.num_workers": 0,
 }
 PARTS_OF_SEN: dict[str, Any] = {
+    "plugins": ["sen"],
     "training.batch_size": 8,
     "training.max_epochs": 3,
     "training.sampler": {"type": "idrannum"},
@@ -47,7 +51,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> PersonDataset:
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIPR_ZOO_HOME", str(tmp_path / "cache"))
-    import_plugin("sen")
+    import_plugin("sen")  # two tests take a part of it from its registry
 
 
 def trained(people: PersonDataset, work_dir: Path, **options: Any) -> TrainingResult:
@@ -105,3 +109,36 @@ def test_words_are_masked_in_the_pruned_caption(people: PersonDataset) -> None:
 def test_fewer_identities_than_a_round_takes(people: PersonDataset, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"the training split has 6; set training\.batch_size to at most 12"):
         trained(people, tmp_path, overrides={"training.batch_size": 16})
+
+
+OBJECTIVES: dict[str, Any] = {
+    "model.losses.cmt": {"type": "CrossModalTriplet", "margin": 0.05, "weight": 10.0},
+    "model.heads.tir": {
+        "type": "TextGuidedRestoration",
+        "embedding_size": 128,
+        "image_size": (64, 32),
+        "depth": 1,
+        "weight": 10.0,
+    },
+}
+
+
+def test_every_part_at_once_in_a_recipe_that_is_not_sens(people: PersonDataset, tmp_path: Path) -> None:
+    overrides = {**OBJECTIVES, "training.max_epochs": 1}
+    weights = trained(people, tmp_path, overrides=overrides).weights
+    history = json.loads((tmp_path / "history.jsonl").read_text().splitlines()[0])
+    assert {"loss_sdm", "loss_id", "loss_irr", "loss_cmt", "loss_tir"} <= set(history)
+    model = tipr_zoo.build(
+        "irra_tiny_synth",
+        weights=weights,
+        overrides={**SMALL, **OBJECTIVES, "plugins": ["sen"]},
+    )
+    assert set(model.heads) == {"id", "irr", "tir"}
+
+
+def test_a_part_whose_plugin_the_recipe_does_not_name(tmp_path: Path) -> None:
+    overrides = {"model.losses.cmt": {"type": "CrossModalTriplet"}}
+    code = f"import tipr_zoo; tipr_zoo.build('irra_tiny_synth', overrides={overrides})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "unknown loss 'CrossModalTriplet'" in done.stderr
+    assert "'sen'" in done.stderr.partition("the recipe must name it: plugins=")[2]

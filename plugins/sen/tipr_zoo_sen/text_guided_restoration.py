@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -104,6 +105,27 @@ class TextGuidedRestoration(nn.Module):
         tokens = self.norm_7(self.cross_modal_transformer_mae(self.norm_6(tokens)))
         return self.decoder_pred(tokens[:, 1:])
 
+    def restore_pictures(
+        self, images: Tensor, caption_ids: Tensor, retriever: nn.Module, mask_noise: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Hide patches and restore them, for somebody to look at; ``tipr-zoo restore`` draws it.
+
+        Args:
+            images: (B, 3, H, W) normalised pictures.
+            caption_ids: (B, L) int64 token ids.
+            retriever: The model that this is a head of.
+            mask_noise: (B, 1 + N) in [0, 1); see `mask_patches`.
+
+        Returns:
+            (B, 3, H, W), every patch as it was predicted, in normalised colours; and (B, N) bool, the patches that were
+            hidden. Training asks nothing of the prediction of visible patches.
+        """
+        self._check_tower(retriever.image_encoder)
+        masking = mask_patches(mask_noise, self.hidden_share)
+        visible_tokens = retriever.image_encoder.encode_visible(grey(images), masking.visible)
+        predicted = self.restore(visible_tokens, masking.restore, retriever.text_encoder(caption_ids))
+        return unpatchify(predicted, self.grid_size), masking.restore >= masking.visible.shape[1]
+
     def _noise(self, batch: Batch) -> Tensor:
         """``mask_noise`` of the batch, or some drawn for it."""
         images = batch["images"]
@@ -137,6 +159,14 @@ def patchify(images: Tensor, patch_size: int) -> Tensor:
     rows, columns = height // patch_size, width // patch_size
     patches = images.reshape(count, channels, rows, patch_size, columns, patch_size).permute(0, 2, 4, 3, 5, 1)
     return patches.reshape(count, rows * columns, patch_size**2 * channels)
+
+
+def unpatchify(patches: Tensor, grid_size: tuple[int, int]) -> Tensor:
+    """(B, N, 3 P^2) patches -> (B, 3, H, W) pictures, the inverse of `patchify`."""
+    rows, columns = grid_size
+    side = math.isqrt(patches.shape[2] // 3)
+    pictures = patches.reshape(len(patches), rows, columns, side, side, 3).permute(0, 5, 1, 3, 2, 4)
+    return pictures.reshape(len(patches), 3, rows * side, columns * side)
 
 
 def restoration_error(predicted: Tensor, target: Tensor, counted: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ model = dict(
     neck=dict(type="BNNeck", embedding_size=128),
     losses=dict(
         sdm=dict(type="SDM", scale=12.0),
-        cmt=dict(type="CrossModalTriplet", margin=0.05, weight=10.0),
+        cmt=dict(type="CrossModalTriplet", margin=0.05, weight=1.0),
     ),
     heads=dict(
         id=dict(type="IdentityClassification", embedding_size=128, num_identities=3000),
@@ -33,7 +33,7 @@ model = dict(
             image_size=(128, 48),
             patch_size=16,
             depth=1,
-            weight=10.0,
+            weight=1.0,
         ),
     ),
 )

@@ -1,23 +1,26 @@
-"""Time and memory of one training step of FMFA at ViT-B/16 and 384 x 128, beside the plain transcription.
+"""Time and memory of one training step of FMFA or SEN at ViT-B/16 and 384 x 128, beside the plain transcription.
 
-    python benchmarks/fmfa_step.py [--repeats 3] [--batch 8]
+    python benchmarks/training_step.py [fmfa|sen] [--repeats 3] [--batch 8]
 
 A step is forward, backward and the optimiser: PyTorch's Adam as it is for the plain way, the recipe's for the zoo's.
 Both run the same towers with the same (random) weights; the zoo also under bfloat16 autocast, where the processor has
 bfloat16. The learning rate is 0, so that all steps start from the same weights: the losses must be equal, those in
-bfloat16 within 1 %.
+bfloat16 within 1 %. SEN's plain way encodes each caption twice, as the published code does.
 
-On a GPU, where there is one, B = 64. Each way runs in a process of its own, and they take turns.
+On a GPU, where there is one, FMFA with B = 64 and SEN with B = 128, as they are trained. Each way runs in a process of
+its own, and they take turns.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
 from captions import synthetic_captions
+from plain_sen_transcription import sen_losses
 from plain_transcription import fmfa_losses, write_out_activations
 from side_by_side import (
     Run,
@@ -39,7 +42,9 @@ from tipr_zoo.training.caption_masking import mask_caption
 from tipr_zoo.training.optimiser import build_optimiser
 from tipr_zoo.training.runner_model import RunnerModel
 
-MODEL = "fmfa_vitb16_cuhk"
+MODELS = {"fmfa": "fmfa_vitb16_cuhk", "sen": "sen_vitb16_cuhk"}
+GPU_BATCHES = {"fmfa": 64, "sen": 128}
+PLAIN_LOSSES = {"fmfa": fmfa_losses, "sen": sen_losses}
 PLAIN = "plain, float32"
 WAYS = {PLAIN: "float32", "tipr-zoo, float32": "float32", "tipr-zoo, bfloat16": "bfloat16"}
 TOLERANCES = {"float32": 1e-4, "bfloat16": 1e-2}
@@ -56,6 +61,7 @@ def training_batch(model: DualEncoder, size: int, device: str) -> dict[str, Tens
         "pids": torch.arange(size) // 2,
         "mlm_ids": torch.stack([ids for ids, _ in masked]),
         "mlm_labels": torch.stack([labels for _, labels in masked]),
+        "mask_noise": torch.rand(size, 1 + math.prod(model.image_encoder.grid_size), generator=generator),
     }
     return {key: value.to(device) for key, value in batch.items()}
 
@@ -69,37 +75,38 @@ def step(losses: Callable[[], Mapping[str, Tensor]], optimiser: torch.optim.Opti
     return {key.removeprefix("loss_"): value.detach() for key, value in values.items()}
 
 
-def make_step(way: str, size: int, device: str) -> Run:
+def make_step(method: str, way: str, size: int, device: str) -> Run:
     """A step, with the model, the batch and the optimiser it needs."""
     torch.manual_seed(0)
-    model = tipr_zoo.build(MODEL, device=device).train()
+    model = tipr_zoo.build(MODELS[method], device=device).train()
     batch = training_batch(model, size, device)
-    training = load_recipe(load_card(MODEL)).training
+    training = load_recipe(load_card(MODELS[method])).training
     recipe = {**training.optimizer, "lr": 0.0}
     if way == PLAIN:
         write_out_activations(model)
         plain = {key: recipe[key] for key in ("lr", "betas", "eps", "weight_decay")}
-        return partial(step, partial(fmfa_losses, model, batch), torch.optim.Adam(model.parameters(), **plain))
+        return partial(step, partial(PLAIN_LOSSES[method], model, batch), torch.optim.Adam(model.parameters(), **plain))
     optimiser = build_optimiser(model, recipe, training.get("parameter_groups", {}))
     return partial(step, partial(RunnerModel(model, WAYS[way]), **batch), optimiser)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("method", nargs="?", choices=MODELS, default="fmfa", help="which method (default fmfa)")
     parser.add_argument("--repeats", type=int, default=3, help="counted steps of each way (default 3)")
-    parser.add_argument("--batch", type=int, help="pairs of a batch (default 8, on a GPU 64)")
+    parser.add_argument("--batch", type=int, help="pairs of a batch (default 8, on a GPU 64 or 128)")
     options = parser.parse_args()
 
     device = choose_device()
-    size = options.batch or (64 if device == "cuda" else 8)
+    size = options.batch or (GPU_BATCHES[options.method] if device == "cuda" else 8)
     need_free(16 if device == "cpu" else 60, device)
     names = [name for name, precision in WAYS.items() if precision == "float32" or has_bfloat16(device)]
     measured = measure_in_turns(
-        {name: partial(make_step, name, size, device) for name in names}, options.repeats, device
+        {name: partial(make_step, options.method, name, size, device) for name in names}, options.repeats, device
     )
     equal = assert_equal(measured, {name: TOLERANCES[WAYS[name]] for name in names[1:]})
     losses = ", ".join(f"{key} {value:.4f}" for key, value in measured[PLAIN].results.items())
-    print(f"one step of {MODEL}, B = {size}\n{table(measured)}\nlosses: {losses}\n{equal}")
+    print(f"one step of {MODELS[options.method]}, B = {size}\n{table(measured)}\nlosses: {losses}\n{equal}")
     if not has_bfloat16(device):
         print("this processor has no bfloat16 instructions: autocast was not measured")
     print(hardware(device))

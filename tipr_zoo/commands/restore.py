@@ -1,0 +1,74 @@
+"""``tipr-zoo restore``: hide most of a picture and have a model restore it from a sentence."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+NAME = "restore"
+HELP = "hide most of a picture and have a model restore it from a sentence"
+EXAMPLE = """
+tipr-zoo restore sen_tiny_synth person.jpg "a man in a red jacket and blue jeans" -o restored.png
+tipr-zoo restore sen_tiny_synth person.jpg "a man in a red jacket" --instead "a man in a yellow dress" -o restored.png
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("name", metavar="NAME", help="the model; it must have learnt to restore, as SEN's have")
+    parser.add_argument("image", metavar="IMAGE", type=Path, help="the picture")
+    parser.add_argument("text", metavar="TEXT", help="the sentence")
+    parser.add_argument(
+        "-o", "--picture", metavar="FILE", type=Path, help="draw it into this file (.png, .jpg); optional with --json"
+    )
+    parser.add_argument(
+        "--instead",
+        metavar="TEXT",
+        action="append",
+        help="restore with this sentence as well (default: TEXT with its first colour word changed)",
+    )
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="decides what is hidden (default: 0)")
+    parser.add_argument("--weights", metavar="FILE", type=Path, help="weights to use instead of the card's")
+    parser.add_argument("--device", metavar="NAME", help="cpu, cuda, ... (default: a GPU where there is one)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Restore, draw, and print how far each restoration is from the picture."""
+    from tipr_zoo.building import build
+    from tipr_zoo.colour_words import change_colour
+    from tipr_zoo.devices import choose_device
+    from tipr_zoo.errors import ConfigError
+    from tipr_zoo.picture_file import check_picture_file
+    from tipr_zoo.pictures import open_picture
+    from tipr_zoo.restoration import restore
+    from tipr_zoo.restoration_picture import draw_restoration
+    from tipr_zoo.tables import render_table, terminal_width
+
+    if arguments.picture:
+        check_picture_file(arguments.picture)
+    elif not arguments.json:
+        raise ConfigError("name the file to draw into with -o FILE, or ask for --json")
+    others = arguments.instead or [changed for changed in [change_colour(arguments.text)] if changed]
+    if not others:
+        print("the sentence has no colour word to change; --instead TEXT compares with another one", file=sys.stderr)
+    picture = open_picture(arguments.image)
+    model = build(
+        arguments.name,
+        pretrained=arguments.weights is None,
+        weights=arguments.weights,
+        device=choose_device(arguments.device),
+    )
+    restored = restore(model, picture, [arguments.text, *others], arguments.seed)
+    if arguments.picture:
+        draw_restoration(restored).save(arguments.picture)
+        print(f"drawn: {arguments.picture}", file=sys.stderr)
+    if arguments.json:
+        errors = [{"caption": each.caption, "error": each.error} for each in restored.restorations]
+        about = {"picture": str(arguments.image), "hidden_share": restored.hidden_share, "restorations": errors}
+        print(json.dumps(about, ensure_ascii=False))
+        return
+    rows = [[each.caption, f"{each.error:.4f}"] for each in restored.restorations]
+    print(render_table(["restored with", "squared error"], rows, width=terminal_width()))

@@ -1,0 +1,109 @@
+"""Restoring the hidden patches of a picture from a caption, with a model that was trained to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.patch_grid import patch_grid
+from tipr_zoo.preprocessing import ImageNormalisation
+
+GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)
+"""Share of red, green and blue in grey."""
+
+
+@dataclass(frozen=True, eq=False)
+class Restoration:
+    """One picture restored with the help of one caption.
+
+    Attributes:
+        caption: The caption.
+        picture: The hidden patches as they were restored, the others in grey, as the model saw them.
+        error: Mean squared error of the hidden patches, in normalised colours.
+    """
+
+    caption: str
+    picture: Image.Image
+    error: float
+
+
+@dataclass(frozen=True, eq=False)
+class RestoredPicture:
+    """A picture and what was restored of it.
+
+    Attributes:
+        original: The picture at the model's size.
+        seen: What the model sees of it: some patches, in grey; the hidden ones are white.
+        hidden_share: Share of the patches that are hidden.
+        restorations: One a caption, all with the same patches hidden.
+    """
+
+    original: Image.Image
+    seen: Image.Image
+    hidden_share: float
+    restorations: Sequence[Restoration]
+
+
+@torch.inference_mode()
+def restore(model: DualEncoder, picture: Image.Image, captions: Sequence[str], seed: int = 0) -> RestoredPicture:
+    """Hide patches of a picture, and restore them with each caption in turn.
+
+    Args:
+        model: In eval mode. One of its heads must have ``restore_pictures``, as SEN's TextGuidedRestoration has:
+            (B, 3, H, W) normalised pictures, (B, L) token ids, the model and (B, 1 + N) noise -> the (B, 3, H, W)
+            restored pictures, normalised, and which of the N patches were hidden, (B, N) bool.
+        picture: A picture of any size and mode.
+        captions: At least one sentence.
+        seed: Decides which patches are hidden; the same for every caption.
+
+    Raises:
+        ConfigError: No head of the model restores pictures, or a caption is empty.
+    """
+    heads = [head for head in model.heads.values() if hasattr(head, "restore_pictures")]
+    if not heads:
+        raise ConfigError("the model has no head that restores pictures; SEN's have, see `tipr-zoo list 'sen*'`")
+    if not captions or not all(caption.strip() for caption in captions):
+        raise ConfigError("the caption is empty; describe the person, e.g. 'a man in a red jacket'")
+    device = next(model.parameters()).device
+    image = model.preprocess(picture).unsqueeze(0).to(device)
+    patches = model.image_encoder.grid_size[0] * model.image_encoder.grid_size[1]
+    noise = torch.rand(1, 1 + patches, generator=torch.Generator().manual_seed(seed)).to(device)
+    count = len(captions)
+    restored, hidden = heads[0].restore_pictures(
+        image.expand(count, -1, -1, -1), model.tokenize(captions).to(device), model, noise.expand(count, -1)
+    )
+    grid = patch_grid(model.image_encoder)
+    is_hidden = grid.pixel_map(hidden[0].float().view(grid.grid_size).cpu()) > 0.5
+    original = _pixels(image[0], model.normalisation)
+    grey = torch.einsum("c,chw->hw", original.new_tensor(GREY_WEIGHTS), original).expand_as(original)
+    colours = [_pixels(picture, model.normalisation) for picture in restored]
+    errors = [
+        float(F.mse_loss(picture.cpu()[:, is_hidden], image[0].cpu()[:, is_hidden]).item()) for picture in restored
+    ]
+    return RestoredPicture(
+        original=_to_picture(original),
+        seen=_to_picture(torch.where(is_hidden, torch.ones_like(original), grey)),
+        hidden_share=float(hidden[0].float().mean()),
+        restorations=[
+            Restoration(caption, _to_picture(torch.where(is_hidden, colour, grey)), error)
+            for caption, colour, error in zip(captions, colours, errors, strict=True)
+        ],
+    )
+
+
+def _pixels(image: Tensor, normalisation: ImageNormalisation) -> Tensor:
+    """A normalised (3, H, W) picture -> the same in [0, 1], on the CPU."""
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (normalisation.mean, normalisation.std))
+    return (image.cpu() * std + mean).clamp(0, 1)
+
+
+def _to_picture(pixels: Tensor) -> Image.Image:
+    """(3, H, W) pixels in [0, 1] as a picture."""
+    return Image.fromarray((pixels * 255).round().byte().permute(1, 2, 0).contiguous().numpy())
