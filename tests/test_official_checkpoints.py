@@ -27,12 +27,15 @@ import torch
 from torch import Tensor
 
 import tipr_zoo
+from tipr_zoo.building import build_dual_encoder
 from tipr_zoo.card import read_card
 from tipr_zoo.card_index import card_index
 from tipr_zoo.command_line import main
 from tipr_zoo.errors import CardError, ConfigError, PluginError, TiprZooError, UnknownNameError, WeightsError
+from tipr_zoo.official_checkpoint import read_official
 from tipr_zoo.official_names import to_official, zoo_names
 from tipr_zoo.plugins import installed_plugins
+from tipr_zoo.starting_weights import load_starting_weights
 
 SHIPPED = Path(__file__).parent / "parity" / "files"
 FILES = Path(os.environ.get("TIPR_PARITY_DIR") or SHIPPED)
@@ -649,3 +652,86 @@ def test_a_checkpoint_is_not_overwritten_by_its_own_conversion(
     assert main(["convert", str(path), "--method", "irra", "-o", str(path), "--force"]) == 2
     assert "is the checkpoint itself; choose another --output" in capsys.readouterr().err
     assert path.read_bytes() == before
+
+
+# A training that starts from such a checkpoint, as FMFA's does from NAM's and HAM's
+
+OWN_HEADS = {"fmfa": "heads.irr.", "sen": "heads.tir."}
+
+
+def new_model(method: str, num_identities: int = 7) -> torch.nn.Module:
+    """A model of the checkpoint's sizes but for the identities, with weights of its own."""
+    config = read_official(checkpoint(method), method, SIZE, STRIDE).model
+    config["heads"]["id"]["num_identities"] = num_identities
+    torch.manual_seed(0)
+    return build_dual_encoder(config)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
+    def save(state: dict[str, Any]) -> Path:
+        torch.save(state, tmp_path / "best.pth")
+        return tmp_path / "best.pth"
+
+    return save
+
+
+@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"model": {"module." + k: v for k, v in s.items()}}])
+@pytest.mark.parametrize(("method", "source"), [("fmfa", "irra"), ("fmfa", "fmfa"), ("sen", "sen"), ("sen", "irra")])
+def test_towers_and_shared_heads_are_the_checkpoints_and_the_classifier_is_new(
+    method: str, source: str, wrap: Callable[[Any], Any], saved: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    model, state = new_model(method), checkpoint(source)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    load_starting_weights(model, saved(wrap(state)))
+    after = model.state_dict()
+    for name, tensor in state.items():
+        if name.startswith(("base_model.", "cross_modal_transformer.")) and (method, source) != ("sen", "irra"):
+            assert torch.equal(to_official(name, after), tensor), name
+    kept = [
+        name for name in after if torch.equal(after[name], before[name]) and not name.endswith("num_batches_tracked")
+    ]
+    assert "heads.id.classifier.weight" in kept
+    assert any(name.startswith(OWN_HEADS[method]) for name in kept) == (method == "sen" and source == "irra")
+    assert "identity classifier is of other identities" in caplog.text
+
+
+def test_what_stays_random_and_what_is_left_over_is_told(
+    saved: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        load_starting_weights(new_model("sen"), saved(checkpoint("irra", temperature=torch.ones(1))))
+    line = caplog.messages[-1]
+    assert "both towers are the checkpoint's; still random: heads.tir." in line
+    assert "left over: " in line
+    assert "heads.irr." in line or "temperature" in line
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        (checkpoint("irra", without="base_model.transformer.resblocks.0.ln_1"), "its text tower lacks"),
+        (checkpoint("irra", without="base_model.visual.proj"), "its image tower lacks base_model.visual.proj"),
+        (
+            checkpoint("irra", **{"base_model.visual.positional_embedding": torch.zeros(6, 64)}),
+            "does not fit the model: image_encoder.trunk.pos_embed has shape",
+        ),
+    ],
+)
+def test_towers_that_do_not_fit_are_refused_and_change_nothing(
+    state: dict[str, Any], message: str, saved: Callable[..., Path]
+) -> None:
+    model = new_model("fmfa")
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(WeightsError) as raised:
+        load_starting_weights(model, saved(state))
+    assert message in str(raised.value)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_what_was_loaded_computes_what_the_checkpoint_computes(saved: Callable[..., Path]) -> None:
+    model = new_model("fmfa")
+    expected = embeddings(tipr_zoo.from_official(checkpoint("fmfa"), "fmfa", SIZE, STRIDE))
+    assert not torch.allclose(embeddings(model.eval()), expected)
+    load_starting_weights(model, saved(checkpoint("fmfa")))
+    assert torch.equal(embeddings(model.eval()), expected)

@@ -15,7 +15,7 @@ from tipr_zoo.backbones.position_grid import learned_grid, resize_position_grid
 from tipr_zoo.clip_names import clip_shape, clip_to_zoo, clip_zoo_names, is_modified_resnet
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
-from tipr_zoo.weights import is_clip_format, load_tensors, read_weights
+from tipr_zoo.weights import is_clip_format, read_weights
 
 logger = logging.getLogger("tipr_zoo")
 
@@ -58,29 +58,6 @@ class LoadedClip:
         return "; ".join(parts)
 
 
-def load_starting_weights(model: DualEncoder, path: Path) -> None:
-    """Load what a training is to start from: weights of the whole model, or CLIP's for its towers.
-
-    Raises:
-        WeightsError: The file cannot be read, or does not fit the model.
-    """
-    tensors = read_weights(path)
-    if is_clip_format(tensors):
-        _load(model, tensors, f"CLIP weights {path}")
-    else:
-        load_tensors(model, _without_other_classifier(model, tensors, path), path)
-
-
-def _without_other_classifier(model: DualEncoder, tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """The tensors with the model's own identity classifier, which starts anew, where theirs is of other identities."""
-    own = model.state_dict()
-    classifier = {name: own[name] for name in tensors if name.startswith("heads.id.classifier.") and name in own}
-    if all(tensors[name].shape == tensor.shape for name, tensor in classifier.items()):
-        return tensors
-    logger.warning("%s: its identity classifier is of other identities, so that the model's starts anew", path)
-    return tensors | classifier
-
-
 def load_clip_weights(model: DualEncoder, source: str | Path | Mapping[str, Any]) -> LoadedClip:
     """Load OpenAI-format CLIP weights into both towers, every tensor of both, in the model's own types.
 
@@ -97,12 +74,12 @@ def load_clip_weights(model: DualEncoder, source: str | Path | Mapping[str, Any]
         WeightsError: The weights cannot be read, are no CLIP, or do not fit the model.
     """
     if isinstance(source, (str, Path)):
-        return _load(model, read_weights(Path(source)), f"CLIP weights {source}")
-    return _load(model, source, "the CLIP weights")
+        return load_clip_tensors(model, read_weights(Path(source)), f"CLIP weights {source}")
+    return load_clip_tensors(model, source, "the CLIP weights")
 
 
-def _load(model: DualEncoder, source: Mapping[str, Any], place: str) -> LoadedClip:
-    """Check that everything fits, then load it and say so."""
+def load_clip_tensors(model: DualEncoder, source: Mapping[str, Any], place: str) -> LoadedClip:
+    """What `load_clip_weights` does with tensors read from ``place``: check that everything fits, load it, say so."""
     _check_towers(model, place)
     clip = _clip_tensors(source, place)
     resnet = is_modified_resnet(clip)

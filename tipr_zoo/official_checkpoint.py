@@ -14,15 +14,14 @@ from torch import Tensor
 from tipr_zoo.backbones.modified_resnet import SQUARE
 from tipr_zoo.building import build_dual_encoder
 from tipr_zoo.card_index import load_card
-from tipr_zoo.clip_names import clip_to_zoo
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
-from tipr_zoo.official_names import head_key, is_unused, to_zoo
+from tipr_zoo.official_names import head_key, is_unused
 from tipr_zoo.official_sizes import has_modified_resnet, head_entries, listed, tower_entries, tower_names
+from tipr_zoo.official_tensors import COUNTER, official_tensors, zoo_state
 from tipr_zoo.recipe import import_plugins, load_recipe
 from tipr_zoo.registries import HEADS
-from tipr_zoo.weights import read_weights
 
 logger = logging.getLogger("tipr_zoo")
 
@@ -35,8 +34,6 @@ METHODS = {
 }
 """A model of the zoo by method: its recipe has the method's losses and heads. NAM and HAM are IRRA, pretrained."""
 
-_TOWERS = "base_model."
-_COUNTER = "num_batches_tracked"
 _METHODS_BY_HEAD = {"irr": "IRRA, FMFA, NAM or HAM", "tir": "SEN"}
 
 
@@ -134,7 +131,7 @@ def read_official(
     import_plugins(card, recipe)
     model = recipe.model.to_dict()
     place = _place(checkpoint)
-    tensors = _official_tensors(checkpoint, place)
+    tensors = official_tensors(checkpoint, place)
     _check_kind(tensors, method, model["heads"], place)
     for part, entry in tower_entries(tensors, image_size, stride, place).items():
         model[part] = entry if "type" in entry else model[part] | entry
@@ -151,25 +148,16 @@ def read_official(
     left_over = [
         name
         for name in tensors
-        if name not in used and head_key(name) not in dropped and not name.endswith("." + _COUNTER)
+        if name not in used and head_key(name) not in dropped and not name.endswith("." + COUNTER)
     ]
     return OfficialCheckpoint(
         method=method,
         model=model,
-        state=_zoo_state(used, has_modified_resnet(tensors)),
+        state=zoo_state(used, has_modified_resnet(tensors)),
         unused=tuple(name for name in left_over if is_unused(name, method)),
         unknown=tuple(name for name in left_over if not is_unused(name, method)),
         dropped=dropped,
     )
-
-
-def _zoo_state(official: Mapping[str, Tensor], resnet: bool) -> dict[str, Tensor]:
-    """Towers and heads under the zoo's names. Nothing is computed from a batch normalisation's count of batches."""
-    towers = {name.removeprefix(_TOWERS): tensor for name, tensor in official.items() if name.startswith(_TOWERS)}
-    heads = {name: tensor for name, tensor in official.items() if not name.startswith(_TOWERS)}
-    state = clip_to_zoo(towers, resnet) | to_zoo(heads)[0]
-    norms = [name.removesuffix("running_var") for name in state if name.endswith(".running_var")]
-    return state | {norm + _COUNTER: torch.tensor(0) for norm in norms}
 
 
 def load_official(official: OfficialCheckpoint, place: str) -> DualEncoder:
@@ -199,32 +187,13 @@ def _place(checkpoint: object) -> str:
     return f"checkpoint {checkpoint}" if isinstance(checkpoint, (str, Path)) else "the checkpoint"
 
 
-def _official_tensors(checkpoint: str | Path | Mapping[str, Any], place: str) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by official name, without entries around them and without ``module.``."""
-    if isinstance(checkpoint, (str, Path)):
-        checkpoint = read_weights(Path(checkpoint))
-    if not isinstance(checkpoint, Mapping):
-        raise WeightsError(f"a checkpoint is a file or a mapping, got {type(checkpoint).__name__}")
-    state = checkpoint
-    for entry in ("model", "state_dict"):
-        if isinstance(state.get(entry), Mapping):
-            state = state[entry]
-    for name, value in state.items():
-        if not isinstance(value, Tensor):
-            raise WeightsError(f"{place} is no dict of tensors: {name!r} is of type {type(value).__name__}")
-    tensors = {str(name).removeprefix("module."): value.detach() for name, value in state.items()}
-    if len(tensors) < len(state):
-        raise WeightsError(f"{place} has parameters twice, with and without 'module.' before their names")
-    return tensors
-
-
 def _check_kind(tensors: Mapping[str, Tensor], method: str, heads: Mapping[str, Any], place: str) -> None:
     """Raise if the names are not those of the method's checkpoints."""
     if not any(name.startswith("base_model.") for name in tensors):
         if any(name.startswith("image_encoder.") for name in tensors):
             kind = "it has the zoo's own names already; pass it to tipr_zoo.build as weights="
         elif "visual.conv1.weight" in tensors or "visual.layer1.0.conv1.weight" in tensors:
-            kind = "it looks like plain CLIP weights"
+            kind = "it looks like plain CLIP weights, which are for `tipr-zoo train NAME --weights FILE` to start from"
         else:
             kind = f"it holds {listed(list(tensors))}" if tensors else "it is empty"
         raise WeightsError(f"{place} is no checkpoint of {method}, whose names begin with 'base_model.': {kind}")

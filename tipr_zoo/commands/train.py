@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--weights",
         metavar="FILE",
         type=Path,
-        help="weights to start from: the model's own, or CLIP's as OpenAI has them",
+        help="weights to start from: the model's own, CLIP's as OpenAI has them, or a checkpoint of the official code",
     )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the work dir")
     parser.add_argument("--max-minutes", metavar="M", type=float, help="end with the epoch in which this time is up")

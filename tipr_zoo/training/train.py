@@ -21,11 +21,11 @@ from torch.utils.data import DataLoader
 
 from tipr_zoo.building import build_dual_encoder
 from tipr_zoo.card_index import load_card
-from tipr_zoo.clip_weights import load_starting_weights
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.recipe import import_plugins, load_recipe
+from tipr_zoo.starting_weights import load_starting_weights
 from tipr_zoo.training.checkpoints import last_checkpoint
 from tipr_zoo.training.hooks import CheckpointContentsHook, LearningRateHook, ProgressHook, TimeLimitHook
 from tipr_zoo.training.optimiser import build_optimiser
@@ -73,8 +73,9 @@ def train(
         train_set: What to train on.
         validation_set: What the best epoch is chosen on; None to take the last epoch.
         work_dir: Where checkpoints, ``history.jsonl`` and the final weights go.
-        weights: Weights to start from instead of random ones: the model's own, or OpenAI-format CLIP weights for its
-            towers, whose position grid is resized to the model's.
+        weights: Weights to start from instead of random ones: the model's own; OpenAI-format CLIP weights for its
+            towers, whose position grid is resized to the model's; or a checkpoint of the official code of IRRA, SEN or
+            FMFA, such as NAM's and HAM's (`tipr_zoo.starting_weights.load_starting_weights`).
         resume: Continue from the last checkpoint in `work_dir`, if there is one.
         overrides: Entries of the recipe to change, by dotted name.
         max_minutes: Stop at the end of the epoch in which this time is up.
