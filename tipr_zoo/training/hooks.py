@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from tqdm import tqdm
@@ -38,6 +39,22 @@ class LearningRateHook(Hook):
         factor = self.schedule.factor(runner.epoch + done, runner.max_epochs)
         for group in runner.optim_wrapper.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
+
+
+class RandomStateHook(Hook):
+    """Seeds PyTorch before each step, so that what a head draws depends on the seed and the step alone, resumed or not.
+
+    Args:
+        seed: The training's seed.
+    """
+
+    priority = "VERY_HIGH"
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        torch.manual_seed((self.seed % 2**31 << 32) + runner.iter)
 
 
 class CheckpointContentsHook(Hook):

@@ -27,7 +27,13 @@ from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.recipe import import_plugins, load_recipe
 from tipr_zoo.starting_weights import load_starting_weights
 from tipr_zoo.training.checkpoints import last_checkpoint
-from tipr_zoo.training.hooks import CheckpointContentsHook, LearningRateHook, ProgressHook, TimeLimitHook
+from tipr_zoo.training.hooks import (
+    CheckpointContentsHook,
+    LearningRateHook,
+    ProgressHook,
+    RandomStateHook,
+    TimeLimitHook,
+)
 from tipr_zoo.training.optimiser import build_optimiser
 from tipr_zoo.training.runner_model import RunnerModel
 from tipr_zoo.training.schedule import Schedule
@@ -137,6 +143,7 @@ def _runner(
     every = training.get("validate_every", 1)
     hooks = [
         LearningRateHook(settings(Schedule, training, "schedule")),
+        RandomStateHook(training.get("seed", 0)),
         ProgressHook(work_dir / "history.jsonl"),
         CheckpointContentsHook(),
         CheckpointHook(interval=1, max_keep_ckpts=2, save_best="R1" if validation_set else None, rule="greater"),
