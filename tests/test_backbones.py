@@ -113,3 +113,26 @@ def test_a_tower_that_sees_all_patches_in_another_order_gives_the_same_tokens_in
     tokens = tower.encode_visible(images, order)
     expected = tower(images)[:, 1:].gather(1, order.unsqueeze(2).expand(-1, -1, 8))
     torch.testing.assert_close(tokens[:, 1:], expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"model_name": "vit_tiny_patch16_224", "stem": "convolution"}, {"stride": 12}])
+def test_an_image_tower_gives_the_class_token_alone_as_it_gives_it_among_all(options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    given = {"model_name": "vit_base_patch16_clip_quickgelu_224", "width": 64, "depth": 2, "num_heads": 2} | options
+    tower = VisionTransformerEncoder(embedding_size=8, image_size=(64, 32), **given).train()
+    images = torch.randn(2, 3, 64, 32)
+    loss = tower(images)[:, 0].square().sum()
+    expected = torch.autograd.grad(loss, list(tower.parameters()))
+    found = torch.autograd.grad(tower.encode_class(images).square().sum(), list(tower.parameters()))
+    torch.testing.assert_close(tower.encode_class(images), tower(images)[:, 0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_tower_with_another_kind_of_block_runs_it_whole() -> None:
+    torch.manual_seed(0)
+    tower = VisionTransformerEncoder(
+        "vit_base_patch16_clip_224", embedding_size=8, image_size=(64, 32), width=32, depth=2, num_heads=2
+    )
+    tower.trunk.blocks[-1] = torch.nn.TransformerEncoderLayer(32, 2, 64, dropout=0.0, batch_first=True)
+    images = torch.randn(2, 3, 64, 32)
+    torch.testing.assert_close(tower.encode_class(images), tower(images)[:, 0])

@@ -190,7 +190,7 @@ def test_overrides_change_the_recipe(tiny_zoo: Path) -> None:
         ({"model.text_encoder.type": "CLIPTextEncodr"}, "unknown backbone 'CLIPTextEncodr'; did you mean"),
         ({"model.heads.id.num_identites": 5}, "'num_identites'; did you mean 'num_identities'"),
         ({"model.losses.sdm.type.deeper": 5}, "override 'model.losses.sdm.type.deeper': model.losses.sdm.type is no"),
-        ({"model.losses.sdm": None}, "a loss is configured by a dict with a 'type', got None"),
+        ({"model.losses.sdm": 5}, "a loss is configured by a dict with a 'type', got 5"),
         ({"model.losses.sdm.weight": "high"}, "weight of 'sdm' must be a number, got 'high'"),
         ({"model.losses": None}, "model.losses must be a dict, got None"),
         ({"model.losses.id": {"type": "SDM"}}, "losses and heads share the key 'id'"),
@@ -203,6 +203,11 @@ def test_a_wrong_recipe_is_told(tiny_zoo: Path, overrides: dict[str, Any], messa
     with pytest.raises(TiprZooError) as raised:
         tipr_zoo.build(TINY, overrides=overrides)
     assert message in str(raised.value)
+
+
+def test_an_objective_that_is_none_is_left_out(tiny_zoo: Path) -> None:
+    model = tipr_zoo.build(TINY, overrides={"model.losses.sdm": None, "model.heads.irr": None})
+    assert (list(model.losses), list(model.heads)) == ([], ["id"])
 
 
 @pytest.mark.parametrize("place", ["model.losses.sdm", "model.heads.id", "model.tokenizer", "model.image_encoder"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -190,3 +191,11 @@ def test_only_masked_words_are_predicted() -> None:
         wrong = head(features, batch | {"mlm_labels": labels // 7 * 8}, retriever)
     assert float(right) == pytest.approx(0.0, abs=1e-4)
     assert float(wrong) == pytest.approx(100.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", core_names(LOSSES))
+def test_a_loss_that_says_so_needs_no_patch(name: str) -> None:
+    loss, features, batch = LOSSES.build({"type": name}), make_features(4), make_batch([0, 1, 0, 2])
+    assert loss.needs_patch_tokens is False
+    without = dataclasses.replace(features, image_tokens=features.image_tokens[:, :1])
+    assert loss(without, batch) == loss(features, batch)

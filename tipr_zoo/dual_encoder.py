@@ -21,11 +21,13 @@ class DualEncoder(nn.Module):
     """Two towers, the losses and heads that train them, and what turns pictures and captions into tensors.
 
     Args:
-        image_encoder: Maps (B, 3, H, W) pictures to (B, 1 + N, D) tokens; has ``image_size``.
+        image_encoder: Maps (B, 3, H, W) pictures to (B, 1 + N, D) tokens; has ``image_size``. Where it has
+            ``encode_class``, that maps them to the (B, D) class tokens.
         text_encoder: Maps (B, L) token ids to (B, L, D) tokens; where it has ``encode_end``, that maps them to the
             (B, D) tokens at the ends of the captions.
         tokenizer: Maps captions to token ids.
-        losses: Objectives without parameters by key: ``(features, batch) -> scalar``.
+        losses: Objectives without parameters by key: ``(features, batch) -> scalar``. Where none of them, nor of the
+            heads, has need of patches (each says so by ``needs_patch_tokens = False``), none are computed.
         heads: Objectives with parameters by key: ``(features, batch, retriever) -> scalar``.
         loss_weights: Factor of each objective by key; 1 where it is left out.
         normalisation: Mean and standard deviation of the pictures; CLIP's by default.
@@ -61,7 +63,7 @@ class DualEncoder(nn.Module):
 
     def encode_image(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) float pictures -> (B, D) embeddings, not normalised."""
-        embedding = self.image_encoder(images)[:, 0]
+        embedding = self._class_tokens(images).squeeze(1)
         return embedding if self.neck is None else self.neck.image(embedding)
 
     def encode_text(self, ids: Tensor) -> Tensor:
@@ -76,9 +78,16 @@ class DualEncoder(nn.Module):
         """A picture of any size and mode -> (3, H, W) float32, resized and normalised."""
         return preprocess_picture(picture, self.image_size, self.normalisation)
 
-    def features(self, batch: Batch) -> Features:
-        """Run both towers once over ``images`` and ``caption_ids``."""
-        image_tokens = self.image_encoder(batch["images"])
+    def features(self, batch: Batch, patch_tokens: bool = True) -> Features:
+        """Run both towers once over ``images`` and ``caption_ids``.
+
+        Args:
+            batch: See `tipr_zoo.features.Batch`.
+            patch_tokens: Whether ``image_tokens`` are to have those of the patches, or the class token alone, which is
+                less work.
+        """
+        images = batch["images"]
+        image_tokens = self.image_encoder(images) if patch_tokens else self._class_tokens(images)
         text_tokens = self.text_encoder(batch["caption_ids"])
         image_embedding, text_embedding = image_tokens[:, 0], end_token(text_tokens, batch["caption_ids"])
         if self.neck is not None:
@@ -98,10 +107,17 @@ class DualEncoder(nn.Module):
             DataError: The batch lacks an entry that an objective needs.
         """
         batch = _Needed(batch)
-        features = self.features(batch)
+        objectives = [*self.losses.values(), *self.heads.values()]
+        features = self.features(batch, any(getattr(each, "needs_patch_tokens", True) for each in objectives))
         values = {key: loss(features, batch) for key, loss in self.losses.items()}
         values |= {key: head(features, batch, self) for key, head in self.heads.items()}
         return {key: self.loss_weights.get(key, 1.0) * value for key, value in values.items()}
+
+    def _class_tokens(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) pictures -> (B, 1, D)."""
+        if hasattr(self.image_encoder, "encode_class"):
+            return self.image_encoder.encode_class(images).unsqueeze(1)
+        return self.image_encoder(images)[:, :1]
 
 
 def end_token(text_tokens: Tensor, ids: Tensor) -> Tensor:

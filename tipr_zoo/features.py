@@ -17,7 +17,7 @@ class Features:
     """Projected features of a batch of B pairs of a picture and a caption.
 
     Attributes:
-        image_tokens: (B, 1 + N, D), the class token first.
+        image_tokens: (B, 1 + N, D), the class token first; (B, 1, D) where no objective needs patches.
         text_tokens: (B, L, D).
         image_embedding: (B, D), the class token, after the neck where there is one; not of unit length.
         text_embedding: (B, D), the token at the end of each caption, likewise.

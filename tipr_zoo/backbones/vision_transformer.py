@@ -9,6 +9,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from tipr_zoo.backbones.class_token_block import class_token_block
 from tipr_zoo.backbones.patch_embedding import ConvolutionStem, patch_embedding
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.quick_gelu import QuickGELU
@@ -83,6 +84,22 @@ class VisionTransformerEncoder(nn.Module):
             (B, 1 + N, D) projected tokens, the class token first, the patches row by row.
         """
         return self.trunk.head(self.trunk.forward_features(images))
+
+    def encode_class(self, images: Tensor) -> Tensor:
+        """Encode pictures into their class tokens alone: what `forward` gives there, for less work.
+
+        Args:
+            images: (B, 3, H, W) normalised pictures.
+
+        Returns:
+            (B, D) projected class tokens.
+        """
+        trunk = self.trunk
+        tokens = trunk.norm_pre(trunk._pos_embed(trunk.patch_embed(images)))
+        *earlier, last = trunk.blocks
+        for block in earlier:
+            tokens = block(tokens)
+        return trunk.head(trunk.norm(class_token_block(last, tokens))).squeeze(1)
 
     def encode_visible(self, images: Tensor, visible: Tensor) -> Tensor:
         """Encode pictures of which only the class token and some patches are seen.

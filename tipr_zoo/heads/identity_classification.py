@@ -19,6 +19,8 @@ class IdentityClassification(nn.Module):
         num_identities: Number of training identities; ``pids`` count from 0.
     """
 
+    needs_patch_tokens = False
+
     def __init__(self, embedding_size: int, num_identities: int) -> None:
         super().__init__()
         self.classifier = nn.Linear(embedding_size, num_identities)

@@ -19,6 +19,8 @@ class CMPM(nn.Module):
     divided by their Euclidean norm rather than by their sum, as in the official code.
     """
 
+    needs_patch_tokens = False
+
     def forward(self, features: Features, batch: Batch) -> Tensor:
         """The loss of a batch, a scalar. Needs ``pids``."""
         image, text = features.image_embedding, features.text_embedding

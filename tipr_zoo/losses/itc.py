@@ -15,6 +15,8 @@ from tipr_zoo.registries import LOSSES
 class ITC(nn.Module):
     """Symmetric InfoNCE: each picture belongs to its own caption alone, whatever the identities; mean of both ways."""
 
+    needs_patch_tokens = False
+
     def forward(self, features: Features, batch: Batch) -> Tensor:
         """The loss of a batch, a scalar."""
         logits = TEMPERATURE_SCALE * cosine_similarity(features.image_embedding, features.text_embedding)

@@ -44,6 +44,8 @@ class SDM(nn.Module):
             from nothing learn sooner with a smaller one: where p is sure of a wrong pair, KL(p || q) has no gradient.
     """
 
+    needs_patch_tokens = False
+
     def __init__(self, scale: float = TEMPERATURE_SCALE) -> None:
         super().__init__()
         self.scale = scale

@@ -34,6 +34,8 @@ class AdaptiveSDM(nn.Module):
         ConfigError: There is no such variant.
     """
 
+    needs_patch_tokens = False
+
     def __init__(
         self, variant: str = "code", factor: float = 0.1, alpha: float = 10.0, scale: float = TEMPERATURE_SCALE
     ) -> None:

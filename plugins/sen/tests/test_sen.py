@@ -90,8 +90,17 @@ def test_a_batch_of_one_identity_has_no_triplets() -> None:
 def test_one_hidden_patch_is_not_counted_as_in_the_published_code() -> None:
     masking = mask_patches(torch.rand(2, 193))
     assert masking.visible.shape == (2, 56)
-    assert masking.counted.sum(dim=1).tolist() == [192 - 57] * 2
-    assert not masking.counted.gather(1, masking.visible).any()
+    assert masking.counted.shape == (2, 192 - 57)
+    for visible, counted in zip(masking.visible.tolist(), masking.counted.tolist(), strict=True):
+        assert len({*visible, *counted}) == 192 - 1
+
+
+def test_wanted_patches_are_predicted_as_among_all() -> None:
+    head, masking = restoration(), mask_patches(torch.rand(2, 9))
+    inputs = (torch.randn(2, 2, 64), masking.restore, torch.randn(2, 5, 64))
+    every = head.restore(*inputs)
+    wanted = head.restore(*inputs, masking.counted)
+    torch.testing.assert_close(wanted, torch.stack([every[row, masking.counted[row]] for row in range(2)]))
 
 
 def test_visible_tokens_return_to_their_places() -> None:

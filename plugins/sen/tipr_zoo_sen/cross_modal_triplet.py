@@ -21,6 +21,8 @@ class CrossModalTriplet(nn.Module):
         margin: The margin.
     """
 
+    needs_patch_tokens = False
+
     def __init__(self, margin: float = 0.05) -> None:
         super().__init__()
         self.margin = margin

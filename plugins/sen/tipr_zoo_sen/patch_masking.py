@@ -15,7 +15,7 @@ class PatchMasking:
     Attributes:
         visible: (B, K - 1) int64, the visible patches of each picture; the class token besides them is always visible.
         restore: (B, N) int64, the rank of each patch in the order of drawing: the visible ones have 0 to K - 2.
-        counted: (B, N) bool, the patches whose restoration enters the loss.
+        counted: (B, N - K) int64, the patches whose restoration enters the loss.
     """
 
     visible: Tensor
@@ -35,7 +35,7 @@ def mask_patches(noise: Tensor, hidden_share: float = 0.7) -> PatchMasking:
     restore = order.argsort(dim=1)
     # K tokens are visible and the class token is one of them, so K - 1 patches are. The published code marks K patches
     # as visible all the same, so that one hidden patch of each picture does not count. Kept, for the loss to agree.
-    return PatchMasking(visible=order[:, : max(num_visible - 1, 0)], restore=restore, counted=restore >= num_visible)
+    return PatchMasking(visible=order[:, : max(num_visible - 1, 0)], restore=restore, counted=order[:, num_visible:])
 
 
 def place_visible(visible_tokens: Tensor, mask_token: Tensor, restore: Tensor) -> Tensor:

@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.features import Batch, Features
-from tipr_zoo.heads.cross_modal_transformer import CrossModalTransformer, initialise_like_official
+from tipr_zoo.heads.cross_modal_transformer import CrossModalTransformer, initialise_like_official, take_tokens
 from tipr_zoo.registries import HEADS
 from tipr_zoo_sen.patch_masking import mask_patches, place_visible
 from tipr_zoo_sen.sine_cosine_positions import sine_cosine_positions
@@ -40,6 +41,8 @@ class TextGuidedRestoration(nn.Module):
     Raises:
         ConfigError: The sizes do not fit each other, or a share leaves nothing to see or nothing to restore.
     """
+
+    needs_patch_tokens = False
 
     positions: Tensor
 
@@ -85,25 +88,28 @@ class TextGuidedRestoration(nn.Module):
         masking = mask_patches(self._noise(batch), self.hidden_share)
         visible_tokens = retriever.image_encoder.encode_visible(grey(images), masking.visible)
         # The published code encodes the caption once more for the decoder; the tokens are the same.
-        predicted = self.restore(visible_tokens, masking.restore, features.text_tokens)
-        return restoration_error(predicted, patchify(images, self.patch_size), masking.counted)
+        predicted = self.restore(visible_tokens, masking.restore, features.text_tokens, masking.counted)
+        return F.mse_loss(predicted, take_tokens(patchify(images, self.patch_size), masking.counted))
 
-    def restore(self, visible_tokens: Tensor, restore: Tensor, text_tokens: Tensor) -> Tensor:
-        """Predict every patch.
+    def restore(
+        self, visible_tokens: Tensor, restore: Tensor, text_tokens: Tensor, wanted: Tensor | None = None
+    ) -> Tensor:
+        """Predict patches.
 
         Args:
             visible_tokens: (B, K, D) projected tokens of the image tower, the class token first.
             restore: (B, N) int64; see `tipr_zoo_sen.patch_masking.PatchMasking`.
             text_tokens: (B, L, D).
+            wanted: (B, M) int64, the patches to predict; None for all. The others are but attended to in the end.
 
         Returns:
-            (B, N, 3 P^2), see `patchify`.
+            (B, N, 3 P^2), see `patchify`; (B, M, 3 P^2) in the order of ``wanted``.
         """
         tokens = place_visible(self.decoder_embed(self.norm_1(visible_tokens)), self.mask_token, restore)
         text = self.norm_2(text_tokens)
         tokens = self.cross_attn_Text(self.norm_4(tokens + self.positions), text, text, need_weights=False)[0]
-        tokens = self.norm_7(self.cross_modal_transformer_mae(self.norm_6(tokens)))
-        return self.decoder_pred(tokens[:, 1:])
+        tokens = self.cross_modal_transformer_mae(self.norm_6(tokens), None if wanted is None else 1 + wanted)
+        return self.decoder_pred(self.norm_7(tokens if wanted is not None else tokens[:, 1:]))
 
     def restore_pictures(
         self, images: Tensor, caption_ids: Tensor, retriever: nn.Module, mask_noise: Tensor
@@ -167,18 +173,6 @@ def unpatchify(patches: Tensor, grid_size: tuple[int, int]) -> Tensor:
     side = math.isqrt(patches.shape[2] // 3)
     pictures = patches.reshape(len(patches), rows, columns, side, side, 3).permute(0, 5, 1, 3, 2, 4)
     return pictures.reshape(len(patches), 3, rows * side, columns * side)
-
-
-def restoration_error(predicted: Tensor, target: Tensor, counted: Tensor) -> Tensor:
-    """Mean squared error of the patches that count.
-
-    Args:
-        predicted: (B, N, 3 P^2).
-        target: (B, N, 3 P^2).
-        counted: (B, N) bool.
-    """
-    error = (predicted - target).square().mean(dim=2)
-    return (error * counted).sum() / counted.sum()
 
 
 def _grid_size(image_size: Sequence[int], patch_size: int) -> tuple[int, int]:
