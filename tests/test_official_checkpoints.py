@@ -6,6 +6,7 @@ on them. Nothing is told to `from_official` but the method, the size of the pict
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import importlib.util
 import json
@@ -335,6 +336,27 @@ WRONG = {
     ),
     "another method, sen": (lambda: checkpoint(), {"method": "sen"}, "it looks like one of IRRA, FMFA, NAM or HAM"),
     "zoo names": (lambda: {"image_encoder.trunk.pos_embed": torch.zeros(1)}, {}, "it has the zoo's own names already"),
+    "a joint projection without dimensions": (
+        lambda: checkpoint(**{"base_model.transformer.resblocks.0.attn.in_proj_weight": torch.tensor(1.0)}),
+        {},
+        "in_proj_weight has shape (), which cannot be cut into query, key and value",
+    ),
+    "a joint projection of two rows": (
+        lambda: checkpoint(**{"base_model.transformer.resblocks.0.attn.in_proj_weight": torch.zeros(2, 64)}),
+        {},
+        "in_proj_weight has shape (2, 64), which cannot be cut",
+    ),
+    "a tensor without numbers": (
+        lambda: checkpoint(**{"base_model.text_projection": torch.empty(64, 64, device="meta")}),
+        {},
+        "base_model.text_projection is a sparse or a meta tensor",
+    ),
+    "a block of a huge number": (
+        lambda: checkpoint(**{"base_model.visual.transformer.resblocks.30000000.ln_1.weight": torch.zeros(64)}),
+        {},
+        "its image tower lacks",
+    ),
+    "a method that is no name": (lambda: checkpoint(), {"method": ["irra"]}, "unknown method"),
     "plain CLIP": (lambda: {"visual.conv1.weight": torch.zeros(1)}, {}, "it looks like plain CLIP weights"),
     "something else": (lambda: {"fc.weight": torch.zeros(1)}, {}, "names begin with 'base_model.': it holds fc.weight"),
     "empty": (lambda: {}, {}, "it is empty"),
@@ -483,6 +505,21 @@ def test_a_file_that_is_no_checkpoint_is_told(name: str, content: Any, message: 
         tipr_zoo.from_official(path, "irra")
 
 
+@pytest.mark.parametrize(("saved_as", "named"), [("pth", "safetensors"), ("safetensors", "pth")])
+def test_a_file_of_the_other_format_is_told_with_its_right_name(saved_as: str, named: str, tmp_path: Path) -> None:
+    path = tmp_path / f"best.{named}"
+    save = safetensors.torch.save_file if saved_as == "safetensors" else torch.save
+    save({"base_model.text_projection": torch.zeros(2, 2)}, path)
+    with pytest.raises(WeightsError, match=f"rename it to end in .{saved_as}$"):
+        tipr_zoo.from_official(path, "irra")
+
+
+def test_a_whole_checkpoint_with_something_else_beside_it_is_not_called_damaged(tmp_path: Path) -> None:
+    torch.save({"model": checkpoint(), "args": argparse.Namespace(lr=1e-5)}, tmp_path / "best.pth")
+    with pytest.raises(WeightsError, match=r"beside tensors it holds argparse\.Namespace.* save the tensors alone"):
+        tipr_zoo.from_official(tmp_path / "best.pth", "irra")
+
+
 @pytest.mark.parametrize("method", ["sen", "fmfa"])
 def test_a_missing_plugin_is_told_with_the_command_that_brings_it(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tipr_zoo.plugins.installed_plugins", dict)
@@ -600,7 +637,16 @@ def test_what_was_converted_is_a_model_of_the_zoo(
     weights = tmp_path / "again.safetensors"
     assert f"use it: tipr-zoo eval irra_mine --data DIR --weights {weights}" in capsys.readouterr().out
     assert torch.equal(embeddings(tipr_zoo.build("irra_mine", weights=weights)), embeddings(expected))
-    assert convert(checkpoint(without="classifier"), "irra", output="other.safetensors") == 0
+
+    # Heads may be absent, and the classifier may be of other identities: a search needs none of it.
+    towers = {name: tensor for name, tensor in checkpoint().items() if name.startswith("base_model.")}
+    others = {"classifier.weight": torch.zeros(40, 64), "classifier.bias": torch.zeros(40)}
+    for number, state in enumerate((towers, checkpoint(without="classifier"), checkpoint(**others))):
+        assert convert(state, "irra", output=f"other{number}.safetensors") == 0
+        weights = tmp_path / f"other{number}.safetensors"
+        assert f"use it: tipr-zoo eval irra_mine --data DIR --weights {weights}" in capsys.readouterr().out
+        assert torch.equal(embeddings(tipr_zoo.build("irra_mine", weights=weights)), embeddings(expected))
+    assert convert(official("irra", SMALL | {"text_layers": 2}), "irra", output="deeper.safetensors") == 0
     assert "use it:" not in capsys.readouterr().out
 
 
@@ -702,7 +748,7 @@ def test_what_stays_random_and_what_is_left_over_is_told(
     with caplog.at_level(logging.WARNING):
         load_starting_weights(new_model("sen"), saved(checkpoint("irra", temperature=torch.ones(1))))
     line = caplog.messages[-1]
-    assert "both towers are the checkpoint's; still random: heads.tir." in line
+    assert "both towers have the checkpoint's weights; still random: heads.tir; " in line
     assert "left over: " in line
     assert "heads.irr." in line or "temperature" in line
 
@@ -714,7 +760,7 @@ def test_what_stays_random_and_what_is_left_over_is_told(
         (checkpoint("irra", without="base_model.visual.proj"), "its image tower lacks base_model.visual.proj"),
         (
             checkpoint("irra", **{"base_model.visual.positional_embedding": torch.zeros(6, 64)}),
-            "does not fit the model: image_encoder.trunk.pos_embed has shape",
+            "5 positions are neither those of a square grid of patches nor of the model's 4 x 2",
         ),
     ],
 )
@@ -735,3 +781,41 @@ def test_what_was_loaded_computes_what_the_checkpoint_computes(saved: Callable[.
     assert not torch.allclose(embeddings(model.eval()), expected)
     load_starting_weights(model, saved(checkpoint("fmfa")))
     assert torch.equal(embeddings(model.eval()), expected)
+
+
+HALVES = {
+    "half a classifier": ({"without": "classifier.bias"}, "heads.id.classifier.bias is missing"),
+    "half a word classifier": ({"without": "mlm_head.fc"}, "heads.irr.mlm_head.fc.weight is missing"),
+    "a head of integers": (
+        {"ln_post.weight": torch.ones(64, dtype=torch.int32)},
+        "heads.irr.ln_post.weight is torch.int32",
+    ),
+    "a tower of integers": (
+        {"base_model.visual.proj": torch.ones(64, 64, dtype=torch.int32)},
+        "visual.proj is torch.int32",
+    ),
+    "a tower of another width": (
+        {"base_model.visual.proj": torch.ones(64, 32)},
+        "has shape (64, 32)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), HALVES.values(), ids=HALVES)
+def test_a_checkpoint_that_does_not_fit_is_refused_for_training(
+    changes: dict[str, Any], message: str, saved: Callable[..., Path]
+) -> None:
+    model = new_model("fmfa", INPUTS.CONFIGS["tiny"]["num_classes"])
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(WeightsError) as raised:
+        load_starting_weights(model, saved(checkpoint("fmfa", **changes)))
+    assert message in str(raised.value)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_weights_of_the_official_code_are_not_a_models_own_and_the_error_names_convert(
+    saved: Callable[..., Path],
+) -> None:
+    path = saved(checkpoint())
+    with pytest.raises(WeightsError, match=rf"convert it first: tipr-zoo convert {path} --method METHOD"):
+        tipr_zoo.build("irra_vitb16_cuhk", weights=path)

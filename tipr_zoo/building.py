@@ -37,7 +37,8 @@ def build(
     Args:
         name: A name that ``tipr-zoo list`` shows.
         pretrained: Load the weights that the model's card names.
-        weights: Load this file instead; safetensors or a PyTorch checkpoint.
+        weights: Load this file instead; safetensors or a PyTorch checkpoint. Heads, which are for training, may be
+            absent from it: the model is then built without them, and one log line says so.
         device: Where the model is to live.
         overrides: Entries of the recipe to change, by dotted name, e.g. ``{"model.heads.id.num_identities": 100}``.
 
@@ -55,8 +56,9 @@ def build(
     card = load_card(name)
     if pretrained and card.weights is None:
         raise WeightsError(
-            f"no weights of {name} are published, so pretrained=True cannot load any; {card.weights_note or ''}"
-            f" Train it with `tipr-zoo train {name}`, or pass weights=FILE (--weights FILE)"
+            f"no weights of {name} are published, so pretrained=True cannot load any; train it with"
+            f" `tipr-zoo train {name}`, or pass weights=FILE (--weights FILE)"
+            + (f" (its card: {card.weights_note.rstrip('.')})" if card.weights_note else "")
         )
     recipe = load_recipe(card, overrides)
     import_plugins(card, recipe)
@@ -68,6 +70,8 @@ def build(
     if IDENTITIES not in (overrides or {}):
         _fit_identities(recipe.model, tensors, file)
     model = build_dual_encoder(recipe.model)
+    if weights is not None:
+        _leave_out_heads(model, tensors, file)
     load_tensors(model, tensors, file)
     return model.to(device).eval()
 
@@ -79,6 +83,23 @@ def _fit_identities(model: Any, tensors: Mapping[str, Tensor], file: Path) -> No
     if classifier is not None and head is not None and head.get("num_identities") != len(classifier):
         logger.info("id head: %d identities, as in %s", len(classifier), file)
         head.num_identities = len(classifier)
+
+
+def _leave_out_heads(model: DualEncoder, tensors: Mapping[str, Tensor], file: Path) -> None:
+    """Take out of a model the heads that a file has nothing of, as one converted from the towers alone, and say so."""
+    own = model.state_dict()
+    absent = [
+        key
+        for key in model.heads
+        if any(name.startswith(f"heads.{key}.") for name in own)
+        and not any(name.startswith(f"heads.{key}.") for name in tensors)
+    ]
+    if len(absent) == len(model.heads) and not any(name in tensors for name in own):
+        return  # the file is of another kind: loading says so
+    for key in absent:
+        del model.heads[key]
+    if absent:
+        logger.warning("%s: has no weights of the heads %s; the model is built without them", file, ", ".join(absent))
 
 
 def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:

@@ -74,12 +74,16 @@ def load_clip_weights(model: DualEncoder, source: str | Path | Mapping[str, Any]
         WeightsError: The weights cannot be read, are no CLIP, or do not fit the model.
     """
     if isinstance(source, (str, Path)):
-        return load_clip_tensors(model, read_weights(Path(source)), f"CLIP weights {source}")
-    return load_clip_tensors(model, source, "the CLIP weights")
+        place, source = f"CLIP weights {source}", read_weights(Path(source))
+    else:
+        place = "the CLIP weights"
+    loaded = load_clip_tensors(model, source, place)
+    logger.warning("%s: %s", place, loaded)
+    return loaded
 
 
 def load_clip_tensors(model: DualEncoder, source: Mapping[str, Any], place: str) -> LoadedClip:
-    """What `load_clip_weights` does with tensors read from ``place``: check that everything fits, load it, say so."""
+    """What `load_clip_weights` does with tensors read from ``place``: check that everything fits, and load it."""
     _check_towers(model, place)
     clip = _clip_tensors(source, place)
     resnet = is_modified_resnet(clip)
@@ -91,14 +95,12 @@ def load_clip_tensors(model: DualEncoder, source: Mapping[str, Any], place: str)
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise WeightsError(f"{place} do not fit the model: {'; '.join(problems[:3])}{more}")
     model.load_state_dict(clip_to_zoo(clip, resnet), strict=False)  # what fits was checked above
-    loaded = LoadedClip(
+    return LoadedClip(
         grids=grids,
         initial=tuple(dict.fromkeys(_part(name) for name in own if not name.startswith(_TOWERS))),
         unused=tuple(name for name in UNUSED_ENTRIES if name in source),
         activations={tower: name for tower, name in _activations(model).items() if name != "QuickGELU"},
     )
-    logger.warning("%s: %s", place, loaded)
-    return loaded
 
 
 def _part(name: str) -> str:

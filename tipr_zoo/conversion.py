@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +108,16 @@ def _fitting_models(official: OfficialCheckpoint, names: Sequence[str]) -> list[
             candidate = build_dual_encoder(model)
         pictures = (candidate.image_encoder.image_size, candidate.image_encoder.stride)
         state = {key: value.shape for key, value in candidate.state_dict().items()}
-        if state == shapes and pictures == own_pictures:
+        if _fits(shapes, state) and pictures == own_pictures:
             found.append(name)
     return found
+
+
+def _fits(shapes: Mapping[str, torch.Size], model: Mapping[str, torch.Size]) -> bool:
+    """Whether a model takes weights of these shapes: heads may be absent, and identities are as many as there are."""
+    heads = tuple({".".join(name.split(".")[:2]) + "." for name in shapes if name.startswith("heads.")})
+    wanted = {name: shape for name, shape in model.items() if not name.startswith("heads.") or name.startswith(heads)}
+    return wanted.keys() == shapes.keys() and all(
+        shapes[name][name.startswith("heads.id.classifier.") :] == shape[name.startswith("heads.id.classifier.") :]
+        for name, shape in wanted.items()
+    )

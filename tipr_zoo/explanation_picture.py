@@ -125,7 +125,7 @@ def _draw_caption(
     most = max(word.importance for word in words)
     for index, (start, end) in enumerate(lines):
         y = _MARGIN + index * _CAPTION_LINE
-        for word in words:
+        for word in (word for word in words if word.importance > 0):
             first, last = max(word.word.start, start), min(word.word.end, end)
             if first < last:
                 left, right = (_MARGIN + font.getlength(caption[start:stop]) for stop in (first, last))

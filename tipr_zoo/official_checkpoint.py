@@ -124,7 +124,7 @@ def read_official(
     training: bool = False,
 ) -> OfficialCheckpoint:
     """Read a checkpoint without building a model; the arguments and errors are those of `from_official`."""
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise unknown_name("method", str(method), METHODS)
     card = load_card(METHODS[method])
     recipe = load_recipe(card)

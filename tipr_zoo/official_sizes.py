@@ -163,7 +163,8 @@ def _modified_resnet(
 def _resnet_depths(official: Mapping[str, Tensor]) -> list[int]:
     """Number of blocks of the four stages; at least one, so that what is missing can be named."""
     pattern = re.compile(re.escape(_IMAGE) + r"layer([1-4])\.(\d+)\.")
-    blocks = [(match[1], int(match[2])) for name in official if (match := pattern.match(name))]
+    most = len(official)  # no more blocks than entries: a strange name must not make a list of millions
+    blocks = [(match[1], min(int(match[2]), most)) for name in official if (match := pattern.match(name))]
     return [1 + max((block for found, block in blocks if found == stage), default=0) for stage in "1234"]
 
 
@@ -191,7 +192,8 @@ def _text_encoder(official: Mapping[str, Tensor], place: str) -> tuple[Entry, in
 def _depth(official: Mapping[str, Tensor], prefix: str) -> int:
     """Number of blocks whose names begin with `prefix`; at least one, so that what is missing can be named."""
     pattern = re.compile(re.escape(prefix) + r"resblocks\.(\d+)\.")
-    return 1 + max((int(match[1]) for name in official if (match := pattern.match(name))), default=0)
+    most = len(official)  # no more blocks than entries: a strange name must not make a list of millions
+    return 1 + max((min(int(match[1]), most) for name in official if (match := pattern.match(name))), default=0)
 
 
 def _shape(official: Mapping[str, Tensor], name: str, dimensions: int, place: str) -> tuple[int, ...]:

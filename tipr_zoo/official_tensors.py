@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from torch import Tensor
 from tipr_zoo.clip_names import clip_to_zoo
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.official_names import head_key, to_zoo
-from tipr_zoo.official_sizes import has_modified_resnet, tower_names
 from tipr_zoo.weights import read_weights
 
 TOWERS = "base_model."
@@ -21,31 +21,14 @@ TOWERS = "base_model."
 COUNTER = "num_batches_tracked"
 """What the name of a batch normalisation's counter ends with; nothing is computed from it."""
 
-
-def is_official_format(tensors: Mapping[str, Any]) -> bool:
-    """Whether these are the entries of a checkpoint of the official code, perhaps one level down."""
-    inside = [tensors[entry] for entry in ("model", "state_dict") if isinstance(tensors.get(entry), Mapping)]
-    return any(str(name).removeprefix("module.").startswith(TOWERS) for state in (tensors, *inside) for name in state)
+_JOINT = re.compile(r"attn\.in_proj_(?:weight|bias)$")
 
 
-def official_state(tensors: Mapping[str, Any], place: str) -> tuple[dict[str, Tensor], list[str]]:
-    """The tensors of an official checkpoint under the zoo's names, whatever its method.
-
-    Args:
-        tensors: What the checkpoint's file holds.
-        place: What to call it in messages.
-
-    Returns:
-        The tensors that the zoo has names for, and the official names of the others.
-
-    Raises:
-        WeightsError: A tower lacks a tensor, or there is something else than tensors.
-    """
-    official = official_tensors(tensors, place)
-    towers = tower_names(official, place)
-    used = {name: official[name] for name in official if name in set(towers) or head_key(name)}
-    left_over = [name for name in official if name not in used and not name.endswith("." + COUNTER)]
-    return zoo_state(used, has_modified_resnet(official)), left_over
+def head_state(official: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """The parameters of heads under the zoo's names, and the official names of what belongs to no tower and no head."""
+    heads = {name: tensor for name, tensor in official.items() if head_key(name)}
+    left_over = [name for name in official if name not in heads and not name.startswith(TOWERS)]
+    return to_zoo(heads)[0], left_over
 
 
 def zoo_state(official: Mapping[str, Tensor], resnet: bool) -> dict[str, Tensor]:
@@ -70,6 +53,12 @@ def official_tensors(checkpoint: str | Path | Mapping[str, Any], place: str) -> 
     for name, value in state.items():
         if not isinstance(value, Tensor):
             raise WeightsError(f"{place} is no dict of tensors: {name!r} is of type {type(value).__name__}")
+        if value.layout is not torch.strided or value.is_meta:
+            raise WeightsError(f"{place}: {name} is a sparse or a meta tensor; weights have a number in every place")
+        if _JOINT.search(str(name)) and (value.ndim == 0 or len(value) % 3):
+            raise WeightsError(
+                f"{place}: {name} has shape {tuple(value.shape)}, which cannot be cut into query, key and value"
+            )
     tensors = {str(name).removeprefix("module."): value.detach() for name, value in state.items()}
     if len(tensors) < len(state):
         raise WeightsError(f"{place} has parameters twice, with and without 'module.' before their names")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -11,13 +12,11 @@ from torch import Tensor
 from tipr_zoo.clip_weights import load_clip_tensors
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
-from tipr_zoo.official_sizes import listed
-from tipr_zoo.official_tensors import is_official_format, official_state
-from tipr_zoo.weights import is_clip_format, load_tensors, read_weights
+from tipr_zoo.official_sizes import listed, tower_names
+from tipr_zoo.official_tensors import TOWERS, head_state, official_tensors
+from tipr_zoo.weights import is_clip_format, is_official_format, load_tensors, read_weights
 
 logger = logging.getLogger("tipr_zoo")
-
-_TOWERS = ("image_encoder.", "text_encoder.")
 
 
 def load_starting_weights(model: DualEncoder, path: Path) -> None:
@@ -34,37 +33,48 @@ def load_starting_weights(model: DualEncoder, path: Path) -> None:
     """
     tensors = read_weights(path)
     if is_clip_format(tensors):
-        load_clip_tensors(model, tensors, f"CLIP weights {path}")
+        place = f"CLIP weights {path}"
+        logger.warning("%s: %s", place, load_clip_tensors(model, tensors, place))
     elif is_official_format(tensors):
         _load_official(model, tensors, path)
     else:
         load_tensors(model, _without_other_classifier(model, tensors, path), path)
 
 
-def _load_official(model: DualEncoder, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Both towers from an official checkpoint, whole, and every head that it has; the others keep what they have."""
-    state, left_over = official_state(tensors, f"checkpoint {path}")
+def _load_official(model: DualEncoder, tensors: dict[str, Tensor], path: Path) -> None:
+    """Both towers from an official checkpoint, as from CLIP's weights, and every head of the model that it has."""
+    place = f"checkpoint {path}"
+    official = official_tensors(tensors, place)
+    towers = tower_names(official, place)
+    found, left_over = head_state(official)
     own = model.state_dict()
-    unknown = [name for name in state if name not in own]
-    left_over += [name for name in unknown if not name.startswith(_TOWERS)]
-    known = {name: tensor for name, tensor in state.items() if name in own}
-    known = _without_other_classifier(model, known, path)
-    problems = [f"{name} is missing" for name in own if name.startswith(_TOWERS) and name not in known]
-    problems += [f"{name} is left over" for name in unknown if name.startswith(_TOWERS)]
+    left_over += [name for name in found if name not in own]
+    heads = {name: tensor for name, tensor in found.items() if name in own}
+    heads = _without_other_classifier(model, heads, path)
+    if problems := _problems_of_heads(heads, own):
+        raise WeightsError(f"{place} does not fit the model: {'; '.join(problems[:3])}")
+    loaded = load_clip_tensors(model, {name.removeprefix(TOWERS): official[name] for name in towers}, place)
+    model.load_state_dict(heads, strict=False)  # what fits was checked above
+    initial = [part for part in loaded.initial if not any(name.startswith(part + ".") for name in heads)]
+    told = [str(replace(loaded, initial=tuple(initial))).replace("CLIP's weights", "the checkpoint's weights")]
+    told += [f"left over: {listed(left_over)}"] if left_over else []
+    logger.warning("%s: %s", place, "; ".join(told))
+
+
+def _problems_of_heads(heads: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
+    """What keeps heads from being loaded: a head must be there as a whole, or not at all."""
+    begun = {".".join(name.split(".")[:2]) + "." for name in heads}
+    problems = [f"{name} is missing" for name in own if name not in heads and name.startswith(tuple(begun))]
     problems += [
         f"{name} has shape {tuple(tensor.shape)}, the model {tuple(own[name].shape)}"
-        for name, tensor in known.items()
+        for name, tensor in heads.items()
         if tensor.shape != own[name].shape
     ]
-    if problems:
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise WeightsError(f"checkpoint {path} does not fit the model: {'; '.join(problems[:3])}{more}")
-    model.load_state_dict(own | known, strict=True)
-    random = [name for name in own if name not in known]
-    told = ["both towers are the checkpoint's"]
-    told += [f"still random: {listed(random)}"] if random else []
-    told += [f"left over: {listed(left_over)}"] if left_over else []
-    logger.warning("checkpoint %s: %s", path, "; ".join(told))
+    return problems + [
+        f"{name} is {tensor.dtype}, and weights are floating-point numbers"
+        for name, tensor in heads.items()
+        if not tensor.is_floating_point()
+    ]
 
 
 def _without_other_classifier(model: DualEncoder, tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import re
 import tempfile
 import urllib.error
 import urllib.request
@@ -125,15 +126,29 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             return safetensors.torch.load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # both readers raise whatever a damaged file provokes
-        raise WeightsError(
-            f"weights {path} cannot be read ({type(error).__name__}); it is damaged or no weights file"
-        ) from error
+        raise WeightsError(f"weights {path} cannot be read ({type(error).__name__}); {_reason(path, error)}") from error
     for entry in ("model", "state_dict"):
         if isinstance(state, dict) and isinstance(state.get(entry), dict):
             state = state[entry]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(f"weights {path} hold no dict of tensors")
     return state
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Why a file could not be read, and what to do."""
+    if refused := re.search(r"Unsupported (?:global|class|operand)[^\n]*?((?:[A-Za-z_]\w*\.)+\w+)", str(error)):
+        return (
+            f"beside tensors it holds {refused[1]}, which only code in the file could bring back, and none is run;"
+            " have its owner save the tensors alone, e.g. torch.save(model.state_dict(), FILE)"
+        )
+    with path.open("rb") as file:
+        start = file.read(9)
+    if path.suffix == ".safetensors" and start.startswith((b"PK", b"\x80")):
+        return "it is a PyTorch file: rename it to end in .pth"
+    if path.suffix != ".safetensors" and start[8:] == b"{":
+        return "it is a safetensors file: rename it to end in .safetensors"
+    return "it is damaged or no weights file"
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -161,6 +176,11 @@ def load_tensors(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> N
             f"weights {path} are CLIP's, which have no heads and fit pictures of 224 x 224; they are for a training to"
             f" start from: tipr-zoo train NAME --weights {path}"
         )
+    if is_official_format(state):
+        raise WeightsError(
+            f"weights {path} are a checkpoint of the official code; convert it first:"
+            f" tipr-zoo convert {path} --method METHOD -o {path.with_suffix('.safetensors').name}"
+        )
     own = model.state_dict()
     problems = [f"{name} is missing" for name in own if name not in state]
     problems += [f"{name} is left over" for name in state if name not in own]
@@ -178,6 +198,11 @@ def load_tensors(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> N
 def is_clip_format(state: Mapping[str, object]) -> bool:
     """Whether these entries are named as OpenAI names CLIP's, whose towers any model may start from."""
     return "visual.conv1.weight" in state or "visual.proj" in state
+
+
+def is_official_format(state: Mapping[str, object]) -> bool:
+    """Whether these entries are named as in the checkpoints of IRRA, SEN and FMFA, perhaps behind ``module.``."""
+    return any(name.removeprefix("module.").startswith("base_model.") for name in state)
 
 
 def _is_torchscript(path: Path) -> bool:

@@ -23,6 +23,7 @@ from tipr_zoo.registries import HEADS, LOSSES
 
 FILES = Path(os.environ.get("TIPR_PARITY_DIR") or Path(__file__).parent / "files")
 PATHS = sorted(FILES.glob("losses_*.json"))
+WANTED = {"fmfa": {"asdm", "efa", "id", "sdm"}, "sen": {"cmt", "id", "sdm", "tir_mse"}}
 COMPARED_ELSEWHERE = {"mlm", "tir_mse"}
 CASES = [
     pytest.param(path, name, id=f"{path.stem}-{name}")
@@ -90,7 +91,11 @@ def _relative_error(found: Tensor, expected: Tensor) -> float:
 
 @pytest.mark.parametrize("method", ["fmfa", "sen"])
 def test_there_is_something_to_compare_with(method: str) -> None:
-    assert list(FILES.glob(f"losses_{method}*.json")), f"no losses_{method}*.json in {FILES}"
+    paths = list(FILES.glob(f"losses_{method}*.json"))
+    assert paths, f"no losses_{method}*.json in {FILES}"
+    for path in paths:
+        missing = WANTED[method] - set(json.loads(path.read_text())["values"])
+        assert not missing, f"{path} has no {', '.join(sorted(missing))}"
 
 
 @pytest.mark.parametrize(("path", "name"), CASES)

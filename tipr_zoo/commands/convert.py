@@ -58,16 +58,19 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _summary(conversion: Conversion) -> list[str]:
     """What there is to say of a conversion, one line each."""
+    from tipr_zoo.backbones.modified_resnet import SQUARE
+
     official = conversion.official
     image, text = official.model["image_encoder"], official.model["text_encoder"]
     (height, width), (rows, columns) = image["image_size"], conversion.grid_size
+    blocks = sum(image["depths"]) if "depths" in image else image["depth"]
     size = conversion.weights.stat().st_size / 1e6
     return [
         f"weights: {conversion.weights} ({len(official.state)} tensors, {size:.1f} MB)",
         f"card: {conversion.card} (to be completed: its empty fields are errors until then)",
         f"recipe: {conversion.recipe}",
-        f"image tower: {image['depth']} blocks of width {image['width']}; {height} x {width} pixels,"
-        f" {rows} x {columns} patches every {image['stride']} pixels",
+        f"image tower: {blocks} blocks of width {image['width']}; {height} x {width} pixels,"
+        f" {rows} x {columns} patches every {image.get('stride', SQUARE)} pixels",
         f"text tower: {text['depth']} blocks of width {text['width']}; {text['context_length']} tokens of"
         f" {text['vocabulary_size']:,} ids",
         f"embedding size: {image['embedding_size']}",
