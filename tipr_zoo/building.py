@@ -58,7 +58,7 @@ def build(
         raise WeightsError(
             f"no weights of {name} are published, so pretrained=True cannot load any; train it with"
             f" `tipr-zoo train {name}`, or pass weights=FILE (--weights FILE)"
-            + (f" (its card: {card.weights_note.rstrip('.')})" if card.weights_note else "")
+            + (f" (its card: {card.weights_note.removeprefix('None: ')})" if card.weights_note else "")
         )
     recipe = load_recipe(card, overrides)
     import_plugins(card, recipe)
