@@ -10,8 +10,8 @@ from pathlib import Path
 NAME = "restore"
 HELP = "hide most of a picture and have a model restore it from a sentence"
 EXAMPLE = """
-tipr-zoo restore sen_tiny_synth person.jpg "a man in a red jacket and blue jeans" -o restored.png
-tipr-zoo restore sen_tiny_synth person.jpg "a man in a red jacket" --instead "a man in a yellow dress" -o restored.png
+tipr-zoo restore sen_tiny_restoring_synth person.jpg "a man in a red jacket and blue jeans" -o restored.png
+tipr-zoo restore sen_tiny_restoring_synth person.jpg "a man in a red coat" --instead "a man in a yellow coat" --json
 """
 
 
