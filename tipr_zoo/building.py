@@ -71,7 +71,7 @@ def build(
         _fit_identities(recipe.model, tensors, file)
     model = build_dual_encoder(recipe.model)
     if weights is not None:
-        _leave_out_heads(model, tensors, file)
+        tensors = _leave_out_heads(model, tensors, file)
     load_tensors(model, tensors, file)
     return model.to(device).eval()
 
@@ -85,21 +85,25 @@ def _fit_identities(model: Any, tensors: Mapping[str, Tensor], file: Path) -> No
         head.num_identities = len(classifier)
 
 
-def _leave_out_heads(model: DualEncoder, tensors: Mapping[str, Tensor], file: Path) -> None:
-    """Take out of a model the heads that a file has nothing of, as one converted from the towers alone, and say so."""
-    own = model.state_dict()
-    absent = [
-        key
-        for key in model.heads
-        if any(name.startswith(f"heads.{key}.") for name in own)
-        and not any(name.startswith(f"heads.{key}.") for name in tensors)
-    ]
-    if len(absent) == len(model.heads) and not any(name in tensors for name in own):
-        return  # the file is of another kind: loading says so
-    for key in absent:
+def _leave_out_heads(model: DualEncoder, tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
+    """Agree on the heads, which are for training: those that a file has nothing of are taken out of the model, those
+    that the model does not have are left in the file, and one log line says so.
+
+    Returns:
+        The tensors without those of left-out heads.
+    """
+    own = {name.split(".")[1] for name in model.state_dict() if name.startswith("heads.")}
+    given = {name.split(".")[1] for name in tensors if name.startswith("heads.")}
+    for key in own - given:
         del model.heads[key]
-    if absent:
-        logger.warning("%s: has no weights of the heads %s; the model is built without them", file, ", ".join(absent))
+    if own - given:
+        absent = ", ".join(sorted(own - given))
+        logger.warning("%s: has no weights of the heads %s; the model is built without them", file, absent)
+    if given - own:
+        logger.warning("%s: its heads %s are left out, the model has none", file, ", ".join(sorted(given - own)))
+    return {
+        name: value for name, value in tensors.items() if not name.startswith("heads.") or name.split(".")[1] in own
+    }
 
 
 def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:

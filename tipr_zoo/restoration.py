@@ -18,6 +18,9 @@ from tipr_zoo.preprocessing import ImageNormalisation
 GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)
 """Share of red, green and blue in grey."""
 
+HIDDEN_COLOUR = (214, 222, 240)
+"""What stands for a hidden patch: no grey, so that it cannot be taken for a part of the picture."""
+
 
 @dataclass(frozen=True, eq=False)
 class Restoration:
@@ -40,7 +43,7 @@ class RestoredPicture:
 
     Attributes:
         original: The picture at the model's size.
-        seen: What the model sees of it: some patches, in grey; the hidden ones are white.
+        seen: What the model sees of it: some patches, in grey; the hidden ones are `HIDDEN_COLOUR`.
         hidden_share: Share of the patches that are hidden.
         restorations: One a caption, all with the same patches hidden.
     """
@@ -68,9 +71,16 @@ def restore(model: DualEncoder, picture: Image.Image, captions: Sequence[str], s
     """
     heads = [head for head in model.heads.values() if hasattr(head, "restore_pictures")]
     if not heads:
-        raise ConfigError("the model has no head that restores pictures; SEN's have, see `tipr-zoo list 'sen*'`")
+        raise ConfigError(
+            "the model has no head that restores pictures, or its weights have none; SEN's have, see"
+            " `tipr-zoo list 'sen*'`"
+        )
+    if isinstance(captions, str) or not all(isinstance(caption, str) for caption in captions):
+        raise ConfigError(f"captions must be a list of sentences, got {captions!r}")
     if not captions or not all(caption.strip() for caption in captions):
         raise ConfigError("the caption is empty; describe the person, e.g. 'a man in a red jacket'")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise ConfigError(f"the seed must be a whole number from 0 to 2^63 - 1, got {seed!r}")
     device = next(model.parameters()).device
     image = model.preprocess(picture).unsqueeze(0).to(device)
     patches = model.image_encoder.grid_size[0] * model.image_encoder.grid_size[1]
@@ -89,7 +99,7 @@ def restore(model: DualEncoder, picture: Image.Image, captions: Sequence[str], s
     ]
     return RestoredPicture(
         original=_to_picture(original),
-        seen=_to_picture(torch.where(is_hidden, torch.ones_like(original), grey)),
+        seen=_to_picture(torch.where(is_hidden, torch.tensor(HIDDEN_COLOUR).view(3, 1, 1) / 255, grey)),
         hidden_share=float(hidden[0].float().mean()),
         restorations=[
             Restoration(caption, _to_picture(torch.where(is_hidden, colour, grey)), error)

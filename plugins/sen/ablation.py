@@ -4,7 +4,8 @@
 
 Every row is the recipe with later parts left out; data, sampler, budget and seeds are the same in all. Each run chooses
 its epoch on the validation split and is measured on the test splits of two SynthPEDES, drawn with data seeds 0 and 1.
-Runs that were stopped go on where they were, and finished ones are not run again. The table is Markdown.
+Runs that were stopped go on where they were, and finished ones are not run again: after changing the recipe, take
+another --work-dir. The table is Markdown.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import tipr_zoo
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.evaluation import evaluate
 from tipr_zoo.synthpedes import draw_synthpedes
+from tipr_zoo.training.training_data import open_training_data
 
 MODEL = "sen_tiny_synth"
 CMT, TIR, PRUNING = "model.losses.cmt", "model.heads.tir", "training.caption_augmentation"
@@ -89,14 +91,22 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time (default 1)")
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/ablation"), help="where everything is kept")
     options = parser.parse_args()
+    options.seeds = list(dict.fromkeys(options.seeds))
+    if options.jobs < 1:
+        parser.error(f"--jobs must be at least 1, got {options.jobs}")
 
+    open_training_data(MODEL, None, {})  # draws it, where it is not there, before several trainings would
     threads = max(1, (os.cpu_count() or 1) // options.jobs)
     with ThreadPoolExecutor(options.jobs) as pool:
         runs = [
             pool.submit(train, options.work_dir, row, seed, threads) for seed in options.seeds for row in reversed(ROWS)
         ]
-        for run in runs:
-            run.result()
+        try:
+            for run in as_completed(runs):
+                run.result()
+        except BaseException:  # a failed run, or Ctrl-C: none of the others begins
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     for data_seed in (0, 1):
         data = options.work_dir / f"synthpedes_test_seed{data_seed}"
         draw_synthpedes(data, seed=data_seed, splits=("test",))

@@ -72,7 +72,7 @@ class ConvolutionStem(PatchEmbed):
         """
         rows, columns = self.grid_size
         seen = images.new_zeros(len(images), rows * columns).scatter_(1, visible, 1.0).view(-1, 1, rows, columns)
-        values = images * F.interpolate(seen, size=images.shape[2:], mode="nearest")
+        values = images.where(F.interpolate(seen, size=images.shape[2:], mode="nearest") > 0, 0.0)
         for layer in self.proj:
             if isinstance(layer, nn.BatchNorm2d):
                 statistics = (layer.running_mean, layer.running_var)

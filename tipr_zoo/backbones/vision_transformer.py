@@ -56,6 +56,7 @@ class VisionTransformerEncoder(nn.Module):
         architecture: dict[str, Any] = {"embed_dim": width, "depth": depth, "num_heads": num_heads}
         patch_size = _patch_size(model_name)
         self.image_size = (int(image_size[0]), int(image_size[1]))
+        self.embedding_size = embedding_size
         self.patch_size = patch_size
         self.stride = stride or patch_size
         _check_sizes(self.image_size, patch_size, self.stride)

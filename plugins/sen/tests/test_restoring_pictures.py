@@ -18,7 +18,7 @@ from tipr_zoo.colour_words import ANOTHER_COLOUR, change_colour
 from tipr_zoo.command_line import main
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.restoration import restore
+from tipr_zoo.restoration import HIDDEN_COLOUR, restore
 from tipr_zoo.restoration_picture import draw_restoration
 
 TEXT = "A man in a red jacket and blue jeans."
@@ -56,7 +56,7 @@ def test_seen_patches_are_grey_and_the_same_are_hidden_for_every_caption(
     assert restored.hidden_share == 18 / 24  # of 25 tokens 7 are seen, the class token among them
     first, second = (np.asarray(each.picture).astype(int) for each in restored.restorations)
     seen = np.asarray(restored.seen)
-    is_hidden = (seen == 255).all(axis=2)
+    is_hidden = (seen == HIDDEN_COLOUR).all(axis=2)
     assert is_hidden.mean() == pytest.approx(18 / 24)
     assert (seen[~is_hidden] == seen[~is_hidden][:, :1]).all()
     assert (first[~is_hidden] == seen[~is_hidden]).all()
@@ -75,7 +75,7 @@ def test_the_error_is_that_of_the_hidden_patches_and_no_pixel_of_them_was_seen(
 ) -> None:
     restored = restore(model, picture, [TEXT])
     pixels = np.array(picture)
-    is_hidden = (np.asarray(restored.seen) == 255).all(axis=2)
+    is_hidden = (np.asarray(restored.seen) == HIDDEN_COLOUR).all(axis=2)
     pixels[is_hidden] = 255 - pixels[is_hidden]
     other = restore(model, Image.fromarray(pixels), [TEXT])
     drawn = [np.asarray(each.restorations[0].picture)[is_hidden] for each in (restored, other)]
@@ -87,7 +87,13 @@ def test_the_error_is_that_of_the_hidden_patches_and_no_pixel_of_them_was_seen(
     ("caption", "changed"),
     [
         (TEXT, "A man in a blue jacket and blue jeans."),
-        ("Grey hair, RED shoes", "red hair, RED shoes"),
+        ("Grey hair, RED shoes", "Red hair, RED shoes"),
+        ("RED shoes", "BLUE shoes"),
+        ("a navy blue jacket", "a red jacket"),
+        ("black and white shoes", "red and white shoes"),
+        ("red/blue stripes", "green/blue stripes"),
+        ("jet black and off-white plaid", "red and off-white plaid"),
+        ("an orange bag", "a blue bag"),
         ("a coloured shirt, bored, greenish", None),
         ("", None),
     ],
@@ -126,7 +132,7 @@ def test_words_that_differ_are_marked(model: DualEncoder, picture: Image.Image) 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["irra_tiny_synth", "IMAGE", TEXT, "-o", "x.png"], "no head that restores pictures; SEN's have"),
+        (["irra_tiny_synth", "IMAGE", TEXT, "-o", "x.png"], "no head that restores pictures, or its weights have none"),
         (["sen_tiny_synth", "IMAGE", " ", "--weights", "WEIGHTS", "--json"], "the caption is empty"),
         (["sen_tiny_synth", "IMAGE", TEXT, "--weights", "WEIGHTS"], "name the file to draw into with -o FILE"),
         (["sen_tiny_synth", "IMAGE", TEXT, "--weights", "WEIGHTS", "-o", "x.txt"], "a picture's file name ends in"),
@@ -140,6 +146,24 @@ def test_what_is_wrong_is_told_in_one_line(
     places: dict[str, Any] = {"IMAGE": str(image), "WEIGHTS": str(weights)}
     assert main(["restore", *(places.get(argument, argument) for argument in arguments)]) != 0
     assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("captions", "seed", "message"),
+    [
+        (TEXT, 0, "captions must be a list of sentences"),
+        ([None], 0, "captions must be a list of sentences"),
+        ([], 0, "the caption is empty"),
+        ([TEXT], -1, "the seed must be a whole number"),
+        ([TEXT], 2**64, "the seed must be a whole number"),
+        ([TEXT], 1.5, "the seed must be a whole number"),
+    ],
+)
+def test_arguments_that_make_no_sense(
+    model: DualEncoder, picture: Image.Image, captions: Any, seed: Any, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        restore(model, picture, captions, seed)
 
 
 def test_a_model_without_such_a_head(picture: Image.Image) -> None:

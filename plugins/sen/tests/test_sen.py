@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -122,9 +123,37 @@ def test_noise_is_drawn_where_the_batch_has_none() -> None:
     assert all(parameter.grad is not None for parameter in head.parameters())
 
 
-def test_noise_of_another_shape() -> None:
-    with pytest.raises(DataError, match=r"'mask_noise' has shape \(2, 8\); this model needs \(2, 9\)"):
-        loss_of(restoration(), Retriever(), mask_noise=torch.rand(2, 8))
+@pytest.mark.parametrize(
+    ("noise", "message"),
+    [
+        (torch.rand(2, 8), r"has shape \(2, 8\); this model needs \(2, 9\)"),
+        (torch.full((2, 9), torch.nan), "has NaN in it"),
+        (torch.zeros(2, 9, dtype=torch.int64), "must be a tensor of floating-point numbers, got torch.int64"),
+        ([0.5] * 9, "must be a tensor of floating-point numbers, got list"),
+    ],
+)
+def test_noise_that_makes_no_sense(noise: Any, message: str) -> None:
+    with pytest.raises(DataError, match=f"'mask_noise' {message}"):
+        loss_of(restoration(), Retriever(), mask_noise=noise)
+    with pytest.raises(DataError, match=f"'mask_noise' {message}"):
+        restoration().restore_pictures(torch.zeros(2, 3, 64, 32), torch.ones(2, 5), Retriever(), noise)
+
+
+@pytest.mark.parametrize("share", [0, 1, 1.0, -0.1, 1.5, float("nan"), float("inf"), True])
+def test_a_share_that_makes_no_sense(share: float) -> None:
+    with pytest.raises(ConfigError, match="hidden_share of TextGuidedRestoration must be between 0 and 1, got"):
+        restoration(hidden_share=share)
+
+
+def test_a_decoder_of_another_size_than_the_tower() -> None:
+    torch.manual_seed(0)
+    head = TextGuidedRestoration(128, image_size=(64, 32), depth=1)
+    with pytest.raises(
+        ConfigError, match="embedding_size of TextGuidedRestoration is 128, that of the image encoder 64"
+    ):
+        loss_of(head, Retriever())
+    with pytest.raises(ConfigError, match=r"embedding_size 100 .* is no multiple of 64"):
+        TextGuidedRestoration(100, image_size=(64, 32))
 
 
 def test_overlapping_patches_cannot_be_restored() -> None:
@@ -133,5 +162,5 @@ def test_overlapping_patches_cannot_be_restored() -> None:
 
 
 def test_a_share_must_leave_something() -> None:
-    with pytest.raises(ConfigError, match=r"hidden_share 1\.0"):
-        restoration(hidden_share=1.0)
+    with pytest.raises(ConfigError, match=r"hidden_share 0\.95"):
+        restoration(hidden_share=0.95)

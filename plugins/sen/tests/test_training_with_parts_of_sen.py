@@ -145,3 +145,20 @@ def test_a_part_whose_plugin_the_recipe_does_not_name(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "unknown loss 'CrossModalTriplet'" in done.stderr
     assert "'sen'" in done.stderr.partition("the recipe must name it: plugins=")[2]
+
+
+def test_weights_with_a_head_that_the_model_does_not_have_can_be_measured(
+    people: PersonDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    overrides = {**OBJECTIVES, "training.max_epochs": 1}
+    weights = trained(people, tmp_path, overrides=overrides).weights
+    model = tipr_zoo.build("irra_tiny_synth", weights=weights, overrides=SMALL)
+    assert set(model.heads) == {"id", "irr"}
+    assert "its heads tir are left out, the model has none" in caplog.text
+
+
+@pytest.mark.parametrize("largest_group", [1.5, float("nan"), True])
+def test_a_largest_group_that_is_no_whole_number(people: PersonDataset, tmp_path: Path, largest_group: Any) -> None:
+    overrides = {"training.sampler": {"type": "idrannum", "largest_group": largest_group}}
+    with pytest.raises(ConfigError, match="largest_group of the sampler must be a whole number"):
+        trained(people, tmp_path, overrides=overrides)

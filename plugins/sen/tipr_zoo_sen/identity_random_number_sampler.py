@@ -35,6 +35,8 @@ class IdentityRandomNumberSampler(Sampler[tuple[int, int]]):
     """
 
     def __init__(self, identities: Tensor, seed: int, batch_size: int, largest_group: int = 2) -> None:
+        if isinstance(largest_group, bool) or not isinstance(largest_group, int):
+            raise ConfigError(f"largest_group of the sampler must be a whole number, got {largest_group!r}")
         self.identities = identities
         self.counts: list[int] = identities.unique(return_counts=True)[1].tolist()
         self.seed, self.largest_group, self.epoch = seed, largest_group, 0

@@ -66,7 +66,7 @@ def _read(path: Path, count: int) -> list[str] | None:
         return None
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         logger.warning("pruned captions in %s cannot be read (%s); they are tagged anew", path, error)
         return None
     if not isinstance(kept, list) or len(kept) != count or not all(isinstance(caption, str) for caption in kept):

@@ -56,6 +56,10 @@ class TextGuidedRestoration(nn.Module):
     ) -> None:
         super().__init__()
         width = embedding_size
+        if width < 64 or width % 64:
+            raise ConfigError(
+                f"embedding_size {width} of TextGuidedRestoration is no multiple of 64, one attention head"
+            )
         self.patch_size = patch_size
         self.hidden_share = hidden_share
         self.grid_size = _grid_size(image_size, patch_size)
@@ -127,7 +131,7 @@ class TextGuidedRestoration(nn.Module):
             hidden. Training asks nothing of the prediction of visible patches.
         """
         self._check_tower(retriever.image_encoder)
-        masking = mask_patches(mask_noise, self.hidden_share)
+        masking = mask_patches(self._checked_noise(mask_noise, len(images)), self.hidden_share)
         visible_tokens = retriever.image_encoder.encode_visible(grey(images), masking.visible)
         predicted = self.restore(visible_tokens, masking.restore, retriever.text_encoder(caption_ids))
         return unpatchify(predicted, self.grid_size), masking.restore >= masking.visible.shape[1]
@@ -135,15 +139,27 @@ class TextGuidedRestoration(nn.Module):
     def _noise(self, batch: Batch) -> Tensor:
         """``mask_noise`` of the batch, or some drawn for it."""
         images = batch["images"]
-        shape = (len(images), len(self.positions))
-        if "mask_noise" not in batch:
-            return torch.rand(shape, device=images.device)
-        if batch["mask_noise"].shape != shape:
-            raise DataError(f"'mask_noise' has shape {tuple(batch['mask_noise'].shape)}; this model needs {shape}")
-        return batch["mask_noise"]
+        if "mask_noise" in batch:
+            return self._checked_noise(batch["mask_noise"], len(images))
+        return torch.rand(len(images), len(self.positions), device=images.device)
+
+    def _checked_noise(self, noise: Tensor, count: int) -> Tensor:
+        """The noise, if there is a number for every token of every picture."""
+        shape = (count, len(self.positions))
+        if not isinstance(noise, Tensor) or not noise.is_floating_point():
+            kind = noise.dtype if isinstance(noise, Tensor) else type(noise).__name__
+            raise DataError(f"'mask_noise' must be a tensor of floating-point numbers, got {kind}")
+        if noise.shape != shape:
+            raise DataError(f"'mask_noise' has shape {tuple(noise.shape)}; this model needs {shape}")
+        if noise.isnan().any():
+            raise DataError("'mask_noise' has NaN in it; it needs numbers in [0, 1)")
+        return noise
 
     def _check_tower(self, image_encoder: nn.Module) -> None:
         """The patches to restore must be those of the image tower."""
+        own, width = self.norm_1.normalized_shape[0], image_encoder.embedding_size
+        if width != own:
+            raise ConfigError(f"embedding_size of TextGuidedRestoration is {own}, that of the image encoder {width}")
         found = (tuple(image_encoder.grid_size), image_encoder.patch_size, image_encoder.stride)
         if found != (self.grid_size, self.patch_size, self.patch_size):
             raise ConfigError(
@@ -185,6 +201,8 @@ def _grid_size(image_size: Sequence[int], patch_size: int) -> tuple[int, int]:
 
 def _check_share(hidden_share: float, grid_size: tuple[int, int]) -> None:
     """At least the class token is visible, and at least one patch is hidden and counts."""
+    if isinstance(hidden_share, bool) or not isinstance(hidden_share, (int, float)) or not 0 < hidden_share < 1:
+        raise ConfigError(f"hidden_share of TextGuidedRestoration must be between 0 and 1, got {hidden_share!r}")
     tokens = 1 + grid_size[0] * grid_size[1]
     if not 1 <= int(tokens * (1 - hidden_share)) < tokens - 1:
         raise ConfigError(
