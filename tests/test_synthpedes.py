@@ -182,7 +182,10 @@ def test_an_interrupted_drawing_looks_incomplete_and_is_resumed(
 @pytest.mark.parametrize("interrupts", [1, 2])
 def test_ctrl_c_ends_the_command_and_its_workers(tmp_path: Path, interrupts: int) -> None:
     options = ["--train", "400", "--val", "2", "--test", "2", "--workers", "2"]
-    command = [sys.executable, "-m", "tipr_zoo", "data", "synth", str(tmp_path / "data"), *options]
+    # A shell has its background jobs ignore Ctrl-C, and children inherit that, so that the command is asked not to.
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code += "; from tipr_zoo.command_line import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "data", "synth", str(tmp_path / "data"), *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
         while not list(tmp_path.glob("data/imgs/train/*.jpg")):
