@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
-from plain_transcription import identity_loss
+from plain_transcription import divergences, identity_loss
 from tipr_zoo_sen.text_guided_restoration import TextGuidedRestoration
 from torch import Tensor
 
@@ -18,14 +18,9 @@ from tipr_zoo.dual_encoder import DualEncoder
 
 def similarity_distribution_matching(image: Tensor, text: Tensor, pids: Tensor) -> Tensor:
     """SDM: (B, D) embeddings and (B,) identities -> scalar."""
-    cosines = F.normalize(image, dim=1) @ F.normalize(text, dim=1).t()
-    same = (pids.unsqueeze(1) == pids.unsqueeze(0)).float()
-    target = same / same.sum(dim=1, keepdim=True)
     loss = torch.zeros((), device=image.device)
-    for similarity in (cosines, cosines.t()):
-        probability = F.softmax(50 * similarity, dim=1)
-        divergence = probability * (F.log_softmax(50 * similarity, dim=1) - torch.log(target + 1e-8))
-        loss = loss + divergence.sum(dim=1).mean()
+    for _, _, divergence in divergences(image, text, pids):
+        loss = loss + divergence.mean()
     return loss
 
 

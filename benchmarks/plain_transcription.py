@@ -7,7 +7,7 @@ but for the activation, which is its formula too (`write_out_activations`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -32,18 +32,25 @@ def one_product_cosines(tokens: Tensor, joint: Tensor) -> Tensor:
     return torch.einsum("akd,bld->abkl", tokens, joint)
 
 
-def adaptive_sdm(image: Tensor, text: Tensor, pids: Tensor) -> Tensor:
-    """A-SDM in the form of the published code: (B, D) embeddings and (B,) identities -> scalar."""
+def divergences(image: Tensor, text: Tensor, pids: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """What SDM and A-SDM are made of: (B, D) embeddings and (B,) identities -> of pictures, then of captions, (B, B)
+    cosines, (B, B) target and (B,) KL(p || q)."""
     cosines = F.normalize(image, dim=1) @ F.normalize(text, dim=1).t()
     same = (pids.unsqueeze(1) == pids.unsqueeze(0)).float()
     target = same / same.sum(dim=1, keepdim=True)
-    loss = torch.zeros((), device=image.device)
     for similarity in (cosines, cosines.t()):
         probability = F.softmax(50 * similarity, dim=1)
         divergence = probability * (F.log_softmax(50 * similarity, dim=1) - torch.log(target + 1e-8))
+        yield similarity, target, divergence.sum(dim=1)
+
+
+def adaptive_sdm(image: Tensor, text: Tensor, pids: Tensor) -> Tensor:
+    """A-SDM in the form of the published code: (B, D) embeddings and (B,) identities -> scalar."""
+    loss = torch.zeros((), device=image.device)
+    for similarity, target, divergence in divergences(image, text, pids):
         best, positive = similarity.max(dim=1).values, similarity.gather(1, target.argmax(dim=1, keepdim=True))
         weight = 1 + 0.1 * (best - positive.squeeze(1))
-        loss = loss + (weight * divergence.sum(dim=1)).mean()
+        loss = loss + (weight * divergence).mean()
     return loss
 
 

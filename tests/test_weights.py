@@ -19,7 +19,7 @@ from torch import nn
 import tipr_zoo
 from tipr_zoo.card import ModelCard, Weights
 from tipr_zoo.errors import WeightsError
-from tipr_zoo.weights import fetch_weights, file_sha256, load_weights, read_weights
+from tipr_zoo.weights import fetch_weights, file_sha256, load_tensors, read_weights
 
 TINY_PRETRAINED = "a_tiny_pretrained_model"
 
@@ -67,7 +67,7 @@ class RunsCode:
 def test_every_format_gives_the_same_parameters(saved: Callable[..., Path], name: str, entry: str | None) -> None:
     path = saved(name, entry)
     other = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2))
-    load_weights(other, path)
+    load_tensors(other, read_weights(path), path)
     for key, value in read_weights(path).items():
         assert torch.equal(other.state_dict()[key], value)
 
@@ -92,7 +92,7 @@ def test_weights_that_do_not_fit_are_told_and_change_nothing(
     before = {key: value.clone() for key, value in model.state_dict().items()}
     path = saved(name, **changes, **{"1.weight": torch.full((2,), 7.0)})
     with pytest.raises(WeightsError) as raised:
-        load_weights(model, path)
+        load_tensors(model, read_weights(path), path)
     assert str(raised.value) == f"weights {path} do not fit the model: {message}"
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
@@ -235,7 +235,7 @@ def test_weights_are_fetched_once(card: ModelCard, server: Server, cache: Path, 
     assert fetch_weights(card) == path
     assert server.requests == ["/weights"]
     assert list(cache.iterdir()) == [path]
-    load_weights(model, path)
+    load_tensors(model, read_weights(path), path)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,8 @@ def build(
         name: A name that ``tipr-zoo list`` shows.
         pretrained: Load the weights that the model's card names.
         weights: Load this file instead; safetensors or a PyTorch checkpoint. Heads, which are for training, may be
-            absent from it: the model is then built without them, and one log line says so.
+            absent from it, and the model is then built without them; those that the model does not have are left in
+            it. One log line says so.
         device: Where the model is to live.
         overrides: Entries of the recipe to change, by dotted name, e.g. ``{"model.heads.id.num_identities": 100}``.
 

@@ -15,7 +15,7 @@ from tipr_zoo.backbones.position_grid import learned_grid, resize_position_grid
 from tipr_zoo.clip_names import clip_shape, clip_to_zoo, clip_zoo_names, is_modified_resnet
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
-from tipr_zoo.weights import is_clip_format, read_weights
+from tipr_zoo.weights import first_of, is_clip_format, read_weights
 
 logger = logging.getLogger("tipr_zoo")
 
@@ -45,9 +45,12 @@ class LoadedClip:
     activations: dict[str, str]
 
     def __str__(self) -> str:
-        """One line for the log."""
+        return self.line()
+
+    def line(self, owner: str = "CLIP") -> str:
+        """One line for the log, in which the weights are ``owner``'s."""
         (rows, columns), (new_rows, new_columns) = self.grids
-        parts = ["both towers have CLIP's weights"]
+        parts = [f"both towers have {owner}'s weights"]
         if self.grids[0] != self.grids[1]:
             parts.append(f"positions resized from {rows} x {columns} to {new_rows} x {new_columns}")
         if self.initial:
@@ -92,8 +95,7 @@ def load_clip_tensors(model: DualEncoder, source: Mapping[str, Any], place: str)
     grids = _resize_positions(model, clip, resnet, place)
     own = model.state_dict()
     if problems := _misfits(clip, own, resnet):
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise WeightsError(f"{place} do not fit the model: {'; '.join(problems[:3])}{more}")
+        raise WeightsError(f"{place} do not fit the model: {first_of(problems)}")
     model.load_state_dict(clip_to_zoo(clip, resnet), strict=False)  # what fits was checked above
     return LoadedClip(
         grids=grids,

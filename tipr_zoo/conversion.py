@@ -117,7 +117,7 @@ def _fits(shapes: Mapping[str, torch.Size], model: Mapping[str, torch.Size]) -> 
     """Whether a model takes weights of these shapes: heads may be absent, and identities are as many as there are."""
     heads = tuple({".".join(name.split(".")[:2]) + "." for name in shapes if name.startswith("heads.")})
     wanted = {name: shape for name, shape in model.items() if not name.startswith("heads.") or name.startswith(heads)}
-    return wanted.keys() == shapes.keys() and all(
-        shapes[name][name.startswith("heads.id.classifier.") :] == shape[name.startswith("heads.id.classifier.") :]
-        for name, shape in wanted.items()
-    )
+    if wanted.keys() != shapes.keys():
+        return False
+    differing = [name for name, shape in wanted.items() if shapes[name] != shape]
+    return all(name.startswith("heads.id.classifier.") and shapes[name][1:] == wanted[name][1:] for name in differing)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from tipr_zoo.explanation import ExplainedWord, Explanation
 from tipr_zoo.picture_colours import INK, PALE_INK, PAPER
-from tipr_zoo.text_lines import break_lines
+from tipr_zoo.text_lines import break_lines, page_font
 
 _WIDTH, _MARGIN, _GAP, _COLUMNS = 900, 24, 14, 6
 _PANEL_WIDTH = (_WIDTH - 2 * _MARGIN - (_COLUMNS - 1) * _GAP) // _COLUMNS
@@ -48,7 +48,7 @@ def draw_explanation(explanation: Explanation, picture: Image.Image, count: int 
     shown = _fit(picture)
     panels = [shown, *(_overlay(_dimmed(shown), scale.shares(weights)) for weights in maps)]
     labels = [("the picture", f"score {explanation.score:.3f}"), *(_label(word) for word in words)]
-    lines = break_lines(explanation.caption, _font(_CAPTION_SIZE), _WIDTH - 2 * _MARGIN)
+    lines = break_lines(explanation.caption, page_font(_CAPTION_SIZE), _WIDTH - 2 * _MARGIN)
     rows = -(-len(panels) // _COLUMNS)
     word_lines = max(len(_word_lines(text)) for text, _ in labels)
     row_height = shown.height + word_lines * _WORD_LINE + _SCORE_LINE + _GAP
@@ -74,10 +74,6 @@ class _Scale:
         # Rounding must not colour a word whose patches all have an equal share.
         span = max(self.greatest - self.equal, 1e-3 * self.equal)
         return ((weights - self.equal) / span).clamp(0, 1)
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
 
 
 def _label(word: ExplainedWord) -> tuple[str, str]:
@@ -121,7 +117,7 @@ def _draw_caption(
     sheet: Image.Image, explanation: Explanation, words: Sequence[ExplainedWord], lines: Sequence[tuple[int, int]]
 ) -> None:
     """Write the caption, the words that matter on a colour, and what the model does not read in a pale ink."""
-    draw, font, caption = ImageDraw.Draw(sheet), _font(_CAPTION_SIZE), explanation.caption
+    draw, font, caption = ImageDraw.Draw(sheet), page_font(_CAPTION_SIZE), explanation.caption
     most = max(word.importance for word in words)
     for index, (start, end) in enumerate(lines):
         y = _MARGIN + index * _CAPTION_LINE
@@ -148,19 +144,19 @@ def _draw_panel(sheet: Image.Image, panel: Image.Image, label: tuple[str, str], 
     draw = ImageDraw.Draw(sheet)
     middle, y = left + _PANEL_WIDTH / 2, top + panel.height + 8
     for line in _word_lines(label[0]):
-        draw.text((middle, y), line, font=_font(_WORD_SIZE), fill=INK, anchor="ma")
+        draw.text((middle, y), line, font=page_font(_WORD_SIZE), fill=INK, anchor="ma")
         y += _WORD_LINE
-    draw.text((middle, y + 1), label[1], font=_font(15), fill=PALE_INK, anchor="ma")
+    draw.text((middle, y + 1), label[1], font=page_font(15), fill=PALE_INK, anchor="ma")
 
 
 def _word_lines(text: str) -> list[str]:
     """The lines of what stands under a panel."""
-    return [text[start:end] for start, end in break_lines(text, _font(_WORD_SIZE), _PANEL_WIDTH)]
+    return [text[start:end] for start, end in break_lines(text, page_font(_WORD_SIZE), _PANEL_WIDTH)]
 
 
 def _draw_legend(sheet: Image.Image, scale: _Scale, top: int) -> None:
     """Say what the colours and the numbers are."""
-    draw, font = ImageDraw.Draw(sheet), _font(14)
+    draw, font = ImageDraw.Draw(sheet), page_font(14)
     bar = _to_picture(_colour(np.tile(np.linspace(0, 1, 110), (12, 1))))
     x = float(_MARGIN)
     for part in (f"weight of a patch: {scale.equal:.3f}, an equal share", bar, f"{scale.greatest:.3f}"):

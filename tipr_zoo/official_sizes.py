@@ -163,8 +163,7 @@ def _modified_resnet(
 def _resnet_depths(official: Mapping[str, Tensor]) -> list[int]:
     """Number of blocks of the four stages; at least one, so that what is missing can be named."""
     pattern = re.compile(re.escape(_IMAGE) + r"layer([1-4])\.(\d+)\.")
-    most = len(official)  # no more blocks than entries: a strange name must not make a list of millions
-    blocks = [(match[1], min(int(match[2]), most)) for name in official if (match := pattern.match(name))]
+    blocks = [(match[1], _block_index(match[2], official)) for name in official if (match := pattern.match(name))]
     return [1 + max((block for found, block in blocks if found == stage), default=0) for stage in "1234"]
 
 
@@ -192,8 +191,13 @@ def _text_encoder(official: Mapping[str, Tensor], place: str) -> tuple[Entry, in
 def _depth(official: Mapping[str, Tensor], prefix: str) -> int:
     """Number of blocks whose names begin with `prefix`; at least one, so that what is missing can be named."""
     pattern = re.compile(re.escape(prefix) + r"resblocks\.(\d+)\.")
-    most = len(official)  # no more blocks than entries: a strange name must not make a list of millions
-    return 1 + max((min(int(match[1]), most) for name in official if (match := pattern.match(name))), default=0)
+    indices = (_block_index(match[1], official) for name in official if (match := pattern.match(name)))
+    return 1 + max(indices, default=0)
+
+
+def _block_index(digits: str, official: Mapping[str, Tensor]) -> int:
+    """The number of a block; never more than there are entries, so that a strange name makes no list of millions."""
+    return min(int(digits), len(official))
 
 
 def _shape(official: Mapping[str, Tensor], name: str, dimensions: int, place: str) -> tuple[int, ...]:

@@ -21,3 +21,15 @@ def check_picture_file(path: Path) -> None:
         raise ConfigError(f"{path}: is a folder; name a file in it")
     if not path.parent.is_dir():
         raise ConfigError(f"{path}: the folder {path.parent} does not exist; make it first")
+
+
+def check_output(picture: Path | None, as_json: bool) -> None:
+    """Check that a command has somewhere to put its result: a picture that can be written, or JSON.
+
+    Raises:
+        ConfigError: It has neither, or `picture` cannot be written to.
+    """
+    if picture is not None:
+        check_picture_file(picture)
+    elif not as_json:
+        raise ConfigError("name the file to draw into with -o FILE, or ask for --json")

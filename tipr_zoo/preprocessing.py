@@ -21,9 +21,17 @@ class ImageNormalisation:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """(..., 3, H, W) float pictures in [0, 1] -> normalised ones."""
-        mean = torch.tensor(self.mean, dtype=pixels.dtype, device=pixels.device).view(3, 1, 1)
-        std = torch.tensor(self.std, dtype=pixels.dtype, device=pixels.device).view(3, 1, 1)
+        mean, std = self._like(pixels)
         return (pixels - mean) / std
+
+    def undo(self, images: Tensor) -> Tensor:
+        """(..., 3, H, W) normalised pictures -> those that they were made from."""
+        mean, std = self._like(images)
+        return images * std + mean
+
+    def _like(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation, (3, 1, 1), of the type and on the device of some pictures."""
+        return images.new_tensor(self.mean).view(3, 1, 1), images.new_tensor(self.std).view(3, 1, 1)
 
 
 def resize_picture(picture: Image.Image, image_size: tuple[int, int]) -> Tensor:

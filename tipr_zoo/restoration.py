@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,11 +14,8 @@ from torch import Tensor
 
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.grey import grey
 from tipr_zoo.patch_grid import patch_grid
-from tipr_zoo.preprocessing import ImageNormalisation
-
-GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)
-"""Share of red, green and blue in grey."""
 
 HIDDEN_COLOUR = (214, 222, 240)
 """What stands for a hidden patch: no grey, so that it cannot be taken for a part of the picture."""
@@ -69,49 +68,52 @@ def restore(model: DualEncoder, picture: Image.Image, captions: Sequence[str], s
     Raises:
         ConfigError: No head of the model restores pictures, or a caption is empty.
     """
-    heads = [head for head in model.heads.values() if hasattr(head, "restore_pictures")]
-    if not heads:
-        raise ConfigError(
-            "the model has no head that restores pictures, or its weights have none; SEN's have, see"
-            " `tipr-zoo list 'sen*'`"
-        )
+    head = _restoring_head(model)
+    _check(captions, seed)
+    device = next(model.parameters()).device
+    grid, count = patch_grid(model.image_encoder), len(captions)
+    image = model.preprocess(picture)
+    noise = torch.rand(1, 1 + math.prod(grid.grid_size), generator=torch.Generator().manual_seed(seed))
+    restored, hidden = head.restore_pictures(
+        image.to(device).expand(count, -1, -1, -1),
+        model.tokenize(captions).to(device),
+        model,
+        noise.to(device).expand(count, -1),
+    )
+    restored, hidden = restored.cpu(), hidden[0].float().cpu()
+    is_hidden = grid.pixel_map(hidden.view(grid.grid_size)) > 0.5
+    original, *colours = model.normalisation.undo(torch.stack([image, *restored])).clamp(0, 1)
+    without_colour = grey(original)
+    errors = [F.mse_loss(pixels[:, is_hidden], image[:, is_hidden]).item() for pixels in restored]
+    return RestoredPicture(
+        original=_to_picture(original),
+        seen=_to_picture(torch.where(is_hidden, torch.tensor(HIDDEN_COLOUR).view(3, 1, 1) / 255, without_colour)),
+        hidden_share=hidden.mean().item(),
+        restorations=[
+            Restoration(caption, _to_picture(torch.where(is_hidden, colour, without_colour)), error)
+            for caption, colour, error in zip(captions, colours, errors, strict=True)
+        ],
+    )
+
+
+def _restoring_head(model: DualEncoder) -> Any:
+    """The head that restores pictures."""
+    for head in model.heads.values():
+        if hasattr(head, "restore_pictures"):
+            return head
+    raise ConfigError(
+        "the model has no head that restores pictures, or its weights have none; SEN's have, see `tipr-zoo list 'sen*'`"
+    )
+
+
+def _check(captions: Sequence[str], seed: int) -> None:
+    """Raise where there is nothing to restore with, or no seed."""
     if isinstance(captions, str) or not all(isinstance(caption, str) for caption in captions):
         raise ConfigError(f"captions must be a list of sentences, got {captions!r}")
     if not captions or not all(caption.strip() for caption in captions):
         raise ConfigError("the caption is empty; describe the person, e.g. 'a man in a red jacket'")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise ConfigError(f"the seed must be a whole number from 0 to 2^63 - 1, got {seed!r}")
-    device = next(model.parameters()).device
-    image = model.preprocess(picture).unsqueeze(0).to(device)
-    patches = model.image_encoder.grid_size[0] * model.image_encoder.grid_size[1]
-    noise = torch.rand(1, 1 + patches, generator=torch.Generator().manual_seed(seed)).to(device)
-    count = len(captions)
-    restored, hidden = heads[0].restore_pictures(
-        image.expand(count, -1, -1, -1), model.tokenize(captions).to(device), model, noise.expand(count, -1)
-    )
-    grid = patch_grid(model.image_encoder)
-    is_hidden = grid.pixel_map(hidden[0].float().view(grid.grid_size).cpu()) > 0.5
-    original = _pixels(image[0], model.normalisation)
-    grey = torch.einsum("c,chw->hw", original.new_tensor(GREY_WEIGHTS), original).expand_as(original)
-    colours = [_pixels(picture, model.normalisation) for picture in restored]
-    errors = [
-        float(F.mse_loss(picture.cpu()[:, is_hidden], image[0].cpu()[:, is_hidden]).item()) for picture in restored
-    ]
-    return RestoredPicture(
-        original=_to_picture(original),
-        seen=_to_picture(torch.where(is_hidden, torch.tensor(HIDDEN_COLOUR).view(3, 1, 1) / 255, grey)),
-        hidden_share=float(hidden[0].float().mean()),
-        restorations=[
-            Restoration(caption, _to_picture(torch.where(is_hidden, colour, grey)), error)
-            for caption, colour, error in zip(captions, colours, errors, strict=True)
-        ],
-    )
-
-
-def _pixels(image: Tensor, normalisation: ImageNormalisation) -> Tensor:
-    """A normalised (3, H, W) picture -> the same in [0, 1], on the CPU."""
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (normalisation.mean, normalisation.std))
-    return (image.cpu() * std + mean).clamp(0, 1)
 
 
 def _to_picture(pixels: Tensor) -> Image.Image:

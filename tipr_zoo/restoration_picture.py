@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from tipr_zoo.picture_colours import INK, PALE_INK, PAPER
 from tipr_zoo.restoration import RestoredPicture
-from tipr_zoo.text_lines import break_lines
+from tipr_zoo.text_lines import break_lines, page_font
 
 _MARGIN, _GAP = 24, 18
 _PANEL_WIDTH, _MOST_HEIGHT = 200, 560
@@ -37,7 +37,7 @@ def draw_restoration(restored: RestoredPicture) -> Image.Image:
         title = "restored" if index == 0 else "with other words"
         changed = _changed_words(first, restoration.caption)
         panels.append((restoration.picture, title, restoration.caption, changed))
-    font = _font(_TEXT_SIZE)
+    font = page_font(_TEXT_SIZE)
     lines = [break_lines(text, font, _PANEL_WIDTH) for _, _, text, _ in panels]
     height = min(_MOST_HEIGHT, round(_PANEL_WIDTH * restored.original.height / restored.original.width))
     width = 2 * _MARGIN + len(panels) * _PANEL_WIDTH + (len(panels) - 1) * _GAP
@@ -47,13 +47,9 @@ def draw_restoration(restored: RestoredPicture) -> Image.Image:
     for index, (picture, title, text, changed) in enumerate(panels):
         left = _MARGIN + index * (_PANEL_WIDTH + _GAP)
         sheet.paste(_enlarged(picture, height), (left, _MARGIN))
-        draw.text((left, text_top - _TITLE_LINE), title, font=_font(_TITLE_SIZE), fill=INK)
+        draw.text((left, text_top - _TITLE_LINE), title, font=page_font(_TITLE_SIZE), fill=INK)
         _write(draw, text, lines[index], changed, left, text_top)
     return sheet
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
 
 
 def _enlarged(picture: Image.Image, height: int) -> Image.Image:
@@ -78,7 +74,7 @@ def _write(
     top: int,
 ) -> None:
     """Write a text line by line, its changed words on a colour."""
-    font = _font(_TEXT_SIZE)
+    font = page_font(_TEXT_SIZE)
     for index, (start, end) in enumerate(lines):
         y = top + index * _TEXT_LINE
         for first, last in changed:

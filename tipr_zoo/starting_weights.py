@@ -14,7 +14,7 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.official_sizes import listed, tower_names
 from tipr_zoo.official_tensors import TOWERS, head_state, official_tensors
-from tipr_zoo.weights import is_clip_format, is_official_format, load_tensors, read_weights
+from tipr_zoo.weights import first_of, is_clip_format, is_official_format, load_tensors, read_weights
 
 logger = logging.getLogger("tipr_zoo")
 
@@ -52,11 +52,11 @@ def _load_official(model: DualEncoder, tensors: dict[str, Tensor], path: Path) -
     heads = {name: tensor for name, tensor in found.items() if name in own}
     heads = _without_other_classifier(model, heads, path)
     if problems := _problems_of_heads(heads, own):
-        raise WeightsError(f"{place} does not fit the model: {'; '.join(problems[:3])}")
+        raise WeightsError(f"{place} does not fit the model: {first_of(problems)}")
     loaded = load_clip_tensors(model, {name.removeprefix(TOWERS): official[name] for name in towers}, place)
     model.load_state_dict(heads, strict=False)  # what fits was checked above
     initial = [part for part in loaded.initial if not any(name.startswith(part + ".") for name in heads)]
-    told = [str(replace(loaded, initial=tuple(initial))).replace("CLIP's weights", "the checkpoint's weights")]
+    told = [replace(loaded, initial=tuple(initial)).line("the checkpoint")]
     told += [f"left over: {listed(left_over)}"] if left_over else []
     logger.warning("%s: %s", place, "; ".join(told))
 

@@ -10,6 +10,11 @@ from PIL import ImageFont
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
+def page_font(size: int) -> Font:
+    """The font of every drawn page."""
+    return ImageFont.load_default(size)
+
+
 def break_lines(text: str, font: Font, width: int) -> list[tuple[int, int]]:
     """Break a text between words, and inside those that are wider than a line.
 

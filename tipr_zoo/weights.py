@@ -10,7 +10,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import safetensors
@@ -151,15 +151,6 @@ def _reason(path: Path, error: Exception) -> str:
     return "it is damaged or no weights file"
 
 
-def load_weights(model: nn.Module, path: Path) -> None:
-    """Load a file into a model, every tensor of both.
-
-    Raises:
-        WeightsError: The file cannot be read, or a tensor is missing, left over or of another shape.
-    """
-    load_tensors(model, read_weights(path), path)
-
-
 def load_tensors(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     """Load what a file holds into a model, every tensor of both.
 
@@ -190,9 +181,13 @@ def load_tensors(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> N
         if name in state and own[name].shape != state[name].shape
     ]
     if problems:
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise WeightsError(f"weights {path} do not fit the model: {'; '.join(problems[:3])}{more}")
+        raise WeightsError(f"weights {path} do not fit the model: {first_of(problems)}")
     model.load_state_dict(state, strict=True)
+
+
+def first_of(problems: Sequence[str]) -> str:
+    """The first few of what does not fit, and how many more there are."""
+    return "; ".join(problems[:3]) + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
 
 
 def is_clip_format(state: Mapping[str, object]) -> bool:

@@ -24,6 +24,7 @@ import tipr_zoo
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.evaluation import evaluate
 from tipr_zoo.synthpedes import draw_synthpedes
+from tipr_zoo.tables import render_table
 from tipr_zoo.training.training_data import open_training_data
 
 MODEL = "sen_tiny_synth"
@@ -73,16 +74,15 @@ def measure(work_dir: Path, row: str, seed: int, data: Path) -> dict[str, float]
 
 def table(figures: Mapping[str, list[dict[str, float]]], seeds: list[int]) -> str:
     """One line a row: rank-1 of each seed, then mean and standard deviation over the seeds."""
-    head = ["parts", *(f"seed {seed}" for seed in seeds), *METRICS]
-    lines = [head, ["---", *["---:"] * (len(head) - 1)]]
+    rows: list[list[str | float]] = []
     for row, runs in figures.items():
-        line = [row, *(f"{run['R1']:.2f}" for run in runs)]
+        line: list[str | float] = [row, *(run["R1"] for run in runs)]
         for metric in METRICS:
             values = [run[metric] for run in runs]
             spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
             line.append(f"{statistics.mean(values):.2f}{spread}")
-        lines.append(line)
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        rows.append(line)
+    return render_table(["parts", *(f"seed {seed}" for seed in seeds), *METRICS], rows, "markdown")
 
 
 def main() -> None:

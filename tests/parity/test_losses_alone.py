@@ -138,7 +138,7 @@ class TestRestoration:
         torch.testing.assert_close(masking.restore, arrays["masking_restore"])
 
     def test_grey(self, path: Path) -> None:
-        from tipr_zoo_sen.text_guided_restoration import grey
+        from tipr_zoo.grey import grey
 
         arrays = _arrays(path)
         torch.testing.assert_close(grey(arrays["tir_images"]), arrays["gray"])

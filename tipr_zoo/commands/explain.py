@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tipr_zoo.model_arguments import add_model_arguments, build_model
+
 if TYPE_CHECKING:
     from tipr_zoo.explanation import Explanation
 
@@ -32,35 +34,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw the explanation into this file (.png, .jpg); may be left out with --json",
     )
     parser.add_argument("--words", metavar="N", type=int, default=5, help="number of words to show (default: 5)")
-    parser.add_argument("--weights", metavar="FILE", type=Path, help="weights to use instead of the card's")
-    parser.add_argument("--device", metavar="NAME", help="cpu, cuda, ... (default: a GPU where there is one)")
+    add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Explain, draw, and print the words that matter."""
-    from tipr_zoo.building import build
-    from tipr_zoo.devices import choose_device
     from tipr_zoo.errors import ConfigError
     from tipr_zoo.explanation import explain
     from tipr_zoo.explanation_picture import draw_explanation
-    from tipr_zoo.picture_file import check_picture_file
+    from tipr_zoo.picture_file import check_output
     from tipr_zoo.pictures import open_picture
     from tipr_zoo.tables import render_table, terminal_width
 
-    if arguments.picture:
-        check_picture_file(arguments.picture)
-    elif not arguments.json:
-        raise ConfigError("name the file to draw into with -o FILE, or ask for --json")
+    check_output(arguments.picture, arguments.json)
     if arguments.words < 1:
         raise ConfigError(f"the number of words must be at least 1, got {arguments.words}")
     picture = open_picture(arguments.image)
-    model = build(
-        arguments.name,
-        pretrained=arguments.weights is None,
-        weights=arguments.weights,
-        device=choose_device(arguments.device),
-    )
+    model = build_model(arguments)
     explanation = explain(model, picture, arguments.text)
     if arguments.picture:
         draw_explanation(explanation, picture, arguments.words).save(arguments.picture)

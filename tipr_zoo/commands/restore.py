@@ -7,6 +7,8 @@ import json
 import sys
 from pathlib import Path
 
+from tipr_zoo.model_arguments import add_model_arguments, build_model
+
 NAME = "restore"
 HELP = "hide most of a picture and have a model restore it from a sentence"
 EXAMPLE = """
@@ -30,37 +32,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="restore with this sentence as well (default: TEXT with its first colour word changed)",
     )
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="decides what is hidden (default: 0)")
-    parser.add_argument("--weights", metavar="FILE", type=Path, help="weights to use instead of the card's")
-    parser.add_argument("--device", metavar="NAME", help="cpu, cuda, ... (default: a GPU where there is one)")
+    add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Restore, draw, and print how far each restoration is from the picture."""
-    from tipr_zoo.building import build
     from tipr_zoo.colour_words import change_colour
-    from tipr_zoo.devices import choose_device
-    from tipr_zoo.errors import ConfigError
-    from tipr_zoo.picture_file import check_picture_file
+    from tipr_zoo.picture_file import check_output
     from tipr_zoo.pictures import open_picture
     from tipr_zoo.restoration import restore
     from tipr_zoo.restoration_picture import draw_restoration
     from tipr_zoo.tables import render_table, terminal_width
 
-    if arguments.picture:
-        check_picture_file(arguments.picture)
-    elif not arguments.json:
-        raise ConfigError("name the file to draw into with -o FILE, or ask for --json")
+    check_output(arguments.picture, arguments.json)
     others = arguments.instead or [changed for changed in [change_colour(arguments.text)] if changed]
     if not others:
         print("the sentence has no colour word to change; --instead TEXT compares with another one", file=sys.stderr)
     picture = open_picture(arguments.image)
-    model = build(
-        arguments.name,
-        pretrained=arguments.weights is None,
-        weights=arguments.weights,
-        device=choose_device(arguments.device),
-    )
+    model = build_model(arguments)
     restored = restore(model, picture, [arguments.text, *others], arguments.seed)
     if arguments.picture:
         draw_restoration(restored).save(arguments.picture)

@@ -8,6 +8,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from tipr_zoo.model_arguments import add_model_arguments, build_model
+
 NAME = "search"
 HELP = "find the pictures of a folder that fit a sentence; nothing leaves the machine"
 EXAMPLE = """
@@ -23,15 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", metavar="TEXT", help="the sentence")
     parser.add_argument("--top", metavar="N", type=int, default=10, help="number of hits (default: 10)")
     parser.add_argument("--picture", metavar="FILE", type=Path, help="draw the hits into this file (.png, .jpg)")
-    parser.add_argument("--weights", metavar="FILE", type=Path, help="weights to use instead of the card's")
-    parser.add_argument("--device", metavar="NAME", help="cpu, cuda, ... (default: a GPU where there is one)")
+    add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Search, print the hits, and draw them if asked to."""
-    from tipr_zoo.building import build
-    from tipr_zoo.devices import choose_device
     from tipr_zoo.hits_picture import HitsRow, PictureHit, draw_hits
     from tipr_zoo.picture_file import check_picture_file
     from tipr_zoo.search import search
@@ -39,12 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     if arguments.picture:
         check_picture_file(arguments.picture)
-    model = build(
-        arguments.name,
-        pretrained=arguments.weights is None,
-        weights=arguments.weights,
-        device=choose_device(arguments.device),
-    )
+    model = build_model(arguments)
     hits = search(model, arguments.folder, arguments.text, arguments.top, progress=sys.stderr.isatty())
     if arguments.picture:
         row = HitsRow(arguments.text, [PictureHit(hit.picture, hit.score, None) for hit in hits])

@@ -11,13 +11,11 @@ from torch import Tensor, nn
 
 from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.features import Batch, Features
+from tipr_zoo.grey import grey
 from tipr_zoo.heads.cross_modal_transformer import CrossModalTransformer, initialise_like_official, take_tokens
 from tipr_zoo.registries import HEADS
 from tipr_zoo_sen.patch_masking import mask_patches, place_visible
 from tipr_zoo_sen.sine_cosine_positions import sine_cosine_positions
-
-GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)
-"""Share of red, green and blue in grey."""
 
 
 @HEADS.register_module()
@@ -167,12 +165,6 @@ class TextGuidedRestoration(nn.Module):
                 f" image encoder has {found[0]} of {found[1]} pixels, {found[2]} apart; give both the same image_size"
                 " and a stride equal to the patch size"
             )
-
-
-def grey(images: Tensor) -> Tensor:
-    """(B, 3, H, W) pictures -> the same shape, the weighted mean of the channels in all three."""
-    weights = images.new_tensor(GREY_WEIGHTS).view(1, 3, 1, 1)
-    return (images * weights).sum(dim=1, keepdim=True).expand_as(images)
 
 
 def patchify(images: Tensor, patch_size: int) -> Tensor:
