@@ -15,6 +15,7 @@ from PIL import Image
 
 from tipr_zoo.commands import data_check
 from tipr_zoo.datasets import CheckReport, check_dataset
+from tipr_zoo.datasets.picture_decoding import unreadable_pictures
 from tipr_zoo.errors import DataError
 
 Change = Callable[[Path, list[dict[str, Any]]], Any]
@@ -148,6 +149,11 @@ def test_each_problem_is_found_and_named(tmp_path: Path, change: Change, kind: s
     assert any(message.format(folder=tmp_path) in problem.message for problem in report.problems)
 
 
+def copy(folder: Path, source: dict[str, Any], target: dict[str, Any]) -> None:
+    """Make the picture of one record that of another."""
+    (folder / "imgs" / target["file_path"]).write_bytes((folder / "imgs" / source["file_path"]).read_bytes())
+
+
 NOTES: dict[str, tuple[Change, str, str]] = {
     "a picture without a record": (
         lambda folder, records: Image.new("L", (4, 8)).save(folder / "imgs/stray.png"),
@@ -164,6 +170,31 @@ NOTES: dict[str, tuple[Change, str, str]] = {
         "picture with several records",
         "cam_0/6_0.jpg has the records 10, 11",
     ),
+    "a picture twice": (
+        lambda folder, records: copy(folder, records[0], records[1]),
+        "same picture twice",
+        "cam_0/1_0.jpg and cam_1/1_1.jpg are the same bytes",
+    ),
+    "one picture for two people": (
+        lambda folder, records: copy(folder, records[0], records[-1]),
+        "same picture of several identities",
+        "cam_0/1_0.jpg and cam_1/6_1.jpg are the same bytes, though of the identities 1, 6 in test and train",
+    ),
+    "Chinese characters": (
+        lambda folder, records: records[0].update(captions=["A man 穿着 in a café.", "Fine."]),
+        "letters of a foreign script",
+        "reid_raw.json, record 0 (counted from 0), caption 0: 穿着 in 'A man 穿着 in a café.'",
+    ),
+    "a tag": (
+        lambda folder, records: records[0].update(captions=["Fine.", "A man in <b>red</b>."]),
+        "stray code in a caption",
+        "reid_raw.json, record 0 (counted from 0), caption 1: '<b>' in 'A man in <b>red</b>.'",
+    ),
+    "a long caption": (
+        lambda folder, records: records[0].update(captions=["red, " * 38, "Fine."]),
+        "caption over 77 tokens",
+        "record 0 (counted from 0), caption 0: 38 words are at least 78 tokens, so that its end is not read",
+    ),
     "renumbered identities": (
         lambda folder, records: [record.update(id=record["id"] - 1) for record in records],
         "identities renumbered",
@@ -178,6 +209,76 @@ def test_oddities_are_noted_and_are_no_problem(tmp_path: Path, change: Change, k
     assert report.problems == []
     assert kind in kinds(report.notes)
     assert any(message.format(folder=tmp_path) in note.message for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    "caption", ["A café, naïve: 100% wool & <3 {ok", "red " * 75, "A man with a Ø of 5 µm.", "He wears “quotes”…"]
+)
+def test_captions_of_any_kind_are_no_oddity(tmp_path: Path, caption: str) -> None:
+    assert check(tmp_path, lambda folder, records: records[0].update(captions=[caption, "Fine."])).notes == []
+
+
+@pytest.mark.parametrize(
+    "code", ["<br/>", "&amp;", "&#39;", "\\n", "\\u4e00", "_x000D_", "https://a.b/c", "{}", "\ufffd"]
+)
+def test_stray_code_is_quoted(tmp_path: Path, code: str) -> None:
+    report = check(tmp_path, lambda folder, records: records[0].update(captions=[f"A man {code} in red."]))
+    (note,) = report.notes
+    assert (note.kind, repr(code) in note.message) == ("stray code in a caption", True)
+
+
+def test_many_processes_find_what_one_does(tmp_path: Path) -> None:
+    pictures = sorted((dataset(tmp_path) / "imgs").rglob("*.jpg")) * 20
+    pictures[3].write_bytes(b"")
+    expected = unreadable_pictures(pictures, progress=False, workers=1)
+    assert len(expected) == 20
+    assert unreadable_pictures(pictures, progress=False, workers=2) == expected
+
+
+def test_a_custom_data_set_is_checked_by_the_names_it_has(tmp_path: Path) -> None:
+    dataset(tmp_path)
+    (tmp_path / "reid_raw.json").unlink()
+    (tmp_path / "synthpedes.json").unlink()
+    lines = ["image,caption,person,split,camera"]
+    lines += [f"cam_{shot}/{number}_{shot}.jpg,A man.,p{number},train,7" for number in (1, 2) for shot in (0, 1)]
+    lines.append("cam_0/3_0.jpg,A man.,p1,test,7")
+    (tmp_path / "people.csv").write_text("\n".join(lines))
+    report = check_dataset(tmp_path)
+    assert (report.name, report.layout, report.decoded) == ("custom", "a table", 5)
+    assert [problem.message for problem in report.problems] == [
+        "identity p1 is in train and test: nobody may be in two splits"
+    ]
+    notes = {note.kind: note.message for note in report.notes}
+    assert notes["column not read"] == f"{tmp_path}/people.csv: column 'camera' is none of those that are read"
+    assert notes["caption of several identities"] == "'A man.' describes the identities p1, p2 of train"
+    assert "picture without a record" in notes
+    assert {row.verdict for row in report.rows} == {"not published"}
+
+
+def test_annotations_that_were_not_read_are_noted(tmp_path: Path) -> None:
+    dataset(tmp_path, annotations="data_captions.json")
+    (tmp_path / "val_reid.json").write_text("[]")
+    (note,) = check_dataset(tmp_path).notes[:1]
+    assert note.kind == "other annotations beside"
+    assert note.message == f"{tmp_path}/val_reid.json (TBPS-CLIP's layout) is there, too; not read"
+
+
+def test_rules_are_noted(tmp_path: Path) -> None:
+    Image.new("L", (4, 8)).save(tmp_path / "a.png")
+    (tmp_path / "people.jsonl").write_text('{"image": "a.png", "caption": "A man."}')
+    report = check_dataset(tmp_path)
+    assert report.problems == []
+    assert [note.kind for note in report.notes] == ["filled in by rule"] * 2
+
+
+def test_totals_are_compared_where_only_they_were_published(tmp_path: Path) -> None:
+    dataset(tmp_path, annotations="UFine6926.json")
+    totals = [(row.split, row.found, row.published, row.verdict) for row in check_dataset(tmp_path).rows[-3:]]
+    assert totals == [
+        ("all", 6, 6926, "differs"),
+        ("all", 12, 26206, "differs"),
+        ("all", 24, 52412, "differs"),
+    ]
 
 
 def test_pictures_of_every_pixel_type_are_readable(tmp_path: Path) -> None:
@@ -217,7 +318,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
 def test_the_exit_code_tells_whether_the_data_set_is_usable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, text = run(capsys, str(dataset(tmp_path)))
     assert code == 0
-    assert f"SynthPEDES: {tmp_path}/reid_raw.json" in text
+    assert text.startswith(f"SynthPEDES, the official layout\n  {tmp_path}/reid_raw.json\n")
     assert "No problems: the data set is usable." in text
     assert "12 decoded" in text
     (tmp_path / "imgs/cam_0/1_0.jpg").unlink()
@@ -245,7 +346,9 @@ def test_json_lists_every_finding(tmp_path: Path, capsys: pytest.CaptureFixture[
     content = json.loads(text)
     assert code == 1
     assert content["usable"] is False
-    assert content["name"] == "SynthPEDES"
+    assert (content["name"], content["layout"]) == ("SynthPEDES", "the official layout")
+    assert content["annotation_files"] == [f"{tmp_path}/reid_raw.json"]
+    assert content["fixes"] == []
     assert content["rows"][0] == {
         "split": "train",
         "quantity": "identities",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -25,6 +26,8 @@ LAYOUTS = [
     ("RSTPReid", "data_captions.json", "img_path"),
     ("RSTPReid", "data_captions.json", "file_path"),
     ("SynthPEDES", "reid_raw.json", "file_path"),
+    ("UFine6926", "UFine6926.json", "file_path"),
+    ("UFine3C", "UFine3C.json", "file_path"),
 ]
 
 
@@ -165,34 +168,33 @@ def test_a_folder_without_annotations_lists_what_was_looked_for(tmp_path: Path) 
     assert "name the folder that holds one" in message
 
 
-@pytest.mark.parametrize(
-    ("file", "origin"),
-    [
-        ("caption_all.json", "in place of reid_raw.json; its keys are not documented"),
-        ("processed_data/train.json", "RaSa's"),
-        ("test_reid.json", "TBPS-CLIP's"),
-        ("annotations/test.json", "TextReID's"),
-        ("finetune/cuhk_train.json", "APTM's"),
-        ("cuhk_pedes.json", "IVT's"),
-        ("CUHK-PEDES-train.json", "PLIP's"),
-    ],
-)
-def test_other_layouts_are_explained(tmp_path: Path, file: str, origin: str) -> None:
-    (tmp_path / file).parent.mkdir(exist_ok=True)
-    (tmp_path / file).write_text("[]")
+def test_annotations_that_lie_deeper_are_pointed_at(tmp_path: Path) -> None:
+    write(tmp_path / "from the authors" / "unpacked")
     message = message_of(DataError, lambda: open_dataset(tmp_path))
-    assert f"found {tmp_path / file}" in message
-    assert origin in message
-    assert "one JSON list of records with split, id, file_path and captions: ask the data set's authors" in message
+    assert f"found {tmp_path}/from the authors/unpacked/reid_raw.json: name that folder" in message
+    assert message.endswith(f"`tipr-zoo data check '{tmp_path}/from the authors/unpacked'`")
 
 
-@pytest.mark.parametrize(("file", "lines"), [("data.json", False), ("metadata.jsonl", True), ("reid_raw.json", False)])
-def test_a_caption_dump_without_identities_is_of_no_use(tmp_path: Path, file: str, lines: bool) -> None:
+def test_official_annotations_without_identities_are_of_no_use(tmp_path: Path) -> None:
     entry = {"image": "a.png", "text": "A man in red."}
-    write(tmp_path, file, json.dumps(entry) + "\n" if lines else [entry, entry])
-    message = message_of(DataError, lambda: open_dataset(tmp_path))
-    assert f"{tmp_path / file} has captions without identities (its first record has image, text, no id)" in message
+    message = message_of(DataError, lambda: open_dataset(write(tmp_path, entries=[entry, entry])))
+    assert f"{tmp_path}/reid_raw.json has captions without identities (its first record has image, text, no id)" in (
+        message
+    )
     assert "get the annotation file" in message
+
+
+def test_every_split_at_once(tmp_path: Path) -> None:
+    dataset = open_dataset(write(tmp_path), split="all")
+    assert dataset.picture_ids == [1, 7, 7, 3]
+    assert dataset.labels == [0, 2, 2, 1]
+    assert dataset.splits == ("train", "test")
+
+
+def test_the_hash_of_one_file_is_that_of_its_bytes(tmp_path: Path) -> None:
+    dataset = open_dataset(write(tmp_path))
+    assert dataset.sha256 == hashlib.sha256((tmp_path / "reid_raw.json").read_bytes()).hexdigest()
+    assert dataset.annotation_files == (dataset.annotation_file,) == (tmp_path / "reid_raw.json",)
 
 
 def test_several_data_sets_in_one_folder_need_a_name(tmp_path: Path) -> None:
@@ -242,11 +244,12 @@ def test_an_interrupted_drawing_is_not_taken_for_a_data_set(tmp_path: Path) -> N
         ('[{"split": "te', "is broken JSON at line 1, column 12"),
         ("", "is empty; copy it again"),
         ("[]", "holds no records; use the file that CUHK-PEDES's authors hand out"),
-        ('{"train": []}', "holds a JSON object, not a list of records with split, id, file_path and captions"),
+        ('{"train": []}', "holds no records"),
+        ('{"rows": []}', "holds a JSON object of rows, not a list of records with split, id, file_path and captions"),
         ("null", "holds a JSON null, not a list"),
         ("[" * 100_000, "is no annotation file"),
     ],
-    ids=["broken", "truncated", "zero bytes", "no records", "object", "null", "too deep"],
+    ids=["broken", "truncated", "zero bytes", "no records", "no records of a split", "object", "null", "too deep"],
 )
 def test_a_broken_annotation_file_says_where(tmp_path: Path, content: str, expected: str) -> None:
     message = message_of(DataError, lambda: CUHKPEDES(write(tmp_path, entries=content)))

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tipr_zoo.tables import render_table, terminal_width, to_json
+from tipr_zoo.tables import Cell, render_table, terminal_width, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tipr_zoo.datasets.check import CheckReport, Finding
+    from tipr_zoo.datasets.findings import CheckReport, CountRow, Finding
 
 NAME = "data check"
 HELP = "check a data set's counts, annotations and pictures (exit code 0: usable, 1: problems)"
-EXAMPLE = "tipr-zoo data check data/CUHK-PEDES"
+EXAMPLE = """
+tipr-zoo data check data/CUHK-PEDES
+tipr-zoo data check shop/people.csv
+"""
 
 EXAMPLES_SHOWN = 3
+FIXES_SHOWN = 20
+QUANTITIES = ("identities", "pictures", "captions")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,9 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "root",
         metavar="DIR",
-        help="the folder with the annotation file, or the folder above it if it bears the data set's name",
+        help="the data set's folder in any of its layouts, or a table of your own (.csv, .tsv, .jsonl, .json)",
     )
-    parser.add_argument("--name", help="the data set, e.g. RSTPReid (default: recognised by its files)")
+    parser.add_argument(
+        "--name", metavar="NAME", help="the data set, e.g. RSTPReid or custom (default: recognised by its files)"
+    )
     parser.add_argument(
         "--no-decode", action="store_true", help="only check that the pictures exist; broken ones are not found"
     )
@@ -51,23 +59,56 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _json(report: CheckReport) -> str:
     content = {"usable": not report.problems, **asdict(report)}
+    content["annotation_files"] = [str(file) for file in report.annotation_files]
+    content["fixes"] = _fixes(report)
     return to_json({name: str(value) if isinstance(value, Path) else value for name, value in content.items()})
 
 
 def _text(report: CheckReport) -> str:
     width = terminal_width()
-    counts = [(row.split, row.quantity, row.found, row.published, row.verdict) for row in report.rows]
-    parts = [
-        f"{report.name}: {report.annotation_file}",
-        render_table(("split", "quantity", "found", "published", "verdict"), counts, width=width),
-        _pictures_line(report),
-        _findings("problem", report.problems, width) if report.problems else "No problems: the data set is usable.",
-    ]
+    parts = [_head(report, width)]
+    if report.rows:
+        parts.append(_counts(report, width))
+    parts.append(_pictures_line(report))
+    if report.problems:
+        parts.append(_findings("Problems", report.problems, width))
+    else:
+        parts.append("No problems: the data set is usable.")
     if report.notes:
-        parts.append(_findings("note", report.notes, width))
-    if any(count > EXAMPLES_SHOWN for count in _counts_by_kind([*report.problems, *report.notes])):
+        parts.append(_findings("Notes", report.notes, width))
+    if fixes := _fixes(report):
+        shown = [*fixes[:FIXES_SHOWN], *(["..."] if len(fixes) > FIXES_SHOWN else [])]
+        parts.append("Run this, then check again:\n\n" + "\n".join(shown))
+    has_more = any(len(group) > EXAMPLES_SHOWN for group in _by_kind([*report.problems, *report.notes]).values())
+    if has_more or len(fixes) > FIXES_SHOWN:
         parts.append("--json lists all of them.")
     return "\n\n".join(parts)
+
+
+def _head(report: CheckReport, width: int | None) -> str:
+    files = "\n".join(_wrapped(str(file), "  ", width) for file in report.annotation_files)
+    return f"{report.name}, {report.layout}\n{files}"
+
+
+def _counts(report: CheckReport, width: int | None) -> str:
+    """A line for each split, with the published counts where they differ."""
+    by_split: dict[str, list[CountRow]] = defaultdict(list)
+    for row in report.rows:
+        by_split[row.split].append(row)
+    has_published = any(row.published is not None for row in report.rows)
+    lines: list[tuple[Cell, ...]] = [
+        (split, *(row.found for row in rows), *([_published(rows)] if has_published else []))
+        for split, rows in by_split.items()
+    ]
+    columns = ("split", *QUANTITIES, *(["published"] if has_published else []))
+    return render_table(columns, lines, width=width)
+
+
+def _published(rows: Sequence[CountRow]) -> str:
+    if all(row.verdict == "same" for row in rows):
+        return "the same"
+    different = [f"{row.published:,} {row.quantity}" for row in rows if row.published is not None]
+    return "without it" if not different else f"other: {', '.join(different)}"
 
 
 def _pictures_line(report: CheckReport) -> str:
@@ -80,10 +121,6 @@ def _pictures_line(report: CheckReport) -> str:
     return f"Pictures: {report.decoded:,} decoded in {report.picture_folder}."
 
 
-def _counts_by_kind(findings: Sequence[Finding]) -> list[int]:
-    return [len(group) for group in _by_kind(findings).values()]
-
-
 def _by_kind(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
     groups: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
@@ -92,8 +129,33 @@ def _by_kind(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
 
 
 def _findings(title: str, findings: Sequence[Finding], width: int | None) -> str:
-    rows: list[tuple[str, int | None, str]] = []
+    """Each kind with its number, and its first findings below it."""
+    lines = [f"{title}: {len(findings):,}"]
     for kind, group in _by_kind(findings).items():
-        for place, finding in enumerate(group[:EXAMPLES_SHOWN]):
-            rows.append((kind, len(group), finding.message) if place == 0 else ("", None, finding.message))
-    return render_table((title, "count", f"the first {EXAMPLES_SHOWN} of each"), rows, width=width)
+        lines.append(f"\n  {kind}: {len(group):,}" if len(group) > 1 else f"\n  {kind}")
+        if kind == "count differs":
+            lines.append("    as the table above shows")
+            continue
+        lines += [_wrapped(finding.message, "    ", width) for finding in group[:EXAMPLES_SHOWN]]
+        if len(group) > EXAMPLES_SHOWN:
+            lines.append(f"    ... and {len(group) - EXAMPLES_SHOWN:,} more")
+    return "\n".join(lines)
+
+
+def _fixes(report: CheckReport) -> list[str]:
+    """The commands that mend what can be mended, each once."""
+    return list(dict.fromkeys(finding.fix for finding in [*report.problems, *report.notes] if finding.fix))
+
+
+def _wrapped(message: str, indent: str, width: int | None) -> str:
+    """A message in lines of the terminal's width; paths stay whole, so that they can be copied."""
+    if width is None:
+        return indent + message
+    return textwrap.fill(
+        message,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

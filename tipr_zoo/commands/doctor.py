@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import importlib
 import importlib.metadata
-import os
 import platform
 import re
 import sys
@@ -16,6 +15,7 @@ from tipr_zoo import __version__
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.commands.plugins import plugin_rows
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.processes import available_cores
 from tipr_zoo.tables import render_table, terminal_width, to_json
 
 NAME = "doctor"
@@ -124,7 +124,7 @@ def _problem(name: str, requirement: str, version: str) -> str | None:
 
 def _device() -> str:
     """The device that a model would run on, in words."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = available_cores()
     try:
         import torch
     except Exception as error:  # whatever a broken installation raises

@@ -4,77 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from tqdm import tqdm
-
-from tipr_zoo.datasets.annotations import Annotations, Record, read_annotations, read_json
-from tipr_zoo.datasets.location import find_annotation_file, find_picture_folder
+from tipr_zoo.datasets.annotations import read_annotations
+from tipr_zoo.datasets.caption_checks import check_captions_of, listed
+from tipr_zoo.datasets.findings import CheckReport, CountRow, Finding
+from tipr_zoo.datasets.json_files import read_json
+from tipr_zoo.datasets.layouts import CAPTION_ALL
+from tipr_zoo.datasets.location import find_source, sources_in
+from tipr_zoo.datasets.picture_checks import (
+    duplicate_pictures,
+    missing_pictures,
+    pictures_without_record,
+    present_pictures,
+)
+from tipr_zoo.datasets.picture_decoding import unreadable_pictures
+from tipr_zoo.datasets.picture_folder import command_that_moves_pictures, picture_folder_of, where_was_looked
 from tipr_zoo.datasets.recognition import recognise_dataset
-from tipr_zoo.datasets.specification import SPLITS, DatasetSpecification, SplitCounts
+from tipr_zoo.datasets.record import Annotations, Record, place_in
+from tipr_zoo.datasets.source import Source
+from tipr_zoo.datasets.specification import EVERY_SPLIT, SPLITS, DatasetSpecification, SplitCounts
 from tipr_zoo.errors import DataError
-from tipr_zoo.pictures import list_pictures, open_picture
-
-
-@dataclass(frozen=True)
-class CountRow:
-    """One count of one split.
-
-    Attributes:
-        split: ``train``, ``val`` or ``test``.
-        quantity: ``identities``, ``pictures`` or ``captions``.
-        found: How many the usable records hold.
-        published: How many there should be; None if nothing was published.
-        verdict: ``same``, ``differs`` or ``not published``.
-    """
-
-    split: str
-    quantity: str
-    found: int
-    published: int | None
-    verdict: str
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something about a data set that its user should know.
-
-    Attributes:
-        kind: What it is in a few words, e.g. ``"missing picture"``; findings of one kind belong together.
-        place: The split, record or file.
-        message: One line.
-    """
-
-    kind: str
-    place: str
-    message: str
-
-
-@dataclass(frozen=True)
-class CheckReport:
-    """What a check found.
-
-    Attributes:
-        name: The data set's name.
-        annotation_file: The file that was read.
-        picture_folder: The folder the pictures were looked for in; None if no picture was found anywhere.
-        decoded: How many pictures could be decoded; None if decoding was skipped.
-        rows: Counts of each split, beside the published ones.
-        problems: What makes the data set unusable, or its figures incomparable.
-        notes: What is odd and harms nothing; published data sets have some of it.
-    """
-
-    name: str
-    annotation_file: Path
-    picture_folder: Path | None
-    decoded: int | None
-    rows: list[CountRow]
-    problems: list[Finding]
-    notes: list[Finding]
 
 
 def check_dataset(
@@ -83,50 +36,86 @@ def check_dataset(
     """Check all splits of a data set, and every picture.
 
     Args:
-        root: The folder with the annotation file, or the folder above it if it bears the data set's name.
+        root: The folder with the annotation file, or the folder above it if it bears the data set's name; or the table
+            of a custom data set.
         name: A registered data set; None recognises it by its files.
         decode: Decode every annotated picture; otherwise only its presence is checked.
-        progress: Show a progress bar on stderr while pictures are decoded.
+        progress: Show a progress bar on stderr, if that is a terminal, while pictures are decoded.
 
     Raises:
         UnknownNameError: No data set of this name is registered.
         DataError: There is no annotation file to check, or it is not a list of records.
     """
+    root = Path(root).expanduser()
     specification = recognise_dataset(root, name).specification
-    annotation_file = find_annotation_file(Path(root).expanduser(), specification).absolute()
-    annotations = read_annotations(annotation_file, specification)
-    records = annotations.records
-    rows = _count_rows(records, _expected_counts(annotation_file, specification))
-    problems = [Finding(p.kind, f"record {p.number}", p.message) for p in annotations.problems]
-    problems += [
-        Finding("count differs", row.split, f"{row.split}: {row.found:,} {row.quantity}, published {row.published:,}")
-        for row in rows
-        if row.verdict == "differs"
-    ]
-    problems += _changed_annotations(annotation_file, specification)
-    problems += [*_identities_in_several_splits(records), *_pictures_with_several_identities(records)]
-    notes = [*_first_identity(records, specification), *_repeated_pictures(records), *_shared_captions(records)]
-    picture_folder, decoded = None, None
-    try:
-        if records:
-            picture_folder = find_picture_folder(annotation_file, specification, records)
-    except DataError as error:
-        problems.append(Finding("missing pictures", str(annotation_file.parent), str(error)))
+    source = find_source(root, specification)
+    annotations = read_annotations(source)
+    rows = _count_rows(annotations.records, _expected_counts(source))
+    problems = [*_annotation_problems(source, annotations, rows)]
+    notes = [*_annotation_notes(root, source, annotations)]
+    picture_folder, decoded = picture_folder_of(source, annotations.records), None
+    if picture_folder is None and annotations.records:
+        message, fix = where_was_looked(source, annotations.records), None
+        if (fix := command_that_moves_pictures(source, annotations.records)) is None:
+            message += f"; put the pictures into {source.picture_folders[0]}"
+        problems.append(Finding("missing pictures", str(source.folder), message, fix))
     if picture_folder is not None:
-        present, missing = _presence(picture_folder, records)
-        problems += missing
-        notes += _pictures_without_record(picture_folder, annotations)
+        sizes, missing = present_pictures(picture_folder, annotations.records)
+        problems += missing_pictures(picture_folder, missing, list(sizes), source)
+        notes += pictures_without_record(picture_folder, annotations)
+        notes += duplicate_pictures(picture_folder, sizes, annotations.records, _shown(annotations))
         if decode:
-            unreadable = _unreadable(present, progress)
-            decoded = len(present) - len(unreadable)
+            unreadable = unreadable_pictures([picture_folder / picture for picture in sizes], progress)
+            decoded = len(sizes) - len(unreadable)
             problems += unreadable
-    return CheckReport(specification.name, annotation_file, picture_folder, decoded, rows, problems, notes)
+    return CheckReport(
+        name=specification.name,
+        layout=source.layout.name,
+        annotation_file=source.paths[0],
+        annotation_files=source.paths,
+        picture_folder=picture_folder,
+        decoded=decoded,
+        rows=rows,
+        problems=problems,
+        notes=notes,
+    )
 
 
-def _expected_counts(annotation_file: Path, specification: DatasetSpecification) -> dict[str, SplitCounts]:
-    if specification.counts_file is None:
-        return dict(specification.published)
-    file = annotation_file.parent / specification.counts_file
+def _annotation_problems(source: Source, annotations: Annotations, rows: list[CountRow]) -> Iterator[Finding]:
+    """What the annotations alone show to be wrong."""
+    for problem in annotations.problems:
+        yield Finding(problem.kind, place_in(problem.file, problem.number), problem.message)
+    for row in rows:
+        if row.verdict == "differs":
+            message = f"{row.split}: {row.found:,} {row.quantity}, published {row.published:,}"
+            yield Finding("count differs", row.split, message)
+    yield from _changed_annotations(source)
+    yield from _identities_in_several_splits(annotations)
+    yield from _pictures_with_several_identities(annotations)
+
+
+def _annotation_notes(root: Path, source: Source, annotations: Annotations) -> Iterator[Finding]:
+    """What the annotations alone show to be odd."""
+    records = annotations.records
+    for rule in annotations.rules:
+        yield Finding("filled in by rule", str(source.paths[0]), rule)
+    for kind, message in annotations.remarks:
+        yield Finding(kind, str(source.paths[0]), message)
+    yield from _other_files(root, source, annotations)
+    yield from _first_identity(records, source.specification)
+    yield from _repeated_pictures(records)
+    yield from check_captions_of(records, _shown(annotations))
+
+
+def _shown(annotations: Annotations) -> Callable[[int], str]:
+    """How an identity is written in a message: as it is annotated."""
+    return lambda identity: annotations.identity_names.get(identity, str(identity))
+
+
+def _expected_counts(source: Source) -> Mapping[str, SplitCounts]:
+    if source.specification.counts_file is None:
+        return source.specification.published
+    file = source.folder / source.specification.counts_file
     content = read_json(file)
     try:
         return {
@@ -140,22 +129,11 @@ def _expected_counts(annotation_file: Path, specification: DatasetSpecification)
         ) from error
 
 
-def _changed_annotations(annotation_file: Path, specification: DatasetSpecification) -> Iterator[Finding]:
-    """A finding if the annotations are not the bytes that the file beside them vouches for."""
-    if specification.counts_file is None:
-        return
-    file = annotation_file.parent / specification.counts_file
-    stated = read_json(file).get("sha256")
-    if stated is not None and stated != hashlib.sha256(annotation_file.read_bytes()).hexdigest():
-        message = f"{annotation_file} does not have the sha256 that {file} states; draw or copy the data set again"
-        yield Finding("annotations changed", annotation_file.name, message)
-
-
-def _count_rows(records: list[Record], published: dict[str, SplitCounts]) -> list[CountRow]:
+def _count_rows(records: list[Record], published: Mapping[str, SplitCounts]) -> list[CountRow]:
     rows = []
-    for split in SPLITS:
-        found = SplitCounts.of(record for record in records if record.split == split)
-        if not found.pictures and split not in published:
+    for split in (*SPLITS, EVERY_SPLIT):
+        found = SplitCounts.of(record for record in records if split in (record.split, EVERY_SPLIT))
+        if split not in published and (not found.pictures or split == EVERY_SPLIT):
             continue
         for quantity in ("identities", "pictures", "captions"):
             count = getattr(found, quantity)
@@ -165,30 +143,60 @@ def _count_rows(records: list[Record], published: dict[str, SplitCounts]) -> lis
     return rows
 
 
-def _identities_in_several_splits(records: list[Record]) -> Iterator[Finding]:
-    splits = defaultdict(set)
-    for record in records:
+def _changed_annotations(source: Source) -> Iterator[Finding]:
+    """A finding if the annotations are not the bytes that the file beside them vouches for."""
+    if source.specification.counts_file is None:
+        return
+    file, annotation_file = source.folder / source.specification.counts_file, source.paths[0]
+    stated = read_json(file).get("sha256")
+    if stated is not None and stated != hashlib.sha256(annotation_file.read_bytes()).hexdigest():
+        message = f"{annotation_file} does not have the sha256 that {file} states; draw or copy the data set again"
+        yield Finding("annotations changed", annotation_file.name, message)
+
+
+def _identities_in_several_splits(annotations: Annotations) -> Iterator[Finding]:
+    splits, shown = defaultdict(set), _shown(annotations)
+    for record in annotations.records:
         splits[record.identity].add(record.split)
     for identity, places in sorted(splits.items()):
         if len(places) > 1:
             names = " and ".join(split for split in SPLITS if split in places)
-            message = f"identity {identity} is in {names}: nobody may be in two splits"
-            yield Finding("identity in several splits", f"identity {identity}", message)
+            message = f"identity {shown(identity)} is in {names}: nobody may be in two splits"
+            yield Finding("identity in several splits", f"identity {shown(identity)}", message)
 
 
-def _pictures_with_several_identities(records: list[Record]) -> Iterator[Finding]:
-    identities = defaultdict(set)
-    for record in records:
+def _pictures_with_several_identities(annotations: Annotations) -> Iterator[Finding]:
+    identities, shown = defaultdict(set), _shown(annotations)
+    for record in annotations.records:
         identities[record.picture].add(record.identity)
     for picture, found in identities.items():
         if len(found) > 1:
-            message = f"{picture} is annotated with the identities {_listed(found)}: keep the right one"
+            message = f"{picture} is annotated with the identities {listed(sorted(found), shown)}: keep the right one"
             yield Finding("picture with several identities", picture, message)
+
+
+def _other_files(root: Path, source: Source, annotations: Annotations) -> Iterator[Finding]:
+    """Annotation files under another name than the official one, or beside those that were read."""
+    specification = source.specification
+    if source.layout is CAPTION_ALL and not annotations.problems:
+        (file,) = source.paths
+        official = file.with_name(specification.annotation_files[0])
+        message = f"{file} holds what {official.name} does; other codes look for it under that name"
+        fix = shlex.join(["mv", str(file), str(official)])
+        yield Finding("unusual file name", file.name, message, fix)
+    if specification.is_table:
+        return
+    read = set(source.paths)
+    for other in sources_in(root, specification):
+        if not read & set(other.paths):
+            files = " and ".join(map(str, other.paths))
+            message = f"{files} ({other.layout.name}) {'is' if len(other.paths) == 1 else 'are'} there, too; not read"
+            yield Finding("other annotations beside", other.layout.name, message)
 
 
 def _first_identity(records: list[Record], specification: DatasetSpecification) -> Iterator[Finding]:
     # Identities are numbered through the splits, so that without the training split they begin later.
-    if not any(record.split == "train" for record in records):
+    if specification.first_identity is None or not any(record.split == "train" for record in records):
         return
     first = min(record.identity for record in records)
     if first != specification.first_identity:
@@ -202,74 +210,4 @@ def _repeated_pictures(records: list[Record]) -> Iterator[Finding]:
         numbers[record.picture].append(record.number)
     for picture, found in numbers.items():
         if len(found) > 1:
-            yield Finding("picture with several records", picture, f"{picture} has the records {_listed(found)}")
-
-
-def _shared_captions(records: list[Record]) -> Iterator[Finding]:
-    identities = defaultdict(set)
-    for record in records:
-        for caption in record.captions:
-            identities[record.split, caption].add(record.identity)
-    for (split, caption), found in identities.items():
-        if len(found) > 1:
-            message = f"{caption!r} describes the identities {_listed(found)} of {split}"
-            yield Finding("caption of several identities", split, message)
-
-
-def _presence(picture_folder: Path, records: list[Record]) -> tuple[list[Path], list[Finding]]:
-    """The annotated pictures that exist, each once, and a finding for each that does not."""
-    present, missing = [], []
-    for picture in dict.fromkeys(record.picture for record in records):
-        path = picture_folder / picture
-        if path.is_file():
-            present.append(path)
-        else:
-            missing.append(Finding("missing picture", picture, f"no picture at {path}; copy it there"))
-    return present, missing
-
-
-def _pictures_without_record(picture_folder: Path, annotations: Annotations) -> list[Finding]:
-    if annotations.problems:
-        message = "not looked for pictures without a record: the unusable records may name them"
-        return [Finding("check skipped", str(picture_folder), message)]
-    annotated = {os.path.normpath(record.picture) for record in annotations.records}
-    try:
-        pictures = list_pictures(picture_folder)
-    except DataError as error:
-        return [Finding("check skipped", str(picture_folder), f"not looked for pictures without a record: {error}")]
-    named = {str(path): os.path.relpath(path, picture_folder) for path in pictures}
-    return [
-        Finding("picture without a record", name, f"{path} is in no record")
-        for path, name in named.items()
-        if name not in annotated
-    ]
-
-
-def _unreadable(pictures: list[Path], progress: bool) -> list[Finding]:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        reasons = tqdm(
-            pool.map(_reason_unreadable, pictures),
-            total=len(pictures),
-            desc="decoding",
-            unit="picture",
-            disable=not progress,
-        )
-        return [
-            Finding("unreadable picture", str(path), reason)
-            for path, reason in zip(pictures, reasons, strict=True)
-            if reason
-        ]
-
-
-def _reason_unreadable(path: Path) -> str | None:
-    try:
-        open_picture(path)
-    except DataError as error:
-        return str(error)
-    return None
-
-
-def _listed(values: Iterable[int]) -> str:
-    values = sorted(values)
-    more = f" and {len(values) - 8} more" if len(values) > 8 else ""
-    return ", ".join(map(str, values[:8])) + more
+            yield Finding("picture with several records", picture, f"{picture} has the records {listed(sorted(found))}")

@@ -1,29 +1,18 @@
-"""Where a data set's files lie below the folder a user names."""
+"""Where a data set's annotation files lie below the folder a user names, and in which layout."""
 
 from __future__ import annotations
 
 import filecmp
-import json
-from collections.abc import Iterable, Sequence
+import os
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
-from tipr_zoo.datasets.annotations import Record, captions_without_identities, read_json
+from tipr_zoo.datasets.layouts import LAYOUTS, OFFICIAL, TABLE
+from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.specification import DatasetSpecification
+from tipr_zoo.datasets.table_location import find_table
 from tipr_zoo.errors import DataError
-
-OTHER_LAYOUTS = {
-    "caption_all.json": "some people receive it in place of reid_raw.json; its keys are not documented",
-    "processed_data/*.json": "RaSa's and MARS's rewriting, one file a split",
-    "*_reid.json": "TBPS-CLIP's rewriting, one file a split",
-    "annotations/*.json": "TextReID's rewriting, one file a split",
-    "finetune/*.json": "APTM's rewriting, one file a split",
-    "cuhk_pedes.json": "IVT's rewriting, one object with an entry a split",
-    "ICFG_PEDES_PROCESS.json": "IVT's rewriting, one object with an entry a split",
-    "data_process.json": "IVT's rewriting, one object with an entry a split",
-    "captions.json": "LGUR's rewriting",
-    "*-PEDES-*.json": "PLIP's rewriting, one file a split",
-}
-"""Files found in the wild that are not the official annotations, by pattern."""
 
 
 def check_root(root: Path) -> None:
@@ -36,90 +25,83 @@ def check_root(root: Path) -> None:
         raise DataError(f"{root} is a file; name the folder that holds the data set")
 
 
-def annotation_file_in(root: Path, specification: DatasetSpecification) -> Path | None:
-    """The annotation file of a data set in `root`, or in a folder of the data set's name below it.
+def find_source(root: Path, specification: DatasetSpecification) -> Source:
+    """The files of a data set in `root`, or in a folder of the data set's name below it, in whichever layout.
+
+    Where files of several layouts lie there, the first of `LAYOUTS` is taken.
 
     Raises:
-        DataError: Two different files could be meant.
+        DataError: There is none, and the message lists what was looked for; or two different files could be meant.
     """
-    found = [
-        folder / name
-        for folder in (root, root / specification.name)
-        for name in specification.annotation_files
-        if (folder / name).is_file() and _neighbours_fit(folder, specification)
-    ]
-    different = [file for file in found[1:] if not filecmp.cmp(found[0], file, shallow=False)]
-    if different:
-        raise DataError(
-            f"{root} has two different annotation files of {specification.name}: {found[0]} and {different[0]};"
-            " remove one, or name the folder that holds the right one"
-        )
-    return found[0] if found else None
-
-
-def find_annotation_file(root: Path, specification: DatasetSpecification) -> Path:
-    """The annotation file of a data set, in `root` or in a folder of the data set's name below it.
-
-    Raises:
-        DataError: There is none; the message lists what was looked for, and explains what was found instead.
-    """
+    if specification.is_table:
+        return Source(specification, TABLE, *_folder_and_file(find_table(root)))
     check_root(root)
-    file = annotation_file_in(root, specification)
-    if file is None:
+    found = sources_in(root, specification)
+    if not found:
         raise missing_annotations(root, [specification])
-    return file
+    return _preferred(root, found)
+
+
+def sources_in(root: Path, specification: DatasetSpecification) -> list[Source]:
+    """Every layout of a data set that lies in `root` or in a folder of its name, the preferred one first.
+
+    A layout whose file names fit several data sets is among them for each of these.
+    """
+    layouts = (OFFICIAL,) if specification.beside else LAYOUTS
+    return [
+        Source(specification, layout, folder.absolute(), {split: file.absolute() for split, file in files.items()})
+        for layout in layouts
+        for folder in _folders(root, specification)
+        if _neighbours_fit(folder, specification)
+        for files in layout.files_in(folder, specification)
+    ]
 
 
 def missing_annotations(root: Path, specifications: Sequence[DatasetSpecification]) -> DataError:
     """The error for a folder without annotations of any of these data sets."""
     for specification in specifications:
         for folder in (root, root / specification.name):
-            beside = [name for name in specification.never_beside if (folder / name).is_file()]
-            files = [name for name in specification.annotation_files if (folder / name).is_file()]
-            marks = [name for name in specification.beside if (folder / name).is_file()]
-            if marks and not files:
-                return DataError(
-                    f"{folder} has {marks[0]} without {specification.annotation_files[0]}, so {specification.name} is"
-                    " incomplete there; draw it again with the same settings, which goes on where it stopped,"
-                    " or copy it again"
-                )
-            absent = [name for name in specification.beside if not (folder / name).is_file()]
-            if beside and files:
-                return DataError(
-                    f"{folder / files[0]} is not {specification.name}: {beside[0]} beside it marks another data set;"
-                    " leave the name out to have the data set recognised"
-                )
-            if absent and files:
-                return DataError(
-                    f"{folder / files[0]} is not {specification.name}: there is no {absent[0]} beside it;"
-                    " leave the name out to have the data set recognised"
-                )
-    wanted = "; ".join(f"{' or '.join(s.annotation_files)} for {s.name}" for s in specifications)
-    subfolders = ", ".join(f"{specification.name}/" for specification in specifications)
-    found = _what_lies_there_instead([root, *(root / specification.name for specification in specifications)])
+            if (error := _wrong_neighbours(folder, specification)) is not None:
+                return error
+    # Of many, those that people have; the others are told by the same means.
+    named = [specification for specification in specifications if specification.nickname] or specifications
+    wanted = "; ".join(f"{' or '.join(s.annotation_files)} for {s.name}" for s in named)
+    subfolders = ", ".join(f"{specification.name}/" for specification in named)
     return DataError(
-        f"no annotation file in {root}: looked there and in {subfolders} below it for {wanted};"
-        f" {found or 'name the folder that holds one'}"
+        f"no annotation file in {root}: looked there and in {subfolders} below it for {wanted}; for other codes'"
+        " layouts of these, and for a table of image and caption (.csv, .tsv, .jsonl, .json);"
+        f" {_found_below(root, specifications) or 'name the folder that holds one'}"
     )
 
 
-def find_picture_folder(annotation_file: Path, specification: DatasetSpecification, records: Iterable[Record]) -> Path:
-    """The folder that the records' picture paths start from: the first one that has any of the pictures.
+def _folder_and_file(file: Path) -> tuple[Path, dict[str | None, Path]]:
+    return file.parent.absolute(), {None: file.absolute()}
+
+
+def _folders(root: Path, specification: DatasetSpecification) -> list[Path]:
+    names = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
+    return [root, *(root / name for name in names if specification.is_folder_name(name))]
+
+
+def _preferred(root: Path, found: Sequence[Source]) -> Source:
+    """The first of several, if all others of its layout hold the same.
 
     Raises:
-        DataError: No folder has any; the message says where was looked, and for what.
+        DataError: They do not.
     """
-    records = list(records)
-    candidates = [annotation_file.parent / name for name in specification.picture_folders]
-    for candidate in candidates:
-        if candidate.is_dir() and any((candidate / record.picture).is_file() for record in records):
-            return candidate
-    example = f", e.g. {records[0].picture}" if records else ""
-    places = " and ".join(f"{candidate}{'' if candidate.is_dir() else ' (no such folder)'}" for candidate in candidates)
-    raise DataError(
-        f"none of the {len(records):,} pictures that {annotation_file} names is there{example}: looked in {places};"
-        f" put the pictures into {candidates[0]}"
-    )
+    # Files whose own name or folder says what they are go before those that any data set may have.
+    found = sorted(found, key=lambda source: not (source.layout.names_dataset or source.is_in_own_folder))
+    first = found[0]
+    for other in found[1:]:
+        if other.layout is not first.layout:
+            continue
+        for file, twin in zip(first.paths, other.paths, strict=False):
+            if first.files.keys() != other.files.keys() or not filecmp.cmp(file, twin, shallow=False):
+                raise DataError(
+                    f"{root} has two different annotation files of {first.specification.name}: {file} and {twin};"
+                    " remove one, or name the folder that holds the right one"
+                )
+    return first
 
 
 def _neighbours_fit(folder: Path, specification: DatasetSpecification) -> bool:
@@ -128,32 +110,41 @@ def _neighbours_fit(folder: Path, specification: DatasetSpecification) -> bool:
     )
 
 
-def _what_lies_there_instead(folders: Sequence[Path]) -> str:
-    needed = (
-        "needed is the official annotation file, one JSON list of records with split, id, file_path and captions:"
-        " ask the data set's authors for it"
-    )
-    for folder in folders:
-        for pattern, origin in OTHER_LAYOUTS.items():
-            for file in sorted(folder.glob(pattern)):
-                return f"found {file} ({origin}) instead; {needed}"
-    for folder in folders:
-        for file in sorted([*folder.glob("*.json"), *folder.glob("*.jsonl")]):
-            if (entry := _caption_without_identity(file)) is not None:
-                return captions_without_identities(file, entry)
+def _wrong_neighbours(folder: Path, specification: DatasetSpecification) -> DataError | None:
+    """The error for files that lie beside the wrong ones, or without the right ones."""
+    beside = [name for name in specification.never_beside if (folder / name).is_file()]
+    files = [name for name in specification.annotation_files if (folder / name).is_file()]
+    marks = [name for name in specification.beside if (folder / name).is_file()]
+    if marks and not files:
+        return DataError(
+            f"{folder} has {marks[0]} without {specification.annotation_files[0]}, so {specification.name} is"
+            " incomplete there; draw it again with the same settings, which goes on where it stopped,"
+            " or copy it again"
+        )
+    absent = [name for name in specification.beside if not (folder / name).is_file()]
+    if beside and files:
+        return DataError(
+            f"{folder / files[0]} is not {specification.name}: {beside[0]} beside it marks another data set;"
+            " leave the name out to have the data set recognised"
+        )
+    if absent and files:
+        return DataError(
+            f"{folder / files[0]} is not {specification.name}: there is no {absent[0]} beside it;"
+            " leave the name out to have the data set recognised"
+        )
+    return None
+
+
+def _found_below(root: Path, specifications: Sequence[DatasetSpecification]) -> str:
+    """Where annotations lie deeper than was looked, or in the folder above, if they do."""
+    below = [path for pattern in ("*", "*/*") for path in sorted(root.glob(pattern)) if path.is_dir()]
+    for folder in [*below, root.absolute().parent]:
+        for specification in specifications:
+            try:
+                sources = [source for source in sources_in(folder, specification) if source.layout.names_dataset]
+            except OSError:
+                continue  # it only serves to explain what is missing
+            if sources:
+                command = shlex.join(["tipr-zoo", "data", "check", str(folder)])
+                return f"found {sources[0].paths[0]}: name that folder, as in `{command}`"
     return ""
-
-
-def _caption_without_identity(file: Path) -> dict | None:
-    """The first record of a list of captions that knows no identities; None for any other file."""
-    try:
-        if file.suffix == ".jsonl":
-            with file.open(encoding="utf-8") as lines:
-                first = json.loads(next(lines, "null"))
-        else:
-            entries = read_json(file)
-            first = entries[0] if isinstance(entries, list) and entries else None
-    except (DataError, OSError, ValueError):
-        return None  # it only serves to explain a missing file
-    captions = {"text", "caption", "captions", "sentence"}
-    return first if isinstance(first, dict) and captions & set(first) and "id" not in first else None

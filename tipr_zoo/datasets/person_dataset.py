@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from tipr_zoo.datasets.annotations import Record, read_annotations
-from tipr_zoo.datasets.location import find_annotation_file, find_picture_folder
+from tipr_zoo.datasets.annotations import read_annotations
+from tipr_zoo.datasets.location import find_source
+from tipr_zoo.datasets.picture_folder import find_picture_folder
+from tipr_zoo.datasets.record import Record
 from tipr_zoo.datasets.specification import DatasetSpecification
 from tipr_zoo.errors import DataError
 
+logger = logging.getLogger("tipr_zoo")
+
 
 class PersonDataset:
-    """One split of a data set; subclasses only set `specification`.
+    """One split of a data set, in whichever layout it lies on disk; subclasses only set `specification`.
 
-    Pictures and captions keep the order of the annotation file, so that indices into them are stable.
+    Pictures and captions keep the order of the annotation file, so that indices into them are stable. What a rule
+    filled in that the files do not say is logged, once a process.
 
     Args:
-        root: The folder with the annotation file, or the folder above it if it bears the data set's name.
-        split: ``train``, ``val`` or ``test``.
+        root: The folder with the annotation file, or the folder above it if it bears the data set's name; or the table
+            of a custom data set.
+        split: ``train``, ``val`` or ``test``; ``all`` for the records of every split.
         check_pictures: Look for every picture of the split on disk, instead of the first alone.
 
     Attributes:
         name: The data set's name.
         root: The folder as given.
         split: The split as given.
-        annotation_file: The file that was read.
+        splits: The splits that the annotations have, usable or not.
+        layout: Whose layout it is, e.g. ``"TextReID's layout"``.
+        annotation_files: The files that were read, for all splits.
+        annotation_file: The first of them.
         picture_folder: The folder that the records' picture paths start from.
         records: The annotated pictures of the split.
+        identity_names: The annotated text of each identity, where identities are texts that were numbered.
 
     Raises:
         DataError: A file is missing, broken or incomplete, a record is unusable, or the split is empty.
@@ -42,11 +54,29 @@ class PersonDataset:
         self.name = self.specification.name
         self.root = Path(root).expanduser()
         self.split = split
-        self.annotation_file = find_annotation_file(self.root, self.specification).absolute()
-        annotations = read_annotations(self.annotation_file, self.specification)
+        source = find_source(self.root, self.specification)
+        self.layout = source.layout.name
+        self.annotation_files: tuple[Path, ...] = source.paths
+        self.annotation_file = source.paths[0]
+        annotations = read_annotations(source)
+        self.splits = annotations.splits
+        self.identity_names = annotations.identity_names
         self.records: list[Record] = annotations.of_split(split, self.specification)
-        self.picture_folder = find_picture_folder(self.annotation_file, self.specification, self.records)
+        for rule in annotations.rules:
+            _log_once(rule)
+        self.picture_folder = find_picture_folder(source, self.records)
         self._check_pictures_exist(self.records if check_pictures else self.records[:1])
+
+    @cached_property
+    def sha256(self) -> str:
+        """What tells these annotations from others: the annotation file's SHA-256 as 64 hexadecimal digits.
+
+        For several files, the SHA-256 of theirs (32 bytes each) in the order of `annotation_files`.
+        """
+        digests = [hashlib.sha256(file.read_bytes()) for file in self.annotation_files]
+        if len(digests) == 1:
+            return digests[0].hexdigest()
+        return hashlib.sha256(b"".join(digest.digest() for digest in digests)).hexdigest()
 
     @cached_property
     def pictures(self) -> list[Path]:
@@ -95,7 +125,11 @@ class PersonDataset:
         if missing:
             more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
             raise DataError(
-                f"no picture at {self.picture_folder / missing[0].picture}{more}, named by record"
-                f" {missing[0].number} (counted from 0) of {self.annotation_file};"
-                f" copy it there (`tipr-zoo data check {self.root}` lists all that are missing)"
+                f"no picture at {self.picture_folder / missing[0].picture}{more}, named by {missing[0].place} of"
+                f" {missing[0].file}; copy it there (`tipr-zoo data check {self.root}` lists all that are missing)"
             )
+
+
+@cache
+def _log_once(message: str) -> None:
+    logger.warning("%s", message)

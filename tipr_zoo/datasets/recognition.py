@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tipr_zoo.datasets.location import annotation_file_in, check_root, missing_annotations
+from tipr_zoo.datasets.json_annotations import read_json_annotations
+from tipr_zoo.datasets.location import check_root, missing_annotations, sources_in
 from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.datasets.record import Record
+from tipr_zoo.datasets.source import Source
+from tipr_zoo.datasets.specification import EVERY_SPLIT, DatasetSpecification, SplitCounts
+from tipr_zoo.datasets.table_location import tables_in
 from tipr_zoo.errors import DataError
 from tipr_zoo.registries import DATASETS
 
@@ -14,40 +21,118 @@ from tipr_zoo.registries import DATASETS
 def recognise_dataset(root: str | os.PathLike[str], name: str | None = None) -> type[PersonDataset]:
     """The registered data set whose files lie in a folder, or in a folder of the data set's name below it.
 
+    Files whose names fit several data sets are told apart by the folder's name, by their pictures' paths, and by
+    their counts, in this order.
+
     Args:
-        root: The folder.
+        root: The folder; or the table of a custom data set.
         name: Take this data set without looking at the files.
 
     Raises:
         UnknownNameError: No data set of this name is registered; close names are given.
-        DataError: The folder is missing, has no annotation file of a registered data set, or has several data sets'.
+        DataError: The folder is missing, has no annotation file of a registered data set, has several data sets', or
+            has files of which nothing tells whose they are.
     """
     if name is not None:
-        return DATASETS.get(name)
+        dataset: type[PersonDataset] = DATASETS.get(name)
+        return dataset
     root = Path(root).expanduser()
-    check_root(root)
     datasets = [dataset for dataset in map(DATASETS.get, DATASETS.names()) if issubclass(dataset, PersonDataset)]
-    found = [dataset for dataset in datasets if annotation_file_in(root, dataset.specification) is not None]
-    if not found:
-        raise missing_annotations(root, [dataset.specification for dataset in datasets])
+    published = [dataset for dataset in datasets if not dataset.specification.is_table]
+    table = next(dataset for dataset in datasets if dataset.specification.is_table)
+    if root.is_file() and _is_own_table(root, [dataset.specification for dataset in published]):
+        return table
+    check_root(root)
+    sources = {dataset: sources_in(root, dataset.specification) for dataset in published}
+    found = _told_apart(sources)
     if len(found) > 1:
         names = [dataset.specification.name for dataset in found]
         raise DataError(
             f"{root} holds several data sets: {', '.join(names)}; say which one by its name, e.g. {names[0]!r}"
         )
-    return found[0]
+    if found:
+        return found[0]
+    if tables_in(root):
+        return table
+    raise missing_annotations(root, [dataset.specification for dataset in published])
 
 
 def open_dataset(root: str | os.PathLike[str], name: str | None = None, split: str = "test") -> PersonDataset:
     """Open one split of a data set.
 
     Args:
-        root: The folder with the annotation file, or the folder above it if it bears the data set's name.
+        root: The folder with the annotation file, or the folder above it if it bears the data set's name; or the table
+            of a custom data set.
         name: A registered data set, e.g. ``"CUHK-PEDES"``; None recognises it by its files.
-        split: ``train``, ``val`` or ``test``.
+        split: ``train``, ``val`` or ``test``; ``all`` for the records of every split.
 
     Raises:
         UnknownNameError: No data set or split of this name exists.
         DataError: Nothing, several data sets, or something broken lies in the folder.
     """
     return recognise_dataset(root, name)(root, split=split)
+
+
+def _is_own_table(file: Path, specifications: Sequence[DatasetSpecification]) -> bool:
+    """Whether a file is not one of a published data set, so that it has to be a table."""
+    folders = (file.absolute().parent, file.absolute().parent.parent)
+    known = {
+        path for folder in folders for specification in specifications for path in _known_files(folder, specification)
+    }
+    return file.absolute() not in known
+
+
+def _known_files(folder: Path, specification: DatasetSpecification) -> Iterable[Path]:
+    yield from (folder / name for name in specification.annotation_files)
+    yield from (path for source in sources_in(folder, specification) for path in source.paths)
+
+
+def _told_apart(sources: dict[type[PersonDataset], list[Source]]) -> list[type[PersonDataset]]:
+    """The data sets that are there.
+
+    Raises:
+        DataError: There are files of which nothing tells whose they are.
+    """
+    found = [
+        dataset
+        for dataset, own in sources.items()
+        if any(source.layout.names_dataset or source.is_in_own_folder for source in own)
+    ]
+    if found:
+        return found
+    possible = {dataset: own[0] for dataset, own in sources.items() if own}
+    if not possible:
+        return []
+    records = {dataset: read_json_annotations(source).records for dataset, source in possible.items()}
+    for is_told in (_folder_above_tells, _pictures_tell, _counts_tell):
+        found = [dataset for dataset, source in possible.items() if is_told(source, records[dataset])]
+        if len(found) == 1:
+            return found
+    names = [dataset.specification.name for dataset in possible]
+    files = " and ".join(map(str, next(iter(possible.values())).paths))
+    raise DataError(
+        f"{files} could be {', '.join(names[:-1])} or {names[-1]}: neither the folder's name, nor the pictures' paths,"
+        f" nor the counts tell; say which by --name of `data check`, or --dataset of `eval`, e.g. {names[0]}"
+    )
+
+
+def _folder_above_tells(source: Source, records: Sequence[Record]) -> bool:
+    return source.specification.is_folder_name(source.folder.parent.name)
+
+
+def _pictures_tell(source: Source, records: Sequence[Record]) -> bool:
+    """Whether the pictures' paths are those of a data set alone."""
+    specification = source.specification
+    if specification.picture_pattern is None or not records:
+        return False
+    pattern = re.compile(rf"(.*/)?{specification.picture_pattern}")
+    return all(pattern.match(record.picture) for record in records)
+
+
+def _counts_tell(source: Source, records: Sequence[Record]) -> bool:
+    """Whether a split has as many identities, pictures and captions as was published."""
+    published = source.specification.published
+    return any(
+        SplitCounts.of(record for record in records if split in (record.split, EVERY_SPLIT)) == counts
+        for split, counts in published.items()
+    )

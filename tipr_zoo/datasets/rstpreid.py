@@ -17,11 +17,12 @@ class RSTPReid(PersonDataset):
     specification = DatasetSpecification(
         name="RSTPReid",
         annotation_files=("data_captions.json",),
-        path_keys=("img_path", "file_path"),
+        nickname="rstp",
         first_identity=0,
         published={
             "train": SplitCounts(identities=3_701, pictures=18_505, captions=37_010),
             "val": SplitCounts(identities=200, pictures=1_000, captions=2_000),
             "test": SplitCounts(identities=200, pictures=1_000, captions=2_000),
         },
+        picture_pattern=r"\d{4}_c\d{1,2}_\d{4}\.",  # person, camera, frame
     )

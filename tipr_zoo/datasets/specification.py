@@ -1,16 +1,20 @@
-"""What tells one data set from another: file names, keys, and how much of everything was published."""
+"""What tells one data set from another: file names, pictures' names, and how much of everything was published."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tipr_zoo.datasets.annotations import Record
+    from tipr_zoo.datasets.record import Record
 
 SPLITS = ("train", "val", "test")
 """The names a split can have."""
+
+EVERY_SPLIT = "all"
+"""What to ask for to get the records of all splits together."""
 
 
 @dataclass(frozen=True)
@@ -36,27 +40,42 @@ class SplitCounts:
 
 @dataclass(frozen=True)
 class DatasetSpecification:
-    """How a data set lies on disk. Its annotations are a JSON list of records with split, id, captions and a path.
+    """What is particular to one data set; how its files may be laid out is told by `layouts.LAYOUTS`.
 
     Attributes:
-        name: The name as its authors write it, and the name of the folder it may lie in.
-        annotation_files: File names under which the annotations circulate.
-        path_keys: Keys under which a record may hold the picture's path, the official one first.
+        name: The name as its authors write it.
+        annotation_files: File names under which the official annotations circulate.
+        nickname: What other codes call it in file and folder names, e.g. ``"cuhk"``.
         first_identity: The smallest identity of the published file.
-        published: Counts of the published splits, by split.
-        picture_folders: Where pictures may lie, relative to the annotation file's folder, the official place first.
+        published: Counts of the published splits, by split; under ``all`` where only totals were published.
+        picture_folders: Where pictures may lie, relative to the data set's folder, the official place first.
+        picture_pattern: What the path of each of its pictures begins with, where that tells it from other data sets.
+        one_caption_a_picture: Whether each of its records has one caption, so that two records of one picture stay two.
         beside: Files that lie beside the annotations, where a file name alone does not tell data sets apart.
         never_beside: Files that show that these annotations are another data set's.
         counts_file: A JSON file beside the annotations, for a data set that is drawn in any size: ``splits`` holds
             this copy's counts, ``sha256`` that of its annotations.
+        is_table: Whether it is anybody's own table of pictures and captions.
     """
 
     name: str
-    annotation_files: tuple[str, ...]
-    path_keys: tuple[str, ...] = ("file_path",)
-    first_identity: int = 0
+    annotation_files: tuple[str, ...] = ()
+    nickname: str | None = None
+    first_identity: int | None = 0
     published: Mapping[str, SplitCounts] = field(default_factory=dict)
     picture_folders: tuple[str, ...] = ("imgs", ".")
+    picture_pattern: str | None = None
+    one_caption_a_picture: bool = False
     beside: tuple[str, ...] = ()
     never_beside: tuple[str, ...] = ()
     counts_file: str | None = None
+    is_table: bool = False
+
+    def is_folder_name(self, name: str) -> bool:
+        """Whether a folder of this name says that it holds the data set: ``CUHK-PEDES``, ``cuhkpedes``, ``cuhk``..."""
+        known = {_folded(self.name)} | ({_folded(self.nickname)} if self.nickname else set())
+        return _folded(name) in known
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[-_ ]", "", name).casefold()

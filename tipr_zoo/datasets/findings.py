@@ -1,0 +1,69 @@
+"""What a check of a data set tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class CountRow:
+    """One count of one split.
+
+    Attributes:
+        split: ``train``, ``val`` or ``test``; ``all`` where only totals were published.
+        quantity: ``identities``, ``pictures`` or ``captions``.
+        found: How many the usable records hold.
+        published: How many there should be; None if nothing was published.
+        verdict: ``same``, ``differs`` or ``not published``.
+    """
+
+    split: str
+    quantity: str
+    found: int
+    published: int | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about a data set that its user should know.
+
+    Attributes:
+        kind: What it is in a few words, e.g. ``"missing picture"``; findings of one kind belong together.
+        place: The split, record or file.
+        message: One line.
+        fix: A shell command that mends it, where there is one; it deletes nothing.
+    """
+
+    kind: str
+    place: str
+    message: str
+    fix: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check found.
+
+    Attributes:
+        name: The data set's name.
+        layout: Whose layout it is in, e.g. ``"TextReID's layout"``.
+        annotation_file: The first of the files that were read.
+        annotation_files: All of them.
+        picture_folder: The folder the pictures were looked for in; None if no picture was found anywhere.
+        decoded: How many pictures could be decoded; None if decoding was skipped.
+        rows: Counts of each split, beside the published ones.
+        problems: What makes the data set unusable, or its figures incomparable.
+        notes: What is odd and harms nothing; published data sets have some of it.
+    """
+
+    name: str
+    layout: str
+    annotation_file: Path
+    annotation_files: tuple[Path, ...]
+    picture_folder: Path | None
+    decoded: int | None
+    rows: list[CountRow]
+    problems: list[Finding]
+    notes: list[Finding]

@@ -1,0 +1,93 @@
+"""The layouts in which data sets circulate: where the files lie, and under which keys an entry says what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tipr_zoo.datasets.specification import SPLITS, DatasetSpecification
+
+PATH_KEYS = ("file_path", "img_path", "image_path", "image")
+"""Keys under which an entry may hold the picture's path, the official ones first."""
+
+IDENTITY_KEYS = ("id", "person_id", "pid")
+"""Keys under which an entry may hold the person's number, the official one first."""
+
+CAPTION_KEYS = ("captions", "caption", "sentence", "text")
+"""Keys under which an entry may hold its captions: a list, or, but for the official first one, a single sentence."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way in which annotation files lie below a data set's folder.
+
+    Attributes:
+        name: Whose it is, as `tipr-zoo data check` says it.
+        files: Paths below the folder, each of which makes the layout alone. ``{split}`` stands for each of the three
+            splits, ``{name}`` for the data set's name and ``{nickname}`` for its nickname; a path without these two
+            does not tell which data set it is.
+        dataset: The only data set that was rewritten in this way; None where there are several.
+        identity_keys: Keys under which an entry may hold the identity.
+        has_text_identities: Whether an identity may be written as a string of digits.
+        picture_folders: Further places of pictures relative to the folder.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    dataset: str | None = None
+    identity_keys: tuple[str, ...] = IDENTITY_KEYS
+    has_text_identities: bool = False
+    picture_folders: tuple[str, ...] = ()
+
+    @property
+    def names_dataset(self) -> bool:
+        """Whether the files' names say which data set it is."""
+        return self.dataset is not None or all("{n" in file for file in self.files)
+
+    def files_in(self, folder: Path, specification: DatasetSpecification) -> list[dict[str | None, Path]]:
+        """Every complete or partial set of this layout's files in a folder, by split; None is a file of all splits."""
+        if self.dataset not in (None, specification.name):
+            return []
+        templates = specification.annotation_files if self is OFFICIAL else self.files
+        found: list[dict[str | None, Path]] = []
+        for template in templates:
+            if "{nickname}" in template and specification.nickname is None:
+                continue
+            splits = SPLITS if "{split}" in template else (None,)
+            names = {"name": specification.name, "nickname": specification.nickname}
+            paths = {split: folder / template.format(split=split, **names) for split in splits}
+            if present := {split: path for split, path in paths.items() if path.is_file()}:
+                found.append(present)
+        return found
+
+
+OFFICIAL = Layout("the official layout", ("{name}",))
+"""One file as the authors hand it out; its names are the specification's `annotation_files`."""
+
+CAPTION_ALL = Layout("caption_all.json in place of reid_raw.json", ("caption_all.json",), "CUHK-PEDES")
+"""What some people receive; it is read where it says everything that the official file does."""
+
+LAYOUTS = (
+    OFFICIAL,
+    Layout("RaSa's and MARS's layout", ("processed_data/{split}.json",)),
+    Layout("TBPS-CLIP's layout", ("{split}_reid.json",)),
+    Layout("TextReID's layout", ("annotations/{split}.json",)),
+    Layout(
+        "APTM's layout",
+        ("finetune/{nickname}_{split}.json", "data/finetune/{nickname}_{split}.json"),
+        identity_keys=(*IDENTITY_KEYS, "image_id"),
+        has_text_identities=True,
+        picture_folders=("images", "../images"),
+    ),
+    Layout("IVT's layout", ("cuhk_pedes.json",), "CUHK-PEDES", has_text_identities=True),
+    Layout("IVT's layout", ("ICFG_PEDES_PROCESS.json",), "ICFG-PEDES", has_text_identities=True),
+    Layout("IVT's layout", ("data_process.json",), has_text_identities=True),
+    Layout("LGUR's layout", ("captions.json",), has_text_identities=True),
+    Layout("PLIP's layout", ("{name}-{split}.json",), has_text_identities=True),
+    Layout("one file a split", ("{split}.json",), has_text_identities=True, picture_folders=("../imgs", "..")),
+    CAPTION_ALL,
+)
+"""Every layout of a published data set, from the one to be preferred down."""
+
+TABLE = Layout("a table", ())
+"""Anybody's own file of pictures and captions; see `tipr_zoo.datasets.custom`."""

@@ -1,0 +1,129 @@
+"""The folder that picture paths start from; and where the pictures lie if they lie elsewhere."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from tipr_zoo.datasets.record import Record
+from tipr_zoo.datasets.source import Source
+from tipr_zoo.errors import DataError
+
+_SAMPLE = 20
+_DEPTH = 3
+
+
+def find_picture_folder(source: Source, records: Iterable[Record]) -> Path:
+    """The folder that the records' picture paths start from: the first one that has any of the pictures.
+
+    Raises:
+        DataError: No folder has any; the message says where was looked, for what, and what to do.
+    """
+    records = list(records)
+    if (folder := picture_folder_of(source, records)) is not None:
+        return folder
+    fix = command_that_moves_pictures(source, records)
+    advice = f"run: {fix}" if fix else f"put the pictures into {source.picture_folders[0]}"
+    raise DataError(f"{where_was_looked(source, records)}; {advice}")
+
+
+def picture_folder_of(source: Source, records: Sequence[Record]) -> Path | None:
+    """As `find_picture_folder`, or None where no folder has any of the pictures."""
+    for folder in source.picture_folders:
+        if folder.is_dir() and any((folder / record.picture).is_file() for record in records):
+            return folder
+    return None
+
+
+def where_was_looked(source: Source, records: Sequence[Record]) -> str:
+    """What is missing, and in which folders it was looked for."""
+    example = f", e.g. {records[0].picture}" if records else ""
+    # The further places are peculiar to other codes; a message lists those that are there.
+    places = [folder for place, folder in enumerate(source.picture_folders) if place < 2 or folder.is_dir()]
+    looked = " and ".join(f"{place}{'' if place.is_dir() else ' (no such folder)'}" for place in places)
+    others = len(source.paths) - 1
+    files = f"{source.paths[0]} and {others} more name" if others else f"{source.paths[0]} names"
+    return f"none of the {len(records):,} pictures that {files} is there{example}: looked in {looked}"
+
+
+def command_that_moves_pictures(source: Source, records: Sequence[Record]) -> str | None:
+    """A command after which pictures are found that lie below the data set's folder, in the wrong place.
+
+    Nothing is deleted by it: what lies in its way is renamed.
+
+    Returns:
+        None where they are not found anywhere, or the command would be more than a rename.
+    """
+    sample = [PurePosixPath(record.picture) for record in records[:: max(1, len(records) // _SAMPLE)]]
+    if not sample or any(path.is_absolute() for path in sample):
+        return None
+    base = source.folder
+    for folder in _folders_below(base):
+        for depth in range(_DEPTH):
+            prefixes = {path.parts[:depth] for path in sample}
+            if len(prefixes) > 1 or any(len(path.parts) <= depth for path in sample):
+                break
+            if any(folder.joinpath(*path.parts[depth:]).is_file() for path in sample):
+                (prefix,) = prefixes
+                own = base / "imgs" if not prefix else base.joinpath(*prefix)
+                return rename_command(folder, own, keep=source.paths)
+    return _command_that_unpacks(base, sample)
+
+
+def _command_that_unpacks(base: Path, sample: Sequence[PurePosixPath]) -> str | None:
+    """A command that unpacks a zip file with the pictures beside the annotations, if there is one."""
+    wanted = {str(path) for path in sample}
+    for file in sorted(base.glob("*.zip")):
+        try:
+            with zipfile.ZipFile(file) as archive:
+                names = archive.namelist()
+        except (OSError, zipfile.BadZipFile):
+            continue
+        for name in names:
+            if any(f"/{name}".endswith(f"/{path}") for path in wanted):
+                place = base / "imgs" if name in wanted else base
+                return f"python -m zipfile -e {_quoted(file)} {_quoted(place)}"
+    return None
+
+
+def _folders_below(base: Path) -> list[Path]:
+    """The folders below one, the upper ones first; not those of a tree deeper than pictures can lie."""
+    found, level = [], [base]
+    for _ in range(_DEPTH + 1):
+        level = [
+            Path(entry.path)
+            for folder in level
+            for entry in sorted(os.scandir(folder), key=lambda entry: entry.name)
+            if entry.is_dir(follow_symlinks=True)
+        ][:2000]
+        found += level
+    return found
+
+
+def rename_command(folder: Path, place: Path, keep: Sequence[Path]) -> str | None:
+    """A command that makes `folder` be at `place`; None if annotation files would move with it."""
+    if any(path.is_relative_to(folder) or path.is_relative_to(place) for path in keep):
+        return None
+    if not place.exists():
+        parents = "" if place.parent.is_dir() else f"mkdir -p {_quoted(place.parent)} && "
+        return f"{parents}mv {_quoted(folder)} {_quoted(place)}"
+    if place.is_relative_to(folder):
+        return None
+    aside = free_name(place)
+    inner = aside / folder.relative_to(place) if folder.is_relative_to(place) else folder
+    return f"mv {_quoted(place)} {_quoted(aside)} && mv {_quoted(inner)} {_quoted(place)}"
+
+
+def free_name(path: Path) -> Path:
+    """A name beside `path` that nothing has."""
+    number = 0
+    while (aside := path.with_name(f"{path.name}_before{number or ''}")).exists():
+        number += 1
+    return aside
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))

@@ -1,0 +1,99 @@
+"""Which column of somebody's own table says what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.errors import DataError
+
+COLUMNS = {
+    "image": (
+        "image",
+        "image_path",
+        "img",
+        "img_path",
+        "picture",
+        "picture_path",
+        "photo",
+        "path",
+        "file",
+        "file_path",
+        "filename",
+        "file_name",
+    ),
+    "caption": ("caption", "captions", "text", "sentence", "sentences", "description"),
+    "identity": ("identity", "identity_id", "id", "person", "person_id", "pid"),
+    "split": ("split", "subset", "partition"),
+}
+"""Spellings of each column, in any case, with blanks or hyphens for underscores; image and caption are required."""
+
+REQUIRED = ("image", "caption")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of one table.
+
+    Attributes:
+        names: The column of each field of `COLUMNS` that the table has.
+        unknown: Columns that are none of them, and are not read.
+    """
+
+    names: dict[str, str]
+    unknown: tuple[str, ...]
+
+
+def match_columns(file: Path, present: Iterable[str]) -> Columns:
+    """Tell a table's columns apart.
+
+    Args:
+        file: The table, for messages.
+        present: Its columns as written.
+
+    Raises:
+        DataError: A required column is missing, or two columns could be one field.
+    """
+    names: dict[str, str] = {}
+    unknown: list[str] = []
+    for column in present:
+        field = field_of(column)
+        if field is None:
+            unknown.append(column)
+        elif field in names:
+            raise DataError(
+                f"{file} has two columns for the {field}: {names[field]!r} and {column!r}; remove or rename one"
+            )
+        else:
+            names[field] = column
+    for field in REQUIRED:
+        if field not in names:
+            raise _missing_column(file, field, unknown, [*names.values(), *unknown])
+    return Columns(names, tuple(unknown))
+
+
+def field_of(column: str) -> str | None:
+    """The field that a column's name spells, or None."""
+    folded = re.sub(r"[\s-]+", "_", column.strip()).casefold()
+    return next((field for field, spellings in COLUMNS.items() if folded in spellings), None)
+
+
+def has_required(columns: Iterable[str]) -> bool:
+    """Whether these columns make a table of pictures and captions."""
+    return set(REQUIRED) <= {field_of(column) for column in columns}
+
+
+def _missing_column(file: Path, field: str, unknown: list[str], present: list[str]) -> DataError:
+    spellings = COLUMNS[field]
+    for column in unknown:
+        suggestion = str(unknown_name("column", column, spellings))
+        if "did you mean" in suggestion:
+            return DataError(f"{file} has no column for the {field}: {suggestion}")
+    shown = ", ".join(map(repr, present[:12])) or "none"
+    return DataError(
+        f"{file} has no column for the {field}; its columns are {shown}: name one of them {spellings[0]!r}"
+        f" (also read: {', '.join(spellings[1:])})"
+    )
