@@ -118,6 +118,9 @@ def to_rgb(picture: Image.Image, name: str | os.PathLike[str]) -> Image.Image:
         picture: A picture in any mode.
         name: What the message calls it.
 
+    Returns:
+        A new picture, or `picture` itself where it is opaque 8-bit RGB already.
+
     Raises:
         DataError: Its pixels are of a type without a stated range (32-bit).
     """
@@ -131,4 +134,4 @@ def to_rgb(picture: Image.Image, name: str | os.PathLike[str]) -> Image.Image:
     if picture.has_transparency_data:
         opaque = Image.new("RGBA", picture.size, "white")
         return Image.alpha_composite(opaque, picture.convert("RGBA")).convert("RGB")
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")

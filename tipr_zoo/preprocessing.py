@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -23,6 +22,15 @@ class ImageNormalisation:
         """(..., 3, H, W) float pictures in [0, 1] -> normalised ones."""
         mean, std = self._like(pixels)
         return (pixels - mean) / std
+
+    def of_bytes(self, pixels: Tensor) -> Tensor:
+        """(..., 3, H, W) uint8 pictures -> normalised float32 ones, contiguous.
+
+        Bit for bit what torchvision's ``ToTensor`` and ``Normalize`` compute.
+        """
+        images = pixels.contiguous() / 255
+        mean, std = self._like(images)
+        return images.sub_(mean).div_(std)
 
     def undo(self, images: Tensor) -> Tensor:
         """(..., 3, H, W) normalised pictures -> those that they were made from."""
@@ -44,10 +52,13 @@ def resize_picture(picture: Image.Image, image_size: tuple[int, int]) -> Tensor:
         image_size: Height and width in pixels.
     """
     height, width = image_size
+    # torch's own antialiased resizing takes a third of the time, but one value in a thousand is off by one.
     resized = to_rgb(picture, "the picture").resize((width, height), Image.Resampling.BILINEAR)
-    return torch.from_numpy(np.array(resized)).permute(2, 0, 1)
+    # Channel by channel, as Pillow can write it: transposing its (H, W, 3) afterwards would take longer.
+    channels = bytearray().join(resized.tobytes("raw", channel) for channel in "RGB")
+    return torch.frombuffer(channels, dtype=torch.uint8).view(3, height, width)
 
 
 def preprocess_picture(picture: Image.Image, image_size: tuple[int, int], normalisation: ImageNormalisation) -> Tensor:
     """A picture as the image tower takes it: (3, H, W) float32, resized and normalised."""
-    return normalisation(resize_picture(picture, image_size).float() / 255)
+    return normalisation.of_bytes(resize_picture(picture, image_size))

@@ -39,7 +39,7 @@ class Augmentation:
             padded = F.pad(pixels, (self.pad,) * 4)
             top, left = (int(torch.randint(2 * self.pad + 1, (), generator=generator)) for _ in range(2))
             pixels = padded[:, top : top + height, left : left + width]
-        normalised = normalisation(pixels.float() / 255)
+        normalised = normalisation.of_bytes(pixels)
         return self._erase(normalised, normalisation, generator) if _uniform(generator) < self.erase else normalised
 
     def _erase(self, picture: Tensor, normalisation: ImageNormalisation, generator: torch.Generator) -> Tensor:
