@@ -19,7 +19,7 @@ from side_by_side import Run, assert_equal, choose_device, hardware, measure_in_
 from torch import Tensor
 
 import tipr_zoo
-from tipr_zoo.dual_encoder import DualEncoder, end_token
+from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.evaluation import embed_captions
 from tipr_zoo.synthpedes.identity import identities
 from tipr_zoo.synthpedes.records import split_records
@@ -44,7 +44,7 @@ def embed_padded(model: DualEncoder, captions: Sequence[str], batch_size: int) -
     """Embed captions in the order in which they come, all padded to 77 tokens."""
     device = next(model.parameters()).device
     batches = model.tokenize(captions).split(batch_size)
-    embeddings = [end_token(model.text_encoder(ids), ids) for ids in (ids.to(device) for ids in batches)]
+    embeddings = [model.end_tokens(model.text_encoder(ids), ids) for ids in (ids.to(device) for ids in batches)]
     return torch.cat(embeddings).float().cpu()
 
 

@@ -7,6 +7,7 @@ smaller towers, so that it has the parts of a real one and still takes milliseco
 from __future__ import annotations
 
 import importlib
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,3 +123,11 @@ def test_split(synthpedes: Path) -> PersonDataset:
     from tipr_zoo.datasets import open_dataset
 
     return open_dataset(str(synthpedes), split="test")
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from tipr_zoo.training.optimiser import build_optimiser
 from tipr_zoo.training.schedule import Schedule
 from tipr_zoo.training.train import TrainingResult, train
 from tipr_zoo.training.training_pairs import ShuffledPairs, TrainingPairs, collate_trimmed_pairs
-from tipr_zoo.weights import write_weights
+from tipr_zoo.weights import read_metadata, write_weights
 
 TINY = "a_tiny_model"
 
@@ -78,8 +79,13 @@ def test_the_weights_load_strictly_and_give_the_validation_figures_of_the_chosen
 
 
 def test_every_checkpoint_is_a_weights_file(straight: tuple[TrainingResult, Path]) -> None:
-    checkpoints = sorted(straight[1].glob("*.pth"))
-    assert {"epoch_1.pth", "epoch_2.pth"} < {path.name for path in checkpoints}
+    checkpoints = [path for path in straight[1].iterdir() if path.suffix in (".pth", ".safetensors")]
+    assert {path.name for path in checkpoints} == {
+        "epoch_1.pth",
+        "epoch_2.pth",
+        "best.safetensors",
+        f"{TINY}.safetensors",
+    }
     for path in checkpoints:
         tipr_zoo.build(TINY, weights=path)
 
@@ -114,7 +120,7 @@ def test_training_from_nothing_is_told(
     tiny_zoo: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path, caplog: Any
 ) -> None:
     train(TINY, *splits, tmp_path, overrides={"training.max_epochs": 1})
-    assert "training starts from random weights" in caplog.text
+    assert "weights are random at the start" in caplog.text
 
 
 def test_a_damaged_last_checkpoint_is_told_and_the_one_before_it_taken(
@@ -188,6 +194,121 @@ def test_a_run_that_is_out_of_time_validates_its_last_epoch(
     assert result.validation
 
 
+# Precision, accumulation, TensorBoard, and the split that an epoch is chosen on
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_a_run_in_half_precision_stays_near_the_one_in_float32(
+    straight: tuple[TrainingResult, Path],
+    splits: tuple[PersonDataset, PersonDataset],
+    tmp_path: Path,
+    precision: str,
+) -> None:
+    overrides = {"training.precision": precision}
+    train(TINY, *splits, tmp_path, overrides=overrides, max_minutes=0)
+    train(TINY, *splits, tmp_path, overrides=overrides, resume=True)
+    losses, expected = (history(folder)[0] for folder in (tmp_path, straight[1]))
+    assert losses["loss"] == pytest.approx(expected["loss"], rel=0.03)
+    assert losses["loss"] != expected["loss"]
+    checkpoint = torch.load(tmp_path / "epoch_2.pth", weights_only=True)
+    assert ("loss_scaler" in checkpoint["optimizer"]) == (precision == "float16")
+    assert {value.dtype for value in checkpoint["state_dict"].values()} == {torch.float32, torch.int64}
+
+
+def test_in_float16_a_gradient_that_overflows_is_left_out_and_the_scale_lowered(
+    tiny_zoo: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path
+) -> None:
+    from tipr_zoo.training import optim_wrapper
+
+    parameter = torch.nn.Parameter(torch.ones(2))
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**30)
+    wrapper = optim_wrapper.TrainingOptimWrapper(torch.optim.SGD([parameter], lr=1.0), scaler=scaler)
+    wrapper.start_epoch(0, 2)
+    wrapper.update_params((parameter * 1e32).sum())
+    assert (parameter.tolist(), scaler.get_scale()) == ([1.0, 1.0], 2.0**29)
+    wrapper.update_params(parameter.sum())
+    assert parameter.tolist() == [0.0, 0.0]
+
+
+WITHOUT_BATCH_NORM = {
+    "model.neck": None,
+    "model.image_encoder.stem": "patch",
+    "model.losses.sdm": None,
+    "model.heads.irr": None,
+    "training.optimizer": {"type": "SGD", "lr": 0.1},
+    "training.trim_padding": False,
+}
+"""What is left is a mean over pairs, of which half a batch tells half."""
+
+
+def test_accumulated_steps_are_one_step_with_a_larger_batch(
+    tiny_zoo: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path
+) -> None:
+    schedule = {"training.schedule": {"type": "constant", "warmup_epochs": 0}}
+    whole = train(TINY, *splits, tmp_path / "whole", overrides={**WITHOUT_BATCH_NORM, **schedule})
+    small = {"training.batch_size": 2, "training.accumulate_steps": 4}
+    parts = train(TINY, *splits, tmp_path / "parts", overrides={**WITHOUT_BATCH_NORM, **schedule, **small})
+    one, other = (safetensors.torch.load_file(result.weights) for result in (whole, parts))
+    start = train(TINY, *splits, tmp_path / "still", overrides={**WITHOUT_BATCH_NORM, "training.optimizer.lr": 0.0})
+    still = safetensors.torch.load_file(start.weights)
+    assert max(float((one[name] - still[name]).abs().max()) for name in one) > 1e-3
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], atol=1e-5, rtol=1e-4, msg=name)
+
+
+def test_an_epoch_ends_its_last_group_of_accumulated_steps(
+    tiny_zoo: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path
+) -> None:
+    overrides = {"training.batch_size": 4, "training.accumulate_steps": 4}  # six steps: a group of four, and one of two
+    straight = train(TINY, *splits, tmp_path / "straight", overrides=overrides)
+    train(TINY, *splits, tmp_path / "stopped", overrides=overrides, max_minutes=0)
+    stopped = train(TINY, *splits, tmp_path / "stopped", overrides=overrides, resume=True)
+    assert stopped.weights.read_bytes() == straight.weights.read_bytes()
+
+
+def test_tensorboard_gets_every_step_and_every_validation(
+    tiny_zoo: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(TINY, *splits, tmp_path, tensorboard=True)
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("train/loss_sdm")] == list(range(6))
+    assert {"train/loss", "train/lr", "train/grad_norm"} < set(events.Tags()["scalars"])
+    assert [round(event.value, 2) for event in events.Scalars("validation/R1")] == [
+        round(row["validation"]["R1"], 2) for row in history(tmp_path) if "validation" in row
+    ]
+
+
+def test_tensorboard_that_is_not_installed_is_told(
+    tiny_zoo: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(ConfigError, match=r"pip install 'tipr-zoo\[tensorboard\]'"):
+        train(TINY, *splits, tmp_path, tensorboard=True)
+
+
+def test_an_epoch_chosen_on_test_is_marked_in_the_weights(
+    tiny_zoo: Path, synthpedes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: Any
+) -> None:
+    words = ["train", TINY, "--data", str(synthpedes), "--work-dir", str(tmp_path), "--device", "cpu"]
+    assert main([*words, "--select-on", "test", "--cfg-options", "training.max_epochs=1", "training.seed=7"]) == 0
+    assert "best on test, whose figures it makes a little too good" in capsys.readouterr().out
+    assert "the best epoch is chosen on the test split" in caplog.text
+    about = read_metadata(tmp_path / f"{TINY}.safetensors")
+    dataset = open_dataset(str(synthpedes), split="train")
+    assert about == {
+        "tipr_zoo_version": tipr_zoo.__version__,
+        "model": TINY,
+        "seed": "7",
+        "epoch": "1",
+        "selected_on": "test",
+        "dataset": "SynthPEDES",
+        "dataset_sha256": dataset.sha256,
+    }
+
+
 def test_without_validation_the_last_epoch_is_kept(
     tiny_zoo: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path
 ) -> None:
@@ -224,6 +345,10 @@ def test_a_work_dir_with_another_run_is_refused(
         ({"training.weights_dtype": "int8"}, "training.weights_dtype must be one of float32, float16, got 'int8'"),
         ({"training.seed": "abc"}, "training.seed must be a whole number from 0, got 'abc'"),
         ({"training.num_workers": -1}, "training.num_workers must be a whole number from 0, got -1"),
+        ({"training.accumulate_steps": 0}, "training.accumulate_steps must be a whole number from 1, got 0"),
+        ({"training.precision": "half"}, "training.precision must be one of float32, bfloat16, float16, got 'half'"),
+        ({"training.find_unused_parameters": 1}, "training.find_unused_parameters must be True or False, got 1"),
+        ({"model.losses": {}, "model.heads": {}}, "has neither losses nor heads, so there is nothing to train"),
         ({"training.validate_every": 0}, "training.validate_every must be a whole number from 1, got 0"),
         ({"training.clip_gradient_norm": "x"}, "training.clip_gradient_norm must be a number above 0, got 'x'"),
         ({"training.augmentation.flip": "yes"}, "training.augmentation.flip must be like 0.5, got 'yes'"),

@@ -6,21 +6,26 @@ import platform
 
 import torch
 
+from tipr_zoo.distributed import local_rank, process_count, started_by_torchrun
 from tipr_zoo.errors import ConfigError
 
 
 def choose_device(name: str | None = None) -> torch.device:
     """The device of this name; without one a GPU where there is one, else the CPU.
 
+    Of several processes that ``torchrun`` started on a machine, each gets a GPU of its own.
+
     Raises:
         ConfigError: There is no such device here.
     """
     if name is None:
         if torch.cuda.is_available():
-            return torch.device("cuda")
+            return torch.device("cuda", local_rank()) if started_by_torchrun() else torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
+        if device.type == "cuda" and device.index is None and started_by_torchrun():
+            device = torch.device("cuda", local_rank())
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(
@@ -30,7 +35,8 @@ def choose_device(name: str | None = None) -> torch.device:
 
 
 def describe_device(device: torch.device) -> str:
-    """In words, e.g. ``"cpu (x86_64, 2 threads)"``."""
+    """In words, e.g. ``"cpu (x86_64, 2 threads)"`` or ``"4 processes, cuda (NVIDIA A100)"``."""
+    processes = f"{process_count()} processes, " if process_count() > 1 else ""
     if device.type == "cuda":
-        return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
+        return f"{processes}cuda ({torch.cuda.get_device_name(device)})"
+    return f"{processes}{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"

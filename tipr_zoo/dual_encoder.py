@@ -71,7 +71,7 @@ class DualEncoder(nn.Module):
         if hasattr(self.text_encoder, "encode_end"):
             embedding = self.text_encoder.encode_end(ids)
         else:
-            embedding = end_token(self.text_encoder(ids), ids)
+            embedding = self.end_tokens(self.text_encoder(ids), ids)
         return embedding if self.neck is None else self.neck.text(embedding)
 
     def preprocess(self, picture: Image.Image) -> Tensor:
@@ -86,13 +86,39 @@ class DualEncoder(nn.Module):
             patch_tokens: Whether ``image_tokens`` are to have those of the patches, or the class token alone, which is
                 less work.
         """
+        image_tokens, text_tokens = self.tokens(batch, patch_tokens)
+        ends = self.end_tokens(text_tokens, batch["caption_ids"])
+        return Features(image_tokens, text_tokens, *self.embeddings(image_tokens[:, 0], ends))
+
+    def tokens(self, batch: Batch, patch_tokens: bool = True) -> tuple[Tensor, Tensor]:
+        """What the towers give for a batch: (B, 1 + N, D) and (B, L, D); (B, 1, D) without patches."""
         images = batch["images"]
         image_tokens = self.image_encoder(images) if patch_tokens else self._class_tokens(images)
-        text_tokens = self.text_encoder(batch["caption_ids"])
-        image_embedding, text_embedding = image_tokens[:, 0], end_token(text_tokens, batch["caption_ids"])
-        if self.neck is not None:
-            image_embedding, text_embedding = self.neck(image_embedding, text_embedding)
-        return Features(image_tokens, text_tokens, image_embedding, text_embedding)
+        return image_tokens, self.text_encoder(batch["caption_ids"])
+
+    def embeddings(self, class_tokens: Tensor, end_tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """The embeddings that are compared, after the neck where there is one; all are (B, D)."""
+        return (class_tokens, end_tokens) if self.neck is None else self.neck(class_tokens, end_tokens)
+
+    @staticmethod
+    def end_tokens(text_tokens: Tensor, ids: Tensor) -> Tensor:
+        """The token at the first position of each row's largest id, the end token: (B, L, D), (B, L) -> (B, D)."""
+        return text_tokens[torch.arange(len(ids), device=ids.device), ids.argmax(dim=1)]
+
+    @property
+    def objectives(self) -> dict[str, nn.Module]:
+        """The losses and heads by key."""
+        return {**self.losses, **self.heads}
+
+    @property
+    def needs_patch_tokens(self) -> bool:
+        """Whether any objective has need of them."""
+        return any(getattr(objective, "needs_patch_tokens", True) for objective in self.objectives.values())
+
+    def objective(self, key: str, features: Features, batch: Batch) -> Tensor:
+        """One objective, weighted: a scalar."""
+        value = self.losses[key](features, batch) if key in self.losses else self.heads[key](features, batch, self)
+        return self.loss_weights.get(key, 1.0) * value
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Every objective of the model, weighted; their sum is what training minimises.
@@ -106,12 +132,9 @@ class DualEncoder(nn.Module):
         Raises:
             DataError: The batch lacks an entry that an objective needs.
         """
-        batch = _Needed(batch)
-        objectives = [*self.losses.values(), *self.heads.values()]
-        features = self.features(batch, any(getattr(each, "needs_patch_tokens", True) for each in objectives))
-        values = {key: loss(features, batch) for key, loss in self.losses.items()}
-        values |= {key: head(features, batch, self) for key, head in self.heads.items()}
-        return {key: self.loss_weights.get(key, 1.0) * value for key, value in values.items()}
+        batch = NeededBatch(batch)
+        features = self.features(batch, self.needs_patch_tokens)
+        return {key: self.objective(key, features, batch) for key in self.objectives}
 
     def _class_tokens(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) pictures -> (B, 1, D)."""
@@ -120,12 +143,7 @@ class DualEncoder(nn.Module):
         return self.image_encoder(images)[:, :1]
 
 
-def end_token(text_tokens: Tensor, ids: Tensor) -> Tensor:
-    """The token at the first position of each row's largest id, which is the end token: (B, L, D) -> (B, D)."""
-    return text_tokens[torch.arange(len(ids), device=ids.device), ids.argmax(dim=1)]
-
-
-class _Needed(dict[str, Tensor]):
+class NeededBatch(dict[str, Tensor]):
     """A batch that says what is missing from it."""
 
     def __missing__(self, key: str) -> Tensor:

@@ -38,5 +38,9 @@ class DataError(TiprZooError):
     """A data set, annotation or picture is missing or cannot be read."""
 
 
+class TrainingError(TiprZooError):
+    """A training cannot go on: a loss is not finite, a process died, or the disk or the memory is full."""
+
+
 class WeightsError(TiprZooError):
     """Weights are missing, truncated, of another hash, or do not fit the model."""

@@ -11,6 +11,9 @@ Batch = Mapping[str, Tensor]
 """A training batch: ``images`` (B, 3, H, W) float, ``caption_ids`` (B, L) int64, ``pids`` (B,) int64, and where a head
 needs them ``mlm_ids`` and ``mlm_labels`` (B, L) int64 and ``mask_noise`` (B, 1 + N) float."""
 
+TOKEN_ENTRIES = ("caption_ids", "mlm_ids", "mlm_labels")
+"""The entries of a batch that are (B, L)."""
+
 
 @dataclass(frozen=True)
 class Features:

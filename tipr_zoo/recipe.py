@@ -35,6 +35,8 @@ TRAINING_FIELDS = (
     "validate_every",
     "num_workers",
     "clip_gradient_norm",
+    "accumulate_steps",
+    "find_unused_parameters",
     "trim_padding",
     "precision",
     "weights_dtype",

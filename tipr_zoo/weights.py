@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 import os
 import re
 import tempfile
@@ -60,8 +61,13 @@ def fetch_weights(card: ModelCard) -> Path:
     return path
 
 
-def write_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
+def write_weights(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write tensors as safetensors, under a temporary name first, so that no half of a file is ever found.
+
+    Args:
+        tensors: By name.
+        path: The file.
+        metadata: Texts for the file's header, e.g. on which split an epoch was chosen; see `read_metadata`.
 
     Raises:
         OSError: The file cannot be written.
@@ -69,11 +75,26 @@ def write_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
     temporary = path.with_name(path.name + ".part")
     # Copies, because some tensors are parts of one, which safetensors refuses.
     copies = {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    # One entry, since safetensors writes several in any order, and the same weights are to be the same bytes.
+    header = {"tipr_zoo": json.dumps(metadata, sort_keys=True)} if metadata else None
     try:
-        temporary.write_bytes(safetensors.torch.save(copies))
+        temporary.write_bytes(safetensors.torch.save(copies, header))
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The texts that `write_weights` put into a file's header, e.g. ``{"seed": "0", "selected_on": "val"}``.
+
+    Returns:
+        Nothing for a file without any, of another format, or that cannot be read.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return dict(json.loads((file.metadata() or {}).get("tipr_zoo", "{}")))
+    except (OSError, ValueError, safetensors.SafetensorError):
+        return {}
 
 
 def check_file(path: Path, weights: Weights, advice: str) -> None:

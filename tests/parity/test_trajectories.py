@@ -96,7 +96,7 @@ def _train(
         hook.before_train_iter(runner, step % about["steps_per_epoch"], batch)
         (factor,) = {round(group["lr"] / group["initial_lr"], 12) for group in optimiser.param_groups}
         factors.append(factor)
-        found = {name: float(value.detach()) for name, value in model.train_step(batch, wrapper).items()}
+        found = model.train_step(batch, wrapper)
         total = found.pop("loss")
         losses.append({name.removeprefix("loss_"): value for name, value in found.items()} | {"total": total})
     return losses, factors

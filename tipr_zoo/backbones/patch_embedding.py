@@ -9,6 +9,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from timm.layers import PatchEmbed
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class OverlappingPatchEmbedding(PatchEmbed):
@@ -74,7 +75,7 @@ class ConvolutionStem(PatchEmbed):
         seen = images.new_zeros(len(images), rows * columns).scatter_(1, visible, 1.0).view(-1, 1, rows, columns)
         values = images.where(F.interpolate(seen, size=images.shape[2:], mode="nearest") > 0, 0.0)
         for layer in self.proj:
-            if isinstance(layer, nn.BatchNorm2d):
+            if isinstance(layer, _BatchNorm):
                 statistics = (layer.running_mean, layer.running_var)
                 values = F.batch_norm(values, *statistics, layer.weight, layer.bias, eps=layer.eps)
             else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import ast
+import logging
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,15 @@ EXAMPLE = """
 tipr-zoo train irra_tiny_synth
 tipr-zoo train irra_tiny_synth --work-dir work_dirs/mine --resume
 tipr-zoo train irra_vitb16_cuhk --data data/CUHK-PEDES --cfg-options training.batch_size=32 training.max_epochs=30
+torchrun --nproc-per-node 4 -m tipr_zoo train irra_vitb16_cuhk --data data/CUHK-PEDES
 """
+
+CHOSEN = {
+    "val": "best on validation",
+    "test": "best on test, whose figures it makes a little too good",
+    "none": "the last: the data set has no validation split",
+}
+"""How an epoch was chosen, in words."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", metavar="DIR", help="the data set's folder (SynthPEDES is drawn where it is left out)"
     )
+    parser.add_argument("--dataset", metavar="NAME", help="which data set it is (default: told by its files)")
     parser.add_argument("--work-dir", metavar="DIR", type=Path, help="for checkpoints (default: work_dirs/NAME)")
     parser.add_argument(
         "--weights",
@@ -32,8 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="weights to start from: the model's own, CLIP's as OpenAI has them, or a checkpoint of the official code",
     )
+    parser.add_argument(
+        "--select-on",
+        choices=("val", "test"),
+        default="val",
+        help="the split that the best epoch is chosen on (default: val; the papers chose on test)",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the work dir")
     parser.add_argument("--max-minutes", metavar="M", type=float, help="end with the epoch in which this time is up")
+    parser.add_argument("--tensorboard", action="store_true", help="write tensorboard/ in the work dir")
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda, ... (default: a GPU where there is one)")
     parser.add_argument(
         "--cfg-options",
@@ -47,28 +65,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Train, then say where the weights are and how to measure them."""
     from tipr_zoo.devices import choose_device
+    from tipr_zoo.distributed import is_main_process, joined_processes
     from tipr_zoo.training.train import train
     from tipr_zoo.training.training_data import open_training_data
 
     overrides = dict(parse_option(option) for option in arguments.cfg_options)
-    data = open_training_data(arguments.name, arguments.data, overrides)
     work_dir = arguments.work_dir or Path("work_dirs") / arguments.name
-    work_dir.mkdir(parents=True, exist_ok=True)
-    result = train(
-        arguments.name,
-        data.train,
-        data.validation,
-        work_dir,
-        weights=arguments.weights,
-        resume=arguments.resume,
-        overrides=overrides,
-        max_minutes=arguments.max_minutes,
-        device=str(choose_device(arguments.device)),
-    )
-    chosen = "best on validation" if data.validation else "the last: the data set has no validation split"
-    print(f"weights: {result.weights} (epoch {result.selected_epoch}, {chosen})")
+    device = choose_device(arguments.device)
+    with joined_processes(device):
+        if not is_main_process():
+            logging.getLogger("tipr_zoo").setLevel(logging.ERROR)  # the main process says the same
+        data = open_training_data(arguments.name, arguments.data, overrides, arguments.select_on, arguments.dataset)
+        work_dir.mkdir(parents=True, exist_ok=True)
+        result = train(
+            arguments.name,
+            data.train,
+            data.validation,
+            work_dir,
+            weights=arguments.weights,
+            resume=arguments.resume,
+            overrides=overrides,
+            max_minutes=arguments.max_minutes,
+            device=str(device),
+            tensorboard=arguments.tensorboard,
+        )
+        if not is_main_process():
+            return
+    print(f"weights: {result.weights} (epoch {result.selected_epoch}, {CHOSEN[result.selected_on]})")
+    options = "".join(f" {shlex.quote(option)}" for option in arguments.cfg_options)
+    changed = f" --cfg-options{options}" if options else ""
     print(
-        f"measure: tipr-zoo eval {arguments.name} --data {data.train.root} --weights {result.weights}", file=sys.stderr
+        f"measure: tipr-zoo eval {arguments.name} --data {shlex.quote(str(data.train.root))}"
+        f" --weights {shlex.quote(str(result.weights))}{changed}",
+        file=sys.stderr,
     )
 
 

@@ -64,6 +64,11 @@ class ImplicitRelationReasoning(nn.Module):
         tokens = self.ln_post(self.cross_modal_transformer(tokens, positions))
         return self.word_loss(tokens, labels.gather(1, positions))
 
+    @staticmethod
+    def count_terms(batch: Batch) -> Tensor:
+        """Of how many masked words the loss is the mean; where a batch is spread over processes, each takes its own."""
+        return (batch["mlm_labels"] != 0).sum()
+
     def word_loss(self, tokens: Tensor, labels: Tensor) -> Tensor:
         """The cross-entropy of the word classifier over masked positions, the only ones that go through it.
 

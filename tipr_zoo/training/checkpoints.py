@@ -1,8 +1,9 @@
-"""Which checkpoint of a work dir a training goes on from."""
+"""The checkpoints of a work dir: their names, and which of them a training goes on from."""
 
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 from torch import nn
@@ -12,11 +13,24 @@ from tipr_zoo.weights import read_weights
 
 logger = logging.getLogger("tipr_zoo")
 
+_NAME = re.compile(r"epoch_(\d+)(?:_step_(\d+))?\.pth")
 
-def last_checkpoint(work_dir: Path, model: nn.Module) -> str | None:
+
+def checkpoint_name(epoch: int, step: int) -> str:
+    """The file name of a checkpoint after some whole epochs and some steps of the next."""
+    return f"epoch_{epoch}_step_{step}.pth" if step else f"epoch_{epoch}.pth"
+
+
+def checkpoint_files(work_dir: Path) -> list[Path]:
+    """The checkpoints of a work dir, the latest first."""
+    found = {file: match for file in work_dir.glob("epoch_*.pth") if (match := _NAME.fullmatch(file.name))}
+    return sorted(found, key=lambda file: (int(found[file][1]), int(found[file][2] or 0)), reverse=True)
+
+
+def last_checkpoint(work_dir: Path, model: nn.Module) -> Path | None:
     """The last checkpoint that can be read; None where there is none at all, which is told.
 
-    One that is damaged, for example because the disk was full, is told and left out in favour of the one before.
+    One that is damaged, for example by a failing disk, is told and left out in favour of the one before.
 
     Args:
         work_dir: Where the training writes.
@@ -26,7 +40,7 @@ def last_checkpoint(work_dir: Path, model: nn.Module) -> str | None:
         ConfigError: The checkpoint is of a model with other parameters.
         WeightsError: There are checkpoints, and none can be read.
     """
-    files = sorted(work_dir.glob("epoch_*.pth"), key=lambda file: int(file.stem.removeprefix("epoch_")), reverse=True)
+    files = checkpoint_files(work_dir)
     if not files:
         logger.warning("%s holds no checkpoint to go on from: the training starts from its beginning", work_dir)
         return None
@@ -43,5 +57,5 @@ def last_checkpoint(work_dir: Path, model: nn.Module) -> str | None:
                 f"{file} is of another model or data set: {different[0]} differs; train with the same options, or anew"
                 " in another --work-dir"
             )
-        return str(file)
+        return file
     raise WeightsError(f"no checkpoint in {work_dir} can be read; train anew in another --work-dir")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from tipr_zoo.distributed import mean_over_processes
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.training.global_batch import global_loss
+from tipr_zoo.training.not_finite import NotFiniteError
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+"""What towers and heads can be computed in; the parameters are float32 in all of them."""
 
 
 class RunnerModel(BaseModel):
@@ -19,7 +24,8 @@ class RunnerModel(BaseModel):
 
     Args:
         retriever: The model that is trained.
-        precision: ``"float32"``, or ``"bfloat16"`` to run the towers and heads under autocast.
+        precision: One of `PRECISIONS`; ``"bfloat16"`` and ``"float16"`` run the towers and heads under autocast, and
+            float16 needs a scaler, see `tipr_zoo.training.optim_wrapper`.
 
     Raises:
         ConfigError: There is no such precision.
@@ -33,8 +39,22 @@ class RunnerModel(BaseModel):
         self.precision = precision
 
     def forward(self, mode: str = "loss", **batch: Tensor) -> dict[str, Any]:
-        """The weighted losses of a batch; MMEngine sums the entries whose names contain ``loss``."""
+        """The weighted losses of the batch of all processes, of which this one has some rows."""
         device = batch["images"].device.type
-        with torch.autocast(device, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"):
-            losses = self.retriever.loss(batch)
+        dtype = PRECISIONS[self.precision]
+        with torch.autocast(device, dtype=dtype, enabled=dtype != torch.float32):
+            losses = global_loss(self.retriever, batch)
         return {f"loss_{key}": value for key, value in losses.items()}
+
+    def parse_losses(self, losses: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        """The sum that is minimised, and numbers to be logged, the same in every process.
+
+        Raises:
+            NotFiniteError: A number is not finite; nothing has been changed by it yet.
+        """
+        total = torch.stack([value.float() for value in losses.values()]).sum()
+        values = mean_over_processes(torch.stack([total, *losses.values()]).detach().float())
+        logged = dict(zip(("loss", *losses), values.tolist(), strict=True))
+        if not values.isfinite().all():
+            raise NotFiniteError(logged)
+        return total, logged

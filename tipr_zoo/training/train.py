@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-import uuid
-from collections.abc import Mapping
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.evaluator import Evaluator
-from mmengine.hooks import CheckpointHook
-from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
-from torch.utils.data import DataLoader
 
+from tipr_zoo import __version__
 from tipr_zoo.building import build_dual_encoder
 from tipr_zoo.card_index import load_card
 from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.distributed import is_main_process, joined_processes
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.errors import ConfigError, DataError
+from tipr_zoo.errors import ConfigError, DataError, TrainingError
 from tipr_zoo.recipe import import_plugins, load_recipe
 from tipr_zoo.starting_weights import load_starting_weights
-from tipr_zoo.training.checkpoints import last_checkpoint
-from tipr_zoo.training.hooks import (
-    CheckpointContentsHook,
-    LearningRateHook,
-    ProgressHook,
-    RandomStateHook,
-    TimeLimitHook,
-)
-from tipr_zoo.training.optimiser import build_optimiser
-from tipr_zoo.training.runner_model import RunnerModel
-from tipr_zoo.training.schedule import Schedule
-from tipr_zoo.training.training_loader import training_loader
-from tipr_zoo.training.training_settings import WEIGHTS_DTYPES, check_training, settings
-from tipr_zoo.training.validation_loop import ValidationLoop
+from tipr_zoo.training.best_weights_hook import BEST_WEIGHTS, best_epoch
+from tipr_zoo.training.checkpoints import checkpoint_files, last_checkpoint
+from tipr_zoo.training.fingerprint import check_fingerprint, training_fingerprint
+from tipr_zoo.training.history import validation_of
+from tipr_zoo.training.interruption import Interruption
+from tipr_zoo.training.runner import build_runner
+from tipr_zoo.training.training_settings import WEIGHTS_DTYPES, check_training
 from tipr_zoo.weights import read_weights, write_weights
 
 logger = logging.getLogger("tipr_zoo")
@@ -50,14 +39,16 @@ class TrainingResult:
     """What a training left behind.
 
     Attributes:
-        weights: The weights of the best epoch on validation, or of the last one where there was no validation.
+        weights: The weights of the best epoch on the split it was selected on, or of the last one without such a split.
         selected_epoch: That epoch, from 1.
-        validation: Its figures in percent; empty without validation.
+        validation: Its figures in percent; empty without such a split.
+        selected_on: ``"val"``, ``"test"``, or ``"none"`` where the last epoch was kept.
     """
 
     weights: Path
     selected_epoch: int
     validation: dict[str, float]
+    selected_on: str = "none"
 
 
 def train(
@@ -71,13 +62,17 @@ def train(
     overrides: Mapping[str, Any] | None = None,
     max_minutes: float | None = None,
     device: str = "cpu",
+    tensorboard: bool = False,
 ) -> TrainingResult:
     """Train a model by its recipe, keeping a checkpoint an epoch and the best one on validation.
+
+    Where ``torchrun`` started several processes, they train one model on batches that are spread over them.
 
     Args:
         name: The model's name.
         train_set: What to train on.
-        validation_set: What the best epoch is chosen on; None to take the last epoch.
+        validation_set: What the best epoch is chosen on; None to take the last epoch. Its split is noted in the
+            weights: papers often choose on the test split, which makes their figures a little too good.
         work_dir: Where checkpoints, ``history.jsonl`` and the final weights go.
         weights: Weights to start from instead of random ones: the model's own; OpenAI-format CLIP weights for its
             towers, whose position grid is resized to the model's; or a checkpoint of the official code of IRRA, SEN or
@@ -85,12 +80,18 @@ def train(
         resume: Continue from the last checkpoint in `work_dir`, if there is one.
         overrides: Entries of the recipe to change, by dotted name.
         max_minutes: Stop at the end of the epoch in which this time is up.
-        device: ``"cpu"`` or ``"cuda"``.
+        device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+        tensorboard: Also write ``tensorboard/`` in `work_dir`.
 
     Raises:
-        ConfigError: The recipe makes no sense, or `work_dir` holds another training and `resume` is not set.
+        ConfigError: The recipe makes no sense, `work_dir` holds another training and `resume` is not set, or the data
+            set is not the one that the checkpoint was written with.
+        DataError: A picture is missing or cannot be read.
+        TrainingError: A loss is not finite, a process died, or the disk or the memory is full; the last checkpoint is
+            whole.
+        TrainingInterrupted: A signal stopped it; there is a checkpoint.
     """
-    if not resume and any(work_dir.glob("epoch_*.pth")):
+    if not resume and checkpoint_files(work_dir):
         raise ConfigError(
             f"{work_dir} holds checkpoints of a training; pass --resume to continue it, or another --work-dir"
         )
@@ -99,25 +100,34 @@ def train(
     import_plugins(card, recipe)
     check_training(recipe.training)
     _fit_classifier(recipe.model, train_set)
-    torch.manual_seed(recipe.training.get("seed", 0))
-    model = build_dual_encoder(recipe.model)
-    if weights is not None:
-        load_starting_weights(model, weights)
-    elif not resume:
-        logger.warning("%s: training starts from random weights; --weights FILE starts from CLIP's or its own", name)
-    runner = _runner(recipe.training, model.to(device), train_set, validation_set, work_dir, resume, max_minutes)
-    runner.model.to(device)  # MMEngine takes a GPU wherever there is one
-    try:
-        with redirect_stdout(sys.stderr):  # MMEngine prints what it loads
-            runner.train()
-    except DataError as error:  # one from a worker process carries a printed traceback
-        raise DataError(str(error).rpartition("DataError: ")[2].strip()) from error
-    finally:
-        for hook in runner.hooks:
-            if isinstance(hook, ProgressHook):
-                hook.close()
-    dtype = WEIGHTS_DTYPES[recipe.training.get("weights_dtype", "float32")]
-    return _keep_selected(runner, model, work_dir, name, dtype)
+    place = torch.device(device)
+    with joined_processes(place), Interruption() as interruption, _explained_failures(interruption):
+        torch.manual_seed(recipe.training.get("seed", 0))
+        model = build_dual_encoder(recipe.model)
+        if not model.objectives:
+            raise ConfigError(f"the recipe of {name} has neither losses nor heads, so there is nothing to train")
+        fingerprint = training_fingerprint(recipe, train_set, validation_set)
+        checkpoint = last_checkpoint(work_dir, model) if resume else None
+        if checkpoint is not None:
+            check_fingerprint(checkpoint, fingerprint, train_set.root)
+        elif weights is not None:
+            load_starting_weights(model, weights)
+        else:
+            logger.warning("%s: weights are random at the start; --weights FILE starts from CLIP's or its own", name)
+        runner = build_runner(
+            recipe.training,
+            model.to(place),
+            train_set,
+            validation_set,
+            work_dir,
+            checkpoint=checkpoint,
+            fingerprint=fingerprint,
+            interruption=interruption,
+            max_minutes=max_minutes,
+            tensorboard=tensorboard,
+        )
+        _run(runner)
+        return _keep_selected(runner, model, work_dir, name, recipe.training, validation_set, train_set)
 
 
 def _fit_classifier(model: Any, train_set: PersonDataset) -> None:
@@ -128,70 +138,74 @@ def _fit_classifier(model: Any, train_set: PersonDataset) -> None:
         head.num_identities = train_set.identity_count
 
 
-def _runner(
-    training: Any,
+def _run(runner: Runner) -> None:
+    """Train, and end the progress bar whatever happens."""
+    try:
+        with redirect_stdout(sys.stderr):  # MMEngine prints what it loads
+            runner.train()
+    finally:
+        for hook in runner.hooks:
+            if hasattr(hook, "close"):
+                hook.close()
+
+
+@contextmanager
+def _explained_failures(interruption: Interruption) -> Iterator[None]:
+    """Turns what PyTorch raises where a process or the memory gives out into one line with the fix."""
+    try:
+        yield
+    except DataError as error:  # one from a worker process carries a printed traceback
+        raise DataError(str(error).rpartition("DataError: ")[2].strip()) from error
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            "the memory of the GPU is full; take a smaller training.batch_size, training.precision='bfloat16', or more"
+            " GPUs with torchrun"
+        ) from error
+    except RuntimeError as error:
+        text = " ".join(str(error).split())
+        if "DataLoader worker" in text:
+            raise TrainingError(
+                f"a process that loads pictures died ({text}), most often because the memory or /dev/shm is full; go on"
+                " with --resume and fewer training.num_workers"
+            ) from error
+        if isinstance(error, torch.distributed.DistBackendError) or "gloo" in text or "Connection closed" in text:
+            gone = TrainingError(
+                f"another process of this training is gone ({text[:200]}); its own message says why: start all of them"
+                " again with --resume"
+            )
+            raise interruption.explain(gone) from error
+        if "Expected to have finished reduction" in text:
+            raise ConfigError(
+                "parts of the model take no part in its losses; with several processes, pass --cfg-options"
+                " training.find_unused_parameters=True"
+            ) from error
+        raise
+
+
+def _keep_selected(
+    runner: Runner,
     model: DualEncoder,
-    train_set: PersonDataset,
-    validation_set: PersonDataset | None,
     work_dir: Path,
-    resume: bool,
-    max_minutes: float | None,
-) -> Runner:
-    """MMEngine's Runner with everything of a recipe's ``training`` entry in it."""
-    optimiser = build_optimiser(model, training.optimizer, training.get("parameter_groups", {}))
-    clip = training.get("clip_gradient_norm")
-    every = training.get("validate_every", 1)
-    hooks = [
-        LearningRateHook(settings(Schedule, training, "schedule")),
-        RandomStateHook(training.get("seed", 0)),
-        ProgressHook(work_dir / "history.jsonl"),
-        CheckpointContentsHook(),
-        CheckpointHook(interval=1, max_keep_ckpts=2, save_best="R1" if validation_set else None, rule="greater"),
-    ]
-    if max_minutes is not None:
-        hooks.append(TimeLimitHook(max_minutes))
-    checkpoint = last_checkpoint(work_dir, model) if resume else None
-    validation = {}
-    if validation_set is not None:
-        validation = {
-            "val_dataloader": DataLoader(validation_set),  # type: ignore[arg-type]
-            "val_cfg": {"type": ValidationLoop},
-            "val_evaluator": Evaluator([]),
-        }
-    return Runner(
-        model=RunnerModel(model, training.get("precision", "float32")),
-        work_dir=str(work_dir),
-        train_dataloader=training_loader(training, model, train_set),
-        train_cfg={"by_epoch": True, "max_epochs": training.max_epochs, "val_interval": every},
-        optim_wrapper=OptimWrapper(optimiser, clip_grad={"max_norm": clip} if clip else None),
-        default_hooks={"logger": None, "param_scheduler": None, "checkpoint": None, "timer": None},
-        custom_hooks=hooks,
-        randomness={"seed": training.get("seed", 0)},
-        load_from=checkpoint,
-        resume=checkpoint is not None,
-        log_level="ERROR",
-        # MMEngine keeps what it notes of a run, the best epoch too, under this name for as long as the process lives.
-        experiment_name=uuid.uuid4().hex,
-        **validation,
-    )
-
-
-def _keep_selected(runner: Runner, model: DualEncoder, work_dir: Path, name: str, dtype: torch.dtype) -> TrainingResult:
+    name: str,
+    training: Mapping[str, Any],
+    validation_set: PersonDataset | None,
+    train_set: PersonDataset,
+) -> TrainingResult:
     """Write the weights of the best epoch, or of the last one, as safetensors; whole numbers keep their type."""
-    best = runner.message_hub.runtime_info.get("best_ckpt")
-    if best:
-        file = work_dir / Path(best).name  # the folder may have been moved since
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-        state, epoch = read_weights(file), int(checkpoint["meta"]["epoch"])
-    else:
-        state, epoch = model.state_dict(), runner.epoch
+    dtype = WEIGHTS_DTYPES[training.get("weights_dtype", "float32")]
+    best = best_epoch(work_dir / BEST_WEIGHTS) if validation_set is not None else None
+    epoch, state = (best[0], read_weights(work_dir / BEST_WEIGHTS)) if best else (runner.epoch, model.state_dict())
     path = work_dir / f"{name}.safetensors"
-    write_weights({key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}, path)
-    return TrainingResult(path, epoch, _validation_of(epoch, work_dir / "history.jsonl"))
-
-
-def _validation_of(epoch: int, history: Path) -> dict[str, float]:
-    """The validation figures of an epoch, as the history has them; empty where it was not validated."""
-    rows = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()] if history.is_file() else []
-    found = [row["validation"] for row in rows if row["epoch"] == epoch and "validation" in row]
-    return found[-1] if found else {}
+    about = {
+        "tipr_zoo_version": __version__,
+        "model": name,
+        "seed": str(training.get("seed", 0)),
+        "epoch": str(epoch),
+        "selected_on": validation_set.split if best and validation_set else "none",
+        "dataset": train_set.name,
+        "dataset_sha256": train_set.sha256,
+    }
+    if is_main_process():
+        stored = {key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}
+        write_weights(stored, path, about)
+    return TrainingResult(path, epoch, validation_of(work_dir, epoch), about["selected_on"])

@@ -12,6 +12,7 @@ from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.registries import CAPTION_AUGMENTATIONS, SAMPLERS
 from tipr_zoo.training.augmentation import Augmentation
+from tipr_zoo.training.batch_sampler import BatchSampler
 from tipr_zoo.training.training_pairs import PairSampler, TrainingPairs, collate_trimmed_pairs
 from tipr_zoo.training.training_settings import settings
 
@@ -25,20 +26,17 @@ def training_loader(training: Mapping[str, Any], model: DualEncoder, train_set: 
         train_set: The training split.
 
     Raises:
-        ConfigError: An entry makes no sense.
+        ConfigError: An entry makes no sense, or the batch cannot be divided among the processes.
         UnknownNameError: There is no such sampler, augmentation or entry.
     """
     pairs = _pairs(training, model, train_set)
-    sampler = _sampler(training, pairs)
     workers = training.get("num_workers", 2)
     return DataLoader(
         pairs,
-        batch_size=training["batch_size"],
-        sampler=sampler,
+        batch_sampler=BatchSampler(_sampler(training, pairs), training["batch_size"]),
         num_workers=workers,
         persistent_workers=workers > 0,
         collate_fn=collate_trimmed_pairs if training.get("trim_padding", False) else None,
-        drop_last=len(sampler) >= training["batch_size"],
     )
 
 

@@ -11,15 +11,13 @@ from torch.utils.data import Dataset, Sampler, default_collate
 
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.features import TOKEN_ENTRIES
 from tipr_zoo.pictures import open_picture
 from tipr_zoo.preprocessing import resize_picture
 from tipr_zoo.registries import SAMPLERS
 from tipr_zoo.training.augmentation import Augmentation
 from tipr_zoo.training.caption_augmentation import CaptionAugmentation, WholeCaptions
 from tipr_zoo.training.caption_masking import mask_caption
-
-TOKEN_ENTRIES = ("caption_ids", "mlm_ids", "mlm_labels")
-"""The entries of a batch that are (B, L)."""
 
 
 class TrainingPairs(Dataset[dict[str, Tensor]]):

@@ -28,7 +28,7 @@ def check_training(training: Mapping[str, Any]) -> None:
         value = training.get(entry)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ConfigError(f"the recipe's training.{entry} must be a whole number above 0, got {value!r}")
-    for entry, smallest in {"seed": 0, "num_workers": 0, "validate_every": 1}.items():
+    for entry, smallest in {"seed": 0, "num_workers": 0, "validate_every": 1, "accumulate_steps": 1}.items():
         value = training.get(entry, smallest)
         if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
             raise ConfigError(f"the recipe's training.{entry} must be a whole number from {smallest}, got {value!r}")
@@ -39,6 +39,11 @@ def check_training(training: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"the recipe's training.weights_dtype must be one of {', '.join(WEIGHTS_DTYPES)},"
             f" got {training['weights_dtype']!r}"
+        )
+    if not isinstance(training.get("find_unused_parameters", False), bool):
+        raise ConfigError(
+            "the recipe's training.find_unused_parameters must be True or False, got"
+            f" {training['find_unused_parameters']!r}"
         )
     if not isinstance(training.get("optimizer"), Mapping):
         raise ConfigError("the recipe has no training.optimizer, e.g. dict(type='AdamW', lr=1e-3)")

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tipr_zoo.distributed import rand_rows
 from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.features import Batch, Features
 from tipr_zoo.grey import grey
@@ -93,6 +94,11 @@ class TextGuidedRestoration(nn.Module):
         predicted = self.restore(visible_tokens, masking.restore, features.text_tokens, masking.counted)
         return F.mse_loss(predicted, take_tokens(patchify(images, self.patch_size), masking.counted))
 
+    @staticmethod
+    def count_terms(batch: Batch) -> int:
+        """Of how many pictures the loss is the mean; where a batch is spread over processes, each takes its own."""
+        return len(batch["images"])
+
     def restore(
         self, visible_tokens: Tensor, restore: Tensor, text_tokens: Tensor, wanted: Tensor | None = None
     ) -> Tensor:
@@ -139,7 +145,7 @@ class TextGuidedRestoration(nn.Module):
         images = batch["images"]
         if "mask_noise" in batch:
             return self._checked_noise(batch["mask_noise"], len(images))
-        return torch.rand(len(images), len(self.positions), device=images.device)
+        return rand_rows(len(images), len(self.positions), device=images.device)
 
     def _checked_noise(self, noise: Tensor, count: int) -> Tensor:
         """The noise, if there is a number for every token of every picture."""

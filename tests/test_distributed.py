@@ -1,0 +1,240 @@
+"""Several processes that train and evaluate as one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tipr_zoo import distributed
+from tipr_zoo.datasets import open_dataset
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.evaluation import embed_dataset
+from tipr_zoo.registries import SAMPLERS
+from tipr_zoo.training.batch_sampler import BatchSampler
+
+METHODS = ("irra_tiny_synth", "fmfa_tiny_synth", "sen_tiny_synth")
+
+
+def torchrun(script: Path, *words: str, port: int, site: Path | None = None) -> str:
+    """Run a script in two processes; returns what they printed."""
+    path = os.pathsep.join([*([str(site)] if site else []), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, *f"-m torch.distributed.run --nproc-per-node 2 --master-port {port}".split(), script, *words],
+        text=True,
+        capture_output=True,
+        timeout=200,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# The losses of a batch that is spread over processes
+
+ONE_STEP = """
+import copy, json, logging, sys
+import torch
+import tipr_zoo
+from tipr_zoo.distributed import is_main_process, joined_processes, mean_over_processes, process_count, process_rank
+from tipr_zoo.training.global_batch import global_loss
+from tipr_zoo.training.synchronised_batch_norm import synchronise_batch_norms
+
+logging.disable(logging.CRITICAL)
+
+def one_step(name):
+    torch.manual_seed(0)
+    spread = tipr_zoo.build(name, overrides={"model.heads.id.num_identities": 6}).double().train()
+    alone = copy.deepcopy(spread)
+    captions = ["A man in a red coat.", "A woman with a black bag and blue jeans.", "A man.", "A woman in a dress."]
+    ids = spread.tokenize(captions * 2)
+    labels = torch.zeros_like(ids)
+    labels[:5, 1] = ids[:5, 1]  # unevenly many masked words in the two processes
+    labels[0, 2] = ids[0, 2]
+    batch = {
+        "images": torch.randn(8, 3, *spread.image_size, dtype=torch.float64),
+        "caption_ids": ids[:, :20], "mlm_ids": ids[:, :20], "mlm_labels": labels[:, :20],
+        "pids": torch.tensor([0, 1, 2, 3, 4, 5, 0, 1]),
+    }
+    torch.manual_seed(5)
+    expected = alone.loss(batch)
+    sum(expected.values()).backward()
+    for tower in (spread.image_encoder, spread.text_encoder):
+        synchronise_batch_norms(tower)
+    rows = 8 // process_count()
+    own = {key: value[process_rank() * rows:(process_rank() + 1) * rows] for key, value in batch.items()}
+    if is_main_process():  # padding was cut after the longest caption of these rows
+        own |= {key: own[key][:, :14] for key in ("caption_ids", "mlm_ids", "mlm_labels")}
+    torch.manual_seed(5)
+    losses = global_loss(spread, own)
+    sum(losses.values()).backward()
+    largest = max(float(q.grad.abs().max()) for q in alone.parameters() if q.grad is not None)
+    apart = 0.0
+    for (key, p), q in zip(spread.named_parameters(), alone.parameters()):
+        assert (p.grad is None) == (q.grad is None), key
+        if p.grad is not None:
+            apart = max(apart, float((mean_over_processes(p.grad) - q.grad).abs().max()))
+    for p, q in zip(spread.buffers(), alone.buffers()):
+        apart = max(apart, float((p - q).abs().max()))
+    return {
+        "losses": {key: float(mean_over_processes(value.detach())) for key, value in losses.items()},
+        "expected": {key: float(value.detach()) for key, value in expected.items()},
+        "gradients apart": apart, "largest gradient": largest,
+    }
+
+with joined_processes(torch.device("cpu")):
+    results = {name: one_step(name) for name in sys.argv[1:]}
+    if is_main_process():
+        print(json.dumps(results))
+"""
+
+
+@pytest.fixture(scope="module")
+def one_step(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Losses and gradients of one step in float64, of two processes and of one, by model."""
+    script = tmp_path_factory.mktemp("one_step") / "one_step.py"
+    script.write_text(ONE_STEP)
+    return json.loads(torchrun(script, *METHODS, port=_port()))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_two_processes_have_the_losses_and_gradients_of_one_with_the_same_batch(
+    one_step: dict[str, Any], name: str
+) -> None:
+    result = one_step[name]
+    assert result["losses"] == pytest.approx(result["expected"], rel=1e-12)
+    assert result["gradients apart"] < 1e-9 * result["largest gradient"]
+
+
+def _port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# A whole training
+
+
+def history(work_dir: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (work_dir / "history.jsonl").read_text().splitlines()]
+
+
+def test_a_training_in_two_processes_has_the_losses_and_figures_of_one(
+    tiny_zoo: Path, synthpedes: Path, tmp_path: Path, free_port: int
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("import sys\nfrom tipr_zoo.command_line import main\nsys.exit(main(sys.argv[1:]))")
+    words = ["train", "a_tiny_model", "--data", str(synthpedes), "--device", "cpu", "--work-dir"]
+    # Adam turns the rounding of gradients that should be 0 into steps of full length; SGD does not.
+    options = ["--cfg-options", "training.optimizer={'type':'SGD','lr':0.001}", "training.clip_gradient_norm=None"]
+    site = tiny_zoo.parents[1]
+    printed = torchrun(script, *words, str(tmp_path / "two"), *options, port=free_port, site=site)
+    assert printed.count("weights: ") == 1, "one process prints"
+    path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
+    env = {**os.environ, "PYTHONPATH": path}
+    subprocess.run([sys.executable, str(script), *words, str(tmp_path / "one"), *options], check=True, env=env)
+    one, two = history(tmp_path / "one"), history(tmp_path / "two")
+    assert [row["epoch"] for row in two] == [1, 1, 2, 2]
+    for expected, found in zip(one, two, strict=True):
+        for key in expected.keys() - {"seconds", "validation"}:
+            assert found[key] == pytest.approx(expected[key], rel=2e-5), key
+        assert found.get("validation") == pytest.approx(expected.get("validation"), abs=1e-3)
+
+
+# Who gets which pairs
+
+
+@pytest.fixture
+def as_process(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes this process believe that it is one of several."""
+
+    def become(rank: int, count: int) -> None:
+        from tipr_zoo.training import batch_sampler
+
+        monkeypatch.setattr(batch_sampler, "process_count", lambda: count)
+        monkeypatch.setattr(batch_sampler, "process_rank", lambda: rank)
+
+    return become
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("sampler", ["ShuffledPairs", "idrannum"])
+def test_the_processes_share_each_batch_without_overlap(as_process: Any, sampler: str, count: int) -> None:
+    import tipr_zoo_sen.components  # noqa: F401  registers idrannum
+
+    identities = torch.arange(60).repeat_interleave(2)
+    known = {"seed": 3, "batch_size": 16}
+    known |= {"identities": identities} if sampler == "idrannum" else {"lengths": torch.full((120,), 9)}
+    whole = list(BatchSampler(SAMPLERS.build({"type": sampler}, **known), 16))
+    shares = []
+    for rank in range(count):
+        as_process(rank, count)
+        shares.append(list(BatchSampler(SAMPLERS.build({"type": sampler}, **known), 16)))
+    assert len(whole) >= 5
+    for step, batch in enumerate(whole):
+        assert [key for share in shares for key in share[step]] == batch
+    seen = Counter(key for share in shares for step in share for key in step)
+    assert set(seen.values()) == {1}
+
+
+def test_a_batch_that_cannot_be_shared_is_told(as_process: Any) -> None:
+    as_process(0, 3)
+    with pytest.raises(ConfigError, match=r"training.batch_size 16 is that of all processes together and"):
+        BatchSampler(SAMPLERS.build({"type": "ShuffledPairs"}, lengths=torch.ones(20), seed=0, batch_size=16), 16)
+
+
+# Evaluation
+
+EMBED = """
+import sys
+import torch
+import tipr_zoo
+from tipr_zoo.datasets import open_dataset
+from tipr_zoo.distributed import is_main_process, joined_processes
+from tipr_zoo.evaluation import embed_captions, embed_pictures
+
+with joined_processes(torch.device("cpu")):
+    model = tipr_zoo.build("irra_tiny_synth", pretrained=True)
+    dataset = open_dataset(sys.argv[1], split="train")
+    captions = embed_captions(model, dataset.captions, batch_size=5)
+    pictures = embed_pictures(model, dataset.pictures, batch_size=5)
+    torch.save((captions, pictures), sys.argv[2] + str(int(is_main_process())))
+"""
+
+
+def test_evaluation_in_two_processes_gives_every_one_the_embeddings_of_one(
+    synthpedes: Path, tmp_path: Path, free_port: int
+) -> None:
+    script = tmp_path / "embed.py"
+    script.write_text(EMBED)
+    torchrun(script, str(synthpedes), str(tmp_path / "embeddings"), port=free_port)
+    import tipr_zoo
+
+    expected = embed_dataset(
+        tipr_zoo.build("irra_tiny_synth", pretrained=True), open_dataset(str(synthpedes), split="train")
+    )
+    for process in (0, 1):
+        captions, pictures = torch.load(tmp_path / f"embeddings{process}")
+        torch.testing.assert_close(captions, expected.captions, atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(pictures, expected.pictures, atol=1e-6, rtol=1e-5)
+
+
+# One process alone
+
+
+def test_a_process_alone_needs_no_other() -> None:
+    rows = torch.ones(2, 3, requires_grad=True)
+    assert distributed.gather_rows(rows) is rows
+    assert (distributed.process_count(), distributed.process_rank(), distributed.is_main_process()) == (1, 0, True)
+    assert distributed.gather_objects("a") == ["a"]
+    with distributed.main_process_first():
+        pass

@@ -1,0 +1,196 @@
+"""Several processes that work as one, as ``torchrun`` starts them; every function also works in a process alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from tipr_zoo.errors import ConfigError
+
+TIMEOUT = timedelta(minutes=30)
+"""How long a process waits for the others, for example while one of them draws a data set."""
+
+
+def started_by_torchrun() -> bool:
+    """Whether this process is one of several that ``torchrun`` started."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def local_rank() -> int:
+    """The number of this process among those on its machine, which is that of its GPU."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+@contextmanager
+def joined_processes(device: torch.device) -> Iterator[None]:
+    """Joins the processes that ``torchrun`` started, for as long as the block runs; does nothing in a process alone.
+
+    Args:
+        device: Where the models live: NCCL connects GPUs, gloo everything else.
+
+    Raises:
+        ConfigError: The other processes cannot be reached.
+    """
+    if not started_by_torchrun() or dist.is_initialized():
+        yield
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    try:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"the other processes cannot be reached: {' '.join(str(error).split())}; start all of them with torchrun"
+        ) from error
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def process_count() -> int:
+    """Number of joined processes; 1 in a process alone."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def process_rank() -> int:
+    """Number of this process among all, from 0."""
+    return dist.get_rank() if process_count() > 1 else 0
+
+
+def is_main_process() -> bool:
+    """Whether this is the one process that writes files and prints."""
+    return process_rank() == 0
+
+
+@contextmanager
+def main_process_first() -> Iterator[None]:
+    """The main process runs the block while the others wait, then they run it: for what is made once and then found.
+
+    If the main process fails, so do the others, with its message.
+    """
+    failure: str | None = None
+    if is_main_process():
+        try:
+            yield
+        except BaseException as error:
+            failure = str(error) or type(error).__name__
+            raise
+        finally:
+            from_main_process(failure)
+        return
+    failure = from_main_process(failure)
+    if failure is not None:
+        raise ConfigError(f"the main process could not go on: {failure}")
+    yield
+
+
+def any_process(flag: bool, device: torch.device) -> bool:
+    """Whether the flag is set in any process; every process gets the same answer at the same time."""
+    if process_count() == 1:
+        return flag
+    flags = torch.tensor(int(flag), device=device)
+    dist.all_reduce(flags, dist.ReduceOp.MAX)
+    return bool(flags)
+
+
+def mean_over_processes(values: Tensor) -> Tensor:
+    """The mean of each number over the processes; carries no gradient."""
+    if process_count() == 1:
+        return values
+    total = values.detach().clone()
+    dist.all_reduce(total)
+    return total / process_count()
+
+
+def differentiable_mean(values: Tensor) -> Tensor:
+    """The mean over the processes, with gradients."""
+    return values if process_count() == 1 else _Mean.apply(values)
+
+
+def gather_rows(rows: Tensor) -> Tensor:
+    """The rows of all processes, in the order of the processes, with gradients.
+
+    Args:
+        rows: (B, ...), of the same shape in every process.
+
+    Returns:
+        (processes * B, ...). In the backward pass each process gets the gradient of its own rows, summed over what all
+        processes computed from them.
+    """
+    if process_count() == 1:
+        return rows
+    return _GatherRows.apply(rows) if rows.is_floating_point() else _all_gather(rows)
+
+
+def gather_objects(value: Any) -> list[Any]:
+    """One picklable value of each process, in the order of the processes."""
+    if process_count() == 1:
+        return [value]
+    values: list[Any] = [None] * process_count()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def from_main_process(value: Any) -> Any:
+    """The picklable value that the main process has, in every process."""
+    if process_count() == 1:
+        return value
+    values = [value]
+    dist.broadcast_object_list(values)
+    return values[0]
+
+
+def rand_rows(rows: int, *shape: int, device: torch.device | None = None) -> Tensor:
+    """Uniform numbers for this process's rows of a batch: those that one process would draw for them.
+
+    Every process must have been seeded alike, as training does before each step.
+
+    Args:
+        rows: Rows of this process, B; the same in every process.
+        shape: Shape of a row.
+        device: Where they are drawn.
+
+    Returns:
+        (B, *shape) float32 in [0, 1).
+    """
+    everything = torch.rand(process_count() * rows, *shape, device=device)
+    return everything[process_rank() * rows : (process_rank() + 1) * rows]
+
+
+class _GatherRows(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        ctx.count = len(rows)
+        return _all_gather(rows)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].contiguous().clone()
+        dist.all_reduce(total)
+        first = process_rank() * ctx.count
+        return total[first : first + ctx.count]
+
+
+class _Mean(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        return mean_over_processes(values)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return mean_over_processes(gradients[0])
+
+
+def _all_gather(rows: Tensor) -> Tensor:
+    rows = rows.contiguous()
+    parts = [torch.empty_like(rows) for _ in range(process_count())]
+    dist.all_gather(parts, rows)
+    return torch.cat(parts)

@@ -1,0 +1,94 @@
+"""What a training depends on, noted in its checkpoints, so that a run that is resumed goes on with the same."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.errors import ConfigError
+
+logger = logging.getLogger("tipr_zoo")
+
+ORDER_ENTRIES = ("training.batch_size", "training.seed", "training.sampler", "training.trim_padding")
+"""The entries that decide which pairs a step sees: within an epoch they cannot change."""
+
+
+def training_fingerprint(
+    recipe: Mapping[str, Any], train_set: PersonDataset, validation_set: PersonDataset | None
+) -> dict[str, dict[str, str]]:
+    """What a training depends on, as texts by name.
+
+    Returns:
+        ``recipe``: its entries by dotted name. ``data``: for each split the hash of its annotations, and one of the
+        names and sizes of its pictures.
+    """
+    data = {}
+    for dataset in filter(None, (train_set, validation_set)):
+        data[f"annotations of {dataset.split}"] = _annotations_hash(dataset)
+        data[f"pictures of {dataset.split}"] = _pictures_hash(dataset)
+    return {"recipe": dict(_entries(recipe)), "data": data}
+
+
+def check_fingerprint(checkpoint: Path, now: Mapping[str, Mapping[str, str]], root: Path) -> None:
+    """Compare what a checkpoint was written with with what it is resumed with; entries of the recipe may change.
+
+    Args:
+        checkpoint: The file.
+        now: The fingerprint of the present run.
+        root: The data set's folder, for the message.
+
+    Raises:
+        ConfigError: The data set is not the same, or within an epoch the order of the pairs is not.
+    """
+    noted = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True).get("tipr_zoo")
+    if noted is None:
+        logger.warning("%s does not say what it was trained on: nothing can be compared", checkpoint)
+        return
+    before = noted["fingerprint"]
+    changed = sorted(name for name in now["data"] if before["data"].get(name, now["data"][name]) != now["data"][name])
+    if changed:
+        raise ConfigError(
+            f"{root} changed since {checkpoint} was written: the {' and the '.join(changed)} are others; bring back the"
+            " data set as it was, or train anew in another --work-dir"
+        )
+    names = before["recipe"].keys() | now["recipe"].keys()
+    for name in sorted(name for name in names if before["recipe"].get(name) != now["recipe"].get(name)):
+        old, new = before["recipe"].get(name, "left out"), now["recipe"].get(name, "left out")
+        if noted["step_in_epoch"] and name.startswith(ORDER_ENTRIES):
+            raise ConfigError(
+                f"{checkpoint} was written within an epoch, where {name} cannot change from {old} to {new}; finish the"
+                " epoch as it was begun, or train anew in another --work-dir"
+            )
+        logger.warning("resumed with another recipe: %s was %s and is %s", name, old, new)
+
+
+def _entries(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """The leaves of nested dicts by dotted name."""
+    if isinstance(value, Mapping) and value:
+        for key in value:
+            yield from _entries(value[key], f"{name}.{key}" if name else str(key))
+    else:
+        yield name, repr(value)
+
+
+def _annotations_hash(dataset: PersonDataset) -> str:
+    """Of the records as they were read, whatever else the file holds."""
+    digest = hashlib.sha256()
+    for record in dataset.records:
+        digest.update(repr((record.identity, record.picture, record.captions)).encode())
+    return digest.hexdigest()
+
+
+def _pictures_hash(dataset: PersonDataset) -> str:
+    """Of names and sizes: reading every picture would take minutes."""
+    digest = hashlib.sha256()
+    for record, path in zip(dataset.records, dataset.pictures, strict=True):
+        size = path.stat().st_size if path.is_file() else -1
+        digest.update(f"{record.picture}\0{size}\n".encode())
+    return digest.hexdigest()

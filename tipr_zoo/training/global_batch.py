@@ -1,0 +1,90 @@
+"""The losses of a batch that is spread over several processes, as one process would compute them.
+
+Similarity losses compare every picture of a batch with every caption of it, so their features are gathered from all
+processes, with gradients. A loss that is a mean over pairs or masked words needs its own rows alone: it says of how
+many terms it is the mean, by ``count_terms(batch)``, and is weighted accordingly. What does not say so sees the whole
+batch, which is always right and costs more.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor
+
+from tipr_zoo.distributed import gather_rows, process_count, process_rank
+from tipr_zoo.dual_encoder import DualEncoder, NeededBatch
+from tipr_zoo.features import TOKEN_ENTRIES, Batch, Features
+
+
+def global_loss(retriever: DualEncoder, batch: Batch) -> dict[str, Tensor]:
+    """Every objective of a model over the batch of all processes, weighted.
+
+    Args:
+        retriever: The model; the same in every process.
+        batch: This process's rows, see `tipr_zoo.features.Batch`; as many in every process.
+
+    Returns:
+        Scalars by key. Their mean over the processes, and that of their gradients, is what `DualEncoder.loss` gives
+        for the whole batch in one process.
+    """
+    if process_count() == 1:
+        return retriever.loss(batch)
+    batch = _same_length(NeededBatch(batch))
+    image_tokens, text_tokens = retriever.tokens(batch, retriever.needs_patch_tokens)
+    # The neck may normalise over the batch, so it gets all of it.
+    image_embedding, text_embedding = retriever.embeddings(
+        gather_rows(image_tokens[:, 0]), gather_rows(retriever.end_tokens(text_tokens, batch["caption_ids"]))
+    )
+    own = slice(process_rank() * len(image_tokens), (process_rank() + 1) * len(image_tokens))
+    own_features = Features(image_tokens, text_tokens, image_embedding[own], text_embedding[own])
+    whole: Features | None = None
+    whole_batch = GatheredBatch(batch)
+    values = {}
+    for key, objective in retriever.objectives.items():
+        if hasattr(objective, "count_terms"):
+            share = _share_of_terms(objective.count_terms(batch), image_tokens.device)
+            values[key] = share * retriever.objective(key, own_features, batch)
+            continue
+        if whole is None:
+            whole = Features(gather_rows(image_tokens), gather_rows(text_tokens), image_embedding, text_embedding)
+        values[key] = retriever.objective(key, whole, whole_batch)
+    return values
+
+
+class GatheredBatch(dict[str, Tensor]):
+    """The batch of all processes; an entry is gathered when it is asked for, which all processes do in one order.
+
+    Args:
+        own: This process's rows.
+    """
+
+    def __init__(self, own: Batch) -> None:
+        super().__init__()
+        self.own = own
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.own
+
+    def __missing__(self, key: str) -> Tensor:
+        self[key] = gather_rows(self.own[key])
+        return self[key]
+
+
+def _same_length(batch: NeededBatch) -> NeededBatch:
+    """The batch with as much padding as the process with the longest caption has."""
+    longest = torch.tensor(batch["caption_ids"].shape[1], device=batch["caption_ids"].device)
+    dist.all_reduce(longest, dist.ReduceOp.MAX)
+    padded = {
+        name: F.pad(value, (0, int(longest) - value.shape[1])) for name, value in batch.items() if name in TOKEN_ENTRIES
+    }
+    return NeededBatch({**batch, **padded})
+
+
+def _share_of_terms(count: int | Tensor, device: torch.device) -> float:
+    """What a mean over `count` terms is multiplied by, so that its mean over the processes is that over all terms."""
+    total = torch.as_tensor(count, device=device, dtype=torch.int64).clone()
+    own = int(total)
+    dist.all_reduce(total)
+    return process_count() * own / max(int(total), 1)

@@ -1,0 +1,36 @@
+"""``history.jsonl``: one line of JSON for the losses of an epoch, and one for its validation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+HISTORY = "history.jsonl"
+
+
+def read_history(work_dir: Path) -> list[dict[str, Any]]:
+    """The rows of a work dir, none where there is no history; a last line that was cut off is left out."""
+    file = work_dir / HISTORY
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True) if file.is_file() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def append_history(work_dir: Path, row: dict[str, Any]) -> None:
+    """Add a row."""
+    with (work_dir / HISTORY).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def forget_after(work_dir: Path, epoch: int) -> None:
+    """Leave out the rows of epochs after this one, which a run that is resumed goes through again."""
+    rows = [row for row in read_history(work_dir) if row["epoch"] <= epoch]
+    part = work_dir / (HISTORY + ".part")
+    part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    part.replace(work_dir / HISTORY)
+
+
+def validation_of(work_dir: Path, epoch: int) -> dict[str, float]:
+    """The validation figures of an epoch in percent; empty where it was not validated."""
+    found = [row["validation"] for row in read_history(work_dir) if row["epoch"] == epoch and "validation" in row]
+    return found[-1] if found else {}

@@ -1,0 +1,105 @@
+"""Finding out where a loss that is not finite comes from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.runner import Runner
+from torch import Tensor
+
+from tipr_zoo.distributed import process_rank
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import TrainingError
+
+NAMED = 3
+"""Files of a batch that the message names; all of them are in a file."""
+
+
+class NotFiniteError(ArithmeticError):
+    """A loss is not finite.
+
+    Attributes:
+        losses: All of them by key.
+    """
+
+    def __init__(self, losses: Mapping[str, float]) -> None:
+        super().__init__("a loss is not finite")
+        self.losses = dict(losses)
+
+
+def not_finite_error(
+    runner: Runner, step: int, batch: Mapping[str, Tensor], losses: Mapping[str, float]
+) -> TrainingError:
+    """The error that ends a training whose loss is not finite; the parameters are still those before the step.
+
+    The pairs of the step go to ``not_finite_rank_R.json`` in the work dir, with the losses and the culprit.
+
+    Args:
+        runner: The runner.
+        step: The step within the epoch, from 0.
+        batch: What the step was done with.
+        losses: The losses by key.
+    """
+    model = runner.model.module if hasattr(runner.model, "module") else runner.model
+    pairs = runner.train_dataloader.dataset
+    indices = [index for _, index in runner.train_dataloader.batch_sampler.keys_of(step)]
+    files = [str(pairs.pictures[pairs.picture_indices[index]]) for index in indices]
+    culprit, rows = find_culprit(model.retriever, batch, losses)
+    about = {
+        "epoch": runner.epoch + 1,
+        "step": runner.iter + 1,
+        "losses": {key: str(value) for key, value in losses.items()},
+        "culprit": culprit,
+        "culprit_pictures": [files[row] for row in rows],
+        "pairs": [
+            {"picture": file, "caption": pairs.captions[index]} for file, index in zip(files, indices, strict=True)
+        ],
+    }
+    file = Path(runner.work_dir) / f"not_finite_rank_{process_rank()}.json"
+    file.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    named = [files[row] for row in rows] or files
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    which = "of these pairs" if rows else "the batch"
+    wrong = ", ".join(f"{key} is {value}" for key, value in losses.items() if not _is_finite(value))
+    return TrainingError(
+        f"{wrong} at step {runner.iter + 1}, in epoch {runner.epoch + 1}: {culprit}; {which}:"
+        f" {', '.join(named[:NAMED])}{more} ({file} lists all); no parameter was changed by it: go on with --resume and"
+        " a lower training.optimizer.lr or training.precision='float32'"
+    )
+
+
+@torch.no_grad()
+def find_culprit(
+    retriever: DualEncoder, batch: Mapping[str, Tensor], losses: Mapping[str, float]
+) -> tuple[str, list[int]]:
+    """What is not finite first on the way from the parameters and the batch to the losses.
+
+    Returns:
+        It in words, and the rows of the batch that it concerns; none where it concerns the whole batch.
+    """
+    for name, parameter in retriever.named_parameters():
+        if not parameter.isfinite().all():
+            return f"parameter {name} is not finite", []
+    device = next(retriever.parameters()).device
+    batch = {key: value.to(device) for key, value in batch.items()}
+    stages: dict[str, Any] = {"pictures, as they are loaded, are": batch["images"]}
+    if not (rows := _bad_rows(stages["pictures, as they are loaded, are"])):
+        image_tokens, text_tokens = retriever.tokens(batch)
+        stages |= {"tokens of the image tower are": image_tokens, "tokens of the text tower are": text_tokens}
+    for name, values in stages.items():
+        if rows := _bad_rows(values):
+            return f"{name} not finite", rows
+    keys = [key.removeprefix("loss_") for key, value in losses.items() if not _is_finite(value) and key != "loss"]
+    return f"the towers' tokens are finite, and {' and '.join(keys)} made of them not", []
+
+
+def _bad_rows(values: Tensor) -> list[int]:
+    return (~values.flatten(1).isfinite().all(dim=1)).nonzero().flatten().tolist()
+
+
+def _is_finite(value: float) -> bool:
+    return abs(value) < float("inf")

@@ -1,0 +1,58 @@
+"""Losses, rates and validation figures for TensorBoard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from tipr_zoo.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+class TensorBoardHook(Hook):
+    """Writes every step's losses, rate and gradient norm, and every validation.
+
+    Args:
+        folder: Where TensorBoard is to find it.
+
+    Raises:
+        ConfigError: TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise ConfigError("TensorBoard is not installed; run: pip install 'tipr-zoo[tensorboard]'") from error
+        self.folder, self.make_writer = folder, SummaryWriter
+        self.writer: SummaryWriter | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        # What an interrupted run wrote of the steps that are gone through again is left out.
+        self.writer = self.make_writer(str(self.folder), purge_step=runner.iter)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        for key, value in outputs.items():
+            self.writer.add_scalar(f"train/{key}", value, runner.iter)
+        rate = max(group["lr"] for group in runner.optim_wrapper.optimizer.param_groups)
+        self.writer.add_scalar("train/lr", rate, runner.iter)
+        if (norm := runner.optim_wrapper.gradient_norm) is not None:
+            self.writer.add_scalar("train/grad_norm", norm, runner.iter)
+
+    def after_val_epoch(self, runner: Runner, metrics: Mapping[str, float] | None = None) -> None:
+        for key, value in (metrics or {}).items():
+            self.writer.add_scalar(f"validation/{key}", value, runner.iter)
+
+    def after_train(self, runner: Runner) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what waits to be written."""
+        if self.writer is not None:
+            self.writer.close()
