@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 import torch.nn.functional as F
@@ -20,13 +24,28 @@ from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.devices import choose_device, describe_device
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, DataError
-from tipr_zoo.evaluation import embed_captions, embed_dataset, embed_pictures, evaluate
-from tipr_zoo.evaluation_record import evaluate_and_record
+from tipr_zoo.evaluation import (
+    Embeddings,
+    directed_metrics,
+    embed_captions,
+    embed_dataset,
+    embed_pictures,
+    evaluate,
+)
+from tipr_zoo.evaluation_record import evaluate_and_record, measure
 from tipr_zoo.hits_picture import HitsRow, PictureHit, draw_hits
+from tipr_zoo.loaded_model import load_model
 from tipr_zoo.pictures import open_picture
 from tipr_zoo.records import METRICS, read_record
+from tipr_zoo.weights import read_weights, write_weights
 
 TINY_PRETRAINED = "a_tiny_pretrained_model"
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TIPR_ZOO_HOME", str(tmp_path / "home"))
+
 
 CAPTIONS = [
     "a man",
@@ -89,6 +108,38 @@ def test_evaluating_leaves_the_model_in_its_mode(
     assert all(module.training == training for module in tiny_model.modules())
 
 
+def figures_by_definition(
+    similarity: npt.NDArray[np.float64], query_ids: list[int], gallery_ids: list[int]
+) -> dict[str, float]:
+    """R-k, mAP and mINP in percent, query by query, from the sorted gallery."""
+    columns: dict[str, list[float]] = {name: [] for name in METRICS}
+    for scores, identity in zip(similarity, query_ids, strict=True):
+        is_match = np.array([gallery_ids[index] == identity for index in np.argsort(-scores)])
+        ranks = np.flatnonzero(is_match) + 1
+        for k in (1, 5, 10):
+            columns[f"R{k}"].append(float(is_match[:k].any()))
+        columns["mAP"].append(float(np.mean([is_match[:rank].mean() for rank in ranks])))
+        columns["mINP"].append(len(ranks) / ranks[-1])
+    return {name: 100 * float(np.mean(values)) for name, values in columns.items()}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_both_directions_are_as_defined(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    picture_ids = random.integers(0, 8, 30).tolist()
+    of_picture = [*range(30), *random.integers(0, 30, 40)]  # some pictures have one caption, some have several
+    data: Any = SimpleNamespace(picture_ids=picture_ids, caption_ids=[picture_ids[index] for index in of_picture])
+    pictures, captions = random.normal(size=(30, 6)), random.normal(size=(70, 6))
+    embeddings = Embeddings(torch.tensor(captions), torch.tensor(pictures))
+    captions, pictures = (values / np.linalg.norm(values, axis=1, keepdims=True) for values in (captions, pictures))
+    cosine = captions @ pictures.T
+    there = figures_by_definition(cosine, data.caption_ids, data.picture_ids)
+    back = figures_by_definition(cosine.T, data.picture_ids, data.caption_ids)
+    assert directed_metrics(embeddings, data) == pytest.approx(there)
+    assert directed_metrics(embeddings, data, "image-to-text") == pytest.approx(back)
+    assert there != pytest.approx(back)
+
+
 def test_embeddings_keep_the_order_of_the_data_set(tiny_model: DualEncoder, test_split: PersonDataset) -> None:
     embeddings = embed_dataset(tiny_model, test_split)
     assert (tuple(embeddings.captions.shape), tuple(embeddings.pictures.shape)) == ((8, 64), (4, 64))
@@ -110,6 +161,99 @@ class TestRecord:
         assert len(outcome.hits_rows(100)) == len(test_split.captions)
         with pytest.raises(ConfigError, match="must be at least 1, got 0"):
             outcome.hits_rows(0)
+
+    def test_both_directions_embed_once(
+        self, tiny_zoo: Path, test_split: PersonDataset, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sizes: list[int] = []
+        encode_image = DualEncoder.encode_image
+
+        def counting(model: DualEncoder, images: torch.Tensor) -> torch.Tensor:
+            sizes.append(len(images))
+            return encode_image(model, images)
+
+        monkeypatch.setattr(DualEncoder, "encode_image", counting)
+        outcomes = measure(load_model(TINY_PRETRAINED, None, torch.device("cpu")), test_split)
+        assert sum(sizes) == len(test_split.pictures)
+        there, back = (outcome.record for outcome in outcomes)
+        assert (there.direction, there.queries, there.gallery) == ("text-to-image", 8, 4)
+        assert (back.direction, back.queries, back.gallery) == ("image-to-text", 4, 8)
+        assert there.protocol != back.protocol
+
+    @pytest.mark.parametrize(
+        "change", [{}, {"seed": "7", "selected_on": "test"}, {"selected_on": "none"}, {"seed": "x", "selected_on": "x"}]
+    )
+    def test_how_the_weights_were_trained_is_read_from_their_header(
+        self,
+        tiny_zoo: Path,
+        synthpedes: Path,
+        tmp_path: Path,
+        change: dict[str, str],
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        weights = tmp_path / "mine.safetensors"
+        write_weights(read_weights(tiny_zoo / "tiny.safetensors"), weights, change)
+        words = ["eval", "a_tiny_model", "--weights", str(weights), "--data", str(synthpedes), "--device", "cpu"]
+        assert main([*words, "--json"]) == 0
+        record = json.loads(capsys.readouterr().out)
+        assert record["training_seed"] == (7 if "seed" in change and change["seed"] == "7" else None)
+        assert record["selected_on"] == {"test": "test", "none": "none"}.get(change.get("selected_on", ""))
+        for format in "text", "markdown":
+            assert main([*words, "--format", format]) == 0
+            text = capsys.readouterr().out
+            assert ("a_tiny_model †" in text) == (record["selected_on"] == "test")
+            assert ("† the epoch of these weights was chosen on the test" in text) == (record["selected_on"] == "test")
+
+    def test_of_shipped_weights_without_a_header_the_card_s_record_tells_it(self) -> None:
+        loaded = load_model("irra_tiny_synth", None, torch.device("cpu"))
+        assert (loaded.trained_on, loaded.training_seed, loaded.selected_on) == ("SynthPEDES", 0, "val")
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            [],
+            ["--split", "val", "--direction", "image-to-text"],
+            ["--split", "all"],
+            ["--weights", "{folder}/my weights.safetensors"],
+            ["--cfg-options", "model.mean=(0.5, 0.5, 0.5)", "training.dataset=it's mine", "model.heads.irr=None"],
+        ],
+        ids=lambda more: more[0] if more else "",
+    )
+    def test_the_recorded_command_measures_the_same_again(
+        self,
+        tiny_zoo: Path,
+        synthpedes: Path,
+        tmp_path: Path,
+        more: list[str],
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        shutil.copy(tiny_zoo / "tiny.safetensors", tmp_path / "my weights.safetensors")
+        more = [word.format(folder=tmp_path) for word in more]
+        weights = [] if "--weights" in more else ["--weights", str(tiny_zoo / "tiny.safetensors")]
+
+        def record_of(words: list[str]) -> dict[str, Any]:
+            assert main([*words, "--device", "cpu", "--json"]) == 0
+            return json.loads(capsys.readouterr().out)
+
+        first = record_of(["eval", "a_tiny_model", "--data", str(synthpedes), *weights, *more])
+        program, *words = shlex.split(first["command"])
+        assert (program, words[:4]) == ("tipr-zoo", ["eval", "a_tiny_model", "--data", "DIR"])
+        again = record_of(["eval", "a_tiny_model", "--data", str(synthpedes), *words[4:]])
+        assert again["from_cache"] == ["captions", "pictures"]
+        passing = ("duration_seconds", "from_cache")
+        assert {k: v for k, v in first.items() if k not in passing} == {
+            k: v for k, v in again.items() if k not in passing
+        }
+
+    def test_changed_entries_of_the_recipe_count_and_are_recorded(
+        self, tiny_zoo: Path, test_split: PersonDataset
+    ) -> None:
+        plain, changed = (
+            evaluate_and_record(TINY_PRETRAINED, test_split, device=torch.device("cpu"), overrides=overrides)
+            for overrides in ({}, {"model.mean": (0.0, 0.0, 0.0)})
+        )
+        assert (plain.record.overrides, changed.record.overrides) == ({}, {"model.mean": [0.0, 0.0, 0.0]})
+        assert not torch.equal(plain.embeddings.pictures, changed.embeddings.pictures)
 
     def test_the_command_writes_a_record_and_a_picture_and_prints_clean_json(
         self, tiny_zoo: Path, synthpedes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -155,6 +299,15 @@ class TestRecord:
             ([TINY_PRETRAINED, "--data", "{data}", "--picture", "hits.txt"], "a picture's file name ends in .png"),
             ([TINY_PRETRAINED, "--data", "{data}", "--picture", "none/hits.png"], "the folder none does not exist"),
             ([TINY_PRETRAINED, "--data", "{data}", "--captions", "0"], "--captions must be at least 1, got 0"),
+            ([TINY_PRETRAINED, TINY_PRETRAINED, "--data", "{data}"], "are measured together with --matrix"),
+            ([TINY_PRETRAINED, "--data", "{data}", "{data}"], "are measured together with --matrix"),
+            ([TINY_PRETRAINED, "--data", "{data}", "--metric", "R1"], "--metric is for --matrix"),
+            ([TINY_PRETRAINED, "--data", "{data}", "--cfg-options", "mean"], "--cfg-options takes KEY=VALUE"),
+            ([TINY_PRETRAINED, "--data", "{data}", "--direction", "text"], "unknown value of --direction 'text'"),
+            (
+                [TINY_PRETRAINED, "--data", "{data}", "--picture", "h.png", "--direction", "image-to-text"],
+                "--picture shows what captions find",
+            ),
             ([TINY_PRETRAINED, "--data", "{data}", "--workers", "-1"], "--workers must be at least 0, got -1"),
             ([TINY_PRETRAINED, "--data", "{data}", "--weights", "w.pth"], "weights w.pth do not exist"),
             ([TINY_PRETRAINED, "--data", "{data}", "--device", "tpuu"], "device 'tpuu' cannot be used here"),

@@ -12,7 +12,7 @@ from typing import Any
 
 from tipr_zoo.card_fields import Fields
 from tipr_zoo.errors import RecordError
-from tipr_zoo.records import METRICS, Record, read_record
+from tipr_zoo.records import METRICS, TEXT_TO_IMAGE, Record, read_record
 
 TASK = "text-to-image-person-retrieval"
 
@@ -42,6 +42,11 @@ class Result:
     source_url: str
     origin: str
     record: Record | None = None
+
+    @property
+    def selected_on(self) -> str | None:
+        """What the epoch of the weights was chosen on, as the record says; None where it does not, or there is none."""
+        return self.record.selected_on if self.record else None
 
 
 def read_results(fields: Fields, model: str) -> tuple[Result, ...]:
@@ -117,6 +122,8 @@ def _read_record(source: Fields, result: Result) -> Record:
         record = read_record(source.path.parent / result.source_url)
     except RecordError as error:
         raise source.error(str(error)) from error
+    if record.direction != TEXT_TO_IMAGE:
+        raise source.error(f"record {result.source_url} is {record.direction}, a card's figures are {TEXT_TO_IMAGE}")
     for name in ("model", "dataset", "split", "dataset_arguments"):
         if (said := getattr(result, name)) != (measured := getattr(record, name)):
             raise source.error(f"{name} is {said!r} on the card and {measured!r} in its record {result.source_url}")

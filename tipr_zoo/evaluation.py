@@ -12,10 +12,12 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.distributed import gather_objects, process_count, process_rank
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import DataError
 from tipr_zoo.metrics import retrieval_metrics_from_embeddings
 from tipr_zoo.pictures import open_picture
+from tipr_zoo.records import TEXT_TO_IMAGE
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def embed_pictures(
     progress: bool = False,
     on_unreadable: Callable[[DataError], None] | None = None,
 ) -> Tensor:
-    """Embed pictures from disk.
+    """Embed pictures from disk. Of several processes each embeds some batches, and all get all embeddings.
 
     Args:
         model: In eval mode, on the device where it is to run.
@@ -83,32 +85,36 @@ def embed_pictures(
         DataError: A picture is missing or cannot be read, and there is no `on_unreadable`; or none can be read.
     """
     device = next(model.parameters()).device
+    batches = list(torch.arange(len(paths)).split(batch_size))
+    own = [batch.tolist() for batch in batches[process_rank() :: process_count()]]
     pictures = _PreprocessedPictures(paths, model.preprocess)
-    loader = DataLoader(pictures, batch_size=batch_size, num_workers=num_workers, collate_fn=_stack)
-    parts, are_read = [], []
+    loader = DataLoader(pictures, batch_sampler=own, num_workers=num_workers, collate_fn=_stack)
+    embedded: list[tuple[list[int], Tensor]] = []
+    problems: list[DataError] = []
     with tqdm(total=len(paths), desc="pictures", unit="picture", disable=not progress) as bar:
-        for is_read, batch, errors in loader:
-            for error in errors:
-                if on_unreadable is None:
-                    raise error
-                on_unreadable(error)
+        for indices, (is_read, batch, errors) in zip(own, loader, strict=True):
+            problems += errors
+            if errors and on_unreadable is None:
+                break
             if batch is not None:
-                parts.append(model.encode_image(batch.to(device)).float().cpu())
-            are_read += is_read
-            bar.update(len(is_read))
-    if not parts:
+                read = [index for index, flag in zip(indices, is_read, strict=True) if flag]
+                embedded.append((read, model.encode_image(batch.to(device)).float().cpu()))
+            bar.update(min(process_count() * len(is_read), len(paths) - bar.n))
+    for problem in (problem for of_process in gather_objects(problems) for problem in of_process):
+        if on_unreadable is None:
+            raise problem
+        on_unreadable(problem)
+    embeddings = _in_order(embedded, len(paths))
+    if embeddings is None:
         raise DataError(f"none of the {len(paths)} pictures can be read, {paths[0]} among them")
-    embeddings = torch.cat(parts)
-    return embeddings.new_full((len(paths), embeddings.shape[1]), torch.nan).index_put(
-        (torch.tensor(are_read).nonzero().squeeze(1),), embeddings
-    )
+    return embeddings
 
 
 @torch.inference_mode()
 def embed_captions(
     model: DualEncoder, captions: Sequence[str], batch_size: int | None = None, progress: bool = False
 ) -> Tensor:
-    """Embed captions.
+    """Embed captions. Of several processes each embeds some batches, and all get all embeddings.
 
     Captions are taken in order of length and each batch is cut after its longest one: attention is causal, so
     what follows the end token cannot change an embedding.
@@ -128,15 +134,27 @@ def embed_captions(
     ids = model.tokenize(captions)
     lengths = ids.argmax(dim=1) + 1
     order = lengths.argsort(stable=True)
-    embeddings: Tensor | None = None
+    embedded: list[tuple[list[int], Tensor]] = []
     with tqdm(total=len(ids), desc="captions", unit="caption", disable=not progress) as bar:
-        for rows in order.split(batch_size):
+        for rows in order.split(batch_size)[process_rank() :: process_count()]:
             part = model.encode_text(ids[rows, : int(lengths[rows].max())].to(device)).float().cpu()
-            if embeddings is None:
-                embeddings = torch.empty(len(ids), part.shape[1])
-            embeddings[rows] = part
-            bar.update(len(rows))
+            embedded.append((rows.tolist(), part))
+            bar.update(min(process_count() * len(rows), len(ids) - bar.n))
+    embeddings = _in_order(embedded, len(ids))
     return torch.empty(0) if embeddings is None else embeddings
+
+
+def _in_order(embedded: Sequence[tuple[list[int], Tensor]], count: int) -> Tensor | None:
+    """What all processes have embedded, (count, D) in the order of the indices; NaN where nothing was.
+
+    None where nothing was embedded at all.
+    """
+    parts = [part for of_process in gather_objects(list(embedded)) for part in of_process]
+    if not parts:
+        return None
+    indices = torch.tensor([index for rows, _ in parts for index in rows])
+    vectors = torch.cat([vectors for _, vectors in parts])
+    return vectors.new_full((count, vectors.shape[1]), torch.nan).index_put((indices,), vectors)
 
 
 def embed_dataset(
@@ -147,23 +165,36 @@ def embed_dataset(
     return Embeddings(captions, embed_pictures(model, dataset.pictures, num_workers=num_workers, progress=progress))
 
 
+def directed_metrics(
+    embeddings: Embeddings, dataset: PersonDataset, direction: str = TEXT_TO_IMAGE
+) -> dict[str, float]:
+    """Retrieval figures of a split from its embeddings.
+
+    Args:
+        embeddings: Of `dataset`.
+        dataset: The split.
+        direction: ``"text-to-image"``: every caption is a query, every picture of the split is in the gallery, and
+            pictures of the caption's identity are its matches. ``"image-to-text"``: every picture is a query, every
+            caption is in the gallery, and captions of the picture's identity are its matches.
+
+    Returns:
+        ``R1``, ``R5``, ``R10``, ``mAP`` and ``mINP`` in percent; see `tipr_zoo.metrics`.
+    """
+    captions, pictures = (embeddings.captions, dataset.caption_ids), (embeddings.pictures, dataset.picture_ids)
+    (queries, query_ids), (gallery, gallery_ids) = (
+        (captions, pictures) if direction == TEXT_TO_IMAGE else (pictures, captions)
+    )
+    return retrieval_metrics_from_embeddings(queries, gallery, query_ids, gallery_ids)
+
+
 def evaluate(
     model: DualEncoder, dataset: PersonDataset, num_workers: int = 0, progress: bool = False
 ) -> dict[str, float]:
-    """Text-to-image retrieval figures of a model on a split.
-
-    Every caption is a query, every picture of the split is in the gallery, and pictures of the caption's identity are
-    its matches.
-
-    Returns:
-        ``R1``, ``R5``, ``R10``, ``mAP`` and ``mINP`` in percent.
-    """
+    """Text-to-image retrieval figures of a model on a split; see `directed_metrics`."""
     was_training = model.training
     model.eval()
     try:
         embeddings = embed_dataset(model, dataset, num_workers, progress)
     finally:
         model.train(was_training)
-    return retrieval_metrics_from_embeddings(
-        embeddings.captions, embeddings.pictures, dataset.caption_ids, dataset.picture_ids
-    )
+    return directed_metrics(embeddings, dataset)

@@ -11,7 +11,7 @@ from typing import Any
 from tipr_zoo.card_index import card_index
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import RecordError
-from tipr_zoo.records import METRICS, Record, read_record
+from tipr_zoo.records import METRICS, TEXT_TO_IMAGE, Record, read_record
 
 
 @dataclass(frozen=True)
@@ -23,26 +23,31 @@ class LeaderboardRow:
         dataset: Name of the data set.
         split: The split.
         dataset_arguments: What else identifies the data, e.g. ``{"seed": 0}``.
+        direction: ``"text-to-image"`` or ``"image-to-text"``.
         metrics: Figures in percent by metric; a metric that the source does not give is left out.
         origin: ``"reported"`` where somebody else published the figures, ``"measured"`` where there is a record.
         source: Who says so: a publication, or the command that measured.
         source_url: Where: a web address, or the path of the record.
         date: When it was measured, ISO 8601; None for reported figures.
+        selected_on: What the epoch of the weights was chosen on, as the record says; None where it does not, and for
+            reported figures.
     """
 
     model: str
     dataset: str
     split: str
     dataset_arguments: dict[str, Any]
+    direction: str
     metrics: dict[str, float]
     origin: str
     source: str
     source_url: str
     date: str | None
+    selected_on: str | None
 
 
 def leaderboard_rows(dataset: str | None = None, records: Path | None = None, sort: str = "R1") -> list[LeaderboardRow]:
-    """The rows, by data set and split, and within these the best first.
+    """The rows, by data set, split and direction, and within these the best first.
 
     Args:
         dataset: Keep this data set alone, in any mix of upper and lower case.
@@ -66,10 +71,13 @@ def leaderboard_rows(dataset: str | None = None, records: Path | None = None, so
     return sorted(rows, key=lambda row: (*data_key(row), -row.metrics.get(sort, -1.0), row.model, row.source))
 
 
-def data_key(row: LeaderboardRow) -> tuple[str, str, str]:
-    """What rows have in common whose figures can be compared: data set, split and further arguments in words."""
+def data_key(row: LeaderboardRow) -> tuple[str, str, str, str]:
+    """What rows have in common whose figures can be compared: data set, split, further arguments in words, direction.
+
+    The direction is an empty text where it is text-to-image, so that such rows come first.
+    """
     arguments = ", ".join(f"{name} {value}" for name, value in sorted(row.dataset_arguments.items()))
-    return row.dataset, row.split, arguments
+    return row.dataset, row.split, arguments, row.direction if row.direction != TEXT_TO_IMAGE else ""
 
 
 def _card_rows(measured_again: set[tuple[str, ...]]) -> list[LeaderboardRow]:
@@ -80,11 +88,13 @@ def _card_rows(measured_again: set[tuple[str, ...]]) -> list[LeaderboardRow]:
             dataset=result.dataset,
             split=result.split,
             dataset_arguments=result.dataset_arguments,
+            direction=TEXT_TO_IMAGE,
             metrics=result.metrics,
             origin=result.origin,
             source=result.source_name,
             source_url=result.source_url if result.record is None else str(card.path.parent / result.source_url),
             date=result.record.date if result.record else None,
+            selected_on=result.selected_on,
         )
         for card in card_index().cards.values()
         for result in card.results
@@ -107,18 +117,20 @@ def _record_rows(records: Mapping[Path, Record]) -> list[LeaderboardRow]:
             dataset=record.dataset,
             split=record.split,
             dataset_arguments=record.dataset_arguments,
+            direction=record.direction,
             metrics=record.metrics,
             origin="measured",
             source=record.command,
             source_url=str(path),
             date=record.date,
+            selected_on=record.selected_on,
         )
         for path, record in records.items()
     ]
 
 
 def _measured_thing(record: Record) -> tuple[str, ...]:
-    """What two records have in common that measure the same weights on the same data."""
-    arguments = json.dumps(record.dataset_arguments, sort_keys=True)
+    """What two records have in common that measure the same weights on the same data in the same way."""
+    mappings = [json.dumps(values, sort_keys=True) for values in (record.dataset_arguments, record.overrides)]
     counts = [str(count) for count in (record.queries, record.gallery, record.identities)]
-    return record.model, record.weights_sha256, record.dataset, record.split, arguments, *counts
+    return record.model, record.weights_sha256, record.dataset, record.split, record.direction, *mappings, *counts

@@ -6,6 +6,7 @@ be traced back and measured again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -22,8 +23,16 @@ from tipr_zoo.errors import RecordError
 METRICS = ("R1", "R5", "R10", "mAP", "mINP")
 """The retrieval metrics, all in percent, in the order in which they are shown."""
 
-DIRECTION = "text-to-image"
-"""The one direction of a record: captions are the queries, pictures the gallery."""
+TEXT_TO_IMAGE, IMAGE_TO_TEXT = "text-to-image", "image-to-text"
+
+DIRECTIONS = (TEXT_TO_IMAGE, IMAGE_TO_TEXT)
+"""What is searched with what: a picture with a caption, as this task usually means it, or a caption with a picture."""
+
+SELECTED_ON = ("val", "test", "none")
+"""Splits that the epoch of some weights can have been chosen on; ``"none"`` where the last one was taken."""
+
+EMBEDDED = ("captions", "pictures")
+"""What an evaluation embeds."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +44,24 @@ class Record:
         dataset: Name of the data set, e.g. ``"SynthPEDES"``.
         split: The split, e.g. ``"test"``.
         dataset_arguments: What else identifies the data, e.g. ``{"seed": 0}``; empty where nothing does.
-        direction: ``"text-to-image"``.
+        direction: One of `DIRECTIONS`.
         metrics: All of `METRICS`, in percent.
-        queries: Number of captions.
-        gallery: Number of pictures.
+        queries: Number of captions; of pictures in the direction ``"image-to-text"``.
+        gallery: Number of pictures; of captions in the direction ``"image-to-text"``.
         identities: Number of persons.
+        overrides: Entries of the recipe that were changed, by dotted name.
         weights_sha256: Hash of the weights, 64 hexadecimal digits.
-        dataset_sha256: Hash of the annotation file, 64 hexadecimal digits.
-        tipr_zoo_version: Version of tipr-zoo that measured.
+        training_seed: Seed of the training that made the weights, or None where nothing says so.
+        selected_on: What their epoch was chosen on, one of `SELECTED_ON`, or None where nothing says so.
+        dataset_sha256: Hash of the annotations, 64 hexadecimal digits.
+        pictures_sha256: Hash of the split's picture files (`tipr_zoo.embedding_cache.pictures_sha256`), or None where
+            it was not taken.
+        tipr_zoo_version: Version of tipr-zoo that measured, with its commit where it ran from a git checkout.
         command: The command line that measures it again.
         seed: Seed of the evaluation, or None where nothing in it is random.
         date: When, ISO 8601.
         duration_seconds: Wall-clock time of the evaluation.
+        from_cache: Which of `EMBEDDED` were not computed but taken from the cache of embeddings.
         device: In words, e.g. ``"cpu, 2 threads"``.
         protocol: In words: ties, which split chose the weights, what was left out.
     """
@@ -60,13 +75,18 @@ class Record:
     queries: int
     gallery: int
     identities: int
+    overrides: dict[str, Any]
     weights_sha256: str
+    training_seed: int | None
+    selected_on: str | None
     dataset_sha256: str
+    pictures_sha256: str | None
     tipr_zoo_version: str
     command: str
     seed: int | None
     date: str
     duration_seconds: float
+    from_cache: tuple[str, ...]
     device: str
     protocol: str
 
@@ -116,6 +136,27 @@ def write_record(record: Record, path: Path) -> None:
     path.write_text(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def record_file_name(record: Record) -> str:
+    """A file name for a record: no two evaluations of different things share one.
+
+    Returns:
+        E.g. ``"irra_tiny_synth_SynthPEDES_test_5e160752_46d4b10d.json"``: model, data set, split, the direction where
+        it is not text-to-image, and the first digits of the hashes of annotations, weights and overrides.
+    """
+    direction = [record.direction] if record.direction != TEXT_TO_IMAGE else []
+    words = [
+        record.model,
+        record.dataset,
+        record.split,
+        *direction,
+        record.dataset_sha256[:8],
+        record.weights_sha256[:8],
+    ]
+    if record.overrides:
+        words.append(hashlib.sha256(json.dumps(record.overrides, sort_keys=True).encode()).hexdigest()[:8])
+    return re.sub(r"[^\w.-]+", "-", "_".join(words)) + ".json"
+
+
 def make_record(values: Any) -> Record:
     """Check the entries of a record.
 
@@ -135,7 +176,7 @@ def make_record(values: Any) -> Record:
     for key, (is_right, kind) in _KINDS.items():
         if not is_right(values[key]):
             raise RecordError(f"{key!r} must be {kind}, got {values[key]!r}")
-    return Record(**{**values, "metrics": _metrics(values["metrics"])})
+    return Record(**{**values, "metrics": _metrics(values["metrics"]), "from_cache": tuple(values["from_cache"])})
 
 
 def _metrics(values: dict[str, Any]) -> dict[str, float]:
@@ -179,8 +220,20 @@ def _is_hash(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
 
 
+def _is_hash_or_none(value: Any) -> bool:
+    return value is None or _is_hash(value)
+
+
 def _is_direction(value: Any) -> bool:
-    return bool(value == DIRECTION)
+    return value in DIRECTIONS
+
+
+def _is_selected_on(value: Any) -> bool:
+    return value is None or value in SELECTED_ON
+
+
+def _is_from_cache(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(part in EMBEDDED for part in value)
 
 
 def _is_date(value: Any) -> bool:
@@ -195,24 +248,30 @@ _TEXT = (_is_text, "text")
 _MAPPING = (_is_mapping, "an object")
 _COUNT = (_is_count, "a whole number above 0")
 _HASH = (_is_hash, "64 lower-case hexadecimal digits")
+_SEED = (_is_seed, "a whole number or null")
 
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "model": _TEXT,
     "dataset": _TEXT,
     "split": _TEXT,
     "dataset_arguments": _MAPPING,
-    "direction": (_is_direction, repr(DIRECTION)),
+    "direction": (_is_direction, " or ".join(map(repr, DIRECTIONS))),
     "metrics": _MAPPING,
     "queries": _COUNT,
     "gallery": _COUNT,
     "identities": _COUNT,
+    "overrides": _MAPPING,
     "weights_sha256": _HASH,
+    "training_seed": _SEED,
+    "selected_on": (_is_selected_on, ", ".join(map(repr, SELECTED_ON)) + " or null"),
     "dataset_sha256": _HASH,
+    "pictures_sha256": (_is_hash_or_none, "64 lower-case hexadecimal digits or null"),
     "tipr_zoo_version": _TEXT,
     "command": _TEXT,
-    "seed": (_is_seed, "a whole number or null"),
+    "seed": _SEED,
     "date": (_is_date, "a date like 2025-01-31 or 2025-01-31T12:00:00"),
     "duration_seconds": (_is_amount, "a number of seconds"),
+    "from_cache": (_is_from_cache, f"a list with {' and '.join(map(repr, EMBEDDED))}, or an empty one"),
     "device": _TEXT,
     "protocol": _TEXT,
 }

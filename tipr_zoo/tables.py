@@ -25,7 +25,14 @@ class Best:
     value: float
 
 
-Cell = str | int | float | Best | None
+@dataclass(frozen=True)
+class Note:
+    """Stands where a number is missing, e.g. ``"[1]"``: shown in text and Markdown, empty elsewhere."""
+
+    text: str
+
+
+Cell = str | int | float | Best | Note | None
 
 
 def render_table(
@@ -65,7 +72,7 @@ def terminal_width() -> int | None:
 
 
 def _plain(cell: Cell) -> str | int | float | None:
-    return cell.value if isinstance(cell, Best) else cell
+    return cell.value if isinstance(cell, Best) else None if isinstance(cell, Note) else cell
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
@@ -78,7 +85,7 @@ def _csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
 
 def _markdown(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     def cell_text(cell: Cell) -> str:
-        text = f"**{_shown(cell.value)}**" if isinstance(cell, Best) else _shown(cell)
+        text = f"**{_shown(cell)}**" if isinstance(cell, Best) else _shown(cell)
         return text.replace("|", "\\|")
 
     rules = ["---:" if is_number else "---" for is_number in _number_columns(columns, rows)]
@@ -94,7 +101,7 @@ def _text(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | N
     has_best = [any(isinstance(row[i], Best) for row in rows) for i in range(len(columns))]
     # A number beside a starred one gets a blank, so that the digits stand under each other.
     texts = [
-        [f"{_shown(_plain(cell))}{'*' if isinstance(cell, Best) else ' ' * has_best[i]}" for i, cell in enumerate(row)]
+        [f"{_shown(cell)}{'*' if isinstance(cell, Best) else ' ' * has_best[i]}" for i, cell in enumerate(row)]
         for row in rows
     ]
     names = [name + " " * has_best[i] for i, name in enumerate(columns)]
@@ -129,10 +136,15 @@ def _fitted_widths(
 def _number_columns(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[bool]:
     """For every column whether it holds numbers, which stand right-aligned."""
     cells = [[row[i] for row in rows if row[i] is not None] for i in range(len(columns))]
-    return [bool(column) and all(isinstance(cell, (int, float, Best)) for cell in column) for column in cells]
+    return [bool(column) and all(isinstance(cell, (int, float, Best, Note)) for cell in column) for column in cells]
 
 
-def _shown(cell: str | int | float | None) -> str:
+def _shown(cell: Cell) -> str:
+    """A cell as text; the mark of a best one is its format's own."""
     if cell is None:
         return ""
+    if isinstance(cell, Note):
+        return cell.text
+    if isinstance(cell, Best):
+        return f"{cell.value:.2f}"
     return f"{cell:.2f}" if isinstance(cell, float) else " ".join(str(cell).split())

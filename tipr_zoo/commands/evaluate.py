@@ -3,79 +3,212 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from tipr_zoo.commands.train import parse_option
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.records import DIRECTIONS, METRICS, TEXT_TO_IMAGE, Record
+from tipr_zoo.selection_mark import TEST_SELECTION_LEGEND, marked
+from tipr_zoo.tables import FORMATS, Cell, render_table, terminal_width, to_json
+
+if TYPE_CHECKING:
+    import torch
+
+    from tipr_zoo.evaluation_record import Outcome
 
 NAME = "eval"
-HELP = "measure a model on a data set: rank-1, rank-5, rank-10, mAP and mINP"
+HELP = "measure models on data sets: rank-1, rank-5, rank-10, mAP and mINP"
 EXAMPLE = """
 tipr-zoo eval irra_tiny_synth --data data/synthpedes
 tipr-zoo eval irra_tiny_synth --data data/synthpedes --split val --records records --json
-tipr-zoo eval irra_tiny_synth --data data/synthpedes --picture hits.png
+tipr-zoo eval irra_tiny_synth --data data/synthpedes --picture hits.png --export embeddings.npz
+tipr-zoo eval irra_vitb16_cuhk --data data/CUHK-PEDES --weights mine.safetensors --direction both
+tipr-zoo eval --matrix irra_tiny_synth irra_vitb16_cuhk=mine.safetensors --data data/CUHK-PEDES data/RSTPReid
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", metavar="NAME", help="the model")
-    parser.add_argument("--data", metavar="DIR", required=True, help="the data set's folder")
+    # argparse would show the names last, where --data would take them for folders.
+    parser.usage = (
+        "tipr-zoo eval NAME --data DIR [OPTION ...]\n"
+        "       tipr-zoo eval --matrix NAME[=WEIGHTS] ... --data DIR ... [OPTION ...]"
+    )
+    parser.add_argument("names", metavar="NAME", nargs="*", help="the model; with --matrix several, or NAME=WEIGHTS")
+    parser.add_argument(
+        "--data", metavar="DIR", nargs="+", type=Path, help="the data set's folder; several for --matrix"
+    )
     parser.add_argument("--dataset", metavar="NAME", help="which data set it is (default: told by its files)")
-    parser.add_argument("--split", default="test", help="train, val or test (default: test)")
+    parser.add_argument("--split", default="test", help="train, val, test or all (default: test)")
     parser.add_argument("--weights", metavar="FILE", type=Path, help="weights to use instead of the card's")
-    parser.add_argument("--records", metavar="DIR", type=Path, help="write the record there, for the leaderboard")
+    parser.add_argument(
+        "--cfg-options", metavar="KEY=VALUE", nargs="+", default=[], help="entries of the recipe to change"
+    )
+    parser.add_argument(
+        "--direction",
+        choices=(*DIRECTIONS, "both"),
+        default=TEXT_TO_IMAGE,
+        help=f"{', '.join(DIRECTIONS)} or both (default: {TEXT_TO_IMAGE})",
+    )
+    parser.add_argument("--matrix", action="store_true", help="a table of every model on every data set")
+    parser.add_argument("--metric", metavar="METRIC", choices=METRICS, help="what --matrix shows (default: R1)")
+    parser.add_argument("--records", metavar="DIR", type=Path, help="write records there, for the leaderboard")
+    parser.add_argument("--export", metavar="FILE", type=Path, help="write the embeddings (.npz, .safetensors)")
     parser.add_argument("--picture", metavar="FILE", type=Path, help="draw the best hits of some captions (.png, .jpg)")
     parser.add_argument("--captions", metavar="N", type=int, default=6, help="captions in that picture (default: 6)")
     parser.add_argument(
         "--workers", metavar="N", type=int, default=0, help="processes that decode pictures (default: 0)"
     )
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda, ... (default: a GPU where there is one)")
-    parser.add_argument("--json", action="store_true", help="print the record as JSON")
+    parser.add_argument("--no-cache", action="store_true", help="neither take embeddings from the cache nor keep them")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="how to print it (default: text)")
+    parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Evaluate, print the figures, and write the record and the picture that were asked for."""
-    from tipr_zoo.datasets import open_dataset
+def run(arguments: argparse.Namespace) -> int | None:
+    """Evaluate, write what was asked for, and print the figures."""
     from tipr_zoo.devices import choose_device
-    from tipr_zoo.evaluation_record import evaluate_and_record
-    from tipr_zoo.hits_picture import draw_hits
+    from tipr_zoo.distributed import joined_processes
+    from tipr_zoo.embedding_export import check_export_file
     from tipr_zoo.picture_file import check_picture_file
-    from tipr_zoo.records import METRICS, check_records_folder, write_record
-    from tipr_zoo.tables import render_table, terminal_width
+    from tipr_zoo.records import check_records_folder
 
+    _check(arguments)
+    if arguments.picture:
+        check_picture_file(arguments.picture)
+    if arguments.export:
+        check_export_file(arguments.export)
+    if arguments.records:
+        check_records_folder(arguments.records)
+    device = choose_device(arguments.device)
+    with joined_processes(device):
+        if arguments.matrix:
+            from tipr_zoo.commands.evaluate_matrix import run_matrix
+
+            return run_matrix(arguments, device)
+        _run_single(arguments, device)
+    return None
+
+
+def directions_of(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """The directions that were asked for."""
+    return DIRECTIONS if arguments.direction == "both" else (arguments.direction,)
+
+
+def write_records(outcomes: Sequence[Outcome], folder: Path | None) -> None:
+    """Write a record a direction into the folder, if there is one, and say where."""
+    from tipr_zoo.records import record_file_name, write_record
+
+    if folder is None:
+        return
+    for outcome in outcomes:
+        path = folder / record_file_name(outcome.record)
+        write_record(outcome.record, path)
+        print(f"record: {path}", file=sys.stderr)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Check what the options say together.
+
+    Raises:
+        ConfigError: Something is missing, below what makes sense, or not for this kind of evaluation.
+    """
     for option, smallest in {"captions": 1, "workers": 0}.items():
         if (number := getattr(arguments, option)) < smallest:
             raise ConfigError(f"--{option} must be at least {smallest}, got {number}")
-    if arguments.picture:
-        check_picture_file(arguments.picture)
-    if arguments.records:
-        check_records_folder(arguments.records)
-    dataset = open_dataset(arguments.data, arguments.dataset, arguments.split)
-    outcome = evaluate_and_record(
-        arguments.name,
-        dataset,
-        weights=arguments.weights,
-        device=choose_device(arguments.device),
-        num_workers=arguments.workers,
-        progress=True,
-    )
-    record = outcome.record
-    if arguments.records:
-        what = f"{record.dataset_sha256[:8]}_{record.weights_sha256[:8]}"
-        path = arguments.records / f"{record.model}_{record.dataset}_{record.split}_{what}.json"
-        write_record(record, path)
-        print(f"record: {path}", file=sys.stderr)
-    if arguments.picture:
-        draw_hits(outcome.hits_rows(arguments.captions)).save(arguments.picture)
-        print(f"drawn: {arguments.picture}", file=sys.stderr)
-    if arguments.json:
-        print(json.dumps(asdict(record), indent=2, ensure_ascii=False))
+    if not arguments.names:
+        raise ConfigError("name the model, and before the folders: tipr-zoo eval NAME --data DIR")
+    if not arguments.data:
+        raise ConfigError(f"--data is missing: tipr-zoo eval {' '.join(arguments.names)} --data DIR")
+    if arguments.matrix:
+        for option, instead in {
+            "weights": "name a model's weights with it: NAME=FILE",
+            "export": "export one evaluation at a time",
+            "picture": "draw one evaluation at a time",
+        }.items():
+            if getattr(arguments, option) is not None:
+                raise ConfigError(f"--{option} cannot go with --matrix; {instead}")
         return
-    print(
-        f"{record.model} on {record.dataset} {record.split}: {record.queries:,} captions, {record.gallery:,} pictures,"
-        f" {record.identities:,} identities, {record.duration_seconds:.1f} s on {record.device}"
+    if len(arguments.names) > 1 or len(arguments.data) > 1:
+        raise ConfigError("several models or data sets are measured together with --matrix; leave out all but one")
+    if arguments.metric is not None:
+        raise ConfigError(f"--metric is for --matrix; without it all of {', '.join(METRICS)} are shown")
+    if arguments.picture is not None and TEXT_TO_IMAGE not in directions_of(arguments):
+        raise ConfigError(f"--picture shows what captions find; leave out --direction {arguments.direction}")
+
+
+def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
+    """One model on one data set."""
+    from tipr_zoo.datasets import open_dataset
+    from tipr_zoo.distributed import is_main_process
+    from tipr_zoo.embedding_export import export_embeddings
+    from tipr_zoo.evaluation_record import measure
+    from tipr_zoo.hits_picture import draw_hits
+    from tipr_zoo.loaded_model import load_model
+
+    overrides = dict(parse_option(option) for option in arguments.cfg_options)
+    dataset = open_dataset(arguments.data[0], arguments.dataset, arguments.split)
+    loaded = load_model(arguments.names[0], arguments.weights, device, overrides)
+    directions, use_cache = directions_of(arguments), not arguments.no_cache
+    outcomes = measure(loaded, dataset, directions, arguments.workers, progress=is_main_process(), use_cache=use_cache)
+    if not is_main_process():
+        return
+    write_records(outcomes, arguments.records)
+    if arguments.export:
+        export_embeddings(outcomes[0], arguments.export)
+        print(f"embeddings, not normalised: {arguments.export}", file=sys.stderr)
+    if arguments.picture:
+        draw_hits(outcomes[0].hits_rows(arguments.captions)).save(arguments.picture)
+        print(f"drawn: {arguments.picture}", file=sys.stderr)
+    _print_records([outcome.record for outcome in outcomes], arguments.format)
+
+
+def _print_records(records: Sequence[Record], format: str) -> None:
+    """The figures of one model on one data set: one record, or one a direction."""
+    first = records[0]
+    if format == "json":
+        values = [asdict(record) for record in records]
+        print(to_json(values[0] if len(values) == 1 else values))
+        return
+    figures: list[list[Cell]] = [[record.metrics[name] for name in METRICS] for record in records]
+    if format == "text":
+        print(_headline(records))
+        columns = list(METRICS)
+        if [record.direction for record in records] != [TEXT_TO_IMAGE]:
+            columns = ["direction", *columns]
+            figures = [[record.direction, *row] for record, row in zip(records, figures, strict=True)]
+    else:
+        columns = ["model", "dataset", "split", "direction", *METRICS, "selected_on", "from_cache"]
+        figures = [
+            [
+                marked(record.model, record.selected_on) if format == "markdown" else record.model,
+                record.dataset,
+                record.split,
+                record.direction,
+                *row,
+                record.selected_on,
+                " ".join(record.from_cache),
+            ]
+            for record, row in zip(records, figures, strict=True)
+        ]
+    print(render_table(columns, figures, format, width=terminal_width()))
+    if first.selected_on == "test" and format != "csv":
+        print(f"\n{TEST_SELECTION_LEGEND}")
+
+
+def _headline(records: Sequence[Record]) -> str:
+    """What was measured, on how much, for how long and where."""
+    first = records[0]
+    captions, pictures = first.queries, first.gallery
+    if first.direction != TEXT_TO_IMAGE:
+        captions, pictures = pictures, captions
+    seconds = sum(record.duration_seconds for record in records)
+    cached = f"; {' and '.join(first.from_cache)} taken from the cache" if first.from_cache else ""
+    return (
+        f"{marked(first.model, first.selected_on)} on {first.dataset} {first.split}: {captions:,} captions,"
+        f" {pictures:,} pictures, {first.identities:,} identities, {seconds:.1f} s on {first.device}{cached}"
     )
-    print(render_table(list(METRICS), [[f"{record.metrics[name]:.2f}" for name in METRICS]], width=terminal_width()))

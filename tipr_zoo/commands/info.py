@@ -11,6 +11,7 @@ from tipr_zoo.card import Link, ModelCard
 from tipr_zoo.card_index import load_card
 from tipr_zoo.plugins import FIRST_PARTY, installed_plugins
 from tipr_zoo.records import METRICS
+from tipr_zoo.selection_mark import TEST_SELECTION_LEGEND, marked
 from tipr_zoo.tables import render_table, terminal_width, to_json
 
 NAME = "info"
@@ -42,10 +43,18 @@ def run(arguments: argparse.Namespace) -> None:
         print(textwrap.fill(line, width, subsequent_indent=" " * indent, break_on_hyphens=False) if width else line)
     if card.results:
         rows = [
-            [result.dataset, result.split, *map(result.metrics.get, METRICS), result.origin, result.source_name]
+            [
+                result.dataset,
+                result.split,
+                *map(result.metrics.get, METRICS),
+                marked(result.origin, result.selected_on),
+                result.source_name,
+            ]
             for result in card.results
         ]
         print("\n" + render_table(["data set", "split", *METRICS, "origin", "source"], rows, width=width))
+        if any(result.selected_on == "test" for result in card.results):
+            print(f"\n{TEST_SELECTION_LEGEND}")
     print("\n" + "\n".join(_commands(card)))
     print("\n" + card.description)
 

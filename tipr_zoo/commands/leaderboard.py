@@ -12,6 +12,7 @@ from pathlib import Path
 from tipr_zoo.card_index import card_index
 from tipr_zoo.leaderboard import LeaderboardRow, data_key, leaderboard_rows
 from tipr_zoo.records import METRICS
+from tipr_zoo.selection_mark import TEST_SELECTION_LEGEND, marked
 from tipr_zoo.tables import FORMATS, Best, Cell, render_table, terminal_width, to_json
 
 NAME = "leaderboard"
@@ -43,11 +44,21 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         groups = [(key, list(group)) for key, group in groupby(rows, data_key)]
         print("\n\n".join(_section(key, group, arguments.format) for key, group in groups))
-        if arguments.format == "text":
-            print("\n* best of its column; all figures in percent, caption to picture")
+        if legend := _legend(rows, arguments.format):
+            print("\n" + "\n".join(legend))
 
 
-def _section(key: tuple[str, str, str], rows: Sequence[LeaderboardRow], format: str) -> str:
+def _legend(rows: Sequence[LeaderboardRow], format: str) -> list[str]:
+    """What the marks mean; Markdown prints the best bold, which needs no words."""
+    lines = []
+    if format == "text":
+        lines.append("* best of its column; all figures in percent, text-to-image where the title says nothing else")
+    if any(row.selected_on == "test" for row in rows):
+        lines.append(f"{TEST_SELECTION_LEGEND}, as the record says; of reported figures the cards tell it")
+    return lines
+
+
+def _section(key: tuple[str, str, str, str], rows: Sequence[LeaderboardRow], format: str) -> str:
     """A title and the table of one data set and split."""
     title = ", ".join(filter(None, key))
     best = {metric: max((row.metrics.get(metric, -1.0) for row in rows), default=-1.0) for metric in METRICS}
@@ -58,9 +69,10 @@ def _section(key: tuple[str, str, str], rows: Sequence[LeaderboardRow], format: 
             return value
         return Best(value)
 
-    cells = [
-        [row.model, *(figure(row, metric) for metric in METRICS), row.origin, _source(row, format)] for row in rows
-    ]
+    cells: list[list[Cell]] = []
+    for row in rows:
+        figures = [figure(row, metric) for metric in METRICS]
+        cells.append([marked(row.model, row.selected_on), *figures, row.origin, _source(row, format)])
     table = render_table(["model", *METRICS, "origin", "source"], cells, format, width=terminal_width())
     return f"### {title}\n\n{table}" if format == "markdown" else f"{title}\n\n{table}"
 
@@ -73,9 +85,10 @@ def _source(row: LeaderboardRow, format: str) -> str:
 
 
 def _csv(rows: Sequence[LeaderboardRow]) -> str:
-    columns = ["dataset", "split", "dataset_arguments", "model", *METRICS, "origin", "source", "source_url", "date"]
+    columns = ["dataset", "split", "dataset_arguments", "direction", "model", *METRICS]
+    columns += ["origin", "source", "source_url", "date", "selected_on"]
     cells: list[list[Cell]] = []
     for row in rows:
-        sources = [row.origin, row.source, row.source_url, row.date]
-        cells.append([*data_key(row), row.model, *map(row.metrics.get, METRICS), *sources])
+        sources = [row.origin, row.source, row.source_url, row.date, row.selected_on]
+        cells.append([*data_key(row)[:3], row.direction, row.model, *map(row.metrics.get, METRICS), *sources])
     return render_table(columns, cells, "csv")

@@ -11,6 +11,7 @@ from tipr_zoo.card_index import card_index, list_models
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import UnknownNameError
 from tipr_zoo.plugins import installed_plugins, missing_plugin_note
+from tipr_zoo.selection_mark import TEST_SELECTION_LEGEND, marked
 from tipr_zoo.tables import render_table, terminal_width, to_json
 
 NAME = "list"
@@ -54,6 +55,8 @@ def run(arguments: argparse.Namespace) -> None:
             width=terminal_width(),
         )
     )
+    if any(row["selected_on"] == "test" for row in rows):
+        print(f"\n{TEST_SELECTION_LEGEND}")
     missing = sorted({row["plugin"] for row in rows if not row["installed"]})
     for plugin in missing:
         print(f"\n{missing_plugin_note(plugin)}" if plugin == missing[0] else missing_plugin_note(plugin))
@@ -73,12 +76,14 @@ def model_row(card: ModelCard) -> dict[str, Any]:
         "weights": weights,
         "R1": result.metrics["R1"] if result else None,
         "origin": result.origin if result else None,
+        "selected_on": result.selected_on if result else None,
     }
 
 
 def _cells(row: dict[str, Any]) -> list[Any]:
     plugin = row["plugin"] if row["installed"] else f"{row['plugin']} (not installed)"
-    return [row["model"], plugin, ", ".join(row["datasets"]), row["weights"], row["R1"], row["origin"]]
+    origin = row["origin"] and marked(row["origin"], row["selected_on"])
+    return [row["model"], plugin, ", ".join(row["datasets"]), row["weights"], row["R1"], origin]
 
 
 def _no_match(pattern: str) -> UnknownNameError:

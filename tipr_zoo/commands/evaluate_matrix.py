@@ -1,0 +1,165 @@
+"""``tipr-zoo eval --matrix``: every model on every data set, in one table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tipr_zoo.commands.evaluate import directions_of, write_records
+from tipr_zoo.commands.train import parse_option
+from tipr_zoo.distributed import is_main_process
+from tipr_zoo.evaluation_matrix import (
+    EvaluationMatrix,
+    MatrixCell,
+    MatrixColumn,
+    MatrixRow,
+    evaluate_matrix,
+    open_columns,
+)
+from tipr_zoo.evaluation_record import Outcome
+from tipr_zoo.records import TEXT_TO_IMAGE
+from tipr_zoo.selection_mark import TEST_SELECTION_LEGEND, marked
+from tipr_zoo.tables import Best, Cell, Note, render_table, terminal_width, to_json
+
+
+def run_matrix(arguments: argparse.Namespace, device: torch.device) -> int:
+    """Measure all cells, then print the table.
+
+    Args:
+        arguments: What was asked for.
+        device: Where to run.
+
+    Returns:
+        1 where a cell failed, else 0.
+    """
+    metric, directions = arguments.metric or "R1", directions_of(arguments)
+
+    def on_outcome(column: MatrixColumn, outcome: Outcome) -> None:
+        if not is_main_process():
+            return
+        record = outcome.record
+        print(f"{record.model} on {column.label}: {metric} {record.metrics[metric]:.2f}", file=sys.stderr)
+        write_records([outcome], arguments.records)
+
+    matrix = evaluate_matrix(
+        [_model_and_weights(name) for name in arguments.names],
+        open_columns(arguments.data, arguments.dataset, arguments.split),
+        device=device,
+        directions=directions,
+        overrides=dict(parse_option(option) for option in arguments.cfg_options),
+        num_workers=arguments.workers,
+        progress=is_main_process(),
+        use_cache=not arguments.no_cache,
+        on_outcome=on_outcome,
+    )
+    if is_main_process():
+        _print_matrix(matrix, metric, arguments)
+    return 1 if matrix.problems else 0
+
+
+def _print_matrix(matrix: EvaluationMatrix, metric: str, arguments: argparse.Namespace) -> None:
+    directions = directions_of(arguments)
+    if arguments.format == "json":
+        print(to_json(_as_json(matrix, metric)))
+    elif arguments.format == "csv":
+        columns = ["direction", "selected on", "model", "trained on", *(column.label for column in matrix.columns)]
+        cells = [
+            [direction, row.selected_on, _label(matrix, row), row.trained_on, *figures]
+            for direction in directions
+            for row, figures in zip(matrix.rows, _figures(matrix, metric, direction), strict=True)
+        ]
+        print(render_table(columns, cells, "csv"))
+        for problem in matrix.problems:
+            print(f"failed: {problem}", file=sys.stderr)
+    else:
+        sections = [_section(matrix, metric, direction, arguments) for direction in directions]
+        print("\n\n".join(sections) + _legend(matrix, arguments.format))
+
+
+def _model_and_weights(word: str) -> tuple[str, Path | None]:
+    """``NAME`` or ``NAME=FILE``."""
+    name, equals, file = word.partition("=")
+    return name, Path(file) if equals else None
+
+
+def _section(matrix: EvaluationMatrix, metric: str, direction: str, arguments: argparse.Namespace) -> str:
+    """A title and the table of one direction: one row a model, one column a data set."""
+    title = ", ".join([metric, arguments.split, *([direction] if direction != TEXT_TO_IMAGE else [])])
+    cells = [
+        [marked(_label(matrix, row), row.selected_on), row.trained_on, *figures]
+        for row, figures in zip(matrix.rows, _figures(matrix, metric, direction), strict=True)
+    ]
+    columns = ["model", "trained on", *(column.label for column in matrix.columns)]
+    table = render_table(columns, cells, arguments.format, width=terminal_width())
+    return f"### {title}\n\n{table}" if arguments.format == "markdown" else f"{title}\n\n{table}"
+
+
+def _figures(matrix: EvaluationMatrix, metric: str, direction: str) -> list[list[Cell]]:
+    """One list a model: the metric on every data set, or the number of the problem there."""
+    numbers = {problem: number for number, problem in enumerate(matrix.problems, start=1)}
+    values = [
+        [record.metrics[metric] for cell in column if (record := cell.records.get(direction))]
+        for column in zip(*matrix.cells, strict=True)
+    ]
+
+    def figure(cell: MatrixCell, in_column: list[float]) -> Cell:
+        if cell.problem is not None:
+            return Note(f"[{numbers[cell.problem]}]")
+        value = cell.records[direction].metrics[metric]
+        is_best = len(in_column) > 1 and round(value, 2) >= round(max(in_column), 2)
+        return Best(value) if is_best else value
+
+    return [[figure(*each) for each in zip(cells, values, strict=True)] for cells in matrix.cells]
+
+
+def _label(matrix: EvaluationMatrix, row: MatrixRow) -> str:
+    """The model with the file that was named for it, and its folder where another file is called the same."""
+    if row.weights is None:
+        return row.model
+    name = row.weights.name
+    is_shared = len({other.weights for other in matrix.rows if other.weights and other.weights.name == name}) > 1
+    return f"{row.model} ({row.weights if is_shared else name})"
+
+
+def _legend(matrix: EvaluationMatrix, format: str) -> str:
+    """What the marks mean, and what went wrong."""
+    width = terminal_width() if format == "text" else None
+    lines = ["* best of its column; all figures in percent"] if format == "text" else []
+    if any(row.selected_on == "test" for row in matrix.rows):
+        lines.append(TEST_SELECTION_LEGEND)
+    for number, problem in enumerate(matrix.problems, start=1):
+        line = f"[{number}] {problem}"
+        lines.append(textwrap.fill(line, width, subsequent_indent="    ") if width else line)
+    return "\n\n".join(["", *lines]) if format == "markdown" else "\n".join(["", "", *lines])
+
+
+def _as_json(matrix: EvaluationMatrix, metric: str) -> dict[str, Any]:
+    """Everything, with the whole record of every cell."""
+    return {
+        "metric": metric,
+        "rows": [
+            {
+                "model": row.model,
+                "weights": str(row.weights) if row.weights else None,
+                "trained_on": row.trained_on,
+                "selected_on": row.selected_on,
+                "cells": [
+                    {
+                        "data": str(column.folder),
+                        "dataset": column.label,
+                        "values": {direction: record.metrics[metric] for direction, record in cell.records.items()},
+                        "problem": cell.problem,
+                        "records": [asdict(record) for record in cell.records.values()],
+                    }
+                    for column, cell in zip(matrix.columns, cells, strict=True)
+                ],
+            }
+            for row, cells in zip(matrix.rows, matrix.cells, strict=True)
+        ],
+    }

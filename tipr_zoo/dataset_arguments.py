@@ -1,0 +1,36 @@
+"""What identifies the data of an evaluation beside the data set's name."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.datasets.specification import SPLITS
+from tipr_zoo.errors import DataError
+
+
+def dataset_arguments(dataset: PersonDataset) -> dict[str, Any]:
+    """What tells this copy from others of its name, since only published data sets are all alike.
+
+    Returns:
+        Nothing for a published one. Of a drawn one its seed, and its sizes where they are not the usual ones. Of
+        somebody's own table the file's name and the first digits of its hash.
+
+    Raises:
+        DataError: The file that describes a drawn data set is broken.
+    """
+    if dataset.specification.is_table:
+        return {"file": dataset.annotation_file.name, "sha256": dataset.sha256[:8]}
+    file = dataset.annotation_file.parent / "synthpedes.json"
+    if not file.is_file():
+        return {}
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+        seed, counts = int(about["seed"]), about["counts"]
+        names = [dataset.split] if dataset.split in SPLITS else SPLITS
+        sizes = {name: int(counts[name]) for name in (*names, "pictures")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{file}: is broken ({type(error).__name__}: {error}); draw the data set anew") from error
+    usual = {"train": 1000, "val": 100, "test": 200, "pictures": 4}
+    return {"seed": seed} | {name: size for name, size in sizes.items() if size != usual[name]}

@@ -1,0 +1,94 @@
+"""A model of the zoo with weights, and where those come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tipr_zoo.building import build
+from tipr_zoo.card import ModelCard
+from tipr_zoo.card_index import load_card
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.embedding_cache import model_sha256
+from tipr_zoo.recipe import load_recipe
+from tipr_zoo.records import SELECTED_ON
+from tipr_zoo.weights import fetch_weights, file_sha256, read_metadata
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that is ready to be measured.
+
+    Attributes:
+        name: Name of its card.
+        model: In eval mode.
+        device: Where it lives.
+        weights: The file that was named instead of the card's weights, or None.
+        overrides: Entries of the recipe that were changed, by dotted name.
+        weights_sha256: Hash of the weights' file.
+        trained_on: The data set that they were trained on, or None where nothing says so.
+        training_seed: Seed of their training, or None where nothing says so.
+        selected_on: What their epoch was chosen on, one of `tipr_zoo.records.SELECTED_ON`, or None where nothing says
+            so.
+        sha256: Hash of all that its embeddings depend on; see `tipr_zoo.embedding_cache.model_sha256`.
+    """
+
+    name: str
+    model: DualEncoder
+    device: torch.device
+    weights: Path | None
+    overrides: dict[str, Any]
+    weights_sha256: str
+    trained_on: str | None
+    training_seed: int | None
+    selected_on: str | None
+    sha256: str
+
+
+def load_model(
+    name: str, weights: Path | None, device: torch.device, overrides: Mapping[str, Any] | None = None
+) -> LoadedModel:
+    """Build a model with the weights of its card, or with others.
+
+    Args:
+        name: A name that ``tipr-zoo list`` shows.
+        weights: A file to load instead of the card's.
+        device: Where the model is to live.
+        overrides: Entries of the recipe to change, by dotted name.
+
+    Raises:
+        WeightsError: There are no weights, or they are damaged or do not fit.
+        TiprZooError: Whatever else `tipr_zoo.build` raises.
+    """
+    card = load_card(name)
+    model = build(name, pretrained=weights is None, weights=weights, device=device, overrides=overrides)
+    file = fetch_weights(card) if weights is None else weights
+    digest = file_sha256(file)
+    recipe = load_recipe(card, overrides)
+    return LoadedModel(
+        name=name,
+        model=model,
+        device=device,
+        weights=weights,
+        overrides=dict(overrides or {}),
+        weights_sha256=digest,
+        **_training_of(file, digest, card),
+        sha256=model_sha256(model, recipe.model, digest),
+    )
+
+
+def _training_of(file: Path, digest: str, card: ModelCard) -> dict[str, Any]:
+    """How weights were trained: as their header says, or where it is silent as the card and its records say of them."""
+    metadata = read_metadata(file)
+    seed, selected_on = metadata.get("seed", ""), metadata.get("selected_on")
+    own = card.weights is not None and card.weights.sha256 == digest
+    records = [result.record for result in card.results if result.record and result.record.weights_sha256 == digest]
+    return {
+        "trained_on": metadata.get("dataset") or (", ".join(card.datasets) if own else None),
+        "training_seed": int(seed) if seed.isdecimal() else records[0].training_seed if records else None,
+        "selected_on": selected_on if selected_on in SELECTED_ON else records[0].selected_on if records else None,
+    }
