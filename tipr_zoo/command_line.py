@@ -10,8 +10,10 @@ A command is a module of `tipr_zoo.commands` with
 
 Only the module of the called command is imported, so these modules cost nothing to the others.
 
-Exit codes: 0 done; 1 done, and what was looked at has problems (`doctor`, `data check`), or a bug, with its traceback;
-2 a mistake in what was asked, told in one line; 130 interrupted with Ctrl-C; 141 the reader of a pipe went away.
+Exit codes: 0 done; 1 done, and what was looked at has problems (`doctor`, `data check`, `eval --matrix`), or
+was not reproduced (`reproduce`), or a bug, with its traceback;
+2 a mistake in what was asked, told in one line; 130 interrupted with Ctrl-C; 143 ended by SIGTERM; 141 the reader of a
+pipe went away.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ COMMANDS = {
     "data check": "data_check",
     "train": "train",
     "eval": "evaluate",
+    "reproduce": "reproduce",
     "search": "search",
     "explain": "explain",
     "restore": "restore",
@@ -71,9 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             show_traceback(error)
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as interruption:
+        print(str(interruption) or "interrupted", file=sys.stderr)
+        return getattr(interruption, "exit_code", 130)
 
 
 def one_line(error: BaseException) -> str:
