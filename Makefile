@@ -25,9 +25,10 @@ demo: $(INSTALLED)  ## list, draw, evaluate, rank and search with the shipped ti
 test: $(INSTALLED)  ## run every test
 	$(BIN)/python -m pytest
 
-lint: $(INSTALLED)  ## check format and style
+lint: $(INSTALLED)  ## check format, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 bench: $(INSTALLED)  ## measure speed and memory against what is usual; prints ratios
 	$(BIN)/python benchmarks/listing.py

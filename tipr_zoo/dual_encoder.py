@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from PIL import Image
@@ -47,9 +48,10 @@ class DualEncoder(nn.Module):
         neck: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.image_encoder = image_encoder
-        self.text_encoder = text_encoder
-        self.neck = neck
+        # Any, since what a tower has besides forward() is for its registry's contract to say.
+        self.image_encoder: Any = image_encoder
+        self.text_encoder: Any = text_encoder
+        self.neck: Any = neck
         self.losses = nn.ModuleDict(losses)
         self.heads = nn.ModuleDict(heads)
         self.loss_weights = dict(loss_weights)

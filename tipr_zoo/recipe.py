@@ -126,4 +126,4 @@ def _override(recipe: ConfigDict, name: str, value: Any) -> None:
         place = place[parent]
     if not isinstance(place, Mapping):
         raise ConfigError(f"override {name!r}: {'.'.join(parents)} is no dict")
-    place[last] = value
+    place[last] = value  # type: ignore[index]  # Mapping has no item assignment, a recipe's dicts have

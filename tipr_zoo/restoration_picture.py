@@ -31,7 +31,10 @@ def draw_restoration(restored: RestoredPicture) -> Image.Image:
         An RGB picture.
     """
     share = f"{restored.hidden_share:.0%} hidden"
-    panels = [(restored.original, "the picture", "", ()), (restored.seen, "what the model sees", share, ())]
+    panels: list[tuple[Image.Image, str, str, Sequence[tuple[int, int]]]] = [
+        (restored.original, "the picture", "", ()),
+        (restored.seen, "what the model sees", share, ()),
+    ]
     first = restored.restorations[0].caption
     for index, restoration in enumerate(restored.restorations):
         title = "restored" if index == 0 else "with other words"

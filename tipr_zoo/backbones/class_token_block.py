@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch.nn.functional as F
 from timm.models.vision_transformer import Attention, Block
-from torch import Tensor, nn
+from torch import Tensor
 
 
-def class_token_block(block: nn.Module, tokens: Tensor) -> Tensor:
+def class_token_block(block: Any, tokens: Tensor) -> Tensor:
     """What a block makes of the first token: the others are attended to, and nothing else is computed for them.
 
     Args:
@@ -24,7 +26,7 @@ def class_token_block(block: nn.Module, tokens: Tensor) -> Tensor:
     return first + block.drop_path2(block.ls2(block.mlp(block.norm2(first))))
 
 
-def _attend(attention: Attention, normed: Tensor) -> Tensor:
+def _attend(attention: Any, normed: Tensor) -> Tensor:
     """The class token's query over all tokens: (B, 1 + N, W) -> (B, 1, W)."""
     width = attention.qkv.out_features // 3
     weight, bias = attention.qkv.weight, attention.qkv.bias

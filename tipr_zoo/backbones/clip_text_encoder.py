@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -51,7 +53,7 @@ class CLIPTextEncoder(nn.Module):
             bos_token_id=vocabulary_size - 2,
             eos_token_id=vocabulary_size - 1,
         )
-        self.trunk = CLIPTextModelWithProjection(config)
+        self.trunk: Any = CLIPTextModelWithProjection(config)
         if activation == "quick_gelu":
             for block in self.trunk.text_model.encoder.layers:
                 block.mlp.activation_fn = QuickGELU()
@@ -88,7 +90,7 @@ class CLIPTextEncoder(nn.Module):
         return self.trunk.text_projection(text_model.final_layer_norm(tokens)).squeeze(1)
 
 
-def _causal_block(block: nn.Module, tokens: Tensor, ends: Tensor | None = None) -> Tensor:
+def _causal_block(block: Any, tokens: Tensor, ends: Tensor | None = None) -> Tensor:
     """One block of the transformer: (B, L, W) -> (B, L, W), or (B, 1, W) for the tokens at ``ends``, (B,) int64."""
     attention = block.self_attn
     normed = block.layer_norm1(tokens)
@@ -97,14 +99,14 @@ def _causal_block(block: nn.Module, tokens: Tensor, ends: Tensor | None = None) 
         rows = torch.arange(len(ends), device=ends.device)
         tokens, queries = tokens[rows, ends].unsqueeze(1), normed[rows, ends].unsqueeze(1)
         seen = (torch.arange(normed.shape[1], device=ends.device) <= ends.unsqueeze(1)).view(len(ends), 1, 1, -1)
-    heads = [
-        projection(values).unflatten(2, (attention.num_heads, -1)).transpose(1, 2)
-        for projection, values in (
+    queries, keys, values = (
+        projection(tokens_of).unflatten(2, (attention.num_heads, -1)).transpose(1, 2)
+        for projection, tokens_of in (
             (attention.q_proj, queries),
             (attention.k_proj, normed),
             (attention.v_proj, normed),
         )
-    ]
-    attended = F.scaled_dot_product_attention(*heads, attn_mask=seen, is_causal=seen is None)
+    )
+    attended = F.scaled_dot_product_attention(queries, keys, values, attn_mask=seen, is_causal=seen is None)
     tokens = tokens + attention.out_proj(attended.transpose(1, 2).flatten(2))
     return tokens + block.mlp(block.layer_norm2(tokens))

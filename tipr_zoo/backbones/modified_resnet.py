@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
@@ -60,7 +60,7 @@ class ModifiedResNetEncoder(nn.Module):
         )
         if not isinstance(self.trunk.head, AttentionPool2d):
             raise ConfigError(f"timm's {model_name!r} is no ResNet with CLIP's attention pooling, as resnet50_clip is")
-        projection = self.trunk.head.proj
+        projection = cast(nn.Linear, self.trunk.head.proj)
         nn.init.normal_(projection.weight, std=projection.in_features**-0.5)
         self.grid_size: tuple[int, int] = (self.image_size[0] // SQUARE, self.image_size[1] // SQUARE)
 

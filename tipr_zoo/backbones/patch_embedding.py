@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import torch.nn.functional as F
 from timm.layers import PatchEmbed
@@ -22,7 +24,7 @@ class OverlappingPatchEmbedding(PatchEmbed):
         options: What timm's ``PatchEmbed`` takes besides.
     """
 
-    def __init__(self, stride: int, img_size: tuple[int, int], patch_size: int, **options: object) -> None:
+    def __init__(self, stride: int, img_size: tuple[int, int], patch_size: int, **options: Any) -> None:
         super().__init__(img_size=img_size, patch_size=patch_size, **options)
         self.proj.stride = (stride, stride)
         self.grid_size = tuple((side - patch_size) // stride + 1 for side in img_size)
@@ -44,7 +46,7 @@ class ConvolutionStem(PatchEmbed):
     """
 
     def __init__(
-        self, img_size: tuple[int, int], patch_size: int, in_chans: int = 3, embed_dim: int = 128, **options: object
+        self, img_size: tuple[int, int], patch_size: int, in_chans: int = 3, embed_dim: int = 128, **options: Any
     ) -> None:
         super().__init__(img_size=img_size, patch_size=patch_size, in_chans=in_chans, embed_dim=embed_dim, **options)
         steps = int(math.log2(patch_size))
@@ -56,7 +58,7 @@ class ConvolutionStem(PatchEmbed):
                 nn.BatchNorm2d(after),
                 nn.ReLU(inplace=True),
             ]
-        self.proj = nn.Sequential(*layers, nn.Conv2d(embed_dim, embed_dim, kernel_size=1))
+        self.proj: Any = nn.Sequential(*layers, nn.Conv2d(embed_dim, embed_dim, kernel_size=1))
 
     def embed_visible(self, images: Tensor, visible: Tensor) -> Tensor:
         """The tokens of pictures of which some patches are hidden; those of hidden patches mean nothing.
@@ -83,7 +85,7 @@ class ConvolutionStem(PatchEmbed):
         return values.flatten(2).transpose(1, 2)
 
 
-def patch_embedding(stem: str, stride: int) -> type[PatchEmbed] | partial[PatchEmbed]:
+def patch_embedding(stem: str, stride: int) -> Callable[..., PatchEmbed]:
     """The class that timm's vision transformer is to make its patch tokens with.
 
     Args:

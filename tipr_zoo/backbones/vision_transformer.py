@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
@@ -60,13 +60,14 @@ class VisionTransformerEncoder(nn.Module):
         self.patch_size = patch_size
         self.stride = stride or patch_size
         _check_sizes(self.image_size, patch_size, self.stride)
-        self.trunk = timm.create_model(
+        trunk = timm.create_model(
             model_name,
             img_size=self.image_size,
             num_classes=embedding_size,
             embed_layer=patch_embedding(stem, self.stride),
             **{key: value for key, value in architecture.items() if value is not None},
         )
+        self.trunk = cast(Any, trunk)  # one of many classes of timm's
         for block in self.trunk.blocks:
             if isinstance(block.mlp.act, timm.layers.QuickGELU):
                 block.mlp.act = QuickGELU()

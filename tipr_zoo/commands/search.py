@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
     from tipr_zoo.hits_picture import HitsRow, PictureHit, draw_hits
     from tipr_zoo.picture_file import check_picture_file
     from tipr_zoo.search import search
-    from tipr_zoo.tables import render_table, terminal_width
+    from tipr_zoo.tables import Cell, render_table, terminal_width
 
     if arguments.picture:
         check_picture_file(arguments.picture)
@@ -47,5 +47,5 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps([asdict(hit) for hit in hits], indent=2, default=str, ensure_ascii=False))
         return
-    rows = [[hit.rank, f"{hit.score:.3f}", str(hit.picture)] for hit in hits]
+    rows: list[list[Cell]] = [[hit.rank, f"{hit.score:.3f}", str(hit.picture)] for hit in hits]
     print(render_table(["rank", "score", "picture"], rows, width=terminal_width()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -45,7 +46,7 @@ def unreadable_pictures(pictures: Sequence[Path], progress: bool, workers: int |
 
 
 def _collect(
-    results: Iterable[list[Finding]], chunks: Sequence[Sequence[Path]], findings: list[Finding], bar: tqdm
+    results: Iterable[list[Finding]], chunks: Sequence[Sequence[Path]], findings: list[Finding], bar: tqdm[Any]
 ) -> None:
     for chunk, found in zip(chunks, results, strict=True):
         findings += found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import cast
 
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -42,7 +43,7 @@ class ResidualAttentionBlock(nn.Module):
         if positions is not None:
             tokens, queries = take_tokens(tokens, positions), take_tokens(normed, positions)
         tokens = tokens + self.attn(queries, normed, normed, need_weights=False)[0]
-        widened = self.mlp.c_fc(self.ln_2(tokens))
+        widened = self.mlp[0](self.ln_2(tokens))
         # The activation is made again in the backward pass: that is quick, and it is the widest tensor of the block.
         return tokens + checkpoint(self.mlp[1:], widened, use_reentrant=False, preserve_rng_state=False)
 
@@ -87,13 +88,15 @@ def initialise_like_official(transformer: CrossModalTransformer, *cross_attentio
     With width D and depth d: input projections of attention D^-0.5, output projections and second MLP layers
     D^-0.5 (2d)^-0.5, first MLP layers (2D)^-0.5. Biases keep PyTorch's default.
     """
-    depth = len(transformer.resblocks)
-    attentions = [*cross_attentions, *(block.attn for block in transformer.resblocks)]
+    blocks = cast("list[ResidualAttentionBlock]", list(transformer.resblocks))
+    depth = len(blocks)
+    attentions = [*cross_attentions, *(block.attn for block in blocks)]
     width = attentions[0].embed_dim
     projection_std = width**-0.5 * (2 * depth) ** -0.5
     for attention in attentions:
         nn.init.normal_(attention.in_proj_weight, std=width**-0.5)
         nn.init.normal_(attention.out_proj.weight, std=projection_std)
-    for block in transformer.resblocks:
-        nn.init.normal_(block.mlp.c_fc.weight, std=(2 * width) ** -0.5)
-        nn.init.normal_(block.mlp.c_proj.weight, std=projection_std)
+    for block in blocks:
+        first, _, second = cast("tuple[nn.Linear, nn.Module, nn.Linear]", tuple(block.mlp))
+        nn.init.normal_(first.weight, std=(2 * width) ** -0.5)
+        nn.init.normal_(second.weight, std=projection_std)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any, cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -44,10 +45,11 @@ class ImplicitRelationReasoning(nn.Module):
             )
         )
         initialise_like_official(self.cross_modal_transformer, self.cross_attn)
-        nn.init.normal_(self.mlm_head.dense.weight, std=(2 * width) ** -0.5)
-        nn.init.normal_(self.mlm_head.fc.weight, std=width**-0.5 * (2 * depth) ** -0.5)
+        dense, *_, words = self.mlm_head
+        nn.init.normal_(cast(nn.Linear, dense).weight, std=(2 * width) ** -0.5)
+        nn.init.normal_(cast(nn.Linear, words).weight, std=width**-0.5 * (2 * depth) ** -0.5)
 
-    def forward(self, features: Features, batch: Batch, retriever: nn.Module) -> Tensor:
+    def forward(self, features: Features, batch: Batch, retriever: Any) -> Tensor:
         """The loss of a batch, a scalar; 0 where nothing is masked.
 
         Needs ``mlm_ids`` and ``mlm_labels``, whose zeros are not predicted.

@@ -8,6 +8,8 @@ batch, which is always right and costs more.
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
@@ -44,7 +46,7 @@ def global_loss(retriever: DualEncoder, batch: Batch) -> dict[str, Tensor]:
     values = {}
     for key, objective in retriever.objectives.items():
         if hasattr(objective, "count_terms"):
-            share = _share_of_terms(objective.count_terms(batch), image_tokens.device)
+            share = _share_of_terms(cast(Any, objective).count_terms(batch), image_tokens.device)
             values[key] = share * retriever.objective(key, own_features, batch)
             continue
         if whole is None:

@@ -29,7 +29,7 @@ class ProgressHook(Hook):
         self.steps = 0
         self.seconds = 0.0
         self.resumed: dict[str, Any] | None = None
-        self.bar: tqdm | None = None
+        self.bar: tqdm[Any] = tqdm(disable=True)
 
     def before_train(self, runner: Runner) -> None:
         if is_main_process():
@@ -88,5 +88,4 @@ class ProgressHook(Hook):
 
     def close(self) -> None:
         """End the line of the bar; also where training ended with an error."""
-        if self.bar is not None:
-            self.bar.close()
+        self.bar.close()

@@ -25,16 +25,7 @@ class SynchronisedBatchNorm(_BatchNorm):
     def normalise(self, rows: Tensor) -> Tensor:
         """Normalise, and note mean and variance for evaluation."""
         if not self.training or process_count() == 1:
-            return nn.functional.batch_norm(
-                rows,
-                self.running_mean,
-                self.running_var,
-                self.weight,
-                self.bias,
-                self.training,
-                self.momentum,
-                self.eps,
-            )
+            return super().forward(rows)
         dims = [dim for dim in range(rows.dim()) if dim != 1]
         shape = [1, -1, *[1] * (rows.dim() - 2)]
         exact = rows.to(torch.promote_types(rows.dtype, torch.float32))
@@ -83,7 +74,7 @@ def synchronise_batch_norms(module: nn.Module) -> None:
         if type(norm) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
             norm.__class__ = SynchronisedBatchNorm
         elif type(norm) is BatchNormAct2d:
-            norm.__class__ = SynchronisedBatchNormAct
+            norm.__class__ = SynchronisedBatchNormAct  # type: ignore[assignment]  # it has all that this one needs
         else:
             raise ConfigError(
                 f"{name} is a {type(norm).__name__}, which cannot be synchronised over processes; train in one process"

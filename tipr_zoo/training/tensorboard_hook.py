@@ -31,11 +31,10 @@ class TensorBoardHook(Hook):
         except ImportError as error:
             raise ConfigError("TensorBoard is not installed; run: pip install 'tipr-zoo[tensorboard]'") from error
         self.folder, self.make_writer = folder, SummaryWriter
-        self.writer: SummaryWriter | None = None
 
     def before_train(self, runner: Runner) -> None:
         # What an interrupted run wrote of the steps that are gone through again is left out.
-        self.writer = self.make_writer(str(self.folder), purge_step=runner.iter)
+        self.writer: SummaryWriter = self.make_writer(str(self.folder), purge_step=runner.iter)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         for key, value in outputs.items():
@@ -54,5 +53,5 @@ class TensorBoardHook(Hook):
 
     def close(self) -> None:
         """Write what waits to be written."""
-        if self.writer is not None:
+        if hasattr(self, "writer"):  # training may have ended before it began
             self.writer.close()
