@@ -64,6 +64,11 @@ FORMATS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "Unicode text of Excel": ("people.csv", lambda: delimited(ROWS, "\t", "\r\n").encode("utf-16")),
     "CSV with Windows paths": ("PEOPLE.CSV", lambda: delimited(windows_paths(ROWS)).encode()),
     "CSV with empty lines": ("people.csv", lambda: (delimited(ROWS) + "\n,,,\n").encode()),
+    "CSV with empty lines above": ("people.csv", lambda: ("\n,,,\n" + delimited(ROWS)).encode()),
+    "CSV with Excel's line about the separator": (
+        "people.csv",
+        lambda: ("sep=;\r\n" + delimited(ROWS, ";", "\r\n")).encode("utf-8-sig"),
+    ),
     "TSV": ("people.tsv", lambda: delimited(ROWS, "\t").encode()),
     "JSON Lines": ("people.jsonl", lambda: lines_of_json(ROWS).encode()),
     "JSON Lines with Windows line ends": ("people.jsonl", lambda: lines_of_json(ROWS).replace("\n", "\r\n").encode()),
@@ -153,6 +158,8 @@ def test_pictures_may_lie_anywhere(tmp_path: Path) -> None:
         (["12", "12", "12", "3", "4"], [12, 12, 3, 4]),
         (["7", "7", "7", "007", "8"], [1, 1, 0, 2]),  # 7 and 007 may be two people
         (["p10", "p10", "p10", "p9", "p8"], [0, 0, 2, 1]),
+        (["9" * 19, "9" * 19, "9" * 19, "4", "3"], [2, 2, 1, 0]),  # more than 64 bits hold
+        (["9" * 5000, "9" * 5000, "9" * 5000, "4", "3"], [2, 2, 1, 0]),  # more than Python reads as a number
     ],
 )
 def test_identities_are_numbers_or_texts(tmp_path: Path, identities: list[str], numbers: list[int]) -> None:
@@ -272,7 +279,9 @@ def test_a_row_that_makes_no_sense_is_named(tmp_path: Path, line: str, expected:
     [
         ("", "is empty; write a line of column names"),
         ("image,caption\n", "holds no rows"),
-        ('image,caption\n1.png,"A man\n', "people.csv is broken after line 2"),
+        ('image,caption\n1.png,"A man\n2.png,A woman\n', "people.csv is broken in the row that begins on line 2"),
+        ('"image,caption\n' + "1.png,A man\n" * 20_000, "people.csv is broken in the row that begins on line 1"),
+        (b"PK\x03\x04\x14\x00", "people.csv is a spreadsheet or a zip file under another name"),
         (
             "image,caption\n1.png,caf\xe9\n".encode("latin-1"),
             "is not UTF-8 at byte 23: save it as UTF-8, or, if it is from",
@@ -283,7 +292,16 @@ def test_a_row_that_makes_no_sense_is_named(tmp_path: Path, line: str, expected:
             "begins as UTF-16 and is not at byte 30; copy it again",
         ),
     ],
-    ids=["zero bytes", "no rows", "open quote", "another encoding", "no mark", "cut off"],
+    ids=[
+        "zero bytes",
+        "no rows",
+        "open quote",
+        "open quote above",
+        "spreadsheet",
+        "another encoding",
+        "no mark",
+        "cut off",
+    ],
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: str | bytes, expected: str) -> None:
     assert expected in broken(tmp_path, content)
@@ -300,6 +318,26 @@ def test_the_printed_command_mends_the_encoding(tmp_path: Path) -> None:
 def test_a_broken_line_of_json_is_named(tmp_path: Path) -> None:
     message = broken(tmp_path, '{"image": "1.png", "caption": "A."}\n{"image"\n', "people.jsonl")
     assert "people.jsonl is broken JSON at line 2" in message
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("people.json", lines_of_json(ROWS)), ("people.jsonl", json.dumps(ROWS, indent=1))],
+    ids=["JSON Lines", "JSON"],
+)
+def test_the_printed_command_mends_a_wrong_ending(tmp_path: Path, file: str, content: str) -> None:
+    write_pictures(tmp_path)
+    message = broken(tmp_path, content, file)
+    subprocess.run(message.partition("rename it: ")[2], shell=True, check=True)
+    assert open_dataset(tmp_path).captions[1] == "Ein Mann mit Hüten."
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+@pytest.mark.parametrize("field", ["image", "caption", "identity"])
+def test_half_a_character_is_named(tmp_path: Path, field: str, suffix: str) -> None:
+    row = {**ROWS[0], field: "\ud83d"}
+    content = json.dumps([row]) if suffix == ".json" else json.dumps(row)
+    assert "has the escape '\\ud83d', half of a character" in broken(tmp_path, content, f"people{suffix}")
 
 
 def test_several_tables_need_to_be_named(tmp_path: Path) -> None:

@@ -278,6 +278,7 @@ def test_a_record_without_a_field_is_named(tmp_path: Path, field: str) -> None:
         ("id", True, "its 'id' is the JSON boolean true; write a whole number"),
         ("id", 7.5, "its 'id' is the JSON number 7.5; write a whole number"),
         ("id", None, "its 'id' is the JSON null null; write a whole number"),
+        ("id", 2**63, "its 'id' does not fit into 64 bits; write a smaller number"),
         ("split", "tset", "its split is 'tset'; write one of train, val, test"),
         ("split", 1, "its 'split' is the JSON number 1; write one of train, val, test"),
         ("file_path", "", "its 'file_path' is empty; write the picture's path"),
@@ -288,6 +289,8 @@ def test_a_record_without_a_field_is_named(tmp_path: Path, field: str) -> None:
         ("captions", ["A man.", 3], "caption 1 is a JSON number; write it as a string"),
         ("captions", ["A man.", ""], "caption 1 is empty; write one, or remove it from the list"),
         ("captions", [" \n\t"], "caption 0 is empty; write one"),
+        ("captions", ["A man \ud83d."], "caption 0 has the escape '\\ud83d', half of a character"),
+        ("file_path", "\udce4.png", "its 'file_path' has the escape '\\udce4', half of a character"),
     ],
 )
 def test_a_field_with_a_wrong_value_is_named(tmp_path: Path, field: str, value: Any, expected: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,9 @@ from tipr_zoo.datasets.record import Annotations, Record, RecordProblem, place_i
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.specification import SPLITS
 from tipr_zoo.errors import DataError
+
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+_LARGEST_IDENTITY = 2**63 - 1  # what a tensor of identities holds
 
 
 class UnusableRecordError(Exception):
@@ -137,6 +141,7 @@ def _read_record(entry: Entry, layout: Layout) -> tuple[Record, bool]:
     is_row = captions_key != CAPTION_KEYS[0] and isinstance(values.get(captions_key), str)
     captions = [values[captions_key]] if is_row else _read_field(values, captions_key, list, "a list of sentences")
     check_picture_path(picture, path_key)
+    check_characters(picture, f"its {path_key!r}")
     check_captions(captions, is_list=not is_row)
     return Record(entry.number, split, identity, picture, tuple(captions), entry.file), is_row
 
@@ -171,9 +176,11 @@ def _read_identity(values: Mapping[str, Any], layout: Layout) -> int:
     # Where an entry has an id, its image_id counts pictures.
     key = next((key for key in layout.identity_keys if key in values), layout.identity_keys[0])
     value = values.get(key)
-    if layout.has_text_identities and isinstance(value, str) and value.isdecimal():
+    if layout.has_text_identities and isinstance(value, str) and value.isdecimal() and len(value) <= 18:
         return int(value)
     identity: int = _read_field(values, key, int, "a whole number")
+    if abs(identity) > _LARGEST_IDENTITY:
+        raise UnusableRecordError("wrong identity", f"its {key!r} does not fit into 64 bits; write a smaller number")
     return identity
 
 
@@ -202,6 +209,16 @@ def check_captions(captions: Sequence[Any], is_list: bool = True) -> None:
         if not caption.strip():
             rest = "it from the list" if is_list else "the record"
             raise UnusableRecordError("empty caption", f"{name} is empty; write one, or remove {rest}")
+        check_characters(caption, name)
+
+
+def check_characters(text: str, name: str) -> None:
+    """Raise an UnusableRecordError for half of a character, as an escape like ``\\ud83d`` alone leaves in JSON."""
+    if not text.isascii() and (half := _HALF_CHARACTER.search(text)):
+        raise UnusableRecordError(
+            "half a character",
+            f"{name} has the escape {half.group()!r}, half of a character, in {text!r}; write it whole",
+        )
 
 
 def check_picture_path(picture: str, name: str, may_be_absolute: bool = False) -> None:

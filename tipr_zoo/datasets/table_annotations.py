@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tipr_zoo.datasets.json_annotations import UnusableRecordError, check_captions, check_picture_path, problem_of
+from tipr_zoo.datasets.json_annotations import (
+    UnusableRecordError,
+    check_captions,
+    check_characters,
+    check_picture_path,
+    problem_of,
+)
 from tipr_zoo.datasets.json_files import Entry
 from tipr_zoo.datasets.record import Annotations, Record, RecordProblem, place_in
 from tipr_zoo.datasets.source import Source
@@ -146,6 +152,7 @@ def _cell(row: Mapping[str, Any], columns: Columns, field: str) -> str:
         raise UnusableRecordError(kind, f"its {column!r} {found}; write one text or whole number")
     if not (text := str(value).strip()):
         raise UnusableRecordError("missing field", f"its {column!r} is empty; fill it in, or remove the row")
+    check_characters(text, f"its {column!r}")
     return text
 
 
@@ -154,8 +161,8 @@ def _numbered(pictures: Mapping[str, _Picture], has_identities: bool) -> tuple[d
     texts = list(dict.fromkeys(picture.identity for picture in pictures.values()))
     if not has_identities:
         return {text: number for number, text in enumerate(texts)}, {}
-    # 7 and 007 may be two people.
-    if all(text.isdecimal() for text in texts) and len({int(text) for text in texts}) == len(texts):
+    # 7 and 007 may be two people; and a number has to fit into 64 bits.
+    if all(text.isdecimal() and len(text) <= 18 for text in texts) and len({int(text) for text in texts}) == len(texts):
         return {text: int(text) for text in texts}, {}
     numbers = {text: number for number, text in enumerate(sorted(texts))}
     return numbers, {number: text for text, number in numbers.items()}

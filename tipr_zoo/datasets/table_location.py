@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tipr_zoo.datasets.json_files import read_json
 from tipr_zoo.datasets.table_columns import has_required
 from tipr_zoo.datasets.table_rows import TABLE_SUFFIXES, read_table
 from tipr_zoo.errors import DataError
@@ -34,7 +35,7 @@ def tables_in(folder: Path) -> list[Path]:
     files = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in TABLE_SUFFIXES and path.is_file()]
     tables = [file for file in files if _is_table_of_pictures(file)]
     # What is wrong with a table that stands alone is better said than that there is none.
-    lone = [file for file in files if file.suffix.lower() != ".json"]
+    lone = [file for file in files if file.suffix.lower() != ".json" or not _is_json(file)]
     return tables or (lone if len(lone) == 1 else [])
 
 
@@ -43,3 +44,11 @@ def _is_table_of_pictures(file: Path) -> bool:
         return has_required(read_table(file).columns)
     except DataError:
         return False
+
+
+def _is_json(file: Path) -> bool:
+    try:
+        read_json(file)
+    except DataError:
+        return False
+    return True

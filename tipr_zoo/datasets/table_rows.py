@@ -6,10 +6,11 @@ import codecs
 import csv
 import io
 import json
+import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tipr_zoo.datasets.json_files import Entry, entries_in, json_type, read_json
 from tipr_zoo.datasets.table_columns import has_required
@@ -19,6 +20,7 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json")
 """Endings of files that a table is looked for in."""
 
 _DELIMITERS = {".csv": ",;\t", ".tsv": "\t,;"}
+_SEPARATOR = re.compile(r"sep=.?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ def _read_text(file: Path) -> str:
         content = file.read_bytes()
     except OSError as error:
         raise DataError(f"cannot read {file}: {error.strerror or error}; check the path and its permissions") from error
+    if content.startswith(b"PK\x03\x04"):
+        raise DataError(f"{file} is a spreadsheet or a zip file under another name; save its table as CSV in UTF-8")
     encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
         text = content.decode(encoding)
@@ -89,9 +93,11 @@ def _read_text(file: Path) -> str:
 def _read_delimited(file: Path, delimiters: str) -> tuple[tuple[str, ...], list[Entry]]:
     text = _read_text(file)
     header: list[str] = []
+    chosen = delimiters[0]
     for delimiter in delimiters:
         # The first delimiter whose columns make sense; where none does, the one that gives most columns.
-        cells = [cell.strip() for cell in next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])]
+        _, first = next(_rows(file, text, delimiter, is_strict=False), (1, []))
+        cells = [cell.strip() for cell in first]
         if has_required(cells) or len(cells) > len(header):
             header, chosen = cells, delimiter
         if has_required(cells):
@@ -99,28 +105,31 @@ def _read_delimited(file: Path, delimiters: str) -> tuple[tuple[str, ...], list[
     doubled = next((name for place, name in enumerate(header) if name and name in header[:place]), None)
     if doubled is not None:
         raise DataError(f"{file} has two columns {doubled!r}; remove or rename one")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=chosen, strict=True)
-    entries = []
-    line = 1
-    try:
-        next(reader)
-        for line, cells in _with_first_line(reader):
-            if any(cell.strip() for cell in cells):
-                entries.append(Entry(file, line, None, _row(header, cells)))
-    except csv.Error as error:
-        raise DataError(
-            f"{file} is broken after line {max(line, reader.line_num)} ({error}): write quotes inside of a quoted cell"
-            ' twice (""), and close every quote'
-        ) from error
+    _, *rows = _rows(file, text, chosen)
+    entries = [Entry(file, line, None, _row(header, cells)) for line, cells in rows]
     return tuple(name for name in header if name), entries
 
 
-def _with_first_line(reader: Any) -> Any:
-    """Rows with the line that each begins on."""
-    before = reader.line_num
-    for cells in reader:
-        yield before + 1, cells
-        before = reader.line_num
+def _rows(file: Path, text: str, delimiter: str, is_strict: bool = True) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, each with the line that it begins on; not Excel's ``sep=;`` above the column names.
+
+    Raises:
+        DataError: A row is broken; the message says on which line that row begins.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=is_strict)
+    line, is_first = 1, True
+    try:
+        for cells in reader:
+            is_separator = is_first and _SEPARATOR.fullmatch(delimiter.join(cells).strip()) is not None
+            if any(cell.strip() for cell in cells) and not is_separator:
+                yield line, cells
+                is_first = False
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f"{file} is broken in the row that begins on line {line} ({error}): write quotes inside of a quoted cell"
+            ' twice (""), and close every quote'
+        ) from error
 
 
 def _row(header: list[str], cells: list[str]) -> dict[str, str] | str:
@@ -137,8 +146,10 @@ def _row(header: list[str], cells: list[str]) -> dict[str, str] | str:
 
 
 def _read_lines(file: Path) -> list[Entry]:
-    entries = []
-    for number, line in enumerate(_read_text(file).split("\n"), start=1):
+    text, entries = _read_text(file), []
+    if text.lstrip().startswith("["):
+        raise DataError(f"{file} is one JSON list, not JSON Lines; rename it: {_renamed(file, '.json')}")
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -150,7 +161,14 @@ def _read_lines(file: Path) -> list[Entry]:
 
 
 def _read_json_table(file: Path) -> tuple[list[Entry], list[str]]:
-    content = read_json(file)
+    try:
+        content = read_json(file)
+    except DataError as error:
+        if getattr(error.__cause__, "msg", None) == "Extra data":
+            raise DataError(
+                f"{file} is not one JSON value; if it is JSON Lines, rename it: {_renamed(file, '.jsonl')}"
+            ) from error
+        raise
     found = entries_in(file, content, None)
     if found is None:
         raise DataError(
@@ -158,3 +176,8 @@ def _read_json_table(file: Path) -> tuple[list[Entry], list[str]]:
             ' [{"image": ..., "caption": ...}, ...]'
         )
     return found
+
+
+def _renamed(file: Path, suffix: str) -> str:
+    """The command that gives a file another ending."""
+    return shlex.join(["mv", str(file), str(file.with_suffix(suffix))])
