@@ -107,6 +107,10 @@ CHANGES: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda root: (root / "imgs/cam_a/val.png").rename(root / "imgs/val.png"),
         "mv '{root}/imgs/val.png' '{root}/imgs/cam_a/val.png'",
     ),
+    "a link that leads nowhere in its place": (
+        lambda root: ((root / "imgs").rename(root / "images"), (root / "imgs").symlink_to("gone")),
+        "mv '{root}/imgs' '{root}/imgs_before' && mv '{root}/images' '{root}/imgs'",
+    ),
     "packed": (lambda root: zipped(root, "imgs/"), "python -m zipfile -e '{root}/CUHK-PEDES.zip' '{root}'"),
     "packed without their folder": (
         lambda root: zipped(root, ""),
@@ -153,6 +157,41 @@ def test_the_printed_command_mends_it(
     subprocess.run(fixes[0], shell=True, check=True)
     assert problems(root) == []
     assert files(root) >= before
+
+
+MOVES: dict[str, dict[str, str]] = {
+    "all in one folder": {"cam_a/a.png": "a.png", "cam_a/b.png": "b.png", "Market/c.png": "c.png"},
+    "two folders in one": {"cam_a/a.png": "all/a.png", "cam_a/b.png": "all/b.png", "Market/c.png": "all/c.png"},
+    "one folder in two": {"cam_a/a.png": "one/a.png", "cam_a/b.png": "two/b.png"},
+    "one folder below another": {"cam_a/a.png": "x/a.png", "cam_a/b.png": "x/b.png", "Market/c.png": "x/y/c.png"},
+}
+
+
+@pytest.mark.parametrize("moved", MOVES.values(), ids=MOVES)
+def test_several_commands_mend_it_one_after_the_other(tmp_path: Path, moved: dict[str, str]) -> None:
+    pictures = ("cam_a/a.png", "cam_a/b.png", "Market/c.png", "CUHK01/d.png")
+    for number, picture in enumerate(pictures):
+        path = tmp_path / "imgs" / moved.get(picture, picture)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 8), number).save(path)
+    entries = [{**records()[0], "id": 1 + n, "file_path": path} for n, path in enumerate(pictures)]
+    (tmp_path / "reid_raw.json").write_text(json.dumps(entries))
+    fixes = [problem.fix for problem in check_dataset(tmp_path).problems if problem.fix]
+    for fix in dict.fromkeys(fixes):
+        subprocess.run(fix, shell=True, check=True)
+    assert problems(tmp_path) == []
+
+
+def test_pictures_that_lie_together_are_moved_one_by_one(tmp_path: Path) -> None:
+    root = write(tmp_path / "my data")
+    entries = [{**r, "file_path": r["file_path"].replace("/", f"/{r['id']}_")} for r in records()]
+    for record, entry in zip(records(), entries, strict=True):
+        (root / "imgs" / record["file_path"]).rename(root / "imgs" / Path(entry["file_path"]).name)
+    (root / "reid_raw.json").write_text(json.dumps(entries))
+    assert set(problems(root)) == {"missing pictures", "missing picture"}
+    for fix in dict.fromkeys(problem.fix for problem in check_dataset(root).problems if problem.fix):
+        subprocess.run(fix, shell=True, check=True)
+    assert problems(root) == []
 
 
 def test_pictures_in_two_places_are_told_apart_by_nobody(tmp_path: Path) -> None:

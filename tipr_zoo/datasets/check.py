@@ -55,10 +55,7 @@ def check_dataset(
     notes = [*_annotation_notes(root, source, annotations)]
     picture_folder, decoded = picture_folder_of(source, annotations.records), None
     if picture_folder is None and annotations.records:
-        message, fix = where_was_looked(source, annotations.records), None
-        if (fix := command_that_moves_pictures(source, annotations.records)) is None:
-            message += f"; put the pictures into {source.picture_folders[0]}"
-        problems.append(Finding("missing pictures", str(source.folder), message, fix))
+        problems += _no_picture(source, annotations.records)
     if picture_folder is not None:
         sizes, missing = present_pictures(picture_folder, annotations.records)
         problems += missing_pictures(picture_folder, missing, list(sizes), source)
@@ -79,6 +76,18 @@ def check_dataset(
         problems=problems,
         notes=notes,
     )
+
+
+def _no_picture(source: Source, records: list[Record]) -> Iterator[Finding]:
+    """None of the pictures is in its place: the command that moves their folder, or those that move each of them."""
+    message = where_was_looked(source, records)
+    if (fix := command_that_moves_pictures(source, records)) is not None:
+        yield Finding("missing pictures", str(source.folder), message, fix)
+        return
+    place = source.picture_folders[0]
+    yield Finding("missing pictures", str(source.folder), f"{message}; put the pictures into {place}")
+    pictures = dict.fromkeys(record.picture for record in records if not os.path.isabs(record.picture))
+    yield from (finding for finding in missing_pictures(place, [*pictures], [], source) if finding.fix)
 
 
 def _annotation_problems(source: Source, annotations: Annotations, rows: list[CountRow]) -> Iterator[Finding]:

@@ -122,6 +122,9 @@ def _moves(folder: Path, missing: Sequence[str], present: Sequence[str], source:
     for (here, there), pictures in groups.items():
         command = None
         is_used = any(path.startswith((f"{here}{os.sep}", f"{there}{os.sep}")) for path in annotated)
+        # The commands are run one after the other, so that none may take away what another one names.
+        others = [place for group in groups if group != (here, there) for place in group]
+        is_used |= any(other.is_relative_to(place) for other in others for place in (here, there))
         if not is_used and all(found[picture].name == os.path.basename(picture) for picture in pictures):
             command = rename_command(here, there, keep=source.paths)
         for picture in pictures:

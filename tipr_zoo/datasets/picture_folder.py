@@ -107,7 +107,7 @@ def rename_command(folder: Path, place: Path, keep: Sequence[Path]) -> str | Non
     """A command that makes `folder` be at `place`; None if annotation files would move with it."""
     if any(path.is_relative_to(folder) or path.is_relative_to(place) for path in keep):
         return None
-    if not place.exists():
+    if not os.path.lexists(place):  # a link that leads nowhere is in the way, too
         parents = "" if place.parent.is_dir() else f"mkdir -p {_quoted(place.parent)} && "
         return f"{parents}mv {_quoted(folder)} {_quoted(place)}"
     if place.is_relative_to(folder):
@@ -120,7 +120,7 @@ def rename_command(folder: Path, place: Path, keep: Sequence[Path]) -> str | Non
 def free_name(path: Path) -> Path:
     """A name beside `path` that nothing has."""
     number = 0
-    while (aside := path.with_name(f"{path.name}_before{number or ''}")).exists():
+    while (aside := path.with_name(f"{path.name}_before{number or ''}")).exists() or aside.is_symlink():
         number += 1
     return aside
 
