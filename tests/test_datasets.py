@@ -8,13 +8,23 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from tipr_zoo.datasets import CUHKPEDES, ICFGPEDES, PersonDataset, RSTPReid, SynthPEDES, open_dataset
+from tipr_zoo.dataset_arguments import dataset_arguments
+from tipr_zoo.datasets import (
+    CUHKPEDES,
+    ICFGPEDES,
+    PersonDataset,
+    RSTPReid,
+    SplitCounts,
+    SynthPEDES,
+    open_dataset,
+)
 from tipr_zoo.errors import DataError, UnknownNameError
 from tipr_zoo.registries import DATASETS
 
@@ -189,6 +199,33 @@ def test_every_split_at_once(tmp_path: Path) -> None:
     assert dataset.picture_ids == [1, 7, 7, 3]
     assert dataset.labels == [0, 2, 2, 1]
     assert dataset.splits == ("train", "test")
+
+
+@pytest.mark.parametrize(
+    ("published", "split", "expected"),
+    [
+        ({"train": (1, 1, 2), "test": (2, 3, 6)}, "test", {}),
+        ({"train": (1, 1, 2), "test": (2, 3, 6)}, "all", {}),
+        ({"train": (1, 1, 2), "test": (2, 2, 6)}, "test", {}),  # two records of one picture, which some layouts merge
+        ({"train": (1, 1, 2), "test": (1000, 3074, 6156)}, "test", {"identities": 2, "captions": 6}),
+        ({"train": (1, 1, 2), "test": (2, 3, 7)}, "test", {"captions": 6}),
+        ({"train": (1, 1, 2), "test": (2, 3, 7)}, "all", {"captions": 8}),
+        ({"train": (1, 1, 2)}, "test", {}),
+        ({"all": (3, 4, 8)}, "all", {}),
+        ({"all": (3, 4, 8)}, "test", {}),
+        ({}, "all", {}),
+    ],
+)
+def test_a_part_of_a_published_data_set_is_told_from_the_whole(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    published: dict[str, tuple[int, int, int]],
+    split: str,
+    expected: dict[str, int],
+) -> None:
+    counts = {name: SplitCounts(*numbers) for name, numbers in published.items()}
+    monkeypatch.setattr(CUHKPEDES, "specification", replace(CUHKPEDES.specification, published=counts))
+    assert dataset_arguments(CUHKPEDES(write(tmp_path), split)) == expected
 
 
 def test_the_hash_of_one_file_is_that_of_its_bytes(tmp_path: Path) -> None:
