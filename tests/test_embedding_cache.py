@@ -6,7 +6,9 @@ import importlib.util
 import logging
 import shutil
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.command_line import main
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.embedding_cache import model_sha256, pictures_sha256
+from tipr_zoo.embedding_cache import EmbeddingCache, model_sha256, pictures_sha256
 from tipr_zoo.errors import DataError
 from tipr_zoo.evaluation_record import Outcome, evaluate_and_record
 from tipr_zoo.weights import read_weights, write_weights
@@ -164,6 +166,27 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(
     outcome = evaluated(data)
     assert outcome.record.from_cache == ()
     assert [("cannot be kept" in message) for message in caplog.messages] == [True, True]
+
+
+def test_several_evaluations_may_keep_the_same_embeddings_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    embeddings, cache = torch.rand(2000, 256), EmbeddingCache("0" * 64, tmp_path)
+    everyone_looked = threading.Barrier(8)
+
+    def compute() -> torch.Tensor:
+        everyone_looked.wait()
+        return embeddings
+
+    with ThreadPoolExecutor(8) as pool:
+        for content in "abc":
+            found = list(pool.map(lambda _, content=content: cache.embed("pictures", content, compute), range(8)))
+            assert all(kept is embeddings and not is_from_cache for kept, is_from_cache in found)
+            kept, is_from_cache = cache.embed("pictures", content, compute)
+            assert is_from_cache
+            assert torch.equal(kept, embeddings)
+    assert caplog.messages == []
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_a_missing_picture_is_named_before_anything_is_embedded(tiny_zoo: Path, data: Path) -> None:

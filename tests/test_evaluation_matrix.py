@@ -140,6 +140,7 @@ def test_every_format_has_the_same_figures_and_marks_the_best_and_the_chosen_on_
     ("words", "message"),
     [
         ([TINY_PRETRAINED, "a_tiny_modle", "--data", "{data}"], "unknown model 'a_tiny_modle'; did you mean"),
+        ([f"{TINY}=", "--data", "{data}"], f"{TINY}= names no weights; write {TINY}=FILE, or {TINY} for"),
         ([TINY, "--data", "{data}", "--weights", "w.pth"], "--weights cannot go with --matrix; name a model's weights"),
         ([TINY, "--data", "{data}", "--export", "e.npz"], "--export cannot go with --matrix"),
         ([TINY, "--data", "{data}", "--picture", "e.png"], "--picture cannot go with --matrix"),

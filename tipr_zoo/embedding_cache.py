@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -84,7 +86,11 @@ class EmbeddingCache:
         """Write an entry; where that cannot be done, say so."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_weights({"embeddings": embeddings}, path, {"sha256": _tensor_sha256(embeddings), "kind": kind})
+            # In a folder of its own, since another evaluation may be writing the same entry.
+            with tempfile.TemporaryDirectory(dir=self.folder) as own:
+                file = Path(own) / path.name
+                write_weights({"embeddings": embeddings}, file, {"sha256": _tensor_sha256(embeddings), "kind": kind})
+                os.replace(file, path)
         except OSError as error:
             logger.warning("%s: the embeddings of the %s cannot be kept (%s)", path, kind, error.strerror or error)
 

@@ -14,6 +14,7 @@ import torch
 from tipr_zoo.commands.evaluate import directions_of, write_records
 from tipr_zoo.commands.train import parse_option
 from tipr_zoo.distributed import is_main_process
+from tipr_zoo.errors import ConfigError
 from tipr_zoo.evaluation_matrix import (
     EvaluationMatrix,
     MatrixCell,
@@ -85,6 +86,8 @@ def _print_matrix(matrix: EvaluationMatrix, metric: str, arguments: argparse.Nam
 def _model_and_weights(word: str) -> tuple[str, Path | None]:
     """``NAME`` or ``NAME=FILE``."""
     name, equals, file = word.partition("=")
+    if equals and not file:
+        raise ConfigError(f"{word} names no weights; write {name}=FILE, or {name} for those of its card")
     return name, Path(file) if equals else None
 
 
