@@ -21,6 +21,7 @@ from tipr_zoo.registries import SAMPLERS
 from tipr_zoo.training.batch_sampler import BatchSampler
 
 METHODS = ("irra_tiny_synth", "fmfa_tiny_synth", "sen_tiny_synth")
+ANY_OBJECTIVE = "irra_tiny_synth with other objectives"
 
 
 def torchrun(script: Path, *words: str, port: int, site: Path | None = None) -> str:
@@ -43,15 +44,34 @@ ONE_STEP = """
 import copy, json, logging, sys
 import torch
 import tipr_zoo
+from tipr_zoo.registries import HEADS
 from tipr_zoo.distributed import is_main_process, joined_processes, mean_over_processes, process_count, process_rank
 from tipr_zoo.training.global_batch import global_loss
 from tipr_zoo.training.synchronised_batch_norm import synchronise_batch_norms
 
 logging.disable(logging.CRITICAL)
 
+@HEADS.register_module()
+class Unaware(torch.nn.Module):
+    # Somebody's head, which knows nothing of several processes: it draws, and compares all pairs of the batch.
+
+    def __init__(self):
+        super().__init__()
+        self.mix = torch.nn.Linear(128, 128)
+
+    def forward(self, features, batch, retriever):
+        assert {"pids", "images"} <= set(batch) and batch.get("mask_noise") is None
+        hidden = self.mix(features.image_tokens[:, 1:].mean(1)) * torch.rand(len(batch.get("pids")), 1).double()
+        words = retriever.encode_text(dict(batch.items())["mlm_ids"]) + features.text_tokens.mean(1)
+        return (hidden @ words.t()).logsumexp(1).square().mean()
+
 def one_step(name):
     torch.manual_seed(0)
-    spread = tipr_zoo.build(name, overrides={"model.heads.id.num_identities": 6}).double().train()
+    overrides = {"model.heads.id.num_identities": 6}
+    if " " in name:
+        overrides |= {"model.losses.itc": {"type": "ITC"}, "model.losses.cmpm": {"type": "CMPM"}}
+        overrides |= {"model.heads.odd": {"type": "Unaware"}}
+    spread = tipr_zoo.build(name.split()[0], overrides=overrides).double().train()
     alone = copy.deepcopy(spread)
     captions = ["A man in a red coat.", "A woman with a black bag and blue jeans.", "A man.", "A woman in a dress."]
     ids = spread.tokenize(captions * 2)
@@ -101,10 +121,10 @@ def one_step(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Losses and gradients of one step in float64, of two processes and of one, by model."""
     script = tmp_path_factory.mktemp("one_step") / "one_step.py"
     script.write_text(ONE_STEP)
-    return json.loads(torchrun(script, *METHODS, port=_port()))
+    return json.loads(torchrun(script, *METHODS, ANY_OBJECTIVE, port=_port()))
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [*METHODS, ANY_OBJECTIVE])
 def test_two_processes_have_the_losses_and_gradients_of_one_with_the_same_batch(
     one_step: dict[str, Any], name: str
 ) -> None:

@@ -8,6 +8,7 @@ batch, which is always right and costs more.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import torch
@@ -55,7 +56,7 @@ def global_loss(retriever: DualEncoder, batch: Batch) -> dict[str, Tensor]:
     return values
 
 
-class GatheredBatch(dict[str, Tensor]):
+class GatheredBatch(Mapping[str, Tensor]):
     """The batch of all processes; an entry is gathered when it is asked for, which all processes do in one order.
 
     Args:
@@ -63,15 +64,27 @@ class GatheredBatch(dict[str, Tensor]):
     """
 
     def __init__(self, own: Batch) -> None:
-        super().__init__()
         self.own = own
+        self._gathered: dict[str, Tensor] = {}
 
     def __contains__(self, key: object) -> bool:
         return key in self.own
 
-    def __missing__(self, key: str) -> Tensor:
-        self[key] = gather_rows(self.own[key])
-        return self[key]
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.own)
+
+    def __len__(self) -> int:
+        return len(self.own)
+
+    def __getitem__(self, key: str) -> Tensor:
+        if key not in self._gathered:
+            self._gathered[key] = gather_rows(self.own[key])
+        return self._gathered[key]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The entry, or `default`."""
+        # Not Mapping's own, which waits for a KeyError: a missing entry is a DataError.
+        return self[key] if key in self.own else default
 
 
 def _same_length(batch: NeededBatch) -> NeededBatch:
