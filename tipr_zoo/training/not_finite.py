@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +20,20 @@ NAMED = 3
 
 
 class NotFiniteError(ArithmeticError):
-    """A loss is not finite.
+    """A loss or a gradient is not finite.
 
     Attributes:
-        losses: All of them by key.
+        losses: All losses by key, where one of them is the cause.
+        gradients: Otherwise the parameters whose gradients are not finite; none where their norm alone is not.
     """
 
-    def __init__(self, losses: Mapping[str, float]) -> None:
-        super().__init__("a loss is not finite")
-        self.losses = dict(losses)
+    def __init__(self, losses: Mapping[str, float], gradients: Sequence[str] = ()) -> None:
+        super().__init__("a loss or a gradient is not finite")
+        self.losses, self.gradients = dict(losses), list(gradients)
 
 
-def not_finite_error(
-    runner: Runner, step: int, batch: Mapping[str, Tensor], losses: Mapping[str, float]
-) -> TrainingError:
-    """The error that ends a training whose loss is not finite; the parameters are still those before the step.
+def not_finite_error(runner: Runner, step: int, batch: Mapping[str, Tensor], error: NotFiniteError) -> TrainingError:
+    """The error that ends a training that has met what is not finite; the parameters are still those before the step.
 
     The pairs of the step go to ``not_finite_rank_R.json`` in the work dir, with the losses and the culprit.
 
@@ -42,17 +41,22 @@ def not_finite_error(
         runner: The runner.
         step: The step within the epoch, from 0.
         batch: What the step was done with.
-        losses: The losses by key.
+        error: What is not finite.
     """
     model = runner.model.module if hasattr(runner.model, "module") else runner.model
     pairs = runner.train_dataloader.dataset
     indices = [index for _, index in runner.train_dataloader.batch_sampler.keys_of(step)]
     files = [str(pairs.pictures[pairs.picture_indices[index]]) for index in indices]
-    culprit, rows = find_culprit(model.retriever, batch, losses)
+    if error.losses:
+        with model.autocast(next(model.parameters()).device):  # what overflows in float16 need not in float32
+            culprit, rows = find_culprit(model.retriever, batch, error.losses)
+        wrong = ", ".join(f"{key} is {value}" for key, value in error.losses.items() if not _is_finite(value))
+    else:
+        (culprit, rows), wrong = (_gradient_culprit(error.gradients), []), "a gradient is not finite"
     about = {
         "epoch": runner.epoch + 1,
         "step": runner.iter + 1,
-        "losses": {key: str(value) for key, value in losses.items()},
+        "losses": {key: str(value) for key, value in error.losses.items()},
         "culprit": culprit,
         "culprit_pictures": [files[row] for row in rows],
         "pairs": [
@@ -64,7 +68,6 @@ def not_finite_error(
     named = [files[row] for row in rows] or files
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     which = "of these pairs" if rows else "the batch"
-    wrong = ", ".join(f"{key} is {value}" for key, value in losses.items() if not _is_finite(value))
     return TrainingError(
         f"{wrong} at step {runner.iter + 1}, in epoch {runner.epoch + 1}: {culprit}; {which}:"
         f" {', '.join(named[:NAMED])}{more} ({file} lists all); no parameter was changed by it: go on with --resume and"
@@ -95,6 +98,14 @@ def find_culprit(
             return f"{name} not finite", rows
     keys = [key.removeprefix("loss_") for key, value in losses.items() if not _is_finite(value) and key != "loss"]
     return f"the towers' tokens are finite, and {' and '.join(keys)} made of them not", []
+
+
+def _gradient_culprit(names: Sequence[str]) -> str:
+    """In words, of parameters in the order of the model, which is about that of the forward pass."""
+    if not names:
+        return "each is, but their norm is beyond the largest number"
+    more = f" and of {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"the losses are, but not the gradients of {', '.join(names[-NAMED:])}{more}"
 
 
 def _bad_rows(values: Tensor) -> list[int]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from mmengine.optim import OptimWrapper
 from torch import Tensor
+
+from tipr_zoo.training.not_finite import NotFiniteError
+
+SMALLEST_SCALE = 1e-4
+"""Where a float16 loss multiplied by this still has gradients that are too large, they are not so by their size."""
 
 
 class TrainingOptimWrapper(OptimWrapper):
@@ -22,7 +29,8 @@ class TrainingOptimWrapper(OptimWrapper):
         scaler: Scales losses whose gradients would vanish in float16; None for other precisions.
 
     Attributes:
-        gradient_norm: That of the last step, before it was clipped; None where nothing is clipped.
+        gradient_norm: That of the last step, before it was clipped; None before the first.
+        left_out: Steps of this epoch that changed nothing, since a gradient was too large for float16.
     """
 
     def __init__(
@@ -32,14 +40,16 @@ class TrainingOptimWrapper(OptimWrapper):
         clip_norm: float | None = None,
         scaler: torch.amp.GradScaler | None = None,
     ) -> None:
-        super().__init__(optimizer, accumulate, {"max_norm": clip_norm} if clip_norm else None)
-        self.scaler = scaler
+        super().__init__(optimizer, accumulate)
+        self.clip_norm, self.scaler = clip_norm, scaler
         self.gradient_norm: float | None = None
+        self.left_out = 0
 
     def start_epoch(self, done: int, steps: int) -> None:
         """Count the steps of an epoch of which some are done; the last group may be smaller than the others."""
         self._inner_count, self._max_counts = done, steps
         self._remainder_counts = steps % self._accumulative_counts
+        self.left_out = 0
 
     @property
     def has_pending_gradients(self) -> bool:
@@ -51,20 +61,35 @@ class TrainingOptimWrapper(OptimWrapper):
         super().backward(loss if self.scaler is None else self.scaler.scale(loss), **arguments)
 
     def step(self, **arguments: Any) -> None:
-        """Change the parameters; gradients that are too large for float16 are left out, and the scale is lowered."""
-        if self.scaler is None:
-            super().step(**arguments)
-            return
-        self.scaler.unscale_(self.optimizer)
-        if self.clip_grad_kwargs:
-            self._clip_grad()
-        self.scaler.step(self.optimizer, **arguments)
-        self.scaler.update()
+        """Change the parameters; gradients that are too large for float16 are left out, and the scale is lowered.
 
-    def _clip_grad(self) -> None:
-        """Called before a step; MMEngine's own notes the norm under the name of another run."""
-        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-        self.gradient_norm = float(torch.nn.utils.clip_grad_norm_(parameters, **self.clip_grad_kwargs))
+        Raises:
+            NotFiniteError: A gradient is not finite, and no scale would change that. No parameter was changed by it.
+        """
+        if self.scaler is not None:
+            self.scaler.unscale_(self.optimizer)
+        gradients = {name: gradient for name, gradient in self._named_gradients() if gradient is not None}
+        norm = torch.nn.utils.get_total_norm(gradients.values())
+        self.gradient_norm = float(norm)
+        if not math.isfinite(self.gradient_norm):
+            names = [name for name, value in gradients.items() if not value.isfinite().all()]
+            # Without names, the norm alone overflows: there are gradients beyond 1e19, which a scaler would let pass.
+            if self.scaler is None or self.scaler.get_scale() < SMALLEST_SCALE or not names:
+                raise NotFiniteError({}, names)
+            self.left_out += 1
+        elif self.clip_norm is not None:
+            parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+            torch.nn.utils.clip_grads_with_norm_(parameters, self.clip_norm, norm)
+        if self.scaler is None:
+            self.optimizer.step(**arguments)
+        else:
+            self.scaler.step(self.optimizer, **arguments)
+            self.scaler.update()
+
+    def _named_gradients(self) -> Iterator[tuple[str, Tensor | None]]:
+        for group in self.optimizer.param_groups:
+            for index, parameter in enumerate(group["params"]):
+                yield group.get("name", f"parameter {index}"), parameter.grad
 
     def state_dict(self) -> dict[str, Any]:
         """The optimiser's state, and the scaler's."""
@@ -72,9 +97,12 @@ class TrainingOptimWrapper(OptimWrapper):
         return state if self.scaler is None else {**state, "loss_scaler": self.scaler.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over what `state_dict` gave, but for rates and other options, which are those of the present recipe."""
         state = dict(state_dict)
         scaler = state.pop("loss_scaler", None)
         if self.scaler is not None and scaler is not None:
             self.scaler.load_state_dict(scaler)
+        own = [{key: value for key, value in group.items() if key != "params"} for group in self.optimizer.param_groups]
         super().load_state_dict(state)
+        for group, options in zip(self.optimizer.param_groups, own, strict=True):
+            group.update(options)

@@ -67,6 +67,13 @@ class ProgressHook(Hook):
         if is_main_process():
             append_history(self.work_dir, {"epoch": runner.epoch + 1, **means, "seconds": round(self.seconds, 1)})
 
+        if is_main_process() and (left_out := runner.optim_wrapper.left_out):
+            self.bar.write(
+                f"epoch {runner.epoch + 1}: {left_out} of {len(runner.train_dataloader)} steps changed nothing, since"
+                " their gradients were too large for float16; a few at the start are usual",
+                file=sys.stderr,
+            )
+
     def after_val_epoch(self, runner: Runner, metrics: Mapping[str, float] | None = None) -> None:
         rounded = {key: round(value, 3) for key, value in (metrics or {}).items()}
         if is_main_process():

@@ -40,11 +40,14 @@ class RunnerModel(BaseModel):
 
     def forward(self, mode: str = "loss", **batch: Tensor) -> dict[str, Any]:
         """The weighted losses of the batch of all processes, of which this one has some rows."""
-        device = batch["images"].device.type
-        dtype = PRECISIONS[self.precision]
-        with torch.autocast(device, dtype=dtype, enabled=dtype != torch.float32):
+        with self.autocast(batch["images"].device):
             losses = global_loss(self.retriever, batch)
         return {f"loss_{key}": value for key, value in losses.items()}
+
+    def autocast(self, device: torch.device) -> torch.autocast:
+        """What towers and heads are computed under."""
+        dtype = PRECISIONS[self.precision]
+        return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
 
     def parse_losses(self, losses: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         """The sum that is minimised, and numbers to be logged, the same in every process.

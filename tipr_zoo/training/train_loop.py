@@ -54,12 +54,12 @@ class TrainLoop(EpochBasedTrainLoop):
         """One step.
 
         Raises:
-            TrainingError: A loss is not finite; the message says where it comes from.
+            TrainingError: A loss or a gradient is not finite; the message says where it comes from.
         """
         try:
             super().run_iter(idx, data_batch)
         except NotFiniteError as error:
-            raise not_finite_error(self.runner, idx, data_batch, error.losses) from error
+            raise not_finite_error(self.runner, idx, data_batch, error) from error
 
     def _is_validated(self) -> bool:
         return bool(validation_of(Path(self.runner.work_dir), self._epoch))
