@@ -164,6 +164,27 @@ def test_a_signal_leaves_a_checkpoint_within_the_epoch(
     check_same_end(work_dir, straight)
 
 
+EVERY_PROCESS = """
+    import multiprocessing
+    [os.kill(process.pid, signal.{name}) for process in multiprocessing.active_children()]
+    os.kill(os.getpid(), signal.{name})
+"""
+"""Code that tells the processes that load pictures too, as schedulers and terminals do."""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_to_the_processes_that_load_pictures_too_leaves_a_checkpoint(
+    start: Start, straight: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path, name: str
+) -> None:
+    work_dir = tmp_path / "run"
+    telling = AT_STEP_4.format(what=EVERY_PROCESS.format(name=name).strip().replace("\n    ", "\n        "))
+    _, stderr = finish(start(work_dir, telling, "--cfg-options", "training.num_workers=2"))
+    assert stderr.count("stopping after this step") == 1
+    assert stderr.splitlines()[-1].startswith(f"stopped by {name}: {work_dir / 'epoch_1_step_2.pth'} holds")
+    train(TINY, *splits, work_dir, resume=True)
+    check_same_end(work_dir, straight)
+
+
 def test_a_signal_in_validation_ends_it_at_once_and_it_is_made_up_for(
     start: Start, straight: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path
 ) -> None:
@@ -357,6 +378,25 @@ def test_a_process_whose_peer_is_gone_stops_by_itself(start: Start, tmp_path: Pa
     code, stderr = finish(ranks[0], within=60)
     assert code == 2
     assert stderr.splitlines()[-1].startswith("error: another process of this training is gone")
+
+
+def test_processes_do_not_go_on_from_different_checkpoints(
+    start: Start, straight: Path, tmp_path: Path, free_port: int
+) -> None:
+    """As where each machine has a work dir of its own."""
+    shutil.copytree(straight, tmp_path / "run_0")
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port), "WORLD_SIZE": "2"}
+    ranks = [
+        start(tmp_path / f"run_{rank}", "", "--resume", **place, RANK=str(rank), LOCAL_RANK=str(rank))
+        for rank in (0, 1)
+    ]
+    for rank, process in enumerate(ranks):
+        code, stderr = finish(process, within=60)
+        assert code == 2
+        assert stderr.splitlines()[-1] == (
+            f"error: the processes find different checkpoints in {tmp_path / f'run_{rank}'}: process 0 epoch_2.pth,"
+            " process 1 none; name a --work-dir that all machines share, or copy the checkpoint to each of them"
+        )
 
 
 def test_sigterm_to_torchrun_leaves_a_checkpoint_that_all_processes_agree_on(

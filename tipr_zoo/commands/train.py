@@ -25,6 +25,7 @@ CHOSEN = {
     "val": "best on validation",
     "test": "best on test, whose figures it makes a little too good",
     "none": "the last: the data set has no validation split",
+    "lost": "the last: the weights of the best one are lost",
 }
 """How an epoch was chosen, in words."""
 
@@ -76,7 +77,6 @@ def run(arguments: argparse.Namespace) -> None:
         if not is_main_process():
             logging.getLogger("tipr_zoo").setLevel(logging.ERROR)  # the main process says the same
         data = open_training_data(arguments.name, arguments.data, overrides, arguments.select_on, arguments.dataset)
-        work_dir.mkdir(parents=True, exist_ok=True)
         result = train(
             arguments.name,
             data.train,
@@ -91,7 +91,8 @@ def run(arguments: argparse.Namespace) -> None:
         )
         if not is_main_process():
             return
-    print(f"weights: {result.weights} (epoch {result.selected_epoch}, {CHOSEN[result.selected_on]})")
+    chosen = "lost" if data.validation is not None and result.selected_on == "none" else result.selected_on
+    print(f"weights: {result.weights} (epoch {result.selected_epoch}, {CHOSEN[chosen]})")
     options = "".join(f" {shlex.quote(option)}" for option in arguments.cfg_options)
     changed = f" --cfg-options{options}" if options else ""
     print(

@@ -101,6 +101,9 @@ class CheckpointHook(Hook):
             ) from error
         self.last = file
         if is_main_process():
-            for old in checkpoint_files(self.work_dir)[KEPT:]:
-                old.unlink()
+            files = checkpoint_files(self.work_dir)
+            first = files.index(file)  # later ones could not be read, or this would not have been written
+            for other in files[:first] + files[first + KEPT :]:
+                if other.is_file():
+                    other.unlink()
         return file

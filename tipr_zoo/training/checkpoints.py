@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+import zipfile
 from pathlib import Path
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.weights import read_weights
@@ -30,7 +32,8 @@ def checkpoint_files(work_dir: Path) -> list[Path]:
 def last_checkpoint(work_dir: Path, model: nn.Module) -> Path | None:
     """The last checkpoint that can be read; None where there is none at all, which is told.
 
-    One that is damaged, for example by a failing disk, is told and left out in favour of the one before.
+    One that is damaged, for example by a failing disk, or that is none of a training, is told and left out in favour of
+    the one before.
 
     Args:
         work_dir: Where the training writes.
@@ -46,7 +49,7 @@ def last_checkpoint(work_dir: Path, model: nn.Module) -> Path | None:
         return None
     for file in files:
         try:
-            state = read_weights(file)
+            state = _read_checkpoint(file)
         except WeightsError as error:
             logger.warning("%s; the checkpoint before it is tried", error)
             continue
@@ -59,3 +62,19 @@ def last_checkpoint(work_dir: Path, model: nn.Module) -> Path | None:
             )
         return file
     raise WeightsError(f"no checkpoint in {work_dir} can be read; train anew in another --work-dir")
+
+
+def _read_checkpoint(file: Path) -> dict[str, Tensor]:
+    """The parameters in a checkpoint, all of which was looked at.
+
+    Raises:
+        WeightsError: It is damaged, or no checkpoint of a training.
+    """
+    state = read_weights(file)
+    entries = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    if missing := [entry for entry in ("state_dict", "optimizer", "meta") if entry not in entries]:
+        raise WeightsError(f"{file} is no checkpoint of a training: it has no {missing[0]}")
+    with zipfile.ZipFile(file) as archive:  # torch.load compares no checksums
+        if damaged := archive.testzip():
+            raise WeightsError(f"{file} is damaged: {damaged} in it has another checksum")
+    return state

@@ -18,6 +18,9 @@ logger = logging.getLogger("tipr_zoo")
 ORDER_ENTRIES = ("training.batch_size", "training.seed", "training.sampler", "training.trim_padding")
 """The entries that decide which pairs a step sees: within an epoch they cannot change."""
 
+OPTIMISER_ENTRIES = ("training.optimizer.type", "training.optimizer.amsgrad")
+"""The entries that decide what an optimiser keeps of each parameter."""
+
 
 def training_fingerprint(
     recipe: Mapping[str, Any], train_set: PersonDataset, validation_set: PersonDataset | None
@@ -44,7 +47,8 @@ def check_fingerprint(checkpoint: Path, now: Mapping[str, Mapping[str, str]], ro
         root: The data set's folder, for the message.
 
     Raises:
-        ConfigError: The data set is not the same, or within an epoch the order of the pairs is not.
+        ConfigError: The data set is not the same, or the split that the best epoch is chosen on, or the kind of the
+            optimiser, or within an epoch the order of the pairs.
     """
     noted = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True).get("tipr_zoo")
     if noted is None:
@@ -57,6 +61,12 @@ def check_fingerprint(checkpoint: Path, now: Mapping[str, Mapping[str, str]], ro
             f"{root} changed since {checkpoint} was written: the {' and the '.join(changed)} are others; bring back the"
             " data set as it was, or train anew in another --work-dir"
         )
+    old, new = (_selection_split(noted["data"]) for noted in (before, now))
+    if old != new:
+        raise ConfigError(
+            f"{checkpoint} was written by a training that chooses the best epoch on {old}, not on {new}: figures of two"
+            f" splits cannot be compared; choose on {old} again (--select-on), or train anew in another --work-dir"
+        )
     names = before["recipe"].keys() | now["recipe"].keys()
     for name in sorted(name for name in names if before["recipe"].get(name) != now["recipe"].get(name)):
         old, new = before["recipe"].get(name, "left out"), now["recipe"].get(name, "left out")
@@ -65,7 +75,19 @@ def check_fingerprint(checkpoint: Path, now: Mapping[str, Mapping[str, str]], ro
                 f"{checkpoint} was written within an epoch, where {name} cannot change from {old} to {new}; finish the"
                 " epoch as it was begun, or train anew in another --work-dir"
             )
+        if name.startswith(OPTIMISER_ENTRIES):
+            raise ConfigError(
+                f"{checkpoint} holds the state of an optimiser whose {name} is {old}, with which one whose is {new}"
+                " cannot go on; leave it as it was, or train anew in another --work-dir, perhaps with --weights"
+                f" {checkpoint}"
+            )
         logger.warning("resumed with another recipe: %s was %s and is %s", name, old, new)
+
+
+def _selection_split(data: Mapping[str, str]) -> str:
+    """The split beside the training split."""
+    splits = [name.removeprefix("annotations of ") for name in data if name.startswith("annotations of ")]
+    return next((split for split in splits if split != "train"), "none")
 
 
 def _entries(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -6,20 +6,42 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tipr_zoo.errors import TrainingError
+
 HISTORY = "history.jsonl"
 
 
 def read_history(work_dir: Path) -> list[dict[str, Any]]:
-    """The rows of a work dir, none where there is no history; a last line that was cut off is left out."""
+    """The rows of a work dir, none where there is no history; a last line that was cut off is left out.
+
+    Raises:
+        TrainingError: A line is damaged.
+    """
     file = work_dir / HISTORY
-    lines = file.read_text(encoding="utf-8").splitlines(keepends=True) if file.is_file() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    lines = file.read_text(encoding="utf-8", errors="replace").split("\n")[:-1] if file.is_file() else []
+    return [_row(file, number, line) for number, line in enumerate(lines, 1)]
+
+
+def _row(file: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
+        raise TrainingError(
+            f"{file}, line {number} is damaged: {line[:40]!r}; delete the line, then go on with --resume"
+        )
+    return row
 
 
 def append_history(work_dir: Path, row: dict[str, Any]) -> None:
     """Add a row."""
-    with (work_dir / HISTORY).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+    file = work_dir / HISTORY
+    try:
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from error  # a full disk names no file
 
 
 def forget_after(work_dir: Path, epoch: int) -> None:

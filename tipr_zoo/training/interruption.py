@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -46,6 +47,7 @@ class Interruption(AbstractContextManager["Interruption"]):
         self.received: int | None = None
         self.may_stop_at_once = False
         self._before: dict[int, Any] = {}
+        self._process = os.getpid()
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
@@ -66,6 +68,8 @@ class Interruption(AbstractContextManager["Interruption"]):
         return TrainingInterrupted(f"stopped by {name}, after another process; go on with --resume", self.received)
 
     def _note(self, number: int, frame: object) -> None:
+        if os.getpid() != self._process:  # one that loads pictures, which the terminal tells as well
+            return
         is_second = self.received is not None and number == signal.SIGINT and not started_by_torchrun()
         if is_second or self.may_stop_at_once:
             raise TrainingInterrupted(f"stopped by {signal.Signals(number).name}; go on with --resume", number)

@@ -17,7 +17,7 @@ from tipr_zoo import __version__
 from tipr_zoo.building import build_dual_encoder
 from tipr_zoo.card_index import load_card
 from tipr_zoo.datasets.person_dataset import PersonDataset
-from tipr_zoo.distributed import is_main_process, joined_processes
+from tipr_zoo.distributed import gather_objects, is_main_process, joined_processes
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, DataError, TrainingError
 from tipr_zoo.recipe import import_plugins, load_recipe
@@ -25,10 +25,12 @@ from tipr_zoo.starting_weights import load_starting_weights
 from tipr_zoo.training.best_weights_hook import BEST_WEIGHTS, best_epoch
 from tipr_zoo.training.checkpoints import checkpoint_files, last_checkpoint
 from tipr_zoo.training.fingerprint import check_fingerprint, training_fingerprint
-from tipr_zoo.training.history import validation_of
+from tipr_zoo.training.history import read_history, validation_of
 from tipr_zoo.training.interruption import Interruption
 from tipr_zoo.training.runner import build_runner
+from tipr_zoo.training.training_loader import end_workers
 from tipr_zoo.training.training_settings import WEIGHTS_DTYPES, check_training
+from tipr_zoo.training.work_dir_lock import locked
 from tipr_zoo.weights import read_weights, write_weights
 
 logger = logging.getLogger("tipr_zoo")
@@ -84,13 +86,15 @@ def train(
         tensorboard: Also write ``tensorboard/`` in `work_dir`.
 
     Raises:
-        ConfigError: The recipe makes no sense, `work_dir` holds another training and `resume` is not set, or the data
-            set is not the one that the checkpoint was written with.
+        ConfigError: The recipe or `max_minutes` makes no sense, `work_dir` holds another training and `resume` is not
+            set, another process trains there, or the data set is not the one that the checkpoint was written with.
         DataError: A picture is missing or cannot be read.
-        TrainingError: A loss is not finite, a process died, or the disk or the memory is full; the last checkpoint is
-            whole.
+        TrainingError: A loss or a gradient is not finite, a process died, or the disk or the memory is full; the last
+            checkpoint is whole.
         TrainingInterrupted: A signal stopped it; there is a checkpoint.
     """
+    if max_minutes is not None and not max_minutes >= 0:  # also what is no number
+        raise ConfigError(f"max_minutes must be a number from 0, got {max_minutes}")
     if not resume and checkpoint_files(work_dir):
         raise ConfigError(
             f"{work_dir} holds checkpoints of a training; pass --resume to continue it, or another --work-dir"
@@ -101,15 +105,22 @@ def train(
     check_training(recipe.training)
     _fit_classifier(recipe.model, train_set)
     place = torch.device(device)
-    with joined_processes(place), Interruption() as interruption, _explained_failures(interruption):
+    with (
+        joined_processes(place),
+        Interruption() as interruption,
+        _explained_failures(interruption, work_dir),
+        locked(work_dir),
+    ):
         torch.manual_seed(recipe.training.get("seed", 0))
         model = build_dual_encoder(recipe.model)
         if not model.objectives:
             raise ConfigError(f"the recipe of {name} has neither losses nor heads, so there is nothing to train")
         fingerprint = training_fingerprint(recipe, train_set, validation_set)
         checkpoint = last_checkpoint(work_dir, model) if resume else None
+        _check_same_everywhere(checkpoint, work_dir)
         if checkpoint is not None:
             check_fingerprint(checkpoint, fingerprint, train_set.root)
+            _tell_lost_best(work_dir)
         elif weights is not None:
             load_starting_weights(model, weights)
         else:
@@ -138,24 +149,50 @@ def _fit_classifier(model: Any, train_set: PersonDataset) -> None:
         head.num_identities = train_set.identity_count
 
 
+def _check_same_everywhere(checkpoint: Path | None, work_dir: Path) -> None:
+    """Raises ConfigError where processes would go on from different checkpoints, each with other weights."""
+    names = [path.name if path else "none" for path in gather_objects(checkpoint)]
+    if len(set(names)) > 1:
+        found = ", ".join(f"process {rank} {name}" for rank, name in enumerate(names))
+        raise ConfigError(
+            f"the processes find different checkpoints in {work_dir}: {found}; name a --work-dir that all machines"
+            " share, or copy the checkpoint to each of them"
+        )
+
+
+def _tell_lost_best(work_dir: Path) -> None:
+    """Warn where the best epoch so far is known from the history, and its weights are lost."""
+    is_validated = any("validation" in row for row in read_history(work_dir))
+    if is_main_process() and is_validated and best_epoch(work_dir / BEST_WEIGHTS) is None:
+        logger.warning(
+            "%s is missing or damaged: the best epoch is chosen among those from now on, or else the last one is kept",
+            work_dir / BEST_WEIGHTS,
+        )
+
+
 def _run(runner: Runner) -> None:
-    """Train, and end the progress bar whatever happens."""
+    """Train, and end the progress bar and the processes that load pictures whatever happens."""
     try:
         with redirect_stdout(sys.stderr):  # MMEngine prints what it loads
             runner.train()
     finally:
+        end_workers(runner.train_dataloader)
         for hook in runner.hooks:
             if hasattr(hook, "close"):
                 hook.close()
 
 
 @contextmanager
-def _explained_failures(interruption: Interruption) -> Iterator[None]:
-    """Turns what PyTorch raises where a process or the memory gives out into one line with the fix."""
+def _explained_failures(interruption: Interruption, work_dir: Path) -> Iterator[None]:
+    """Turns what is raised where a process, the memory or the disk gives out into one line with the fix."""
     try:
         yield
     except DataError as error:  # one from a worker process carries a printed traceback
         raise DataError(str(error).rpartition("DataError: ")[2].strip()) from error
+    except OSError as error:
+        raise TrainingError(
+            f"{error.filename or work_dir}: {error.strerror or error}; mend that, then go on with --resume"
+        ) from error
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             "the memory of the GPU is full; take a smaller training.batch_size, training.precision='bfloat16', or more"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,8 +37,20 @@ def training_loader(training: Mapping[str, Any], model: DualEncoder, train_set: 
         batch_sampler=BatchSampler(_sampler(training, pairs), training["batch_size"]),
         num_workers=workers,
         persistent_workers=workers > 0,
+        worker_init_fn=_ignore_sigterm if workers else None,
         collate_fn=collate_trimmed_pairs if training.get("trim_padding", False) else None,
     )
+
+
+def end_workers(loader: DataLoader[Any]) -> None:
+    """End the processes that load pictures. PyTorch would do so at exit, by the signal that they ignore."""
+    if (iterator := getattr(loader, "_iterator", None)) is not None:
+        iterator._shutdown_workers()
+
+
+def _ignore_sigterm(worker: int) -> None:
+    """What ends a whole job, such as a scheduler, tells each process; the training's own then ends the others."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _pairs(training: Mapping[str, Any], model: DualEncoder, train_set: PersonDataset) -> TrainingPairs:
