@@ -354,7 +354,18 @@ def test_a_work_dir_with_another_run_is_refused(
         ({"training.augmentation.flip": "yes"}, "training.augmentation.flip must be like 0.5, got 'yes'"),
         ({"training.augmentation.pad": -3}, "training.augmentation.pad must be like 10, got -3"),
         ({"training.schedule.warmup_epochs": "x"}, "training.schedule.warmup_epochs must be like 5, got 'x'"),
-        ({"training.optimizer.lr": "fast"}, "training.optimizer: "),
+        ({"training.optimizer.lr": "fast"}, "training.optimizer.lr must be a number from 0, got 'fast'"),
+        ({"training.optimizer.lr": math.inf}, "training.optimizer.lr must be a number from 0, got inf"),
+        ({"training.optimizer.weight_decay": -1}, "training.optimizer.weight_decay must be a number from 0, got -1"),
+        ({"training.optimizer.betas": 3}, "training.optimizer: "),
+        ({"training.seed": 2**32}, "training.seed must be at most 4294967295, got 4294967296"),
+        ({"training.masking": 5}, "training.masking must be True or False, got 5"),
+        ({"training.trim_padding": "x"}, "training.trim_padding must be True or False, got 'x'"),
+        ({"training.augmentation.flip": 2}, "augmentation flip is a probability, from 0 to 1, got 2"),
+        ({"training.augmentation.erased_area": (0.4,)}, "augmentation erased_area must be a smallest and a largest"),
+        ({"training.parameter_groups": 3}, "training.parameter_groups must be a dict, got 3"),
+        ({"training.parameter_groups": {"bias": "x"}}, "training.parameter_groups.bias must be a number from 0, got"),
+        ({"model.losses.sdm.scale": "x"}, "scale of SDM must be a number above 0, got 'x'"),
         ({"model.image_encoder.image_size": 10}, "backbone 'VisionTransformerEncoder': "),
         ({"model.text_encoder.num_heads": 5}, "backbone 'CLIPTextEncoder': "),
         ({"training.optimizer": None}, "the recipe has no training.optimizer"),
@@ -476,6 +487,11 @@ def test_captions_of_one_batch_have_nearly_the_same_length() -> None:
     spread = [int(lengths[batch].max() - lengths[batch].min()) for batch in batches]
     assert max(spread) <= 8
     assert int((lengths[batches[0]].float().mean() - lengths[batches[1]].float().mean()).abs()) > 0
+
+
+def test_a_seed_can_be_a_date(tiny_model: Any, splits: tuple[PersonDataset, PersonDataset]) -> None:
+    pairs = TrainingPairs(splits[0], tiny_model, Augmentation(), seed=20231121, masking=True)
+    assert pairs[99, 3]["images"].isfinite().all()
 
 
 def test_a_pair_depends_on_seed_epoch_and_index_alone(

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tipr_zoo.features import Batch, Features
+from tipr_zoo.losses.checked_number import checked_number
 from tipr_zoo.losses.cosine_similarity import TEMPERATURE_SCALE, cosine_similarity
 from tipr_zoo.registries import LOSSES
 
@@ -42,13 +43,16 @@ class SDM(nn.Module):
     Args:
         scale: What similarities are multiplied by before the softmax; 50 as in the official code. Towers that start
             from nothing learn sooner with a smaller one: where p is sure of a wrong pair, KL(p || q) has no gradient.
+
+    Raises:
+        ConfigError: `scale` is no number above 0.
     """
 
     needs_patch_tokens = False
 
     def __init__(self, scale: float = TEMPERATURE_SCALE) -> None:
         super().__init__()
-        self.scale = scale
+        self.scale = checked_number("scale of SDM", scale, is_scale=True)
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
         """The loss of a batch, a scalar. Needs ``pids``."""

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tipr_zoo.errors import ConfigError
 from tipr_zoo.preprocessing import ImageNormalisation
 
 
@@ -22,6 +23,9 @@ class Augmentation:
         erase: Probability that a rectangle is filled.
         erased_area: Smallest and largest share of the picture that the rectangle covers.
         erased_aspect: Smallest and largest ratio of its height to its width.
+
+    Raises:
+        ConfigError: A probability is above 1, or a range has no smallest and largest number above 0.
     """
 
     flip: float = 0.5
@@ -29,6 +33,15 @@ class Augmentation:
     erase: float = 0.5
     erased_area: tuple[float, float] = (0.02, 0.4)
     erased_aspect: tuple[float, float] = (0.3, 3.3)
+
+    def __post_init__(self) -> None:
+        for name in ("flip", "erase"):
+            if (value := getattr(self, name)) > 1:
+                raise ConfigError(f"augmentation {name} is a probability, from 0 to 1, got {value!r}")
+        for name in ("erased_area", "erased_aspect"):
+            value = getattr(self, name)
+            if len(value) != 2 or not 0 < value[0] <= value[1]:
+                raise ConfigError(f"augmentation {name} must be a smallest and a largest number above 0, got {value!r}")
 
     def __call__(self, pixels: Tensor, normalisation: ImageNormalisation, generator: torch.Generator) -> Tensor:
         """(3, H, W) uint8 -> (3, H, W) float32, changed and normalised."""

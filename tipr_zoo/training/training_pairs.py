@@ -70,7 +70,8 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
         """The pair of an (epoch, index) key, as one row of a batch."""
         epoch, index = key
-        generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) * 1_000_003 + index)
+        # Seeds such as 20231121 would be beyond 64 bits.
+        generator = torch.Generator().manual_seed(((self.seed * 1_000_003 + epoch) * 1_000_003 + index) % 2**64)
         picture_index = self.picture_indices[index]
         pixels = resize_picture(open_picture(self.pictures[picture_index]), self.image_size)
         picture = self.augmentation(pixels, self.normalisation, generator)

@@ -17,6 +17,9 @@ T = TypeVar("T")
 WEIGHTS_DTYPES = {"float32": torch.float32, "float16": torch.float16}
 """How the final weights can be stored."""
 
+LARGEST_SEED = 2**32 - 1
+"""NumPy takes no larger one."""
+
 
 def check_training(training: Mapping[str, Any]) -> None:
     """Check what a recipe must say to be trained by.
@@ -32,21 +35,34 @@ def check_training(training: Mapping[str, Any]) -> None:
         value = training.get(entry, smallest)
         if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
             raise ConfigError(f"the recipe's training.{entry} must be a whole number from {smallest}, got {value!r}")
+    if training.get("seed", 0) > LARGEST_SEED:
+        raise ConfigError(f"the recipe's training.seed must be at most {LARGEST_SEED}, got {training['seed']}")
     clip = training.get("clip_gradient_norm")
-    if clip is not None and (isinstance(clip, bool) or not isinstance(clip, (int, float)) or not 0 < clip < math.inf):
+    if clip is not None and (not _is_finite_number(clip) or clip <= 0):
         raise ConfigError(f"the recipe's training.clip_gradient_norm must be a number above 0, got {clip!r}")
     if training.get("weights_dtype", "float32") not in WEIGHTS_DTYPES:
         raise ConfigError(
             f"the recipe's training.weights_dtype must be one of {', '.join(WEIGHTS_DTYPES)},"
             f" got {training['weights_dtype']!r}"
         )
-    if not isinstance(training.get("find_unused_parameters", False), bool):
-        raise ConfigError(
-            "the recipe's training.find_unused_parameters must be True or False, got"
-            f" {training['find_unused_parameters']!r}"
-        )
-    if not isinstance(training.get("optimizer"), Mapping):
+    for entry in ("find_unused_parameters", "masking", "trim_padding"):
+        if not isinstance(value := training.get(entry, False), bool):
+            raise ConfigError(f"the recipe's training.{entry} must be True or False, got {value!r}")
+    _check_optimiser(training)
+
+
+def _check_optimiser(training: Mapping[str, Any]) -> None:
+    """Raises ConfigError where rates make no sense; the rest is for `tipr_zoo.training.optimiser` to tell."""
+    optimiser, multipliers = training.get("optimizer"), training.get("parameter_groups", {})
+    if not isinstance(optimiser, Mapping):
         raise ConfigError("the recipe has no training.optimizer, e.g. dict(type='AdamW', lr=1e-3)")
+    if not isinstance(multipliers, Mapping):
+        raise ConfigError(f"the recipe's training.parameter_groups must be a dict, got {multipliers!r}")
+    numbers = {f"optimizer.{entry}": optimiser.get(entry, 0.0) for entry in ("lr", "weight_decay")}
+    numbers |= {f"parameter_groups.{rule}": multiplier for rule, multiplier in multipliers.items()}
+    for entry, value in numbers.items():
+        if not _is_finite_number(value) or value < 0:
+            raise ConfigError(f"the recipe's training.{entry} must be a number from 0, got {value!r}")
 
 
 def settings(kind: type[T], training: Mapping[str, Any], entry: str) -> T:
@@ -68,6 +84,10 @@ def settings(kind: type[T], training: Mapping[str, Any], entry: str) -> T:
         if not _is_like(value, field.default):
             raise ConfigError(f"training.{entry}.{field.name} must be like {field.default!r}, got {value!r}")
     return kind(**given)
+
+
+def _is_finite_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_like(value: Any, default: Any) -> bool:

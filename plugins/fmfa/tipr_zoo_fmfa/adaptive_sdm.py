@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import Batch, Features
+from tipr_zoo.losses.checked_number import checked_number
 from tipr_zoo.losses.cosine_similarity import TEMPERATURE_SCALE, cosine_similarity
 from tipr_zoo.losses.sdm import matching_distribution, row_divergences
 from tipr_zoo.registries import LOSSES
@@ -31,7 +32,7 @@ class AdaptiveSDM(nn.Module):
         scale: What similarities are multiplied by before the softmax; 50 as in the published code.
 
     Raises:
-        ConfigError: There is no such variant.
+        ConfigError: There is no such variant, or a number is none.
     """
 
     needs_patch_tokens = False
@@ -43,9 +44,9 @@ class AdaptiveSDM(nn.Module):
         if variant not in ("code", "paper"):
             raise ConfigError(f"variant of AdaptiveSDM must be 'code' or 'paper', got {variant!r}")
         self.variant = variant
-        self.factor = factor
-        self.alpha = alpha
-        self.scale = scale
+        self.factor = checked_number("factor of AdaptiveSDM", factor)
+        self.alpha = checked_number("alpha of AdaptiveSDM", alpha)
+        self.scale = checked_number("scale of AdaptiveSDM", scale, is_scale=True)
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
         """The loss of a batch, a scalar. Needs ``pids``."""

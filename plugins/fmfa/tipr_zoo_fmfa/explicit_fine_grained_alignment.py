@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import Batch, Features
+from tipr_zoo.losses.checked_number import checked_number
 from tipr_zoo.registries import LOSSES
 from tipr_zoo.token_patch_map import token_patch_map
 from tipr_zoo_fmfa.best_match_similarity import best_match_similarity
@@ -30,15 +31,15 @@ class ExplicitFineGrainedAlignment(nn.Module):
             ``"paper"`` leaves them as they are.
 
     Raises:
-        ConfigError: There is no such variant.
+        ConfigError: There is no such variant, or a margin is no number.
     """
 
     def __init__(self, text_margin: float = 0.1, image_margin: float = 0.9, variant: str = "code") -> None:
         super().__init__()
         if variant not in ("code", "paper"):
             raise ConfigError(f"variant of ExplicitFineGrainedAlignment must be 'code' or 'paper', got {variant!r}")
-        self.text_margin = text_margin
-        self.image_margin = image_margin
+        self.text_margin = checked_number("text_margin of ExplicitFineGrainedAlignment", text_margin)
+        self.image_margin = checked_number("image_margin of ExplicitFineGrainedAlignment", image_margin)
         self.variant = variant
 
     def forward(self, features: Features, batch: Batch) -> Tensor:

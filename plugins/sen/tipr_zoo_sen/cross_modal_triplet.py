@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tipr_zoo.features import Batch, Features
+from tipr_zoo.losses.checked_number import checked_number
 from tipr_zoo.losses.cosine_similarity import cosine_similarity
 from tipr_zoo.registries import LOSSES
 
@@ -19,13 +20,16 @@ class CrossModalTriplet(nn.Module):
 
     Args:
         margin: The margin.
+
+    Raises:
+        ConfigError: `margin` is no number.
     """
 
     needs_patch_tokens = False
 
     def __init__(self, margin: float = 0.05) -> None:
         super().__init__()
-        self.margin = margin
+        self.margin = checked_number("margin of CrossModalTriplet", margin)
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
         """The loss of a batch, a scalar; 0 where the batch holds one identity alone. Needs ``pids``."""
