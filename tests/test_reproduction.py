@@ -346,6 +346,7 @@ def test_json_holds_everything(work_dir: Path, synthpedes: Path, capsys: pytest.
     found = json.loads(capsys.readouterr().out)
     assert found["reproduced"] is True
     assert (found["selected_on"], found["started_from"], found["recipe_changes"]) == ("val", None, [])
+    assert found["data_changes"] == ["pictures: 2 instead of the usual", "train: 6 instead of 3000"]
     assert [training["seed"] for training in found["trainings"]] == [0, 1]
     assert [record["metrics"]["R5"] for record in found["records"]] == [100.0, 100.0]
     (comparison,) = found["comparisons"]
@@ -372,6 +373,7 @@ def test_a_changed_recipe_and_epochs_chosen_on_test_are_told(
     text = capsys.readouterr().out
     assert "epochs chosen on the test split\n" in text
     assert "Epochs chosen on the test split make the figures on it a little too good." in text
+    assert "\nother training data than the recipe's: train: 6 instead of 3000\n" in text
     assert "\nrecipe changed: training.max_epochs: 1 instead of 2\nrecipe changed: model.heads.irr: None" in text
     assert "batch_size" not in text  # is 8 in the recipe
 
@@ -444,6 +446,8 @@ def test_of_figures_that_do_reproduce_nineteen_in_twenty_are_within(seeds: int) 
         ([TRUE, "--seeds", "0", "1", "0"], "seed 0 is named more than once"),
         ([TRUE, "--seeds", "one"], "argument --seeds: invalid int value: 'one'"),
         ([TRUE, "--jobs", "0"], "the number of jobs must be at least 1, got 0"),
+        ([TRUE, "--workers", "-1"], "the number of workers must be at least 0, got -1"),
+        ([TRUE, "--max-minutes", "nan"], "the time limit must be a number of minutes from 0, got nan"),
         ([TRUE, "--select-on", "vla"], "unknown value of --select-on 'vla'; did you mean 'val'?"),
         ([TRUE, "--cfg-options", "training.seed=1"], "training.seed is set for each training; name the seeds with"),
         ([TRUE, "--cfg-options", "training.sede=1"], "unknown recipe entry 'training.sede'"),

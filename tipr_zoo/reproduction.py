@@ -40,6 +40,8 @@ class Reproduction:
             last epoch was kept.
         started_from: The file that the trainings started from; None for random weights.
         recipe_changes: What was changed in the card's recipe, e.g. ``("training.max_epochs: 2 instead of 6",)``.
+        data_changes: In what the training data are not those that the recipe names, e.g. ``("train: 40 instead of
+            3000",)``, the number of training identities drawn.
         trainings: One a seed.
         comparisons: One a figure of the card on the data that was measured.
         records: One evaluation each of every training on every split.
@@ -51,6 +53,7 @@ class Reproduction:
     selected_on: str
     started_from: Path | None
     recipe_changes: tuple[str, ...]
+    data_changes: tuple[str, ...]
     trainings: tuple[SeedTraining, ...]
     comparisons: tuple[Comparison, ...]
     records: tuple[Record, ...]
@@ -104,6 +107,10 @@ def reproduce(
     """
     card, overrides = load_card(name), dict(overrides or {})
     _check(card, seeds, jobs, overrides, weights)
+    if num_workers < 0:
+        raise ConfigError(f"the number of workers must be at least 0, got {num_workers}")
+    if max_minutes is not None and not max_minutes >= 0:  # also what is no number
+        raise ConfigError(f"the time limit must be a number of minutes from 0, got {max_minutes}")
     recipe_changes = _recipe_changes(card, overrides)
     if root is None:
         _check_has_results(card, load_recipe(card, overrides).training.dataset)
@@ -134,6 +141,7 @@ def reproduce(
         selected_on=data.validation.split if data.validation else "none",
         started_from=weights,
         recipe_changes=recipe_changes,
+        data_changes=_data_changes(load_recipe(card, overrides).training, data.train),
         trainings=tuple(trainings),
         comparisons=tuple(comparisons),
         records=tuple(records),
@@ -174,6 +182,22 @@ def _recipe_changes(card: ModelCard, overrides: Mapping[str, Any]) -> tuple[str,
         if key != f"training.{WITHOUT_EFFECT}" and place != value:
             changes.append(f"{key}: {value!r} instead of {place!r}")
     return tuple(changes)
+
+
+def _data_changes(training: Mapping[str, Any], train_set: PersonDataset) -> tuple[str, ...]:
+    """What tells a training split from the one that a recipe names, in words."""
+    if train_set.name != training["dataset"]:
+        return (f"{train_set.name} instead of {training['dataset']}",)
+    found = dataset_arguments(train_set)
+    if "seed" not in found:  # published, or somebody's table
+        return ()
+    found = {"train": train_set.identity_count, **found}
+    asked = {"seed": 0, "train": 1000, **training.get("dataset_arguments", {})}
+    return tuple(
+        f"{name}: {found.get(name)} instead of {asked.get(name, 'the usual')}"
+        for name in sorted(found.keys() | asked.keys())
+        if found.get(name) != asked.get(name)
+    )
 
 
 def _measured(

@@ -134,6 +134,7 @@ def _heading(reproduction: Reproduction) -> str:
     numbers = f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(seeds)}"
     lines = [f"{reproduction.model}, {numbers}: from {start}, {_chosen(reproduction)}"]
     lines += [f"recipe changed: {change}" for change in reproduction.recipe_changes]
+    lines += [f"other training data than the recipe's: {change}" for change in reproduction.data_changes]
     lines += [
         f"stopped early: seed {training.seed}, after {training.epochs} of {training.max_epochs} epochs"
         for training in reproduction.trainings
