@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -175,6 +178,31 @@ def test_a_time_limit_that_makes_no_sense_is_told(
 ) -> None:
     with pytest.raises(ConfigError, match="max_minutes must be a number from 0, got"):
         train(TINY, *splits, tmp_path, max_minutes=minutes)
+
+
+# Processes that load pictures
+
+
+def test_a_process_that_loads_pictures_outlives_sigterm_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tipr_zoo.training import training_loader
+
+    monkeypatch.setattr(training_loader, "GRACE", 0.5)
+    ready = multiprocessing.get_context("fork").Event()
+
+    def load() -> None:
+        training_loader.outlive_sigterm(0)
+        ready.set()
+        while True:
+            time.sleep(0.05)
+
+    process = multiprocessing.get_context("fork").Process(target=load, daemon=True)
+    process.start()
+    assert ready.wait(10)
+    process.terminate()
+    process.join(0.2)
+    assert process.is_alive()
+    process.join(10)
+    assert process.exitcode == -signal.SIGALRM
 
 
 # A full disk

@@ -17,6 +17,9 @@ from tipr_zoo.training.batch_sampler import BatchSampler
 from tipr_zoo.training.training_pairs import PairSampler, TrainingPairs, collate_trimmed_pairs
 from tipr_zoo.training.training_settings import settings
 
+GRACE = 60.0
+"""Seconds that a step may take and its checkpoint."""
+
 
 def training_loader(training: Mapping[str, Any], model: DualEncoder, train_set: PersonDataset) -> DataLoader[Any]:
     """The batches of a recipe.
@@ -37,20 +40,25 @@ def training_loader(training: Mapping[str, Any], model: DualEncoder, train_set: 
         batch_sampler=BatchSampler(_sampler(training, pairs), training["batch_size"]),
         num_workers=workers,
         persistent_workers=workers > 0,
-        worker_init_fn=_ignore_sigterm if workers else None,
+        worker_init_fn=outlive_sigterm if workers else None,
         collate_fn=collate_trimmed_pairs if training.get("trim_padding", False) else None,
     )
 
 
 def end_workers(loader: DataLoader[Any]) -> None:
-    """End the processes that load pictures. PyTorch would do so at exit, by the signal that they ignore."""
+    """End the processes that load pictures. PyTorch would do so at exit, by the signal that they outlive."""
     if (iterator := getattr(loader, "_iterator", None)) is not None:
         iterator._shutdown_workers()
 
 
-def _ignore_sigterm(worker: int) -> None:
-    """What ends a whole job, such as a scheduler, tells each process; the training's own then ends the others."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def outlive_sigterm(worker: int) -> None:
+    """Have this process, which loads pictures, go on for `GRACE` seconds after SIGTERM.
+
+    What ends a whole job, such as a scheduler, tells each process. The training's own then finishes its step, which
+    takes pictures, and ends the others; where it cannot, they end by themselves.
+    """
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGTERM, lambda number, frame: signal.setitimer(signal.ITIMER_REAL, GRACE))
 
 
 def _pairs(training: Mapping[str, Any], model: DualEncoder, train_set: PersonDataset) -> TrainingPairs:
