@@ -26,7 +26,7 @@ def choose_device(name: str | None = None) -> torch.device:
         device = torch.device(name)
         if device.type == "cuda" and device.index is None and started_by_torchrun():
             device = torch.device("cuda", local_rank())
-        torch.empty(1, device=device)
+        torch.empty(1, device=device).cpu()  # of "meta" nothing can be taken
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(
             f"device {name!r} cannot be used here: {str(error).splitlines()[0]}; try --device cpu"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 import warnings
 from collections.abc import Mapping
@@ -109,6 +110,8 @@ def build_runner(
         **validation,
     )
     runner.model.to(device)  # MMEngine takes a GPU wherever there is one
+    if is_main_process():
+        _tidy(runner)
     return runner
 
 
@@ -136,3 +139,9 @@ def _optim_wrapper(training: Any, model: DualEncoder, device: torch.device) -> T
         clip_norm=training.get("clip_gradient_norm"),
         scaler=torch.amp.GradScaler(device.type) if training.get("precision") == "float16" else None,
     )
+
+
+def _tidy(runner: Runner) -> None:
+    """Remove the empty folder and the empty config that MMEngine leaves in a work dir at each start."""
+    shutil.rmtree(runner.log_dir, ignore_errors=True)
+    (Path(runner.work_dir) / f"{runner.timestamp}.py").unlink(missing_ok=True)

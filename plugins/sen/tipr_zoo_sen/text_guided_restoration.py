@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -76,7 +77,7 @@ class TextGuidedRestoration(nn.Module):
         self.register_buffer("positions", sine_cosine_positions(*self.grid_size, width), persistent=False)
         initialise_like_official(self.cross_modal_transformer_mae, self.cross_attn_Text)
 
-    def forward(self, features: Features, batch: Batch, retriever: nn.Module) -> Tensor:
+    def forward(self, features: Features, batch: Batch, retriever: Any) -> Tensor:
         """The loss of a batch, a scalar. Needs ``images``.
 
         ``mask_noise``, (B, 1 + N) in [0, 1), says which patches are hidden (see `mask_patches`); where the batch has
@@ -120,7 +121,7 @@ class TextGuidedRestoration(nn.Module):
         return self.decoder_pred(self.norm_7(tokens if wanted is not None else tokens[:, 1:]))
 
     def restore_pictures(
-        self, images: Tensor, caption_ids: Tensor, retriever: nn.Module, mask_noise: Tensor
+        self, images: Tensor, caption_ids: Tensor, retriever: Any, mask_noise: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Hide patches and restore them, for somebody to look at; ``tipr-zoo restore`` draws it.
 
@@ -159,7 +160,7 @@ class TextGuidedRestoration(nn.Module):
             raise DataError("'mask_noise' has NaN in it; it needs numbers in [0, 1)")
         return noise
 
-    def _check_tower(self, image_encoder: nn.Module) -> None:
+    def _check_tower(self, image_encoder: Any) -> None:
         """The patches to restore must be those of the image tower."""
         own, width = self.norm_1.normalized_shape[0], image_encoder.embedding_size
         if width != own:
