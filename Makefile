@@ -32,6 +32,8 @@ lint: $(INSTALLED)  ## check format, style and types
 
 bench: $(INSTALLED)  ## measure speed and memory against what is usual; prints ratios
 	$(BIN)/python benchmarks/listing.py
+	$(BIN)/python benchmarks/leaderboard.py
+	$(BIN)/python benchmarks/plugins.py
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python benchmarks/captions.py
 	$(BIN)/python benchmarks/pictures.py

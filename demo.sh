@@ -22,9 +22,9 @@ for model in fmfa_tiny_synth sen_tiny_synth; do
     tipr-zoo eval "$model" --data demo/synthpedes --records demo/records
 done
 
-step "4. The leaderboard: what was measured here beside what papers report" \
-    "tipr-zoo leaderboard --records demo/records"
-tipr-zoo leaderboard --records demo/records
+step "4. The leaderboard: what was measured here beside what the cards' records say" \
+    "tipr-zoo leaderboard --dataset SynthPEDES --records demo/records"
+tipr-zoo leaderboard --dataset SynthPEDES --records demo/records
 
 person=demo/synthpedes/imgs/test/00010_0.jpg
 step "5. Three quarters of a picture, restored from a sentence and from one with another colour" \

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -13,7 +20,10 @@ import tipr_zoo
 from tipr_zoo.card import read_card
 from tipr_zoo.card_index import CardIndex, card_index, core_cards_folder
 from tipr_zoo.errors import CardError, UnknownNameError
+from tipr_zoo.method_facts import MethodFacts
+from tipr_zoo.parsed_yaml_cache import ParsedYamlCache
 from tipr_zoo.plugins import FIRST_PARTY
+from tipr_zoo.reference import read_reference, read_references
 
 SHIPPED = sorted(core_cards_folder().glob("*.md"))
 RECORD = {
@@ -80,6 +90,16 @@ def write_card(folder: Path, values: dict[str, Any] | str, name: str = "model") 
     return path
 
 
+METHOD = {
+    "name": "IRRA",
+    "image_encoder": "CLIP ViT-B/16",
+    "text_encoder": "CLIP",
+    "pretraining": "none",
+    "selected_on": "test",
+    "weights_published": True,
+}
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 class TestShippedCards:
     def test_reads_strictly(self, path: Path) -> None:
@@ -98,6 +118,15 @@ class TestShippedCards:
 
     def test_says_how_the_best_epoch_was_chosen(self, path: Path) -> None:
         assert "test split" in read_card(path).protocol or "validation split" in read_card(path).protocol
+
+    def test_says_what_must_be_known_to_compare_its_figures(self, path: Path) -> None:
+        card = read_card(path)
+        assert None not in (card.method.image_encoder, card.method.text_encoder, card.method.pretraining)
+        assert card.weights is not None or card.method.weights_published is not None
+        is_on_test = "epoch of these figures was chosen on the test split" in " ".join(card.protocol.split())
+        assert is_on_test == (card.method.selected_on == "test")
+        assert card.code is not None
+        assert card.code.license is not None
 
     def test_is_a_hub_readme(self, path: Path) -> None:
         hub = pytest.importorskip("huggingface_hub")
@@ -140,6 +169,25 @@ def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> N
     assert read_card(path).license == "mit"
 
 
+def test_what_a_card_says_of_its_method_goes_for_reported_figures(tmp_path: Path) -> None:
+    values = front_matter()
+    assert read_card(write_card(tmp_path, values)).method == MethodFacts(name="model")
+    values["tipr_zoo"]["method"] = METHOD
+    card = read_card(write_card(tmp_path, values))
+    assert card.method == MethodFacts(**METHOD)
+    assert card.results[0].selected_on == "test"
+    values["tipr_zoo"]["method"] = {**METHOD, "reproduced_in": ["https://example.org/paper"]}
+    (result,) = read_card(write_card(tmp_path, values)).results
+    assert (result.origin, result.selected_on) == ("reproduced", None)
+
+
+def _wrong_method(**change: Any) -> Any:
+    def mutate(values: dict[str, Any]) -> None:
+        values["tipr_zoo"]["method"] = {**METHOD, **change}
+
+    return mutate
+
+
 def _wrong_weights(**change: Any) -> Any:
     weights = {"file": "weights/model.safetensors", "sha256": "0" * 64, "size": 10, "format": "safetensors"}
 
@@ -168,6 +216,11 @@ WRONG_CARDS = {
     "bad size": (_wrong_weights(size=0), "'size' must be the file's length in bytes"),
     "unsafe format": (_wrong_weights(format="pickle"), "must be safetensors or pytorch, got 'pickle'"),
     "two places": (_wrong_weights(url="https://example.org/w"), "needs either 'file' or 'url'"),
+    "unknown method field": (_wrong_method(encoder="ViT"), "method: unknown field 'encoder'"),
+    "method without a name": (_wrong_method(name=None), "method: field 'name' is missing"),
+    "unknown split": (_wrong_method(selected_on="unknown"), "'selected_on' must be val, test, none or null"),
+    "words for a truth": (_wrong_method(weights_published="yes please"), "must be true, false or null"),
+    "no such source": (_wrong_method(reproduced_in=["https://example.org/x"]), "no result has its source at"),
     "unsafe address": (_wrong_weights(file=None, url="http://example.org/w"), "'url' must begin with https://"),
 }
 
@@ -203,8 +256,8 @@ def test_malformed_front_matter(tmp_path: Path, text: str, message: str) -> None
 
 def test_a_broken_card_costs_only_its_own_model(tmp_path: Path) -> None:
     index = CardIndex()
-    index.add(write_card(tmp_path, "---\n[\n---\n", name="broken"), is_first_party=True)
-    index.add(write_card(tmp_path, front_matter()), is_first_party=True)
+    index.add(write_card(tmp_path, "---\n[\n---\n", name="broken"), owner=None)
+    index.add(write_card(tmp_path, front_matter()), owner=None)
     assert list(index.cards) == ["model"]
     assert list(index.problems) == ["broken"]
 
@@ -278,3 +331,121 @@ def test_models_are_listed_by_pattern_data_set_plugin_and_weights() -> None:
 def test_an_unknown_filter_is_an_error(argument: str, message: str) -> None:
     with pytest.raises(UnknownNameError, match=message):
         tipr_zoo.list_models(**{argument: "CUKH-PEDES"})  # type: ignore[arg-type]
+
+
+class TestReferences:
+    """Published figures of methods that the zoo has no code of."""
+
+    def write(self, folder: Path, **change: Any) -> Path:
+        values = {
+            "name": "RDE",
+            "method": {**METHOD, "name": "RDE"},
+            "code": {"title": "RDE", "url": "https://example.org/rde", "license": "none"},
+            "results": [result_of(front_matter())],
+        }
+        path = folder / "rde.yaml"
+        path.write_text(yaml.safe_dump({**values, **change}))
+        return path
+
+    def test_spell_results_as_cards_do(self, tmp_path: Path) -> None:
+        reference = read_reference(self.write(tmp_path))
+        (of_card,) = read_card(write_card(tmp_path, front_matter())).results
+        (result,) = reference.results
+        assert replace(result, model="model", selected_on=None) == of_card
+        assert (reference.name, reference.method.name, result.model, result.selected_on) == (
+            "RDE",
+            "RDE",
+            "RDE",
+            "test",
+        )
+
+    def test_that_ship_are_of_methods_without_a_card(self) -> None:
+        references = read_references()
+        assert len({reference.name for reference in references}) == len(references)
+        assert not {reference.name for reference in references} & set(tipr_zoo.list_models())
+        assert all(reference.results for reference in references)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"weights": None}, "unknown field 'weights'"),
+            ({"name": None}, "field 'name' is missing"),
+            ({"method": None}, "'method' must be a mapping"),
+            ({"results": None}, "'results' must be a list of mappings"),
+            ({"code": {"title": "RDE"}}, "code: field 'url' is missing"),
+            ({"results": [{**result_of(front_matter()), "source": None}]}, "a figure needs a 'source'"),
+            (
+                {"results": [{**result_of(front_matter()), "source": {"name": "a record", "url": "records/x.json"}}]},
+                "a reference has no code to measure with",
+            ),
+        ],
+        ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+    )
+    def test_are_read_strictly(self, tmp_path: Path, change: dict[str, Any], message: str) -> None:
+        path = self.write(tmp_path, **change)
+        with pytest.raises(CardError) as raised:
+            read_reference(path)
+        assert str(raised.value).startswith(f"{path}: ")
+        assert message in str(raised.value)
+
+    def test_may_not_know_where_a_figure_is_printed(self, tmp_path: Path) -> None:
+        result = {**result_of(front_matter()), "source": {"name": "a README", "url": None}}
+        (found,) = read_reference(self.write(tmp_path, results=[result])).results
+        assert (found.origin, found.source_name, found.source_url) == ("reported", "a README", "")
+
+
+class TestCacheOfParsedYaml:
+    VALUES = MappingProxyType({"a": [1, 2.5, None, True], "b": {"c": "text"}})
+
+    def test_gives_back_what_was_added_to_the_next_process(self, tmp_path: Path) -> None:
+        first = ParsedYamlCache(tmp_path / "folder" / "parsed.json")
+        first.add("text", dict(self.VALUES))
+        first.save()
+        second = ParsedYamlCache(first.file)
+        found = second.get("text")
+        assert found == self.VALUES
+        assert second.get("another text") is None
+        assert found is not None
+        found["a"].append("changed")
+        assert second.get("text") == self.VALUES
+        assert [path.name for path in first.file.parent.iterdir()] == ["parsed.json"]
+
+    @pytest.mark.parametrize("value", [{1: "a"}, {"a": {2: "b"}}, {"a": date(2024, 1, 1)}, {"a": float("nan")}])
+    def test_does_not_keep_what_json_would_change(self, tmp_path: Path, value: dict[Any, Any]) -> None:
+        cache = ParsedYamlCache(tmp_path / "parsed.json")
+        cache.add("text", value)
+        assert cache.get("text") is None
+
+    @pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}', '{"a": "no JSON"}', "\x00"])
+    def test_a_damaged_file_costs_nothing_but_time(self, tmp_path: Path, text: str) -> None:
+        file = tmp_path / "parsed.json"
+        file.write_text(text.replace('"a"', f'"{hashlib.sha256(b"text").hexdigest()}"'))
+        cache = ParsedYamlCache(file)
+        assert cache.get("text") is None
+        cache.add("text", dict(self.VALUES))
+        assert cache.get("text") == self.VALUES
+
+    def test_a_folder_that_cannot_be_made_costs_nothing_but_time(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        cache = ParsedYamlCache(tmp_path / "file" / "parsed.json")
+        cache.add("text", dict(self.VALUES))
+        cache.save()
+        assert not cache.file.exists()
+
+    def test_cards_are_parsed_once_and_again_where_they_changed(self, tmp_path: Path) -> None:
+        path = write_card(tmp_path, front_matter())
+        code = f"""
+import sys
+from pathlib import Path
+from tipr_zoo.card import read_card
+print(read_card(Path({str(path)!r})).license, "yaml" in sys.modules)
+"""
+        environment = {**os.environ, "TIPR_ZOO_HOME": str(tmp_path / "home")}
+
+        def run() -> str:
+            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+            return done.stdout.strip() or done.stderr
+
+        assert [run(), run()] == ["mit True", "mit False"]
+        path.write_text(path.read_text().replace("license: mit", "license: other"))
+        assert [run(), run()] == ["other True", "other False"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ import pytest
 from tipr_zoo.card_index import card_index
 from tipr_zoo.command_line import main
 from tipr_zoo.errors import RecordError, UnknownNameError
-from tipr_zoo.leaderboard import leaderboard_rows
+from tipr_zoo.leaderboard import comparison_group, leaderboard_rows
+from tipr_zoo.leaderboard_filter import LeaderboardFilter
+from tipr_zoo.leaderboard_marks import marked_model
 from tipr_zoo.records import METRICS, Record, read_record, record_file_name, write_record
 
 
@@ -119,8 +123,9 @@ def test_a_record_s_file_name_is_one_on_every_disk() -> None:
 
 @pytest.mark.parametrize("metric", ["R1", "mAP", "mINP"])
 def test_rows_are_sorted_by_a_metric_and_those_without_it_come_last(metric: str) -> None:
-    values = [row.metrics.get(metric, -1.0) for row in leaderboard_rows("ICFG-PEDES", sort=metric)]
-    assert values == sorted(values, reverse=True)
+    for _, group in groupby(leaderboard_rows("ICFG-PEDES", sort=metric), comparison_group):
+        values = [row.metrics.get(metric, -1.0) for row in group]
+        assert values == sorted(values, reverse=True)
 
 
 def test_rows_are_grouped_by_data_split_and_arguments(tmp_path: Path) -> None:
@@ -140,7 +145,9 @@ def test_directions_are_never_in_one_group(tmp_path: Path, capsys: pytest.Captur
     assert (rows[0].metrics["R1"], rows[0].direction) == (99.5, "text-to-image")
     assert (rows[-1].metrics["R1"], rows[-1].direction) == (99.55, "image-to-text")
 
-    there, back = shown(capsys, "--dataset", "CUHK-PEDES", "--records", str(tmp_path)).split("\n\nCUHK-PEDES, test, ")
+    there, _, back = shown(capsys, "--dataset", "CUHK-PEDES", "--records", str(tmp_path)).split(
+        "\n\nCUHK-PEDES, test, "
+    )
     assert "99.50*" in there
     assert "99.55" not in there
     assert back.startswith("image-to-text\n")
@@ -157,7 +164,8 @@ def test_an_epoch_chosen_on_the_test_split_is_marked_in_every_format(
     for format in "text", "markdown":
         text = shown(capsys, *words, format)
         assert ("my_model †" in text) == is_marked
-        assert ("† the epoch of these weights was chosen on the test split" in text) == is_marked
+        assert ("my_model ?" in text) == (selected_on is None)
+        assert "† the epoch of these weights was chosen on the test split" in text  # of others, such as IRRA's
     (row,) = [row for row in json.loads(shown(capsys, *words, "json")) if row["model"] == "my_model"]
     assert row["selected_on"] == selected_on
     table = csv.DictReader(io.StringIO(shown(capsys, *words, "csv")))
@@ -251,7 +259,7 @@ def test_markdown_links_sources_and_prints_the_best_bold(capsys: pytest.CaptureF
     text = shown(capsys, "--dataset", "RSTPReid", "--format", "markdown")
     assert text.startswith("### RSTPReid, test\n")
     best = leaderboard_rows("RSTPReid")[0]
-    assert f"| {best.model} | **{best.metrics['R1']:.2f}** |" in text
+    assert f"| {marked_model(best)} | **{best.metrics['R1']:.2f}** |" in text
     assert "[README of IRRA](https://github.com/anosorae/IRRA)" in text
 
 
@@ -260,6 +268,256 @@ def test_csv_and_json_hold_the_same_rows_with_plain_numbers(capsys: pytest.Captu
     table = list(csv.DictReader(io.StringIO(shown(capsys, "--records", str(tmp_path), "--format", "csv"))))
     rows = json.loads(shown(capsys, "--records", str(tmp_path), "--format", "json"))
     assert [row["model"] for row in table] == [row["model"] for row in rows]
-    assert [float(row["R1"]) for row in table] == [row["metrics"]["R1"] for row in rows]
-    assert {row["origin"] for row in rows} == {"reported", "measured"}
-    assert all((row["date"] is None) == (row["origin"] == "reported") for row in rows)
+    assert [row["R1"] for row in table] == [str(row["metrics"].get("R1", "")) for row in rows]
+    assert {row["origin"] for row in rows} == {"reported", "reproduced", "measured"}
+    assert all((row["date"] is None) == (row["origin"] != "measured") for row in rows)
+
+
+class TestPublishedFigures:
+    """What papers and READMEs print: ``published_figures.csv`` was gathered from them and is nobody's output."""
+
+    TABLE = Path(__file__).with_name("published_figures.csv").read_text(encoding="utf-8")
+    PUBLISHED = tuple(csv.DictReader(io.StringIO(TABLE)))
+
+    @pytest.mark.parametrize("line", PUBLISHED, ids=lambda line: f"{line['method']} {line['dataset']}")
+    def test_each_is_on_the_leaderboard_with_its_source(self, line: dict[str, str]) -> None:
+        figures = {metric: float(line[metric]) for metric in METRICS if line[metric]}
+        (row,) = [
+            row
+            for row in leaderboard_rows(line["dataset"])
+            if (row.method.name, row.method.pretraining) == (line["method"], line["extra_pretraining"] or "none")
+            and row.metrics == figures
+        ]
+        assert (row.method.image_encoder, row.method.text_encoder) == (line["image_encoder"], line["text_encoder"])
+        assert (row.code.url if row.code else "") == line["code_url"]
+        assert row.method.weights_published == {"yes": True, "no": False, "": None}[line["weights_published"]]
+        assert row.origin == ("reproduced" if "its reproduction" in line["source"] else "reported")
+        words = set(row.source.replace(" of ", " ").split())
+        assert words <= set(line["source"].replace(", its reproduction", "").split())
+        assert {"README", "paper,", "paper", "repository,"} & words
+
+    def test_there_are_no_others(self) -> None:
+        """But for figures that another source contradicts."""
+        published = {(line["method"], line["extra_pretraining"] or "none", line["dataset"]) for line in self.PUBLISHED}
+        further = [
+            row
+            for row in leaderboard_rows()
+            if row.origin != "measured" and (row.method.name, row.method.pretraining, row.dataset) not in published
+        ]
+        assert all(row.disagrees_on for row in further)
+        assert {row.model for row in further} == {"BEAT", "DSSL", "ViTAA"}
+
+    @pytest.mark.parametrize(
+        ("model", "dataset", "metric", "values"),
+        [
+            ("BEAT", "RSTPReid", "R1", [48.10, 58.25]),
+            ("DSSL", "RSTPReid", "R1", [32.43, 39.05]),
+            ("ViTAA", "CUHK-PEDES", "R1", [54.92, 55.97]),
+            ("irra_vitb16_icfg", "ICFG-PEDES", "R5", [80.24, 80.25, 80.25]),
+            ("irra_vitb16_icfg", "ICFG-PEDES", "mAP", [38.05, 38.06, 38.06]),
+            ("irra_vitb16_icfg", "ICFG-PEDES", "mINP", [7.92, 7.93, 7.93]),
+        ],
+    )
+    def test_sources_that_disagree_are_all_kept_and_flagged(
+        self, model: str, dataset: str, metric: str, values: list[float], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        rows = [row for row in leaderboard_rows(dataset) if row.model == model]
+        assert sorted(row.metrics[metric] for row in rows) == values
+        assert all(metric in row.disagrees_on for row in rows)
+        lines = [line for line in shown(capsys, "--dataset", dataset).splitlines() if line.startswith(f"{model} ")]
+        assert [" ≠ " in line for line in lines] == [True] * len(values)
+
+    def test_figures_that_no_other_source_contradicts_are_not_flagged(self) -> None:
+        (sen,) = [row for row in leaderboard_rows("CUHK-PEDES") if row.model == "sen_vitb16_cuhk"]
+        assert sen.disagrees_on == ()
+
+    @pytest.mark.parametrize(
+        ("method", "selected_on"),
+        [("IRRA", "test"), ("SEN", "test"), ("SEN-XL", "test"), ("FMFA", "test"), ("RDE", "test"), ("MARS", None)],
+    )
+    def test_what_the_epoch_was_chosen_on_is_said_or_unknown(self, method: str, selected_on: str | None) -> None:
+        rows = [row for row in leaderboard_rows() if row.method.name == method and row.model != "IRRA + NAM"]
+        assert {row.selected_on for row in rows if row.origin == "reported"} == {selected_on}
+
+    def test_who_trains_again_may_choose_the_epoch_otherwise(self) -> None:
+        assert {row.selected_on for row in leaderboard_rows() if row.origin == "reproduced"} == {None}
+
+
+class TestFilters:
+    @pytest.mark.parametrize(
+        ("words", "kept", "left_out"),
+        [
+            (["--origin", "reported"], {"irra_vitb16_cuhk", "MARS"}, {"IRRA + HAM"}),
+            (["--origin", "reproduced"], {"IRRA + HAM"}, {"irra_vitb16_cuhk", "MARS"}),
+            (["--pretraining", "none"], {"irra_vitb16_cuhk", "MARS"}, {"ViTAA", "APTM", "fmfa_ham_vitb16_cuhk"}),
+            (["--pretraining", "extra"], {"APTM", "fmfa_ham_vitb16_cuhk"}, {"ViTAA", "irra_vitb16_cuhk", "MARS"}),
+            (["--pretraining", "ham"], {"IRRA + HAM", "fmfa_ham_vitb16_cuhk"}, {"APTM", "IRRA + NAM", "MARS"}),
+            (["--encoder", "vit-b/16"], {"irra_vitb16_cuhk", "RDE"}, {"sen_vitl14_cuhk", "MARS", "PLOT", "ViTAA"}),
+            (["--weights"], {"irra_vitb16_cuhk", "RDE"}, {"sen_vitb16_cuhk", "PLOT"}),
+            (["--weights", "--encoder", "ALBEF"], {"MARS", "RaSa"}, {"RDE", "irra_vitb16_cuhk"}),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    )
+    def test_keep_what_is_known_to_fit(
+        self, words: list[str], kept: set[str], left_out: set[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        rows = json.loads(shown(capsys, "--dataset", "CUHK-PEDES", *words, "--format", "json"))
+        models = {row["model"] for row in rows}
+        assert kept <= models
+        assert not left_out & models
+
+    def test_measured_figures_are_the_zoo_s(self) -> None:
+        rows = leaderboard_rows(filter=LeaderboardFilter(origin="measured"))
+        assert {row.dataset for row in rows} == {"SynthPEDES"}
+        assert all(row.method.weights_published for row in rows)
+
+    @pytest.mark.parametrize(
+        ("filter", "message"),
+        [
+            (LeaderboardFilter(origin="measurd"), "unknown origin 'measurd'; did you mean 'measured'"),
+            (LeaderboardFilter(pretraining="HAN"), "unknown pretraining 'HAN'; did you mean 'HAM'"),
+            (LeaderboardFilter(encoder="ViT-B/61"), "unknown image encoder 'ViT-B/61'"),
+        ],
+    )
+    def test_what_no_row_has_is_told(self, filter: LeaderboardFilter, message: str) -> None:
+        with pytest.raises(UnknownNameError, match=message):
+            leaderboard_rows(filter=filter)
+
+    def test_nothing_left_over_is_no_error(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["leaderboard", "--dataset", "SynthPEDES", "--origin", "reproduced"]) == 0
+        assert capsys.readouterr() == ("", "no figure is left over; drop a filter\n")
+
+    def test_weights_of_a_record_are_known_where_they_are_the_card_s(self, tmp_path: Path) -> None:
+        of_card = read_record(Path(leaderboard_rows("SynthPEDES")[0].source_url or ""))
+        write_record(replace(of_card, split="val"), tmp_path / "same.json")
+        write_record(replace(of_card, split="val", weights_sha256="f" * 64), tmp_path / "other.json")
+        rows = [row for row in leaderboard_rows("SynthPEDES", records=tmp_path) if row.split == "val"]
+        assert {Path(row.source_url or "").stem: row.method.weights_published for row in rows} == {
+            "same": True,
+            "other": None,
+        }
+
+
+class TestBestAndSecondBest:
+    def marked(self, text: str, mark: str) -> set[str]:
+        """Every figure with this mark."""
+        return {word[:-1] for word in text.split() if word.endswith(mark) and word[:-1].replace(".", "").isdigit()}
+
+    def test_are_marked_among_rows_that_may_be_compared(self, capsys: pytest.CaptureFixture[str]) -> None:
+        text = shown(capsys, "--dataset", "CUHK-PEDES").partition("\n\n*")[0]
+        without, with_extra = text.split("CUHK-PEDES, test, with extra person data")
+        assert self.marked(without, "*") == {"77.62", "91.33", "94.66", "71.41", "56.00"}
+        assert self.marked(without, "+") == {"76.64", "90.89", "94.52", "69.50", "53.88"}
+        assert self.marked(with_extra, "*") == {"77.46", "91.36", "95.01", "69.55"}
+        assert self.marked(with_extra, "+") == {"77.32", "91.33", "94.95", "68.89"}
+
+    def test_equal_figures_share_a_mark_and_two_have_no_second(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for name, rank_1 in {"a": 50.0, "b": 50.001, "c": 40.0}.items():
+            metrics = {**record().metrics, "R1": rank_1}
+            write_record(record(model=name, split="val", metrics=metrics), tmp_path / f"{name}.json")
+        text = shown(capsys, "--dataset", "CUHK-PEDES", "--records", str(tmp_path)).partition("\n\n*")[0]
+        section = text.split("CUHK-PEDES, val")[1]
+        assert [line.split()[1] for line in section.splitlines() if line[:2] in ("a ", "b ", "c ")] == [
+            "50.00*",
+            "50.00*",
+            "40.00",
+        ]
+
+    def test_are_bold_and_slanted_in_markdown_and_bold_and_underlined_in_latex(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        markdown = shown(capsys, "--dataset", "CUHK-PEDES", "--format", "markdown")
+        assert "| **77.62** |" in markdown
+        assert "| _76.64_ |" in markdown
+        latex = shown(capsys, "--dataset", "CUHK-PEDES", "--format", "latex")
+        assert r"MARS ? & \textbf{77.62} & 90.63" in latex
+        assert r"sen\_vitl14\_cuhk \textdagger{} & \underline{76.64} & \textbf{91.33}" in latex
+
+
+class TestLatex:
+    def test_is_made_of_booktabs_tables(self, capsys: pytest.CaptureFixture[str]) -> None:
+        latex = shown(capsys, "--dataset", "RSTPReid", "--format", "latex")
+        for command in r"\toprule", r"\midrule", r"\bottomrule", r"\end{table}":
+            assert latex.count(command) == 2  # without and with extra person data
+        assert r"\hline" not in latex
+        for line in latex.splitlines():
+            if line.endswith(r"\\"):
+                assert line.count(" & ") in (6, 7)
+
+    def test_escapes_what_latex_would_read_as_a_command(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        command = r"a_model 50%_{x} & $y$ #1 ~ ^ \input"
+        write_record(record(model="a&b_50%", command=command), tmp_path / "mine.json")
+        latex = shown(capsys, "--records", str(tmp_path), "--dataset", "CUHK-PEDES", "--format", "latex")
+        assert r"a\&b\_50\% & \textbf{99.50}" in latex
+        expected = r"a\_model 50\%\_\{x\} \& \$y\$ \#1 \textasciitilde{} \textasciicircum{} \textbackslash{}input"
+        assert expected in latex
+
+
+@pytest.mark.parametrize("columns", [24, 40, 60, 72, 80, 100, 200])
+def test_text_fits_the_terminal(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = shown(capsys)
+    assert max(map(len, text.splitlines())) <= columns
+    assert {"77.46*", "95.01*", "reproduced", "†"} <= set(text.split())
+
+
+def test_text_at_80_columns_is_one_line_a_row(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = shown(capsys, "--dataset", "CUHK-PEDES").partition("\n\n*")[0].splitlines()
+    rows = [line for line in lines if line.endswith("]")]
+    assert len(rows) == len(leaderboard_rows("CUHK-PEDES"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "left_out"),
+    [(80, "encoder, extra data, weights, code licence"), (100, "extra data, weights, code licence"), (200, None)],
+)
+def test_text_says_what_it_has_no_room_for(
+    columns: int, left_out: str | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = " ".join(shown(capsys, "--dataset", "CUHK-PEDES").split())
+    assert ("not everywhere room for" in text) == (left_out is not None)
+    assert left_out is None or f"not everywhere room for: {left_out};" in text
+
+
+def test_markdown_links_web_addresses_alone(tiny_zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    card = (tiny_zoo / "a_tiny_model.md").read_text()
+    index = """model-index:
+  - name: a_model_with_a_trap
+    results:
+      - task: {type: text-to-image-person-retrieval}
+        dataset: {type: cuhk-pedes, name: CUHK-PEDES, split: test}
+        metrics: [{type: R1, value: 50.0}]
+        source: {name: a trap, url: "javascript://%0aalert(1)"}
+tipr_zoo:"""
+    file = tiny_zoo / "a_model_with_a_trap.md"
+    file.write_text(card.replace("tipr_zoo:", index))
+    card_index.cache_clear()
+    try:
+        for format in "markdown", "html":
+            text = shown(capsys, "--format", format)
+            assert "a_model_with_a_trap" in text
+            assert "javascript:" not in text
+    finally:
+        file.unlink()
+        card_index.cache_clear()
+
+
+def test_the_readme_s_tables_are_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    """To write them anew: run the command before each and put its output between the two comments."""
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    part = readme.split("<!-- leaderboard -->\n")[1].split("\n<!-- /leaderboard -->")[0]
+    tables = re.findall(r"```\ntipr-zoo (leaderboard [^\n]*)\n```\n\n(.*?)(?=\n\n```|\Z)", part, re.DOTALL)
+    assert len(tables) == 2
+    for command, table in tables:
+        assert main(command.split()) == 0
+        assert table.strip() == capsys.readouterr().out.strip()

@@ -13,9 +13,10 @@ from typing import Any
 
 from tipr_zoo.card_fields import Fields, read_front_matter
 from tipr_zoo.card_results import Result, read_results
+from tipr_zoo.method_facts import MethodFacts, read_method_facts
 
 HUB_FIELDS = {"license", "datasets", "tags", "model-index", "language", "library_name", "pipeline_tag", "base_model"}
-ZOO_FIELDS = {"plugin", "config", "weights", "weights_note", "paper", "code", "protocol"}
+ZOO_FIELDS = {"plugin", "config", "method", "weights", "weights_note", "paper", "code", "protocol"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,13 @@ class Weights:
 
 @dataclass(frozen=True)
 class Link:
-    """Something published elsewhere: a paper or a repository."""
+    """Something published elsewhere: a paper or a repository.
+
+    Attributes:
+        title: What it is called.
+        url: Where it is.
+        license: Its licence; ``"none"`` where it carries none, None where nobody looked.
+    """
 
     title: str
     url: str
@@ -63,6 +70,7 @@ class ModelCard:
         tags: The Hub's tags.
         results: Published and measured figures, each with its source.
         plugin: Name of the plugin that brings its components, or None where the core does.
+        method: What must be known before its figures are compared with others'.
         config: Recipe file, relative to the ``configs`` folder of the plugin or of the core.
         weights: The pretrained weights, or None where none are published.
         weights_note: Where weights can be had, or why there are none.
@@ -79,6 +87,7 @@ class ModelCard:
     tags: tuple[str, ...]
     results: tuple[Result, ...]
     plugin: str | None
+    method: MethodFacts
     config: str
     weights: Weights | None
     weights_note: str | None
@@ -102,19 +111,22 @@ def read_card(path: Path) -> ModelCard:
     fields.allow(HUB_FIELDS | {"tipr_zoo"})
     zoo = fields.block("tipr_zoo")
     zoo.allow(ZOO_FIELDS)
+    method_block = zoo.optional_block("method")
+    method = read_method_facts(method_block) if method_block else MethodFacts(name=path.stem)
     return ModelCard(
         name=path.stem,
         path=path,
         license=fields.text("license"),
         datasets=fields.texts("datasets"),
         tags=fields.texts("tags"),
-        results=read_results(fields, model=path.stem),
+        results=read_results(fields, path.stem, method),
         plugin=zoo.optional_text("plugin"),
+        method=method,
         config=zoo.text("config"),
         weights=_read_weights(zoo),
         weights_note=zoo.optional_text("weights_note"),
-        paper=_read_link(zoo, "paper"),
-        code=_read_link(zoo, "code"),
+        paper=read_link(zoo, "paper"),
+        code=read_link(zoo, "code"),
         protocol=zoo.text("protocol"),
         description=body.strip(),
     )
@@ -142,9 +154,17 @@ def _read_weights(zoo: Fields) -> Weights | None:
     return Weights(file or str(url), sha256, size, block.text("format"), block.text("license"))
 
 
-def _read_link(zoo: Fields, key: str) -> Link | None:
-    """The ``paper:`` or ``code:`` block."""
-    block = zoo.optional_block(key)
+def read_link(fields: Fields, key: str) -> Link | None:
+    """The ``paper:`` or ``code:`` block; None where there is none.
+
+    Args:
+        fields: The mapping that it stands in.
+        key: ``"paper"`` or ``"code"``.
+
+    Raises:
+        CardError: A field is missing or unknown.
+    """
+    block = fields.optional_block(key)
     if block is None:
         return None
     block.allow({"title", "url", "license"})

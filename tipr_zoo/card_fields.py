@@ -8,10 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import CardError
+from tipr_zoo.parsed_yaml_cache import parsed_yaml_cache
 
 
 class Fields:
@@ -54,6 +53,13 @@ class Fields:
             raise self.error(f"field {key!r} must be a list of texts, got {value!r}")
         return tuple(value)
 
+    def optional_truth(self, key: str) -> bool | None:
+        """A field that holds true or false, or is null or left out."""
+        value = self.values.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise self.error(f"{key!r} must be true, false or null, got {value!r}")
+        return value
+
     def number(self, key: str) -> float:
         """A field that must hold a number."""
         value = self.values.get(key)
@@ -81,18 +87,20 @@ class Fields:
 
 
 @cache
-def _front_matter_loader() -> type:
+def _loader() -> type:
     """A YAML loader to which a key given twice is an error; YAML's own takes the last and says nothing."""
+    import yaml
+
     # libyaml's parser is ten times faster and is in every PyYAML wheel; the pure one is for builds without it.
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-    def construct_mapping(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
+    def construct_mapping(loader: Any, node: Any) -> dict[Any, Any]:
         keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
         if twice := [key for i, key in enumerate(keys) if key in keys[:i]]:
             raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} is given twice", node.start_mark)
         return dict(loader.construct_mapping(node, deep=True))
 
-    loader = type("FrontMatterLoader", (base,), {})
+    loader = type("UniqueKeyLoader", (base,), {})
     loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, construct_mapping)  # type: ignore[attr-defined]
     return loader
 
@@ -110,10 +118,29 @@ def read_front_matter(path: Path) -> tuple[dict[str, Any], str]:
     if not text.startswith("---\n") or "\n---\n" not in text[4:]:
         raise CardError(f"{path}: a card begins with YAML front matter between two lines of ---")
     front_matter, _, body = text[4:].partition("\n---\n")
+    return parse_mapping(front_matter, path, "front matter"), body
+
+
+def parse_mapping(text: str, path: Path, what: str) -> dict[str, Any]:
+    """Parse YAML that must be a mapping; what was parsed once is taken from the cache.
+
+    Args:
+        text: The YAML.
+        path: The file it stands in.
+        what: What it is called in errors.
+
+    Raises:
+        CardError: It is no YAML, has a key twice, or is no mapping.
+    """
+    if (known := parsed_yaml_cache().get(text)) is not None:
+        return known
+    import yaml  # not at the top: where everything was parsed before, it is not needed
+
     try:
-        values = yaml.load(front_matter, Loader=_front_matter_loader())
+        values = yaml.load(text, Loader=_loader())
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date like 2024-13-45
-        raise CardError(f"{path}: front matter is not YAML: {' '.join(str(error).split())}") from error
+        raise CardError(f"{path}: {what} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
-        raise CardError(f"{path}: front matter must be a mapping, got {values!r}")
-    return values, body
+        raise CardError(f"{path}: {what} must be a mapping, got {values!r}")
+    parsed_yaml_cache().add(text, values)
+    return values

@@ -1,20 +1,25 @@
-"""The figures of a card (``model-index``), each with the source that makes it `reported` or `measured`.
+"""The figures of a card (``model-index``) or a reference, each with the source that makes it what it is.
 
-Nobody writes down which kind a figure is: it follows from its source. A source that lies beside the card is a
-record written by ``tipr-zoo eval``, and the figure is *measured*; a source on the web is a publication, and the
-figure is *reported*.
+Which kind a figure is follows from its source. A source that lies beside the card is a record written by
+``tipr-zoo eval``, and the figure is *measured*. A source on the web is a publication: the figure is *reproduced* where
+``method.reproduced_in`` says that a training of its own is printed there, and otherwise *reported*.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tipr_zoo.card_fields import Fields
 from tipr_zoo.errors import RecordError
+from tipr_zoo.method_facts import MethodFacts
 from tipr_zoo.records import METRICS, TEXT_TO_IMAGE, Record, read_record
 
 TASK = "text-to-image-person-retrieval"
+
+ORIGINS = ("reported", "reproduced", "measured")
+"""Kinds of figures: printed in a publication; printed there by somebody who trained the method again; in a record."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +33,12 @@ class Result:
         dataset_arguments: What else identifies the data, e.g. ``{"seed": 0}`` of SynthPEDES.
         metrics: Figures in percent by metric, in the order of `METRICS`.
         source_name: Who says so: a paper's table, a README, or the command that measured it.
-        source_url: Where: a web address, or the path of a record beside the card.
-        origin: ``"reported"`` or ``"measured"``.
-        record: The record of a measured result, None for a reported one.
+        source_url: Where: a web address, or the path of a record beside the card; empty where a reference does not
+            know the address.
+        origin: One of `ORIGINS`.
+        record: The record of a measured result, None for any other.
+        selected_on: What the epoch was chosen on: as the record says, or for reported figures the card; None where
+            that is not known, as of whatever somebody else trained.
     """
 
     model: str
@@ -42,19 +50,16 @@ class Result:
     source_url: str
     origin: str
     record: Record | None = None
-
-    @property
-    def selected_on(self) -> str | None:
-        """What the epoch of the weights was chosen on, as the record says; None where it does not, or there is none."""
-        return self.record.selected_on if self.record else None
+    selected_on: str | None = None
 
 
-def read_results(fields: Fields, model: str) -> tuple[Result, ...]:
+def read_results(fields: Fields, model: str, method: MethodFacts) -> tuple[Result, ...]:
     """Read ``model-index`` of a card.
 
     Args:
         fields: The card's front matter.
         model: Name of the model; the index may speak of no other.
+        method: The card's ``method:`` block.
 
     Raises:
         CardError: An entry is malformed, has an unknown field or metric, or has no source.
@@ -66,11 +71,34 @@ def read_results(fields: Fields, model: str) -> tuple[Result, ...]:
         entry.allow({"name", "results"})
         if entry.text("name") != model:
             raise entry.error(f"'name' must be the card's name {model!r}, got {entry.text('name')!r}")
-        results += [_read_result(block, model) for block in entry.blocks("results")]
+        results += [_read_result(block, model, method) for block in entry.blocks("results")]
+    _check_reproductions(fields, method, results)
     return tuple(results)
 
 
-def _read_result(block: Fields, model: str) -> Result:
+def read_published_results(fields: Fields, model: str, method: MethodFacts) -> tuple[Result, ...]:
+    """Read ``results`` of a reference: as in a card, but none is measured, and a source may lack its address.
+
+    Args:
+        fields: The reference.
+        model: What its rows are called.
+        method: Its ``method:`` block.
+
+    Raises:
+        CardError: An entry is malformed, or names a file as its source.
+    """
+    results = [_read_result(block, model, method, is_reference=True) for block in fields.blocks("results")]
+    _check_reproductions(fields, method, results)
+    return tuple(results)
+
+
+def _check_reproductions(fields: Fields, method: MethodFacts, results: Iterable[Result]) -> None:
+    """An address that no figure comes from is a mistake."""
+    for url in set(method.reproduced_in) - {result.source_url for result in results}:
+        raise fields.error(f"method.reproduced_in: no result has its source at {url}")
+
+
+def _read_result(block: Fields, model: str, method: MethodFacts, is_reference: bool = False) -> Result:
     """One entry of ``results``."""
     block.allow({"task", "dataset", "metrics", "source"})
     task, dataset = block.block("task"), block.block("dataset")
@@ -84,6 +112,10 @@ def _read_result(block: Fields, model: str) -> Result:
         raise block.error("a figure needs a 'source' with 'name' and 'url'; without one it cannot be shown")
     source = block.block("source")
     source.allow({"name", "url"})
+    url = source.optional_text("url") or "" if is_reference else source.text("url")
+    origin = "measured" if url and "://" not in url else "reproduced" if url in method.reproduced_in else "reported"
+    if origin == "measured" and is_reference:
+        raise source.error("a reference has no code to measure with: 'url' must be a web address or null")
     arguments = dataset.optional_block("args")
     result = Result(
         model=model,
@@ -92,10 +124,14 @@ def _read_result(block: Fields, model: str) -> Result:
         dataset_arguments=dict(arguments.values) if arguments else {},
         metrics=metrics,
         source_name=source.text("name"),
-        source_url=source.text("url"),
-        origin="reported" if "://" in source.text("url") else "measured",
+        source_url=url,
+        origin=origin,
+        selected_on=method.selected_on if origin == "reported" else None,
     )
-    return replace(result, record=_read_record(source, result)) if result.origin == "measured" else result
+    if origin != "measured":
+        return result
+    record = _read_record(source, result)
+    return replace(result, record=record, selected_on=record.selected_on)
 
 
 def _read_metrics(block: Fields) -> dict[str, float]:

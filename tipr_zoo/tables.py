@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -17,10 +18,19 @@ FORMATS = ("text", "markdown", "csv", "json")
 
 _GAP = 2
 
+_WORD_PART = re.compile(r"[^\s_/.-]*[_/.-]+|[^\s_/.-]+")
+
 
 @dataclass(frozen=True)
 class Best:
     """A number that is the best of its column: starred in text, bold in Markdown, a plain number elsewhere."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Second:
+    """A number that is the second best of its column: a plus in text, slanted in Markdown, a plain number elsewhere."""
 
     value: float
 
@@ -32,7 +42,7 @@ class Note:
     text: str
 
 
-Cell = str | int | float | Best | Note | None
+Cell = str | int | float | Best | Second | Note | None
 
 
 def render_table(
@@ -44,8 +54,8 @@ def render_table(
         columns: The columns' names.
         rows: One cell a column; None where there is nothing to say.
         format: One of `FORMATS`. Text and Markdown show floats with two digits; CSV and JSON hold them as they are.
-        width: Most characters a line of text may have; long texts are wrapped, the widest columns first. None wraps
-            nothing.
+        width: Most characters a line of text may have; long texts are wrapped, the widest columns first, and where
+            that is not enough, each row becomes a few lines of its own. None wraps nothing.
 
     Returns:
         The table, without a line break at its end.
@@ -72,7 +82,7 @@ def terminal_width() -> int | None:
 
 
 def _plain(cell: Cell) -> str | int | float | None:
-    return cell.value if isinstance(cell, Best) else None if isinstance(cell, Note) else cell
+    return cell.value if isinstance(cell, (Best, Second)) else None if isinstance(cell, Note) else cell
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
@@ -85,8 +95,8 @@ def _csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
 
 def _markdown(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     def cell_text(cell: Cell) -> str:
-        text = f"**{_shown(cell)}**" if isinstance(cell, Best) else _shown(cell)
-        return text.replace("|", "\\|")
+        mark = "**" if isinstance(cell, Best) else "_" if isinstance(cell, Second) else ""
+        return f"{mark}{_shown(cell)}{mark}".replace("|", "\\|")
 
     rules = ["---:" if is_number else "---" for is_number in _number_columns(columns, rows)]
     lines = [columns, rules, *([cell_text(cell) for cell in row] for row in rows)]
@@ -94,49 +104,118 @@ def _markdown(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
 
 
 def _text(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | None) -> str:
-    """The columns side by side with a line under their names, and nothing else drawn."""
+    """The columns side by side with a line under their names; one row under the other where they find no room."""
+    is_number = _number_columns(columns, rows)
+    is_marked = [any(isinstance(row[i], (Best, Second)) for row in rows) for i in range(len(columns))]
+    # A number beside a marked one gets a blank, so that the digits stand under each other.
+    texts = [[_shown(cell) + (_mark(cell) or " " * is_marked[i]) for i, cell in enumerate(row)] for row in rows]
+    names = [name + " " * is_marked[i] for i, name in enumerate(columns)]
+    widths = _fitted_widths(names, texts, is_number, width)
+    if widths is None:
+        return _stacked(columns, texts, width or 0)
+    return _drawn(names, texts, widths, is_number)
+
+
+def _drawn(
+    names: Sequence[str], texts: Sequence[Sequence[str]], widths: Sequence[int], is_number: Sequence[bool]
+) -> str:
+    """The table at these widths; a cell that is longer goes over several lines."""
     from prettytable import HRuleStyle, PrettyTable, VRuleStyle
 
-    is_number = _number_columns(columns, rows)
-    has_best = [any(isinstance(row[i], Best) for row in rows) for i in range(len(columns))]
-    # A number beside a starred one gets a blank, so that the digits stand under each other.
-    texts = [
-        [f"{_shown(cell)}{'*' if isinstance(cell, Best) else ' ' * has_best[i]}" for i, cell in enumerate(row)]
-        for row in rows
-    ]
-    names = [name + " " * has_best[i] for i, name in enumerate(columns)]
-    table = PrettyTable(names)
-    table.hrules, table.vrules = HRuleStyle.HEADER, VRuleStyle.NONE
+    table = PrettyTable([str(i) for i in range(len(names))])
+    # The names are a row, since those of a header go over one line only.
+    table.header, table.hrules, table.vrules = False, HRuleStyle.NONE, VRuleStyle.NONE
     table.horizontal_char, table.junction_char = "-", "-"
     # With a blank where the vertical line would be, one of padding leaves a gap of two between columns.
     table.left_padding_width, table.right_padding_width = 0, _GAP - 1
-    table.align = dict(zip(names, ("r" if number else "l" for number in is_number), strict=True))
-    if width is not None:
-        table.max_width = dict(zip(names, _fitted_widths(names, texts, is_number, width), strict=True))
-    table.add_rows(texts)
+    table.align = {str(i): "r" if number else "l" for i, number in enumerate(is_number)}
+    table.min_width = {str(i): width for i, width in enumerate(widths)}
+    for number, row in enumerate([names, *texts]):
+        cells = [
+            text if len(text) <= width else "\n".join(wrap(text, width))
+            for text, width in zip(row, widths, strict=True)
+        ]
+        table.add_row(cells, divider=number == 0)
     return "\n".join(line[1:-_GAP].rstrip() for line in table.get_string().splitlines())
 
 
 def _fitted_widths(
-    names: Sequence[str], texts: Sequence[Sequence[str]], is_number: Sequence[bool], width: int
-) -> list[int]:
-    """Widths at which the table fits: texts are wrapped between words, then, where it must be, inside of them."""
+    names: Sequence[str], texts: Sequence[Sequence[str]], is_number: Sequence[bool], width: int | None
+) -> list[int] | None:
+    """Widths at which the table fits: texts are wrapped between words, then after the underscores, hyphens, slashes
+    and dots inside of them; None where it fits nevertheless not."""
     columns = [[name, *(row[i] for row in texts)] for i, name in enumerate(names)]
     widths = [max(map(len, column)) for column in columns]
-    longest_words = [max(len(word) for text in column for word in text.split() or [""]) for column in columns]
-    for least in (longest_words, [max(len(name), 8) for name in names]):
+    if width is None:
+        return widths
+    for parts in (str.split, _WORD_PART.findall):
+        least = [max((len(part) for text in column for part in parts(text)), default=0) for column in columns]
         while sum(widths) + _GAP * (len(widths) - 1) > width:
             candidates = [i for i in range(len(widths)) if not is_number[i] and widths[i] > least[i]]
             if not candidates:
                 break
             widths[max(candidates, key=lambda i: widths[i])] -= 1
-    return widths
+        else:
+            return widths
+    return None
+
+
+def _stacked(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
+    """The first cell of every row as a title, and the others, each after its column's name, below."""
+    lines: list[str] = []
+    for title, *cells in rows:
+        lines += wrap(title, width)
+        line = ""
+        for name, text in zip(columns[1:], map(str.strip, cells), strict=True):
+            if not text:
+                continue
+            item = f"{name} {text}"
+            if line and len(line) + _GAP + len(item) <= width:
+                line += " " * _GAP + item
+                continue
+            lines += [line] if line else []
+            *whole, rest = wrap(item, max(1, width - _GAP))
+            lines += [" " * _GAP + part for part in whole]
+            line = " " * _GAP + rest
+        lines += [line] if line else []
+    return "\n".join(lines)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Break a text between words; a word that is wider than a line after one of ``_-/.``, or where it must be.
+
+    Args:
+        text: The text; its white space is not kept where a line ends.
+        width: Most characters a line.
+
+    Returns:
+        The lines, at least one.
+    """
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += f" {word}"
+            continue
+        lines += [""] if lines[-1] else []
+        for part in [word] if len(word) <= width else _WORD_PART.findall(word):
+            if len(lines[-1]) + len(part) <= width:
+                lines[-1] += part
+                continue
+            lines += [""] if lines[-1] else []
+            lines[-1:] = [part[start : start + width] for start in range(0, len(part), width)]
+    return lines
 
 
 def _number_columns(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[bool]:
     """For every column whether it holds numbers, which stand right-aligned."""
     cells = [[row[i] for row in rows if row[i] is not None] for i in range(len(columns))]
-    return [bool(column) and all(isinstance(cell, (int, float, Best, Note)) for cell in column) for column in cells]
+    kinds = (int, float, Best, Second, Note)
+    return [bool(column) and all(isinstance(cell, kinds) for cell in column) for column in cells]
+
+
+def _mark(cell: Cell) -> str:
+    """What stands after a number in text."""
+    return "*" if isinstance(cell, Best) else "+" if isinstance(cell, Second) else ""
 
 
 def _shown(cell: Cell) -> str:
@@ -145,6 +224,6 @@ def _shown(cell: Cell) -> str:
         return ""
     if isinstance(cell, Note):
         return cell.text
-    if isinstance(cell, Best):
+    if isinstance(cell, (Best, Second)):
         return f"{cell.value:.2f}"
     return f"{cell:.2f}" if isinstance(cell, float) else " ".join(str(cell).split())

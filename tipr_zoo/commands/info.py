@@ -9,6 +9,7 @@ from typing import Any
 
 from tipr_zoo.card import Link, ModelCard
 from tipr_zoo.card_index import load_card
+from tipr_zoo.method_facts import MethodFacts
 from tipr_zoo.plugins import FIRST_PARTY, installed_plugins
 from tipr_zoo.records import METRICS
 from tipr_zoo.selection_mark import TEST_SELECTION_LEGEND, marked
@@ -63,6 +64,7 @@ def _facts(card: ModelCard) -> list[tuple[str, str]]:
     """Name and text of every field, those left out that the card leaves out."""
     facts = [
         ("plugin", _plugin(card)),
+        ("method", _method(card.method)),
         ("data sets", ", ".join(card.datasets)),
         ("recipe", card.config),
         ("weights", _weights(card)),
@@ -84,6 +86,14 @@ def _plugin(card: ModelCard) -> str:
     return f"{card.plugin} ({plugin.distribution} {plugin.version})"
 
 
+def _method(method: MethodFacts) -> str:
+    """The method with its encoders and what it was pretrained on."""
+    by_kind = {"image": method.image_encoder, "text": method.text_encoder}
+    encoders = [f"{kind} encoder {name}" for kind, name in by_kind.items() if name]
+    extra = [f"extra person data: {method.pretraining}"] if method.pretraining else []
+    return ", ".join([method.name, *encoders, *extra])
+
+
 def _weights(card: ModelCard) -> str:
     note = " ".join((card.weights_note or "").split())
     if card.weights is None:
@@ -96,7 +106,8 @@ def _weights(card: ModelCard) -> str:
 def _link(link: Link | None) -> str:
     if link is None:
         return ""
-    return f"{link.title}, {link.url}" + (f" (licence {link.license})" if link.license else "")
+    licence = "no licence" if link.license == "none" else f"licence {link.license}"
+    return f"{link.title}, {link.url}" + (f" ({licence})" if link.license else "")
 
 
 def _commands(card: ModelCard) -> list[str]:

@@ -1,4 +1,4 @@
-"""``tipr-zoo leaderboard``: every figure with its source, reported and measured told apart."""
+"""``tipr-zoo leaderboard``: every figure with its source; reported, reproduced and measured told apart."""
 
 from __future__ import annotations
 
@@ -6,89 +6,104 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import groupby
 from pathlib import Path
 
 from tipr_zoo.card_index import card_index
+from tipr_zoo.card_results import ORIGINS
+from tipr_zoo.errors import ConfigError
 from tipr_zoo.leaderboard import LeaderboardRow, data_key, leaderboard_rows
+from tipr_zoo.leaderboard_filter import EXTRA_DATA, LeaderboardFilter
+from tipr_zoo.method_facts import NO_EXTRA_DATA
 from tipr_zoo.records import METRICS
-from tipr_zoo.selection_mark import TEST_SELECTION_LEGEND, marked
-from tipr_zoo.tables import FORMATS, Best, Cell, render_table, terminal_width, to_json
+from tipr_zoo.tables import Cell, render_table, terminal_width, to_json
+
+FORMATS = ("text", "markdown", "latex", "csv", "json", "html")
 
 NAME = "leaderboard"
-HELP = "show reported and measured figures, by data set"
+HELP = "show reported, reproduced and measured figures, by data set"
 EXAMPLE = """
 tipr-zoo leaderboard --dataset CUHK-PEDES --sort mAP
-tipr-zoo leaderboard --records my_records --format markdown > LEADERBOARD.md
+tipr-zoo leaderboard --origin measured --weights
+tipr-zoo leaderboard --dataset RSTPReid --pretraining none --encoder ViT-B/16 --format latex
+tipr-zoo leaderboard --records my_records --format html > leaderboard.html
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--dataset", metavar="NAME", help="only this data set")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="how to print it (default: text)")
-    parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
-    parser.add_argument("--records", type=Path, metavar="DIR", help="also show the records (*.json) of this folder")
+    parser.add_argument("--origin", choices=ORIGINS, help="only figures of this kind: " + ", ".join(ORIGINS))
+    parser.add_argument(
+        "--pretraining",
+        metavar="NAME",
+        help=f"person data beside the training split: {NO_EXTRA_DATA}, {EXTRA_DATA} for any, or a name such as NAM",
+    )
+    parser.add_argument("--encoder", metavar="NAME", help="part of the image encoder's name, e.g. ViT-B/16")
+    parser.add_argument(
+        "--weights", action="store_true", default=None, help="only models whose weights somebody gives out"
+    )
     parser.add_argument("--sort", metavar="METRIC", default="R1", help=f"one of {', '.join(METRICS)} (default: R1)")
+    parser.add_argument("--records", type=Path, metavar="DIR", help="also show the records (*.json) of this folder")
+    parser.add_argument("--format", choices=FORMATS, default="text", help=f"{', '.join(FORMATS)} (default: text)")
+    parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
+    parser.add_argument(
+        "--brief", action="store_true", help="markdown with fewer columns, in which the origin links to the source"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the leaderboard."""
+    """Print the leaderboard. A filter that leaves nothing over is no error."""
+    if arguments.brief and arguments.format != "markdown":
+        raise ConfigError("--brief is of --format markdown only; text leaves out by itself what has no room")
     for problem in [*card_index().problems.values(), *card_index().notes]:
         print(f"warning: {problem}", file=sys.stderr)
-    rows = leaderboard_rows(arguments.dataset, arguments.records, arguments.sort)
-    if arguments.format == "json":
-        print(to_json([asdict(row) for row in rows]))
-    elif arguments.format == "csv":
-        print(_csv(rows))
-    else:
-        groups = [(key, list(group)) for key, group in groupby(rows, data_key)]
-        print("\n\n".join(_section(key, group, arguments.format) for key, group in groups))
-        if legend := _legend(rows, arguments.format):
-            print("\n" + "\n".join(legend))
+    filter = LeaderboardFilter(arguments.origin, arguments.pretraining, arguments.encoder, arguments.weights)
+    rows = leaderboard_rows(arguments.dataset, arguments.records, arguments.sort, filter)
+    if not rows:
+        print("no figure is left over; drop a filter", file=sys.stderr)
+    if rows or arguments.format in ("csv", "json", "html"):
+        print(render(rows, arguments.format, arguments.sort, arguments.brief))
 
 
-def _legend(rows: Sequence[LeaderboardRow], format: str) -> list[str]:
-    """What the marks mean; Markdown prints the best bold, which needs no words."""
-    lines = []
-    if format == "text":
-        lines.append("* best of its column; all figures in percent, text-to-image where the title says nothing else")
-    if any(row.selected_on == "test" for row in rows):
-        lines.append(f"{TEST_SELECTION_LEGEND}, as the record says; of reported figures the cards tell it")
-    return lines
+def render(rows: Sequence[LeaderboardRow], format: str, sort: str, brief: bool) -> str:
+    """The leaderboard in one of `FORMATS`; only the modules of that format are imported."""
+    if format == "json":
+        return to_json([asdict(row) for row in rows])
+    if format == "csv":
+        return _csv(rows)
+    if format == "html":
+        from tipr_zoo.leaderboard_page import leaderboard_page
 
+        return leaderboard_page(rows, sort)
+    if format == "latex":
+        from tipr_zoo.leaderboard_latex import latex_leaderboard
 
-def _section(key: tuple[str, str, str, str], rows: Sequence[LeaderboardRow], format: str) -> str:
-    """A title and the table of one data set and split."""
-    title = ", ".join(filter(None, key))
-    best = {metric: max((row.metrics.get(metric, -1.0) for row in rows), default=-1.0) for metric in METRICS}
+        return latex_leaderboard(rows)
+    from tipr_zoo.leaderboard_text import markdown_leaderboard, text_leaderboard
 
-    def figure(row: LeaderboardRow, metric: str) -> Cell:
-        value = row.metrics.get(metric)
-        if value is None or len(rows) == 1 or round(value, 2) < round(best[metric], 2):
-            return value
-        return Best(value)
-
-    cells: list[list[Cell]] = []
-    for row in rows:
-        figures = [figure(row, metric) for metric in METRICS]
-        cells.append([marked(row.model, row.selected_on), *figures, row.origin, _source(row, format)])
-    table = render_table(["model", *METRICS, "origin", "source"], cells, format, width=terminal_width())
-    return f"### {title}\n\n{table}" if format == "markdown" else f"{title}\n\n{table}"
-
-
-def _source(row: LeaderboardRow, format: str) -> str:
-    """Where the figures come from; a measured row is told by its date and command."""
-    if row.date is not None:
-        return f"{row.date[:10]}, {row.source}"
-    return f"[{row.source}]({row.source_url})" if format == "markdown" else row.source
+    return markdown_leaderboard(rows, brief) if format == "markdown" else text_leaderboard(rows, terminal_width())
 
 
 def _csv(rows: Sequence[LeaderboardRow]) -> str:
     columns = ["dataset", "split", "dataset_arguments", "direction", "model", *METRICS]
     columns += ["origin", "source", "source_url", "date", "selected_on"]
-    cells: list[list[Cell]] = []
-    for row in rows:
-        sources = [row.origin, row.source, row.source_url, row.date, row.selected_on]
-        cells.append([*data_key(row)[:3], row.direction, row.model, *map(row.metrics.get, METRICS), *sources])
-    return render_table(columns, cells, "csv")
+    columns += ["method", "image_encoder", "text_encoder", "pretraining", "weights_published"]
+    columns += ["paper_url", "code_url", "code_license", "has_card", "disagrees_on"]
+    return render_table(columns, [_csv_cells(row) for row in rows], "csv")
+
+
+def _csv_cells(row: LeaderboardRow) -> list[Cell]:
+    """One row; whether something is so is ``yes``, ``no``, or empty where it is not known."""
+    method, truth = row.method, {None: None, True: "yes", False: "no"}
+    return [
+        *data_key(row)[:3],
+        row.direction,
+        row.model,
+        *map(row.metrics.get, METRICS),
+        *(row.origin, row.source, row.source_url, row.date, row.selected_on),
+        *(method.name, method.image_encoder, method.text_encoder, method.pretraining, truth[method.weights_published]),
+        row.paper.url if row.paper else None,
+        *((row.code.url, row.code.license) if row.code else (None, None)),
+        truth[row.has_card],
+        " ".join(row.disagrees_on),
+    ]
