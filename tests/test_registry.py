@@ -80,13 +80,23 @@ def test_membership_asks_and_does_not_raise(registry: Registry) -> None:
     assert "os.system" not in registry
 
 
+def test_nobody_replaces_what_another_package_registered(registry: Registry) -> None:
+    class Other:
+        pass
+
+    Other.__module__ = "a_plugin.components"
+    message = r"'Contrastive' is registered twice: by .* and by a_plugin\.components"
+    with pytest.raises(DuplicateNameError, match=message):
+        registry.register_module(name="Contrastive", force=True)(Other)
+
+
 def test_what_a_failing_block_registered_is_forgotten(registry: Registry) -> None:
     before = registry.get("Contrastive")
 
     class Other:
         pass
 
-    Other.__module__ = "a_plugin.components"
+    Other.__module__ = f"{__name__.partition('.')[0]}.a_plugin"  # of the package that registered Contrastive
 
     def register_and_fail() -> None:
         with registry.undone_on_error():

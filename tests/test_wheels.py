@@ -1,4 +1,4 @@
-"""The core and each plugin as wheels, in an environment that holds nothing else of the project.
+"""The core, each plugin and a plugin of a third party as wheels, in an environment without the rest of the project.
 
 The environment is a new one; the third-party packages are linked into it and not installed anew.
 """
@@ -6,35 +6,57 @@ The environment is a new one; the third-party packages are linked into it and no
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import venv
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tipr_zoo.new_plugin import write_plugin
 
 ROOT = Path(__file__).parents[1]
 SOURCES = {"core": ROOT, "fmfa": ROOT / "plugins" / "fmfa", "sen": ROOT / "plugins" / "sen"}
 OWN_PARTS = {"fmfa": {"AdaptiveSDM", "ExplicitFineGrainedAlignment"}, "sen": {"CrossModalTriplet"}}
 OTHER = {"fmfa": "sen", "sen": "fmfa"}
+TUTORIAL = ROOT / "docs" / "plugin_tutorial.md"
+
+OFFLINE_PIP = {
+    "PIP_NO_INDEX": "1",
+    "PIP_NO_DEPS": "1",
+    "PIP_NO_BUILD_ISOLATION": "0",  # pip reads the value of a --no option as that of the option without no
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+}
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One wheel each, built from a copy of the sources, so that the build leaves nothing behind in them."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Builds a wheel, once, from a copy of the sources, so that the build leaves nothing behind in them."""
     folder = tmp_path_factory.mktemp("wheels")
-    for name, source in SOURCES.items():
+
+    @cache
+    def build_wheel(name: str) -> Path:
         copy = folder / "sources" / name
         left_out = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "plugins", "build", "demo", "work_dirs")
-        shutil.copytree(source, copy, ignore=left_out)
-        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-        subprocess.run([*pip, "--wheel-dir", str(folder / name), str(copy)], check=True)
-    return {name: next((folder / name).glob("*.whl")) for name in SOURCES}
+        shutil.copytree(SOURCES[name], copy, ignore=left_out)
+        return built_wheel(copy, folder / name)
+
+    return build_wheel
+
+
+def built_wheel(source: Path, folder: Path) -> Path:
+    """The wheel of a package, in `folder`."""
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(folder), str(source)]
+    subprocess.run(pip, check=True, env={**os.environ, **OFFLINE_PIP})
+    return next(folder.glob("*.whl"))
 
 
 @pytest.fixture
@@ -58,20 +80,25 @@ def clean(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def install(clean: Path, wheels: dict[str, Path]) -> Callable[..., None]:
-    def install_wheels(*names: str) -> None:
-        pip = [sys.executable, "-m", "pip", "--python", str(clean), "install", "--quiet", "--no-deps", "--no-index"]
-        subprocess.run([*pip, *(str(wheels[name]) for name in names)], check=True)
+def install(clean: Path, wheel: Callable[[str], Path]) -> Callable[..., None]:
+    """Installs the project's own wheels, by name, or others, by path."""
+
+    def install_wheels(*names: str | Path) -> None:
+        pip = [sys.executable, "-m", "pip", "--python", str(clean), "install", "--quiet"]
+        files = [str(wheel(name) if isinstance(name, str) else name) for name in names]
+        subprocess.run([*pip, *files], check=True, env={**os.environ, **OFFLINE_PIP})
 
     return install_wheels
 
 
 @pytest.fixture
 def run(clean: Path, tmp_path: Path) -> Run:
-    """Run Python in the clean environment, away from the sources."""
+    """Run Python in the clean environment, away from the sources and from the cache of whoever runs the tests."""
+    environment = {**os.environ, **OFFLINE_PIP, "TIPR_ZOO_HOME": str(tmp_path / "cache")}
 
     def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([clean, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+        command = [str(clean), *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
 
     return run_python
 
@@ -117,3 +144,72 @@ def test_the_core_alone_lists_every_model_and_says_what_a_plugins_model_needs(
 def test_neither_plugin_names_the_other(plugin: str) -> None:
     for path in (SOURCES[plugin] / f"tipr_zoo_{plugin}").rglob("*.py"):
         assert f"tipr_zoo_{OTHER[plugin]}" not in path.read_text(encoding="utf-8"), path
+
+
+def test_a_new_plugin_comes_works_and_goes_without_a_trace(
+    install: Callable[..., None], run: Run, tmp_path: Path, clean: Path, synthpedes: Path
+) -> None:
+    source = write_plugin("passing", tmp_path / "written")
+    install("core", built_wheel(source, tmp_path / "wheel"))
+
+    listed = json.loads(run("-m", "tipr_zoo", "list", "--plugin", "passing", "--json").stdout)
+    assert [row["model"] for row in listed] == ["passing_tiny_synth"]
+    (row,) = json.loads(run("-m", "tipr_zoo", "plugins", "passing", "--json").stdout)["plugins"]
+    assert (row["status"], row["contract"], row["components"]) == ("works", "1.0", {"loss": ["PassingLoss"]})
+
+    weights = tmp_path / "passing.safetensors"
+    code = "import sys, tipr_zoo; from safetensors.torch import save_file; "
+    code += "model = tipr_zoo.build('passing_tiny_synth'); save_file(model.state_dict(), sys.argv[1]); "
+    code += "print(sys.modules[type(model.losses['passing_loss']).__module__].__file__)"
+    built = run("-c", code, str(weights))
+    assert built.returncode == 0, built.stderr
+    assert Path(built.stdout.strip()).is_relative_to(clean.parents[1])
+    words = ["passing_tiny_synth", "--data", str(synthpedes), "--weights", str(weights), "--records", "records"]
+    evaluated = run("-m", "tipr_zoo", "eval", *words)
+    assert evaluated.returncode == 0, evaluated.stderr
+    ranked = run("-m", "tipr_zoo", "leaderboard", "--records", "records", "--json").stdout
+    assert "passing_tiny_synth" in {entry["model"] for entry in json.loads(ranked)}
+
+    tested = run("-m", "pytest", "-q", "-p", "no:cacheprovider", str(source))
+    assert tested.returncode == 0, tested.stdout
+
+    removed = run("-m", "pip", "uninstall", "--yes", "tipr-zoo-passing")
+    assert removed.returncode == 0, removed.stderr
+    assert "passing" not in run("-m", "tipr_zoo", "list").stdout
+    assert "unknown plugin 'passing'" in run("-m", "tipr_zoo", "plugins", "passing").stderr
+    assert "passing" not in run("-m", "tipr_zoo", "leaderboard", "--json").stdout
+    points = "import importlib.metadata as m; print(sorted(e.name for e in m.entry_points(group='tipr_zoo.plugins')))"
+    assert run("-c", points).stdout.strip() == "[]"
+    assert not [path for path in clean.parents[1].rglob("*") if "passing" in path.name]
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file() and b"passing" in path.read_bytes()]
+
+
+def test_the_tutorial_does_what_it_says(install: Callable[..., None], clean: Path, tmp_path: Path) -> None:
+    """Every command of the page, in its order, where each prints what the page shows, but for times and figures."""
+    install("core")
+    folder = tmp_path / "reader"
+    folder.mkdir()
+    for name, module in {"pip": "pip", "tipr-zoo": "tipr_zoo"}.items():  # an environment with the core has these
+        (clean.parent / name).write_text(f'#!/bin/sh\nexec {clean} -m {module} "$@"\n')
+        (clean.parent / name).chmod(0o755)
+    path = f"{clean.parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, **OFFLINE_PIP, "TIPR_ZOO_HOME": str(tmp_path / "cache"), "PATH": path}
+    environment["OMP_NUM_THREADS"] = "1"  # threads that wait for each other where something else runs take for ever
+
+    for block in re.finditer(r"`(\S+\.py)`:\n\n```python\n(.*?)```|```console\n(.*?)```", TUTORIAL.read_text(), re.S):
+        file, code, console = block.groups()
+        if file is not None:
+            assert (folder / file).is_file(), f"{file} is not one of the files that new-plugin writes"
+            (folder / file).write_text(code)
+            continue
+        for command, shown in re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", console, re.MULTILINE):
+            done = subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, env=environment)
+            assert done.returncode == (2 if shown.startswith("error: ") else 0), f"{command}\n{done.stderr}"
+            printed = done.stderr if shown.startswith("error: ") else done.stdout
+            assert without_figures(printed) == without_figures(shown), f"{command} prints\n{printed}"
+
+
+def without_figures(text: str) -> list[str]:
+    """The words of an output without its figures, and without what marks the best of them."""
+    plain = re.sub(r"\d[\d,.]*[*+]?", "#", re.sub(r"-{3,}", "---", text))
+    return re.sub(r"epoch #, .*?\)|on cpu.*|on cuda.*", "", plain).split()

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from tipr_zoo.card import ModelCard as ModelCard
     from tipr_zoo.card_index import list_models as list_models
     from tipr_zoo.card_index import load_card as load_card
+    from tipr_zoo.contract import PLUGIN_CONTRACT as PLUGIN_CONTRACT
     from tipr_zoo.metrics import retrieval_metrics as retrieval_metrics
     from tipr_zoo.official_checkpoint import from_official as from_official
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "PLUGIN_CONTRACT": "tipr_zoo.contract",
     "ModelCard": "tipr_zoo.card",
     "build": "tipr_zoo.building",
     "from_official": "tipr_zoo.official_checkpoint",
@@ -29,6 +31,7 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "PLUGIN_CONTRACT",
     "ModelCard",
     "__version__",
     "build",

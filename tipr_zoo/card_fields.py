@@ -141,6 +141,21 @@ def parse_mapping(text: str, path: Path, what: str) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date like 2024-13-45
         raise CardError(f"{path}: {what} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
-        raise CardError(f"{path}: {what} must be a mapping, got {values!r}")
-    parsed_yaml_cache().add(text, values)
+        raise CardError(f"{path}: {what} must be a mapping, got {type(values).__name__}")
+    if _is_too_large(values):
+        raise CardError(f"{path}: {what} has more than {_MOST_ENTRIES:,} entries; write out what its aliases repeat")
+    parsed_yaml_cache().add(text, values, path)
     return values
+
+
+_MOST_ENTRIES = 20_000
+
+
+def _is_too_large(values: Any) -> bool:
+    """Whether a mapping holds too much when its aliases are written out, which a few lines of YAML can make endless."""
+    left, seen = [values], 0
+    while left and seen <= _MOST_ENTRIES:
+        value = left.pop()
+        seen += 1
+        left.extend(value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
+    return seen > _MOST_ENTRIES

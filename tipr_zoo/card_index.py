@@ -24,39 +24,52 @@ class CardIndex:
         cards: The readable ones by name.
         problems: What is wrong with the others, by name; such a model is not listed, and loading it raises this.
         notes: What is wrong without costing a model, e.g. a plugin that claims a name of the core's.
+        faults: Everything that is wrong, by the plugin whose card it is; of the core's own cards under None.
     """
 
     cards: dict[str, ModelCard] = field(default_factory=dict)
     problems: dict[str, TiprZooError] = field(default_factory=dict)
     notes: list[TiprZooError] = field(default_factory=list)
+    faults: dict[str | None, list[TiprZooError]] = field(default_factory=dict)
 
-    def add(self, path: Path, is_first_party: bool) -> None:
-        """Read one card into the index; whatever is wrong with it is kept as a problem of that name alone."""
+    def add(self, path: Path, owner: str | None) -> None:
+        """Read one card into the index; whatever is wrong with it is kept as a problem of that name alone.
+
+        Args:
+            path: The card's file.
+            owner: The plugin whose package it lies in; None for the core.
+        """
         name = path.stem
         if name in self.cards or name in self.problems:
-            self._add_duplicate(path)
+            self._add_duplicate(path, owner)
             return
         try:
             card = read_card(path)
-            if not is_first_party and card.plugin is None:
+            if owner is not None and card.plugin is None:
                 raise CardError(f"{path}: tipr_zoo: field 'plugin' is missing; name the plugin that brings the model")
             self.cards[name] = card
         except CardError as error:
             self.problems[name] = error
+            self._blame(owner, error)
 
-    def _add_duplicate(self, path: Path) -> None:
+    def _add_duplicate(self, path: Path, owner: str | None) -> None:
         """A second card of one name: the core keeps its name, of two plugins neither does."""
         name = path.stem
         first = self.cards.get(name)
         if first is None:
-            self.notes.append(DuplicateNameError(f"{path}: the name {name!r} is taken by a card that has a problem"))
-            return
-        error = DuplicateNameError(f"two cards are named {name!r}: {first.path} and {path}; rename one of them")
-        if first.path.parent == core_cards_folder():
+            error = DuplicateNameError(f"{path}: the name {name!r} is taken by a card that has a problem; rename it")
             self.notes.append(error)
         else:
-            del self.cards[name]
-            self.problems[name] = error
+            error = DuplicateNameError(f"two cards are named {name!r}: {first.path} and {path}; rename one of them")
+            if first.path.parent == core_cards_folder():
+                self.notes.append(error)
+            else:
+                del self.cards[name]
+                self.problems[name] = error
+        self._blame(owner, error)
+
+    def _blame(self, owner: str | None, error: TiprZooError) -> None:
+        self.faults.setdefault(owner, []).append(error)
 
 
 def core_cards_folder() -> Path:
@@ -72,11 +85,11 @@ def card_index() -> CardIndex:
     """Read every card, the core's first. Done once a process."""
     index = CardIndex()
     for path in sorted(core_cards_folder().glob("*.md")):
-        index.add(path, is_first_party=True)
+        index.add(path, owner=None)
     for plugin in installed_plugins().values():
         folder = plugin.folder(CARDS_FOLDER)
         for path in sorted(folder.glob("*.md")) if folder else []:
-            index.add(path, is_first_party=False)
+            index.add(path, owner=plugin.name)
     return index
 
 

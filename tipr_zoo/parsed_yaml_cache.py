@@ -19,8 +19,9 @@ _MOST_ENTRIES = 5000
 class ParsedYamlCache:
     """Mappings by the text that they were parsed from.
 
-    The key is a hash of the text itself, so that an entry is never out of date. A file that is missing, damaged or
-    cannot be written costs time and nothing else.
+    The key is a hash of the text itself, so that an entry is never out of date. An entry is forgotten once the file that
+    the text was read from is gone, so that a plugin leaves nothing behind. A cache that is missing, damaged or cannot be
+    written costs time and nothing else.
 
     Args:
         file: Where it is kept: JSON, which reads a hundred times faster than YAML.
@@ -28,26 +29,27 @@ class ParsedYamlCache:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.entries = self._read()
         self._is_changed = False
+        self.entries = self._read()
 
     def get(self, text: str) -> dict[str, Any] | None:
         """What `text` was parsed to, a mapping of its own every time; None where that is not known."""
         with suppress(KeyError, ValueError):
-            values = json.loads(self.entries[_key(text)])
+            values = json.loads(self.entries[_key(text)][1])
             return values if isinstance(values, dict) else None
         return None
 
-    def add(self, text: str, values: dict[str, Any]) -> None:
-        """Keep what `text` was parsed to; what JSON cannot hold, such as a date, is parsed again every time."""
+    def add(self, text: str, values: dict[str, Any], source: Path) -> None:
+        """Keep what `text`, read from the file `source`, was parsed to.
+
+        What JSON cannot hold, such as a date, is parsed again every time.
+        """
         with suppress(TypeError, ValueError, RecursionError):
             entry = json.dumps(values)
             if json.loads(entry) != values:  # keys that are no texts, and numbers that are not finite
                 return
-            self.entries[_key(text)] = entry
-            if not self._is_changed:
-                self._is_changed = True
-                atexit.register(self.save)
+            self.entries[_key(text)] = (str(source.absolute()), entry)
+            self._save_at_exit()
 
     def save(self) -> None:
         """Write the newest entries to the file, whole or not at all."""
@@ -58,13 +60,20 @@ class ParsedYamlCache:
             part.write_text(json.dumps(newest), encoding="utf-8")
             part.replace(self.file)
 
-    def _read(self) -> dict[str, str]:
+    def _read(self) -> dict[str, tuple[str, str]]:
         try:
-            entries = json.loads(self.file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
+            entries = {key: (source, entry) for key, (source, entry) in json.loads(self.file.read_bytes()).items()}
+            kept = {key: value for key, value in entries.items() if os.path.exists(value[0])}
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
             return {}
-        is_right = isinstance(entries, dict) and all(isinstance(entry, str) for entry in entries.values())
-        return entries if is_right else {}
+        if len(kept) < len(entries):
+            self._save_at_exit()
+        return kept
+
+    def _save_at_exit(self) -> None:
+        if not self._is_changed:
+            self._is_changed = True
+            atexit.register(self.save)
 
 
 @cache

@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import IO
 
+from tipr_zoo.plugins import installed_plugins
+
 # -I keeps the working folder off the path, and the path of this process takes its place: both see the same plugins.
 _CHILD = "import sys; sys.path[:] = {path!r}; from tipr_zoo.plugin_check import report_import; report_import({name!r})"
 
@@ -61,9 +63,9 @@ def check_plugin(name: str, timeout: float = 60.0) -> PluginCheck:
         except BaseException as error:
             _kill(process)
             if isinstance(error, subprocess.TimeoutExpired):
-                return PluginCheck(False, f"its import gave no answer in {timeout:g} s")
+                return _failed(name, f"gave no answer in {timeout:g} s", "wait longer with --timeout, ")
             raise
-        return _read_answer(code, output, errors)
+        return _read_answer(name, code, output, errors)
 
 
 def report_import(name: str) -> None:
@@ -71,12 +73,12 @@ def report_import(name: str) -> None:
     answer = os.dup(1)
     os.dup2(2, 1)  # what the plugin prints must not mix with the answer
     from tipr_zoo.errors import TiprZooError
-    from tipr_zoo.plugins import find_plugin, import_plugin
+    from tipr_zoo.plugins import import_plugin
     from tipr_zoo.registries import REGISTRIES
 
     try:
         import_plugin(name)
-        package = find_plugin(name).package
+        package = installed_plugins()[name].package
         components = {registry.name: names for registry in REGISTRIES if (names := registry.names_from(package))}
         result: dict[str, object] = {"components": components}
     except TiprZooError as error:
@@ -84,7 +86,7 @@ def report_import(name: str) -> None:
     os.write(answer, json.dumps(result).encode())
 
 
-def _read_answer(code: int, output: IO[bytes], errors: IO[bytes]) -> PluginCheck:
+def _read_answer(name: str, code: int, output: IO[bytes], errors: IO[bytes]) -> PluginCheck:
     """What the process wrote, or how it ended without writing anything."""
     output.seek(0)
     try:
@@ -93,8 +95,14 @@ def _read_answer(code: int, output: IO[bytes], errors: IO[bytes]) -> PluginCheck
         errors.seek(0)
         last_line = errors.read().decode(errors="replace").strip().rpartition("\n")[2]
         ending = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return PluginCheck(False, f"its import {ending}" + (f": {last_line}" if last_line else ""))
+        return _failed(name, ending + (f": {last_line}" if last_line else ""))
     return PluginCheck("reason" not in result, result.get("reason", ""), result.get("components", {}))
+
+
+def _failed(name: str, ending: str, fix: str = "") -> PluginCheck:
+    """A plugin whose import did not come to an end of its own."""
+    plugin = installed_plugins()[name]
+    return PluginCheck(False, f"{plugin.place}: its import {ending}; {fix}{plugin.removal}")
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

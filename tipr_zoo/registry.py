@@ -40,7 +40,7 @@ class Registry(mmengine.Registry):
 
     def names_from(self, package: str) -> list[str]:
         """Every name that modules of the top-level `package` have registered so far, sorted."""
-        return sorted(name for name, place in self._places.items() if place.partition(".")[0] == package)
+        return sorted(name for name, place in self._places.items() if _package(place) == package)
 
     def __contains__(self, key: object) -> bool:
         """Whether something is registered as `key`."""
@@ -96,12 +96,17 @@ class Registry(mmengine.Registry):
             raise ConfigError(f"{self.name} {name!r}: {error}") from error
 
     def _register_module(self, module: Any, module_name: Any = None, force: bool = False) -> None:
-        """Called by MMEngine's ``register_module``; a taken name is an error that names both places."""
+        """Called by MMEngine's ``register_module``; a taken name is an error that names both places.
+
+        ``force=True`` replaces what the same top-level package has registered, and nothing of another's.
+        """
         if not self._is_home(module.__module__):
             self._import_home()  # the core's names are taken, whoever is imported first
         names = [module_name or module.__name__] if not isinstance(module_name, (list, tuple)) else list(module_name)
         for name in names:
-            if not force and name in self._module_dict:
+            # A package may replace what is its own, as a notebook does that runs a cell twice, and nothing else.
+            is_own = force and _package(self._places.get(name, "")) == _package(_place(module))
+            if name in self._module_dict and not is_own:
                 raise DuplicateNameError(
                     f"{self.name} {name!r} is registered twice: by {self._places[name]} and by {_place(module)};"
                     " rename one of them"
@@ -140,3 +145,8 @@ class Registry(mmengine.Registry):
 def _place(component: Any) -> str:
     """Module and qualified name of a class or function."""
     return f"{component.__module__}.{component.__qualname__}"
+
+
+def _package(place: str) -> str:
+    """The top-level package of a dotted name."""
+    return place.partition(".")[0]

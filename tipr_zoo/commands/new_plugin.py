@@ -1,0 +1,41 @@
+"""``tipr-zoo new-plugin``: the beginnings of a plugin of one's own."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+
+from tipr_zoo.new_plugin import PluginNames, write_plugin
+from tipr_zoo.tables import to_json
+
+NAME = "new-plugin"
+HELP = "write a plugin to start from: a loss, a recipe, a card and tests, which work as written"
+EXAMPLE = """
+tipr-zoo new-plugin hard-pairs
+tipr-zoo new-plugin hard-pairs --dir ~/plugins
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("name", metavar="NAME", help="e.g. hard-pairs; the package becomes tipr-zoo-hard-pairs")
+    parser.add_argument(
+        "--dir", type=Path, default=Path(), metavar="DIR", help="folder to write the package's folder into (default: .)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write the package, then say what there is and what to type next."""
+    folder = write_plugin(arguments.name, arguments.dir.expanduser())
+    names = PluginNames.of(arguments.name)
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    # An option's look would make pip take a path for an option, and a bare name for a distribution of the index.
+    install = f"pip install -e {shlex.quote(str(folder) if folder.is_absolute() else f'./{folder.as_posix()}')}"
+    listing = f"tipr-zoo list --plugin {names.plugin}"
+    if arguments.json:
+        print(to_json({"folder": str(folder), "files": files, "next": [install, listing]}))
+        return
+    print(f"{folder}: {len(files)} files\n" + "\n".join(f"  {file}" for file in files))
+    print(f"\nnext:\n  {install}\n  {listing}")
