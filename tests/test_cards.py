@@ -399,7 +399,7 @@ class TestCacheOfParsedYaml:
 
     def test_gives_back_what_was_added_to_the_next_process(self, tmp_path: Path) -> None:
         first = ParsedYamlCache(tmp_path / "folder" / "parsed.json")
-        first.add("text", dict(self.VALUES))
+        first.add("text", dict(self.VALUES), tmp_path)
         first.save()
         second = ParsedYamlCache(first.file)
         found = second.get("text")
@@ -410,10 +410,19 @@ class TestCacheOfParsedYaml:
         assert second.get("text") == self.VALUES
         assert [path.name for path in first.file.parent.iterdir()] == ["parsed.json"]
 
+    def test_forgets_what_came_from_a_file_that_is_gone(self, tmp_path: Path) -> None:
+        card = tmp_path / "card.md"
+        card.touch()
+        first = ParsedYamlCache(tmp_path / "parsed.json")
+        first.add("text", dict(self.VALUES), card)
+        first.save()
+        card.unlink()
+        assert ParsedYamlCache(first.file).get("text") is None
+
     @pytest.mark.parametrize("value", [{1: "a"}, {"a": {2: "b"}}, {"a": date(2024, 1, 1)}, {"a": float("nan")}])
     def test_does_not_keep_what_json_would_change(self, tmp_path: Path, value: dict[Any, Any]) -> None:
         cache = ParsedYamlCache(tmp_path / "parsed.json")
-        cache.add("text", value)
+        cache.add("text", value, tmp_path)
         assert cache.get("text") is None
 
     @pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}', '{"a": "no JSON"}', "\x00"])
@@ -422,13 +431,13 @@ class TestCacheOfParsedYaml:
         file.write_text(text.replace('"a"', f'"{hashlib.sha256(b"text").hexdigest()}"'))
         cache = ParsedYamlCache(file)
         assert cache.get("text") is None
-        cache.add("text", dict(self.VALUES))
+        cache.add("text", dict(self.VALUES), tmp_path)
         assert cache.get("text") == self.VALUES
 
     def test_a_folder_that_cannot_be_made_costs_nothing_but_time(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         cache = ParsedYamlCache(tmp_path / "file" / "parsed.json")
-        cache.add("text", dict(self.VALUES))
+        cache.add("text", dict(self.VALUES), tmp_path)
         cache.save()
         assert not cache.file.exists()
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tipr_zoo import __version__
 from tipr_zoo.cache_folder import cache_folder
@@ -150,9 +151,9 @@ def test_a_pipe_whose_reader_left_is_no_error() -> None:
 class TestList:
     def test_columns(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["list", "irra_vitb16_cuhk"]) == 0
-        header, _, row = capsys.readouterr().out.splitlines()
+        header, _, row, *_ = capsys.readouterr().out.splitlines()
         assert header.split() == ["model", "plugin", "data", "set", "weights", "R1", "origin"]
-        assert row.split() == ["irra_vitb16_cuhk", "core", "CUHK-PEDES", "none", "73.38", "reported"]
+        assert row.split() == ["irra_vitb16_cuhk", "core", "CUHK-PEDES", "none", "73.38", "reported", "†"]
 
     def test_a_missing_plugin_is_told_with_the_command_that_brings_it(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -243,3 +244,20 @@ class TestTables:
         code = "from tipr_zoo.command_line import main; main(['list'])"
         lines = run_python(code, COLUMNS="60").stdout.split("\n\n")[0].splitlines()
         assert max(map(len, lines)) <= 60
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "JSON"])
+def test_file_names_that_are_no_text_can_be_shown(tmp_path: Path, options: list[str]) -> None:
+    folder = tmp_path / "imgs/cam_a"
+    folder.mkdir(parents=True)
+    for name in (b"a.png", b"\xe4.png"):
+        Image.new("RGB", (4, 8), "red").save(os.path.join(os.fsencode(folder), name).decode("utf-8", "surrogateescape"))
+    entry = {"split": "test", "id": 1, "file_path": "cam_a/a.png", "captions": ["A man."]}
+    (tmp_path / "reid_raw.json").write_text(json.dumps([entry]))
+    words = [sys.executable, "-m", "tipr_zoo", "data", "check", str(tmp_path), "--name", "CUHK-PEDES", *options]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(words, capture_output=True, text=True, env=environment)
+    assert done.returncode == 1  # the counts are not the published ones
+    assert "cam_a/\\udce4.png is in no record" in done.stdout
+    if options:
+        assert "cam_a/\udce4.png" in "".join(note["message"] for note in json.loads(done.stdout)["notes"])

@@ -8,6 +8,7 @@ import json
 import random
 import shutil
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -238,12 +239,19 @@ def test_trainings_beside_each_other_take_turns_with_the_gpus(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_several_trainings_ends_all_of_them_and_begins_no_further_one(
-    number: signal.Signals, zoo: Path, synthpedes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: signal.Signals,
+    zoo: Path,
+    synthpedes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     def sent(seconds: float) -> None:
         if all((tmp_path / "work" / f"seed{seed}" / "log.txt").read_text() for seed in (0, 1)):
             signal.raise_signal(number)
 
+    if number == signal.SIGINT:  # a shell may have it ignored for what it starts in the background
+        request.addfinalizer(partial(signal.signal, number, signal.signal(number, signal.default_int_handler)))
     pretended_python(tmp_path / "python", "trap 'echo ended; exit 143' TERM; echo begun; sleep 60 & wait", monkeypatch)
     monkeypatch.setattr(seed_training.time, "sleep", sent)
     words = [TRUE, "--data", synthpedes, "--work-dir", tmp_path / "work", "--seeds", "0", "1", "2", "--jobs", "2"]

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from tipr_zoo.card_index import load_card
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
+from tipr_zoo.hub_reference import is_hub_reference
+from tipr_zoo.hub_weights import local_weights
 from tipr_zoo.preprocessing import ImageNormalisation
 from tipr_zoo.recipe import import_plugins, load_recipe
 from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, TOKENIZERS
@@ -35,11 +37,13 @@ def build(
     """Build a model of the zoo by name.
 
     Args:
-        name: A name that ``tipr-zoo list`` shows.
+        name: A name that ``tipr-zoo list`` shows; or ``"hub:owner/name[@revision]"`` for a model whose card is the
+            README.md of a repository on the Hugging Face Hub, which is built with the weights that this card names.
+            The plugin and the recipe that it names must be installed: nothing of the repository is executed.
         pretrained: Load the weights that the model's card names.
-        weights: Load this file instead; safetensors or a PyTorch checkpoint. Heads, which are for training, may be
-            absent from it, and the model is then built without them; those that the model does not have are left in
-            it. One log line says so.
+        weights: Load this file instead; safetensors or a PyTorch checkpoint, or ``"hub:owner/name[@revision][:file]"``.
+            Heads, which are for training, may be absent from it, and the model is then built without them; those that
+            the model does not have are left in it. One log line says so.
         device: Where the model is to live.
         overrides: Entries of the recipe to change, by dotted name, e.g. ``{"model.heads.id.num_identities": 100}``.
 
@@ -50,11 +54,15 @@ def build(
         UnknownNameError: No such model, component or recipe entry.
         PluginError: The model's plugin is missing or broken.
         WeightsError: `pretrained` where none are published, or weights that are damaged or do not fit.
+        CardError: The model's card is malformed.
+        HubError: The Hub cannot be reached, or does not have or give what was asked for.
         ConfigError: The recipe makes no sense.
     """
     if pretrained and weights is not None:
         raise ConfigError("give either pretrained=True or weights=FILE, not both")
     card = load_card(name)
+    if is_hub_reference(name) and weights is None:
+        pretrained = pretrained or card.weights is not None  # a repository is named for what it holds
     if pretrained and card.weights is None:
         raise WeightsError(
             f"no weights of {name} are published, so pretrained=True cannot load any; train it with"
@@ -66,7 +74,7 @@ def build(
     if not pretrained and weights is None:
         logger.warning("%s: weights are random; pass pretrained=True or weights=FILE to load some", name)
         return build_dual_encoder(recipe.model).to(device).eval()
-    file = fetch_weights(card) if weights is None else Path(weights)
+    file = fetch_weights(card) if weights is None else local_weights(weights)
     tensors = read_weights(file)
     if IDENTITIES not in (overrides or {}):
         _fit_identities(recipe.model, tensors, file)

@@ -13,6 +13,8 @@ from typing import Any
 
 from tipr_zoo.card_fields import Fields, read_front_matter
 from tipr_zoo.card_results import Result, read_results
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.hub_reference import is_hub_reference, parse_hub_reference
 from tipr_zoo.method_facts import MethodFacts, read_method_facts
 
 HUB_FIELDS = {"license", "datasets", "tags", "model-index", "language", "library_name", "pipeline_tag", "base_model"}
@@ -24,7 +26,8 @@ class Weights:
     """Where a model's pretrained weights are, and how to know that they are the right ones.
 
     Attributes:
-        location: Path of a local file (relative to the card's folder) or an ``https://`` URL.
+        location: Path of a local file (relative to the card's folder), an ``https://`` URL, or
+            ``hub:owner/name@revision:file``.
         sha256: Hash of the file, 64 hexadecimal digits.
         size: Length of the file in bytes.
         format: ``"safetensors"`` or ``"pytorch"``.
@@ -40,7 +43,7 @@ class Weights:
     @property
     def is_remote(self) -> bool:
         """Whether the file has to be fetched."""
-        return "://" in self.location
+        return "://" in self.location or is_hub_reference(self.location)
 
 
 @dataclass(frozen=True)
@@ -141,8 +144,13 @@ def _read_weights(zoo: Fields) -> Weights | None:
     file, url = block.optional_text("file"), block.optional_text("url")
     if (file is None) == (url is None):
         raise block.error("needs either 'file' or 'url'")
-    if url is not None and not url.startswith("https://"):
-        raise block.error(f"'url' must begin with https://, got {url!r}; a file beside the card is a 'file'")
+    if url is not None and not url.startswith(("https://", "hub:")):
+        raise block.error(f"'url' must begin with https:// or hub:, got {url!r}; a file beside the card is a 'file'")
+    if is_hub_reference(url):
+        try:
+            parse_hub_reference(url)
+        except ConfigError as error:
+            raise block.error(f"'url': {error}") from error
     sha256 = block.text("sha256")
     if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
         raise block.error(f"'sha256' must be 64 lower-case hexadecimal digits, got {sha256!r}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from tipr_zoo.card import ModelCard, read_card
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import CardError, DuplicateNameError, TiprZooError
+from tipr_zoo.hub_reference import is_hub_reference, parse_hub_reference
 from tipr_zoo.plugins import installed_plugins
 
 CARDS_FOLDER = "model_cards"
@@ -94,13 +95,21 @@ def card_index() -> CardIndex:
 
 
 def load_card(name: str) -> ModelCard:
-    """The card of the model `name`.
+    """The card of a model.
+
+    Args:
+        name: A name that ``tipr-zoo list`` shows, or ``"hub:owner/name[@revision]"`` for a card on the Hub.
 
     Raises:
         UnknownNameError: No model has this name; the message has close matches.
         CardError: Its card is malformed.
         DuplicateNameError: Two plugins bring a card of this name.
+        HubError: The Hub cannot be reached, or has no such card.
     """
+    if is_hub_reference(name):
+        from tipr_zoo.hub_card import load_hub_card
+
+        return load_hub_card(parse_hub_reference(name))
     index = card_index()
     if name in index.problems:
         raise index.problems[name]

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from mmengine.config import Config
 
 from tipr_zoo.card import Link
-from tipr_zoo.weights import file_sha256
+from tipr_zoo.weights_file import file_sha256
 
 TAGS = ["text-to-image-person-retrieval", "person-re-identification", "clip"]
 
@@ -27,12 +26,6 @@ def card_stub(weights: Path, config: str, plugin: str | None, links: Mapping[str
         links: What is known of the fields ``paper`` and ``code``.
         origin: How the weights came to be, in words.
     """
-    file = {
-        "file": weights.name,
-        "sha256": file_sha256(weights),
-        "size": weights.stat().st_size,
-        "format": "safetensors",
-    }
     known = {key: {k: v for k, v in vars(link).items() if v is not None} for key, link in links.items()}
     lines = [
         "---",
@@ -40,14 +33,14 @@ def card_stub(weights: Path, config: str, plugin: str | None, links: Mapping[str
         "language: en",
         "library_name: tipr-zoo",
         "datasets:  # TODO: what it was trained on, e.g. [CUHK-PEDES]",
-        *_yaml({"tags": TAGS}),
+        *yaml_lines({"tags": TAGS}),
         "tipr_zoo:",
         "  # In a plugin of your own, its name; the recipe belongs in its folder configs, this card in model_cards.",
-        *_yaml({"plugin": plugin, "config": config}, indent=2),
+        *yaml_lines({"plugin": plugin, "config": config}, indent=2),
         "  weights:",
-        *_yaml(file, indent=4),
+        *yaml_lines(weights_fields(weights, weights.name), indent=4),
         "    license:  # TODO: SPDX identifier of the licence of the weights, or other",
-        *_yaml({"weights_note": origin, **known}, indent=2),
+        *yaml_lines({"weights_note": origin, **known}, indent=2),
         "  protocol:  # TODO: how its figures were obtained, e.g. the split that the best epoch was chosen on",
         "---",
         f"\n# {weights.stem}\n\nTODO: what it is, what it was trained on, and what it must not be used for.",
@@ -62,10 +55,34 @@ def recipe_stub(model: Mapping[str, Any], origin: str) -> str:
         model: The ``model`` entry.
         origin: How the weights came to be, in words.
     """
+    from mmengine.config import Config
+
     return f"{origin!r}\n\n{Config({'model': model}).pretty_text}"
 
 
-def _yaml(values: Mapping[str, Any], indent: int = 0) -> list[str]:
-    """The lines of the values as YAML."""
-    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110)
+def weights_fields(weights: Path, location: str) -> dict[str, Any]:
+    """What a card says of a safetensors file, its licence aside.
+
+    Args:
+        weights: The file.
+        location: Its path as seen from the card.
+    """
+    return {
+        "file": location,
+        "sha256": file_sha256(weights),
+        "size": weights.stat().st_size,
+        "format": "safetensors",
+    }
+
+
+def yaml_lines(values: Mapping[str, Any], indent: int = 0, compact: bool = False) -> list[str]:
+    """The lines of the values as YAML.
+
+    Args:
+        values: What to write.
+        indent: Blanks before each line.
+        compact: Whether the innermost lists and mappings stand on one line.
+    """
+    style = None if compact else False
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110, default_flow_style=style)
     return [" " * indent + line for line in text.splitlines()]

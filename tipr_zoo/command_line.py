@@ -10,15 +10,15 @@ A command is a module of `tipr_zoo.commands` with
 
 Only the module of the called command is imported, so these modules cost nothing to the others.
 
-Exit codes: 0 done; 1 done, and what was looked at has problems (`doctor`, `data check`, `eval --matrix`), or
-was not reproduced (`reproduce`), or a bug, with its traceback;
-2 a mistake in what was asked, told in one line; 130 interrupted with Ctrl-C; 143 ended by SIGTERM; 141 the reader of a
-pipe went away.
+Exit codes: 0 done; 1 done, and what was looked at has problems (`doctor`, `plugins`, `data check`, `cards check`,
+`eval --matrix`) or was not reproduced (`reproduce`), or a bug, with its traceback; 2 a mistake in what was asked, told
+in one line; 130 interrupted with Ctrl-C; 143 ended by SIGTERM; 141 the reader of a pipe went away.
 """
 
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -33,6 +33,7 @@ COMMANDS = {
     "list": "list_models",
     "info": "info",
     "plugins": "plugins",
+    "new-plugin": "new_plugin",
     "data synth": "data_synth",
     "data check": "data_check",
     "train": "train",
@@ -43,6 +44,9 @@ COMMANDS = {
     "restore": "restore",
     "convert": "convert",
     "leaderboard": "leaderboard",
+    "cards check": "cards_check",
+    "cards new": "cards_new",
+    "push": "push",
     "doctor": "doctor",
 }
 """Module under `tipr_zoo.commands` by command, in the order of the help."""
@@ -61,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     is_debug = "--debug" in words
+    # A file's name need not be text; what cannot be written is shown as an escape, which JSON reads, too.
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _run(words)
         sys.stdout.flush()

@@ -51,6 +51,7 @@ def joined_processes(device: torch.device) -> Iterator[None]:
         ) from error
     try:
         yield
+        dist.barrier()  # one that leaves while another still talks to it takes that one down
     finally:
         dist.destroy_process_group()
 

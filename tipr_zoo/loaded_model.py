@@ -14,6 +14,8 @@ from tipr_zoo.card import ModelCard
 from tipr_zoo.card_index import load_card
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.embedding_cache import model_sha256
+from tipr_zoo.hub_card import pinned_model
+from tipr_zoo.hub_weights import local_weights, pinned_weights
 from tipr_zoo.recipe import load_recipe
 from tipr_zoo.records import SELECTED_ON
 from tipr_zoo.weights import fetch_weights, file_sha256, read_metadata
@@ -24,10 +26,10 @@ class LoadedModel:
     """A model that is ready to be measured.
 
     Attributes:
-        name: Name of its card.
+        name: Name of its card; of one on the Hub the reference, with the commit.
         model: In eval mode.
         device: Where it lives.
-        weights: The file that was named instead of the card's weights, or None.
+        weights: The file that was named instead of the card's weights, or None; on the Hub with the commit.
         overrides: Entries of the recipe that were changed, by dotted name.
         weights_sha256: Hash of the weights' file.
         trained_on: The data set that they were trained on, or None where nothing says so.
@@ -55,8 +57,8 @@ def load_model(
     """Build a model with the weights of its card, or with others.
 
     Args:
-        name: A name that ``tipr-zoo list`` shows.
-        weights: A file to load instead of the card's.
+        name: A name that ``tipr-zoo list`` shows, or ``hub:owner/name[@revision]``.
+        weights: A file to load instead of the card's, or ``hub:owner/name[@revision][:file]``.
         device: Where the model is to live.
         overrides: Entries of the recipe to change, by dotted name.
 
@@ -64,9 +66,10 @@ def load_model(
         WeightsError: There are no weights, or they are damaged or do not fit.
         TiprZooError: Whatever else `tipr_zoo.build` raises.
     """
+    name, weights = pinned_model(name), weights and pinned_weights(weights)
     card = load_card(name)
     model = build(name, pretrained=weights is None, weights=weights, device=device, overrides=overrides)
-    file = fetch_weights(card) if weights is None else weights
+    file = fetch_weights(card) if weights is None else local_weights(weights)
     digest = file_sha256(file)
     recipe = load_recipe(card, overrides)
     return LoadedModel(

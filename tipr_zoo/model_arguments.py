@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare ``--weights`` and ``--device``."""
-    parser.add_argument("--weights", metavar="FILE", type=Path, help="weights to use instead of the card's")
+    parser.add_argument(
+        "--weights",
+        metavar="FILE",
+        type=Path,
+        help="weights to use instead of the card's: a file, or hub:owner/name[@revision][:file]",
+    )
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda, ... (default: a GPU where there is one)")
 
 

@@ -19,9 +19,9 @@ _MOST_ENTRIES = 5000
 class ParsedYamlCache:
     """Mappings by the text that they were parsed from.
 
-    The key is a hash of the text itself, so that an entry is never out of date. An entry is forgotten once the file that
-    the text was read from is gone, so that a plugin leaves nothing behind. A cache that is missing, damaged or cannot be
-    written costs time and nothing else.
+    The key is a hash of the text itself, so that an entry is never out of date. An entry is forgotten once the file
+    that the text was read from is gone, so that a plugin leaves nothing behind. A cache that is missing, damaged or
+    cannot be written costs time and nothing else.
 
     Args:
         file: Where it is kept: JSON, which reads a hundred times faster than YAML.

@@ -12,6 +12,7 @@ from torch import Tensor
 from tipr_zoo.clip_weights import load_clip_tensors
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
+from tipr_zoo.hub_weights import local_weights
 from tipr_zoo.official_sizes import listed, tower_names
 from tipr_zoo.official_tensors import TOWERS, head_state, official_tensors
 from tipr_zoo.weights import first_of, is_clip_format, is_official_format, load_tensors, read_weights
@@ -26,11 +27,13 @@ def load_starting_weights(model: DualEncoder, path: Path) -> None:
         model: Changed in place.
         path: Weights of the whole model, whose identity classifier may be of other identities; CLIP's, for its towers;
             or a checkpoint of the official code of IRRA, SEN or FMFA, such as NAM's and HAM's, for its towers and for
-            those of its heads that the checkpoint has.
+            those of its heads that the checkpoint has. On the Hub: ``hub:owner/name[@revision][:file]``.
 
     Raises:
+        HubError: The Hub cannot be reached or does not give the file.
         WeightsError: The file cannot be read, or does not fit the model.
     """
+    path = local_weights(path)
     tensors = read_weights(path)
     if is_clip_format(tensors):
         place = f"CLIP weights {path}"

@@ -44,7 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dataset", metavar="NAME", help="which data set it is (default: told by its files)")
     parser.add_argument("--split", default="test", help="train, val, test or all (default: test)")
-    parser.add_argument("--weights", metavar="FILE", type=Path, help="weights to use instead of the card's")
+    parser.add_argument(
+        "--weights",
+        metavar="FILE",
+        type=Path,
+        help="weights to use instead of the card's: a file, or hub:owner/name[@revision][:file]",
+    )
     parser.add_argument(
         "--cfg-options", metavar="KEY=VALUE", nargs="+", default=[], help="entries of the recipe to change"
     )

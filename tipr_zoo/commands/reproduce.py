@@ -81,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from tipr_zoo.commands.train import parse_option
     from tipr_zoo.devices import choose_device
+    from tipr_zoo.hub_weights import local_weights
     from tipr_zoo.records import check_records_folder, record_file_name, write_record
     from tipr_zoo.reproduction import reproduce
     from tipr_zoo.training.interruption import TrainingInterrupted
@@ -93,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.data,
             seeds=arguments.seeds,
             work_dir=arguments.work_dir,
-            weights=arguments.weights,
+            weights=local_weights(arguments.weights) if arguments.weights else None,
             overrides=dict(parse_option(option) for option in arguments.cfg_options),
             select_on=arguments.select_on,
             max_minutes=arguments.max_minutes,

@@ -1,0 +1,51 @@
+"""``tipr-zoo cards check``: whether cards are right, and if not, in which file and line and what to write."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+NAME = "cards check"
+HELP = "check model cards: file, line and fix of whatever is wrong"
+EXAMPLE = """
+tipr-zoo cards check
+tipr-zoo cards check my_model.md
+tipr-zoo cards check my_package/model_cards --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "places",
+        metavar="PATH",
+        nargs="*",
+        type=Path,
+        help="cards or folders of cards (default: all that are installed)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the problems, one a line; 1 where there are any."""
+    from tipr_zoo.card_check import card_files, check_card, installed_card_files
+    from tipr_zoo.tables import to_json
+
+    files = card_files(arguments.places) if arguments.places else installed_card_files()
+    problems = {path: check_card(path) for path in files}
+    found = [problem for each in problems.values() for problem in each]
+    if arguments.json:
+        print(
+            to_json(
+                {"cards": len(files), "problems": [{**vars(problem), "path": str(problem.path)} for problem in found]}
+            )
+        )
+        return 1 if found else 0
+    for problem in found:
+        print(problem)
+    wrong = sum(1 for each in problems.values() if each)
+    cards = f"{len(files)} card{'s' if len(files) != 1 else ''}"
+    print(
+        f"{cards}: {len(found)} problem{'s' if len(found) != 1 else ''} in {wrong}" if found else f"{cards}: all right"
+    )
+    return 1 if found else 0

@@ -1,0 +1,98 @@
+"""How a file on the Hugging Face Hub is named: ``hub:owner/name[@revision][:file]``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from tipr_zoo.errors import ConfigError
+
+PREFIX = "hub:"
+
+CARD_FILE = "README.md"
+"""What the Hub calls a model card."""
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+_REPOSITORY = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9_])?/[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?", re.ASCII)
+
+_REFERENCE = re.compile(r"hub:(?P<repository>[^@:\s]+)(?:@(?P<revision>[^@:\s]+))?(?::(?P<file>[^:]+))?")
+
+
+@dataclass(frozen=True)
+class HubReference:
+    """A repository on the Hub, perhaps at one revision, perhaps one file of it.
+
+    Attributes:
+        repository: ``"owner/name"``.
+        revision: Branch, tag or commit; None for the default branch.
+        file: Path inside the repository, or None where none is named.
+    """
+
+    repository: str
+    revision: str | None = None
+    file: str | None = None
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the revision is a commit, which never changes; a branch or a tag may."""
+        return self.revision is not None and _COMMIT.fullmatch(self.revision) is not None
+
+    def at(self, revision: str) -> HubReference:
+        """The same at another revision."""
+        return replace(self, revision=revision)
+
+    def with_file(self, file: str | None) -> HubReference:
+        """Another file of the same revision.
+
+        Raises:
+            ConfigError: The path leads out of the repository.
+        """
+        return replace(self, file=_checked_file(file, str(self)) if file is not None else None)
+
+    def __str__(self) -> str:
+        revision = f"@{self.revision}" if self.revision else ""
+        return f"{PREFIX}{self.repository}{revision}" + (f":{self.file}" if self.file else "")
+
+
+def is_hub_reference(text: object) -> bool:
+    """Whether a name or a path means something on the Hub."""
+    return str(text).startswith(PREFIX)
+
+
+def parse_hub_reference(text: object) -> HubReference:
+    """Read ``hub:owner/name[@revision][:file]``.
+
+    Raises:
+        ConfigError: The text has another form.
+    """
+    match = _REFERENCE.fullmatch(str(text))
+    if match is None:
+        raise ConfigError(f"{str(text)!r} is not of the form hub:owner/name[@revision][:file]")
+    file = match["file"]
+    return HubReference(
+        checked_repository(match["repository"]),
+        match["revision"],
+        _checked_file(file, str(text)) if file is not None else None,
+    )
+
+
+def checked_repository(name: str) -> str:
+    """The name of a repository as it was given.
+
+    Raises:
+        ConfigError: It is not ``owner/name`` in the characters that the Hub allows.
+    """
+    if _REPOSITORY.fullmatch(name) is None or "--" in name or ".." in name or len(name) > 96 or name.endswith(".git"):
+        raise ConfigError(
+            f"a repository on the Hub is named owner/name, in letters, digits and - _ . (not doubled), got {name!r}"
+        )
+    return name
+
+
+def _checked_file(file: str, place: str) -> str:
+    path = PurePosixPath(file)
+    if path.is_absolute() or ".." in path.parts or "\\" in file or not path.parts:
+        raise ConfigError(f"{place}: the file must be a path inside the repository, got {file!r}")
+    return str(path)
