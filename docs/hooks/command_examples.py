@@ -1,0 +1,131 @@
+"""The examples that the documentation shows of every command, with what they print.
+
+They are run for real when the site is built, in this order and in one new folder, so that one may use what another has
+written. A command without an example fails the build.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PERSON = "data/synthpedes/imgs/test/00010_0.jpg"
+
+
+@dataclass(frozen=True)
+class Example:
+    """One command line.
+
+    Attributes:
+        line: What is typed.
+        about: What it shows, in a sentence of Markdown.
+        files: What it draws or writes for somebody to look at: a picture or a page.
+        exit_code: How it ends.
+        is_on_page: Whether the command's page shows it; other pages may in any case.
+    """
+
+    line: str
+    about: str = ""
+    files: tuple[str, ...] = ()
+    exit_code: int = 0
+    is_on_page: bool = True
+
+
+EXAMPLES: dict[str, tuple[Example, ...]] = {
+    "list": (
+        Example("tipr-zoo list"),
+        Example("tipr-zoo list 'irra*' --dataset CUHK-PEDES --json", "For a program:"),
+        Example(
+            "tipr-zoo list --dataset CUHK-PEDS",
+            "A name that is not there is met with those that are near:",
+            exit_code=2,
+        ),
+    ),
+    "info": (Example("tipr-zoo info irra_vitb16_cuhk"),),
+    "plugins": (Example("tipr-zoo plugins --timeout 300"),),
+    "new-plugin": (Example("tipr-zoo new-plugin hard-pairs"),),
+    "cards check": (
+        Example("tipr-zoo cards check"),
+        Example(
+            "tipr-zoo cards check draft/irra_vitb16_cuhk.md", "A card with a field that does not exist:", exit_code=1
+        ),
+    ),
+    "push": (Example("tipr-zoo push irra_tiny_synth me/irra_tiny_synth --dry-run"),),
+    "data synth": (
+        Example(
+            "tipr-zoo data synth data/synthpedes --train 40 --val 20",
+            "The whole test split, 200 people, and a few people to train on; without the options it is 1,000 and 100:",
+        ),
+    ),
+    "data check": (Example("tipr-zoo data check data/synthpedes"),),
+    "train": (
+        Example(
+            "tipr-zoo train irra_tiny_synth --data data/synthpedes"
+            " --cfg-options training.max_epochs=2 training.batch_size=32 model.heads.id.num_identities=40",
+            "Two epochs on 40 people, enough to see it work and not enough to learn much:",
+        ),
+    ),
+    "cards new": (
+        Example(
+            "tipr-zoo cards new my_model --config irra_tiny_synth.py --dataset SynthPEDES"
+            " --from-weights work_dirs/irra_tiny_synth/irra_tiny_synth.safetensors --folder cards",
+            "For the weights that `tipr-zoo train` wrote:",
+        ),
+    ),
+    "eval": (
+        Example("tipr-zoo eval irra_tiny_synth --data data/synthpedes --records records"),
+        Example(
+            "tipr-zoo eval --matrix irra_tiny_synth fmfa_tiny_synth irra_vitb16_cuhk --data data/synthpedes",
+            "Several models at once. A cell that cannot be measured costs only itself, and the exit code is 1:",
+            exit_code=1,
+        ),
+    ),
+    "reproduce": (
+        Example(
+            "tipr-zoo reproduce irra_tiny_synth --data data/synthpedes --seeds 0 1"
+            " --cfg-options training.max_epochs=1 training.batch_size=32 model.heads.id.num_identities=40",
+            "One epoch on 40 people does not reproduce figures of six epochs on 3,000, and the command says so:",
+            exit_code=1,
+        ),
+    ),
+    "search": (
+        Example(
+            "tipr-zoo search irra_tiny_synth data/synthpedes/imgs/val"
+            ' "a woman in a green skirt with a blue backpack" --top 5 --picture hits.jpg',
+            files=("hits.jpg",),
+        ),
+    ),
+    "explain": (
+        Example(
+            f'tipr-zoo explain irra_tiny_synth {PERSON} "a woman in a green dress and a red hat" -o why.png',
+            files=("why.png",),
+        ),
+    ),
+    "restore": (
+        Example(
+            f"tipr-zoo restore sen_tiny_restoring_synth {PERSON}"
+            ' "A woman in a green dress and a red hat." -o restored.jpg',
+            files=("restored.jpg",),
+        ),
+    ),
+    "convert": (
+        Example(
+            "tipr-zoo convert best.pth --method irra --image-size 64 32 -o mine.safetensors",
+            "`best.pth` is here a small model under the official names; a full-size one needs no `--image-size`:",
+        ),
+    ),
+    "leaderboard": (
+        Example("tipr-zoo leaderboard --dataset CUHK-PEDES"),
+        Example(
+            "tipr-zoo leaderboard --dataset SynthPEDES --records records --format markdown",
+            "With a record that `tipr-zoo eval` wrote:",
+        ),
+        Example(
+            "tipr-zoo leaderboard --format html > table.html",
+            "One page for a browser, to sort and filter, which works offline:",
+            files=("table.html",),
+        ),
+        Example("tipr-zoo leaderboard --format markdown", is_on_page=False),
+    ),
+    "doctor": (Example("tipr-zoo doctor"),),
+}
+"""Examples by command."""
