@@ -112,10 +112,10 @@ PROBLEMS = {
     ),
     "no recipe": (
         ("config: irra_tiny_synth.py", "config: none.py"),
-        "config:",
+        "  config:",
         "'none.py' is not among the configs of",
     ),
-    "recipe elsewhere": (("config: irra", "config: ../irra"), "config:", "'config' must be a path inside the folder"),
+    "recipe elsewhere": (("config: irra", "config: ../irra"), "  config:", "'config' must be a path inside the folder"),
     "no weights": (("file: weights/irra", "file: weights/none"), "file:", "does not exist; put the weights there"),
     "size": (("size: 3660752", "size: 3660753"), "size:", "have 3660752 bytes, the card says 3660753"),
     "hash": (("sha256: 46d4", "sha256: 46d5"), "sha256:", "have sha256 46d4"),
