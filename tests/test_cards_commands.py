@@ -112,10 +112,14 @@ PROBLEMS = {
     ),
     "no recipe": (
         ("config: irra_tiny_synth.py", "config: none.py"),
-        "  config:",
+        "  config: ",
         "'none.py' is not among the configs of",
     ),
-    "recipe elsewhere": (("config: irra", "config: ../irra"), "  config:", "'config' must be a path inside the folder"),
+    "recipe elsewhere": (
+        ("config: irra", "config: ../irra"),
+        "  config: ",
+        "'config' must be a path inside the folder",
+    ),
     "no weights": (("file: weights/irra", "file: weights/none"), "file:", "does not exist; put the weights there"),
     "size": (("size: 3660752", "size: 3660753"), "size:", "have 3660752 bytes, the card says 3660753"),
     "hash": (("sha256: 46d4", "sha256: 46d5"), "sha256:", "have sha256 46d4"),
@@ -189,6 +193,24 @@ def test_what_comes_of_another_problem_is_not_told(changed_card: Callable[..., P
             "---\nlicense: mit\n---\n# Hello\n## Use\n## Care\n",
             ["'tipr_zoo' must", "'datasets'", "'tags'", "'config' is missing", "'protocol'", "weights_note"],
         ),
+        (
+            "---\nlicense: mit\ndatasets: []\ntags: []\n~: 1\nyes: 2\n---\n# Hello\n## Use\n## Care\n",
+            [
+                "unknown field 'None'",
+                "unknown field 'True'",
+                "'tipr_zoo' must",
+                "'config'",
+                "'protocol'",
+                "weights_note",
+            ],
+        ),
+        (
+            "---\n"
+            + "\n".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}' if i else 'x'] * 10)}]" for i in range(9))
+            + "\n---\n# Hello\n## Use\n## Care\n",
+            ["front matter has more than 20,000 entries"],
+        ),
+        (f"---\na: {'[' * 2000}{']' * 2000}\n---\n# Hello\n## Use\n## Care\n", ["front matter is not YAML"]),
     ],
 )
 def test_what_is_hardly_a_card_is_told(tmp_path: Path, text: str, messages: list[str]) -> None:
@@ -196,6 +218,28 @@ def test_what_is_hardly_a_card_is_told(tmp_path: Path, text: str, messages: list
     found = [problem.message for problem in check_card(tmp_path / "model.md")]
     assert len(found) == len(messages)
     assert all(any(message in one for one in found) for message in messages)
+
+
+def test_a_card_that_is_no_utf_8_is_told_with_the_line_of_the_byte(changed_card: Callable[..., Path]) -> None:
+    path = changed_card()
+    line = line_with(path, "training never saw.")
+    path.write_bytes(path.read_bytes().replace(b"never saw.", "never saw. é".encode("latin-1")))
+    (problem,) = check_card(path)
+    assert (problem.line, problem.message) == (line, "byte 0xe9 is no UTF-8; save the card as UTF-8")
+
+
+@pytest.mark.parametrize("arguments", ["{seed: 2020-01-01}", "{seed: .nan}", "{1: 2, a: 3}", "{seed: !!set {a, b}}"])
+def test_what_no_record_can_hold_does_not_identify_data(changed_card: Callable[..., Path], arguments: str) -> None:
+    path = changed_card(("args: {seed: 0}", f"args: {arguments}"))
+    (problem,) = check_card(path)
+    assert problem.line == line_with(path, "!!set" if "!!set" in arguments else arguments)
+    assert "'args' must be numbers and texts by name" in problem.message
+
+
+def test_a_comment_in_a_listing_is_no_heading(changed_card: Callable[..., Path]) -> None:
+    path = changed_card(("\n## Care\n", "\n```\n## Care\n```\n"))
+    (problem,) = check_card(path)
+    assert "the text has no section '## Care'" in problem.message
 
 
 @pytest.mark.parametrize("section", ["# IRRA in small, SynthPEDES", "## Use", "## Care"])
@@ -307,6 +351,19 @@ def test_a_record_of_the_same_recipe_bears_the_new_name_and_is_else_the_same(tmp
     assert read_card(path).results[0].source_name == copy["command"]
 
 
+@pytest.mark.parametrize("rank_1", [80.125, 12.375, 8.125, 0.625])
+def test_a_figure_half_way_between_two_digits_is_written(tmp_path: Path, rank_1: float) -> None:
+    values = json.loads(RECORDS[0].read_text())
+    (tmp_path / "record.json").write_text(json.dumps({**values, "metrics": {**values["metrics"], "R1": rank_1}}))
+    card, *_ = write_card(NewModel("mine", weights=WEIGHTS, records=(tmp_path / "record.json",)), tmp_path / "cards")
+    assert read_card(card).results[0].metrics["R1"] == round(rank_1, 2)
+
+
+def test_names_that_yaml_takes_for_something_else_are_quoted(tmp_path: Path) -> None:
+    card, *_ = write_card(NewModel("mine", config="irra_tiny_synth.py", datasets=("null", "2024")), tmp_path)
+    assert read_card(card).datasets == ("null", "2024")
+
+
 def test_a_card_without_weights_is_written(tmp_path: Path) -> None:
     (path,) = write_card(NewModel("mine", config="irra_tiny_synth.py", datasets=("CUHK-PEDES",)), tmp_path)
     assert check_card(path) == []
@@ -345,6 +402,11 @@ WRONG = {
         {"weights": RECORDS[0], "config": "irra_tiny_synth.py"},
         ConfigError,
         "takes a safetensors file",
+    ),
+    "two data sets in one": (
+        {"config": "irra_tiny_synth.py", "datasets": ("A, B",)},
+        ConfigError,
+        "'A, B' cannot name a data set on the Hub",
     ),
     "taken name": ({"name": MODEL, "config": "irra_tiny_synth.py"}, ConfigError, f"there is a model '{MODEL}' already"),
     "bad name": ({"name": "../x", "config": "irra_tiny_synth.py"}, ConfigError, "a model's name is made of letters"),

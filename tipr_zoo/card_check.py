@@ -182,9 +182,20 @@ def _text_problems(text: str) -> Iterator[tuple[int, str]]:
     """Line and message of what the Markdown text lacks."""
     first = front_matter_text(text).count("\n") + 3  # the line of the second ---
     lines = text.replace("\r\n", "\n").splitlines()[first:]
-    headings = {line.rstrip() for line in lines if line.startswith("#")}
+    headings = {line.rstrip() for line in _outside_code(lines) if line.startswith("#")}
     if not any(line.startswith("# ") for line in headings):
         yield first + 1, "the text has no title; begin it with a line '# What it is'"
     for section, content in SECTIONS.items():
         if section not in headings:
             yield first + 1, f"the text has no section '{section}'; add one with {content}"
+
+
+def _outside_code(lines: Iterable[str]) -> Iterator[str]:
+    """The lines that are not between two fences; in a listing, ``# ...`` is a comment and no heading."""
+    fence = ""
+    for line in lines:
+        mark = line.lstrip()[:3]
+        if mark in ("```", "~~~") and fence in ("", mark):
+            fence = "" if fence else mark
+        elif not fence:
+            yield line

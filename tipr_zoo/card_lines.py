@@ -29,10 +29,13 @@ def front_matter_text(text: str) -> str:
 
 
 def front_matter_node(text: str) -> yaml.Node | None:
-    """The front matter of a card as YAML nodes, which know where they stand; None where it is no YAML."""
+    """The front matter of a card as YAML nodes, which know where they stand; None where it is no YAML.
+
+    Nor are there nodes of what is nested hundreds of levels deep.
+    """
     try:
         node: yaml.Node | None = yaml.compose(front_matter_text(text), Loader=yaml.SafeLoader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return None
     return node
 
@@ -58,7 +61,13 @@ def node_at(root: yaml.Node | None, place: str) -> yaml.Node | None:
 def entry_of(mapping: yaml.Node | None, key: str) -> tuple[yaml.Node, yaml.Node] | None:
     """The nodes of a key and its value in a mapping, or None."""
     pairs = mapping.value if isinstance(mapping, yaml.MappingNode) else []
-    return next((pair for pair in pairs if pair[0].value == key), None)
+    return next((pair for pair in pairs if _key_text(pair[0]) == key), None)
+
+
+def _key_text(key: yaml.Node) -> str:
+    """A key as the reader's errors name it: ``~`` is None to YAML, and ``yes`` is True."""
+    is_text = key.tag == "tag:yaml.org,2002:str"
+    return str(key.value if is_text else yaml.constructor.SafeConstructor().construct_object(key, deep=True))
 
 
 def line_of(root: yaml.Node | None, place: str, key: str | None = None) -> int:

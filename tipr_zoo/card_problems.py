@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 from tipr_zoo.card import ModelCard, read_card
+from tipr_zoo.card_fields import read_front_matter
 from tipr_zoo.card_lines import FIRST_LINE, entry_of, front_matter_node, line_of, node_at, nodes_by_place
 from tipr_zoo.errors import CardError
 
@@ -60,15 +61,19 @@ def card_problems(path: Path, inspect: Callable[[ModelCard], Iterable[Finding]])
         inspect: Finds what is wrong with a card that can be read.
 
     Returns:
-        The problems in the order of their lines. Front matter that is no YAML is the only one that is told.
+        The problems in the order of their lines. Front matter that cannot be read is the only one that is told.
     """
     text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
     root = front_matter_node(text)
     try:
         return _located(path, root, inspect(read_card(path)))
-    except CardError as error:
-        if not isinstance(root, yaml.MappingNode) or isinstance(error.__cause__, yaml.YAMLError):
+    except CardError:
+        try:
+            read_front_matter(path)
+        except CardError as error:
             return [_syntax_problem(error, path)]
+    if not isinstance(root, yaml.MappingNode):
+        return [CardProblem(path, 1, "", "front matter is nested too deeply to be looked through; write it flatter")]
     findings: list[Finding] = []
     places = {id(node): place for place, node in nodes_by_place(root)}  # as they are before anything is taken out
     problems: list[CardProblem] = []
@@ -109,6 +114,9 @@ def _comes_of(finding: Finding, earlier: Sequence[Finding]) -> bool:
 def _syntax_problem(error: CardError, path: Path) -> CardProblem:
     """Front matter that is not YAML, or not there; with the line at which it ceases to be, where that is known."""
     cause = error.__cause__
+    if isinstance(cause, UnicodeDecodeError):
+        line = cause.object.count(b"\n", 0, cause.start) + 1
+        return CardProblem(path, line, "", f"byte {cause.object[cause.start]:#04x} is no UTF-8; save the card as UTF-8")
     mark = getattr(cause, "problem_mark", None)
     if mark is None:
         return CardProblem(path, 1, "", str(error).removeprefix(f"{path}: "))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +87,12 @@ def yaml_lines(values: Mapping[str, Any], indent: int = 0, compact: bool = False
     style = None if compact else False
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110, default_flow_style=style)
     return [" " * indent + line for line in text.splitlines()]
+
+
+def flow_list(texts: Sequence[str]) -> str:
+    """Texts as a YAML list on one line; those that YAML would take for something else are quoted.
+
+    Args:
+        texts: What is in the list.
+    """
+    return yaml.safe_dump(list(texts), allow_unicode=True, width=math.inf, default_flow_style=True).strip()

@@ -13,7 +13,7 @@ from tipr_zoo.card import ModelCard
 from tipr_zoo.card_check import check_card
 from tipr_zoo.card_index import card_index, load_card
 from tipr_zoo.card_results import TASK
-from tipr_zoo.card_stub import TAGS, weights_fields, yaml_lines
+from tipr_zoo.card_stub import TAGS, flow_list, weights_fields, yaml_lines
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.records import METRICS, TEXT_TO_IMAGE, Record, read_record, record_file_name, write_record
 from tipr_zoo.weights_file import file_sha256
@@ -189,7 +189,8 @@ def _lines(model: NewModel, base: ModelCard | None, records: Sequence[Record], f
     todo = "  # TODO: an identifier of https://hf.co/docs/hub/repositories-licenses" if model.license == "other" else ""
     yield from (line + todo for line in yaml_lines({"license": model.license}))
     yield from yaml_lines({"language": "en", "library_name": "tipr-zoo"})
-    yield f"datasets: [{', '.join(model.datasets)}]" + ("" if model.datasets else "  # TODO: what it was trained on")
+    todo = "" if model.datasets else "  # TODO: what it was trained on"
+    yield f"datasets: {flow_list(model.datasets)}{todo}"
     yield from yaml_lines({"tags": TAGS}, compact=True)
     if records:
         results = [_result(record, model.name) for record in records]
