@@ -103,6 +103,8 @@ def _with_records(text: str, repository: HubReference, folder: Path) -> str:
     for place, url in source_urls(text):
         page = _RECORD_PAGE.fullmatch(url)
         file = page["file"] if page else url if url.startswith(f"{RECORDS_FOLDER}/") else None
+        if file is None and "://" not in url:  # which would be read as a file of this machine
+            raise CardError(f"{repository}: {place}: a record of a repository lies in {RECORDS_FOLDER}/, got {url!r}")
         if file is None:
             continue
         try:

@@ -16,7 +16,7 @@ from tipr_zoo.card_stub import weights_fields
 from tipr_zoo.errors import CardError, ConfigError, WeightsError
 from tipr_zoo.hub_card import RECORDS_FOLDER, hub_model_name
 from tipr_zoo.hub_client import LOGIN, HubError, hub_client, hub_errors
-from tipr_zoo.hub_reference import CARD_FILE, HubReference, checked_repository, is_hub_reference
+from tipr_zoo.hub_reference import CARD_FILE, HubReference, checked_repository, checked_revision, is_hub_reference
 from tipr_zoo.weights_file import check_file, file_sha256
 
 RECIPE_FILE = "recipe.py"
@@ -99,13 +99,16 @@ def plan_push(
 
     Raises:
         CardError: The card is not right, or has a ``TODO`` left.
-        ConfigError: `repository` is no name of one, or `weights` are not what the figures were measured with.
+        ConfigError: `repository` or `branch` is no name of one, `model` is on the Hub, or `weights` are not what the
+            figures were measured with.
         WeightsError: The weights are missing, no safetensors file or not what the card says.
     """
     checked_repository(repository)
+    if is_hub_reference(model):
+        raise ConfigError(f"{model} is on the Hub already; name a model or a card (.md) of this machine")
+    branch = checked_revision(branch or DEFAULT_BRANCH)
     card = read_card(Path(model)) if model.endswith(".md") else load_card(model)
     _check_ready(card)
-    branch = branch or DEFAULT_BRANCH
     text = card.path.read_text(encoding="utf-8-sig")
     weights_file, changed_weights, told = _weights_file(card, weights)
     if weights_file is not None:

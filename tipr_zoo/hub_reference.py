@@ -17,6 +17,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9_])?/[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?", re.ASCII)
 
+_REVISION = re.compile(r"\w(?:[\w./+=-]*[\w+=-])?")
+
 _REFERENCE = re.compile(r"hub:(?P<repository>[^@:\s]+)(?:@(?P<revision>[^@:\s]+))?(?::(?P<file>[^:]+))?")
 
 
@@ -70,10 +72,10 @@ def parse_hub_reference(text: object) -> HubReference:
     match = _REFERENCE.fullmatch(str(text))
     if match is None:
         raise ConfigError(f"{str(text)!r} is not of the form hub:owner/name[@revision][:file]")
-    file = match["file"]
+    file, revision = match["file"], match["revision"]
     return HubReference(
         checked_repository(match["repository"]),
-        match["revision"],
+        checked_revision(revision) if revision is not None else None,
         _checked_file(file, str(text)) if file is not None else None,
     )
 
@@ -89,6 +91,17 @@ def checked_repository(name: str) -> str:
             f"a repository on the Hub is named owner/name, in letters, digits and - _ . (not doubled), got {name!r}"
         )
     return name
+
+
+def checked_revision(revision: str) -> str:
+    """The name of a branch, a tag or a commit as it was given.
+
+    Raises:
+        ConfigError: Git allows no such name.
+    """
+    if _REVISION.fullmatch(revision) is None or any(part in revision for part in ("..", "//", "/.")):
+        raise ConfigError(f"a branch, tag or commit is named in letters, digits and - _ . /, got {revision!r}")
+    return revision
 
 
 def _checked_file(file: str, place: str) -> str:

@@ -98,11 +98,13 @@ def test_a_reference_is_read_and_written(text: str, parts: tuple[str | None, ...
         "hub:a/b:../x",
         "hub:a/b:/etc/x",
         "hub:a--b/c",
+        "hub:a/b@../../x",
+        "hub:a/b@-x:w.pth",
         "hub:a/ b",
     ],
 )
 def test_what_is_no_reference_is_told(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"owner/name|inside the repository"):
+    with pytest.raises(ConfigError, match=r"owner/name|inside the repository|a branch, tag or commit"):
         parse_hub_reference(text)
 
 
@@ -325,6 +327,18 @@ def test_nothing_of_a_repository_is_executed(
     }
     hub.add(REPOSITORY, files)
     with pytest.raises(error, match=message):
+        tipr_zoo.build(f"hub:{REPOSITORY}")
+
+
+@pytest.mark.parametrize("place", ["../secret.json", "/tmp/secret.json", "secret.json"])
+def test_no_file_of_this_machine_is_taken_for_a_record(hub: Any, weights: bytes, tiny_zoo: Path, place: str) -> None:
+    result = (
+        "{task: {type: text-to-image-person-retrieval}, dataset: {type: x, name: X, split: test},"
+        f" metrics: [{{type: R1, value: 1.0}}], source: {{name: tipr-zoo eval, url: {place}}}}}"
+    )
+    index = f"model-index: [{{name: tiny, results: [{result}]}}]\ntipr_zoo:"
+    hub.add(REPOSITORY, {"README.md": card_text(weights).replace(b"tipr_zoo:", index.encode(), 1)})
+    with pytest.raises(CardError, match=rf"results\[0\]\.source\.url: a record .* lies in records/, got '{place}'"):
         tipr_zoo.build(f"hub:{REPOSITORY}")
 
 

@@ -186,6 +186,18 @@ def test_a_name_that_the_hub_would_not_take_is_told(name: str) -> None:
         plan_push(MODEL, name)
 
 
+@pytest.mark.parametrize("branch", ["my branch", "a..b", "-b", "a/"])
+def test_a_branch_that_git_would_not_take_is_told(branch: str) -> None:
+    with pytest.raises(ConfigError, match=f"a branch, tag or commit is named in letters.*got '{branch}'"):
+        plan_push(MODEL, TARGET, branch=branch)
+
+
+def test_what_is_on_the_hub_is_not_pushed_and_nobody_is_asked(hub: Any) -> None:
+    with pytest.raises(ConfigError, match="hub:me/tiny is on the Hub already; name a model or a card"):
+        plan_push("hub:me/tiny", TARGET)
+    assert hub.requests == []
+
+
 def test_without_a_token_nothing_is_asked(hub: Any) -> None:
     with pytest.raises(HubError, match="no token; log in with `hf auth login`, or set HF_TOKEN"):
         push(plan_push(MODEL, TARGET))
