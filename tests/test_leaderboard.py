@@ -20,6 +20,7 @@ from tipr_zoo.errors import RecordError, UnknownNameError
 from tipr_zoo.leaderboard import comparison_group, leaderboard_rows
 from tipr_zoo.leaderboard_filter import LeaderboardFilter
 from tipr_zoo.leaderboard_marks import marked_model
+from tipr_zoo.leaderboard_text import markdown_leaderboard
 from tipr_zoo.records import METRICS, Record, read_record, record_file_name, write_record
 
 
@@ -455,6 +456,47 @@ class TestLatex:
         assert r"a\&b\_50\% & \textbf{99.50}" in latex
         expected = r"a\_model 50\%\_\{x\} \& \$y\$ \#1 \textasciitilde{} \textasciicircum{} \textbackslash{}input"
         assert expected in latex
+
+    @pytest.mark.parametrize(
+        ("model", "cell"),
+        [
+            ("[3pt]", "{}[3pt] &"),  # which the end of the line before would take for its height
+            ("*star", "{}*star &"),
+            ("--data", "-{}-data &"),
+            ("''so''", "'{}'so'{}' &"),
+            ("two\n\nlines\x1b", "two lines &"),
+        ],
+    )
+    def test_names_are_printed_letter_by_letter(
+        self, model: str, cell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write_record(record(model=model, selected_on="val"), tmp_path / "mine.json")
+        latex = shown(capsys, "--records", str(tmp_path), "--dataset", "CUHK-PEDES", "--format", "latex")
+        assert f"\n{cell}" in latex
+
+
+@pytest.mark.parametrize(
+    ("model", "cell"),
+    [
+        ("<script>alert(1)</script>", "| &lt;script>alert(1)&lt;/script> |"),
+        ("a|b", r"| a\|b |"),
+        ("a\\|b", r"| a\\\|b |"),
+        ("[x](javascript:y)", r"| \[x\](javascript:y) |"),
+        ("*a* _b_ `c` d_e &lt;", r"| \*a\* \_b\_ \`c\` d_e &amp;lt; |"),
+    ],
+)
+@pytest.mark.parametrize("words", [[], ["--brief"]])
+def test_markdown_shows_names_letter_by_letter(
+    model: str, cell: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_record(record(model=model, selected_on="val"), tmp_path / "mine.json")
+    assert cell in shown(capsys, "--records", str(tmp_path), "--format", "markdown", *words)
+
+
+def test_an_address_cannot_end_its_link() -> None:
+    (row,) = [row for row in leaderboard_rows("CUHK-PEDES") if row.model == "MARS"]
+    text = markdown_leaderboard([replace(row, source_url='https://x/) <img src="y">')])
+    assert "[README of MARS](https://x/%29%20%3Cimg%20src=%22y%22%3E)" in text
 
 
 @pytest.mark.parametrize("columns", [24, 40, 60, 72, 80, 100, 200])

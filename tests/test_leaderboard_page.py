@@ -283,6 +283,13 @@ class TestInABrowser:
         assert found["isReset"] == "R1"
 
     @in_a_browser
+    def test_a_very_long_name_leaves_room_for_the_figures(self, tmp_path: Path) -> None:
+        rows = [reported(), reported(model="n" * 300)]
+        cells = "[...document.querySelectorAll('tbody td[data-label=mINP]')]"
+        action = f"return {cells}.map((cell) => cell.getBoundingClientRect().right);"
+        assert max(self.after(tmp_path, leaderboard_page(rows), action)) < 1280
+
+    @in_a_browser
     def test_the_page_is_never_wider_than_the_screen(self, tmp_path: Path, text: str) -> None:
         # A frame is as narrow as wanted; a window has a least width.
         widths = [360, 600, 800, 1280, 1600]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from tipr_zoo.figure_ranks import RULE
@@ -31,6 +32,12 @@ _ESCAPED = {
 }
 _ESCAPE = str.maketrans(_ESCAPED)
 
+_LIGATURE = re.compile(r"(?<=[-'`,?!])(?=[-'`,])")
+"""Where two letters would be drawn as one, as the hyphens of ``--data``."""
+
+_OPTION = re.compile(r"(?=[\[*])")
+"""What LaTeX takes for an option of the line end or the rule above, where a line of a table begins with it."""
+
 
 def latex_leaderboard(rows: Sequence[LeaderboardRow]) -> str:
     """One ``table`` a section, and notes with the sources behind the last; compiles with booktabs alone.
@@ -49,8 +56,9 @@ def latex_leaderboard(rows: Sequence[LeaderboardRow]) -> str:
 
 
 def escape(text: str) -> str:
-    """`text` as LaTeX prints it letter by letter."""
-    return text.translate(_ESCAPE)
+    """`text` as LaTeX prints it letter by letter, in one line and without what no letter is."""
+    line = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+    return _LIGATURE.sub("{}", line.translate(_ESCAPE))
 
 
 def _table(section: Section, sources: Sources) -> str:
@@ -77,12 +85,17 @@ def _table(section: Section, sources: Sources) -> str:
             r"\toprule",
             " & ".join(columns) + r" \\",
             r"\midrule",
-            *(" & ".join(map(_cell, line)) + r" \\" for line in lines),
+            *(_line(line) for line in lines),
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",
         ]
     )
+
+
+def _line(cells: Sequence[Cell]) -> str:
+    line = " & ".join(map(_cell, cells)) + r" \\"
+    return f"{{}}{line}" if _OPTION.match(line) else line
 
 
 def _cell(cell: Cell) -> str:

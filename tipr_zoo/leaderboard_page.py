@@ -151,7 +151,7 @@ def _row(row: LeaderboardRow, ranks: dict[str, int]) -> str:
 def _model(row: LeaderboardRow) -> str:
     """The name, whether the zoo has it, and the marks."""
     marks = [ON_TEST] * (row.selected_on == "test") + [DISPUTED] * bool(row.disagrees_on)
-    words = [escape(row.model)]
+    words = [f'<span class="name">{escape(row.model)}</span>']
     words += [f'<a class="mark" href="#legend" title="{escape(MEANINGS[mark])}">{mark}</a>' for mark in marks]
     words += ['<span class="badge" title="the zoo can build it">zoo</span>'] * row.has_card
     return " ".join(words)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from urllib.parse import quote
 
 from tipr_zoo.figure_ranks import RULE
 from tipr_zoo.leaderboard import LeaderboardRow
@@ -18,6 +20,14 @@ _FURTHER: dict[str, Callable[[LeaderboardRow], str]] = {
     "code licence": code_license,
 }
 """Columns that text has room for or not, the most wanted first."""
+
+_MARKUP = re.compile(r"[\\`*\[\]<&]|(?<!\w)_|_(?!\w)")
+"""What Markdown does not show as it is; an underscore inside a word is a letter to it."""
+
+_ENTITIES = {"<": "&lt;", "&": "&amp;"}
+
+_OF_ADDRESSES = "%/:?#@!$&'*+,;=~[]"
+"""What stays as it is in a link; brackets, blanks and quotation marks would end it."""
 
 
 def text_leaderboard(rows: Sequence[LeaderboardRow], width: int | None) -> str:
@@ -48,7 +58,7 @@ def markdown_leaderboard(rows: Sequence[LeaderboardRow], brief: bool = False) ->
         brief: Leave out mINP, encoders, licences and the names of sources, whose links the origins then are.
     """
     table = _brief_table if brief else _markdown_table
-    parts = [f"### {section.title}\n\n{table(section)}" for section in leaderboard_sections(rows)]
+    parts = [f"### {_escaped(section.title)}\n\n{table(section)}" for section in leaderboard_sections(rows)]
     if brief:
         return "\n\n".join([*parts, "; ".join(["**bold** is best, _slanted_ second best of a table", *notes(rows)])])
     lines = [f"**Bold** is best, _slanted_ second best. {RULE}", *notes(rows)]
@@ -77,9 +87,9 @@ def _markdown_table(section: Section) -> str:
     columns = ["model", *METRICS, "encoder", "extra data", "weights", "code licence", "origin", "source"]
     cells: list[list[Cell]] = []
     for row, figures in zip(section.rows, section.figures, strict=True):
-        source = f"{row.date[:10]}, {row.source}" if row.date else _link(row.source, row.source_url)
-        facts = [encoder(row), extra_data(row), weights(row), code_license(row)]
-        cells.append([marked_model(row), *figures, *facts, row.origin, source])
+        source = _escaped(f"{row.date[:10]}, {row.source}") if row.date else _link(row.source, row.source_url)
+        facts = map(_escaped, [encoder(row), extra_data(row), weights(row), code_license(row)])
+        cells.append([_escaped(marked_model(row)), *figures, *facts, row.origin, source])
     return render_table(columns, cells, "markdown")
 
 
@@ -88,13 +98,20 @@ def _brief_table(section: Section) -> str:
     columns = ["model", *(METRICS[i] for i in shown), "extra data", "weights", "origin"]
     cells: list[list[Cell]] = []
     for row, figures in zip(section.rows, section.figures, strict=True):
-        origin = f"{row.origin} {row.date[:10]}" if row.date else _link(row.origin, row.source_url)
-        cells.append([marked_model(row), *(figures[i] for i in shown), extra_data(row), weights(row), origin])
+        origin = _escaped(f"{row.origin} {row.date[:10]}") if row.date else _link(row.origin, row.source_url)
+        facts = [_escaped(extra_data(row)), weights(row)]
+        cells.append([_escaped(marked_model(row)), *(figures[i] for i in shown), *facts, origin])
     return render_table(columns, cells, "markdown")
 
 
 def _link(text: str, url: str | None) -> str:
-    return f"[{text}]({url})" if is_web_address(url) else text
+    shown = _escaped(text)
+    return f"[{shown}]({quote(str(url), safe=_OF_ADDRESSES)})" if is_web_address(url) else shown
+
+
+def _escaped(text: str) -> str:
+    """`text` as Markdown shows it letter by letter; pipes are the table's to escape."""
+    return _MARKUP.sub(lambda match: _ENTITIES.get(match[0]) or f"\\{match[0]}", text)
 
 
 def _hanging(line: str, width: int | None) -> str:
