@@ -236,6 +236,13 @@ def test_what_no_record_can_hold_does_not_identify_data(changed_card: Callable[.
     assert "'args' must be numbers and texts by name" in problem.message
 
 
+def test_plugin_and_recipe_are_both_told(changed_card: Callable[..., Path]) -> None:
+    path = changed_card(("plugin: null", "plugin: fmfaa"), ("  config: ", "  config: ../"))
+    plugin, recipe = check_card(path)
+    assert "unknown plugin 'fmfaa'" in plugin.message
+    assert "'config' must be a path inside the folder" in recipe.message
+
+
 def test_a_comment_in_a_listing_is_no_heading(changed_card: Callable[..., Path]) -> None:
     path = changed_card(("\n## Care\n", "\n```\n## Care\n```\n"))
     (problem,) = check_card(path)

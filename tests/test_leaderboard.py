@@ -493,6 +493,16 @@ def test_markdown_shows_names_letter_by_letter(
     assert cell in shown(capsys, "--records", str(tmp_path), "--format", "markdown", *words)
 
 
+@pytest.mark.parametrize("format", ["text", "markdown"])
+def test_what_a_terminal_would_obey_is_not_printed(
+    format: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_record(record(model="\x1b[31mred", dataset="X\x07", command="\x1b]0;title\x07"), tmp_path / "mine.json")
+    text = shown(capsys, "--records", str(tmp_path), "--format", format)
+    assert "[31mred" in text.replace("\\", "")
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text)
+
+
 def test_an_address_cannot_end_its_link() -> None:
     (row,) = [row for row in leaderboard_rows("CUHK-PEDES") if row.model == "MARS"]
     text = markdown_leaderboard([replace(row, source_url='https://x/) <img src="y">')])

@@ -14,7 +14,7 @@ from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError, TiprZooError
 from tipr_zoo.hub_licences import HUB_LICENCES
 from tipr_zoo.hub_reference import is_hub_reference, parse_hub_reference
-from tipr_zoo.plugins import installed_plugins
+from tipr_zoo.plugins import find_plugin, installed_plugins
 
 SECTIONS = {
     "## Use": "the command lines that somebody can try",
@@ -89,14 +89,20 @@ def _recipe_problems(card: ModelCard) -> Iterator[Finding]:
     from tipr_zoo.recipe import recipe_path
 
     config = PurePosixPath(card.config)
-    if config.is_absolute() or ".." in config.parts:
+    is_outside = config.is_absolute() or ".." in config.parts
+    if is_outside:
         yield "tipr_zoo", "config", f"'config' must be a path inside the folder of recipes, got {card.config!r}"
+    try:
+        if card.plugin is not None:
+            find_plugin(card.plugin)
+    except TiprZooError as error:
+        yield "tipr_zoo", "plugin", str(error)
         return
     try:
-        recipe_path(card)
-    except TiprZooError as error:
-        key = "config" if isinstance(error, ConfigError) else "plugin"
-        yield "tipr_zoo", key, str(error).removeprefix(f"{card.path}: ")
+        if not is_outside:
+            recipe_path(card)
+    except ConfigError as error:
+        yield "tipr_zoo", "config", str(error).removeprefix(f"{card.path}: ")
 
 
 def _weights_problems(card: ModelCard) -> Iterator[Finding]:

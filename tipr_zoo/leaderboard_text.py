@@ -11,7 +11,7 @@ from tipr_zoo.leaderboard import LeaderboardRow
 from tipr_zoo.leaderboard_marks import code_license, encoder, extra_data, is_web_address, marked_model, notes, weights
 from tipr_zoo.leaderboard_sections import Section, Sources, leaderboard_sections
 from tipr_zoo.records import METRICS
-from tipr_zoo.tables import Cell, render_table, wrap
+from tipr_zoo.tables import Cell, one_line, render_table, wrap
 
 _FURTHER: dict[str, Callable[[LeaderboardRow], str]] = {
     "encoder": encoder,
@@ -58,7 +58,7 @@ def markdown_leaderboard(rows: Sequence[LeaderboardRow], brief: bool = False) ->
         brief: Leave out mINP, encoders, licences and the names of sources, whose links the origins then are.
     """
     table = _brief_table if brief else _markdown_table
-    parts = [f"### {_escaped(section.title)}\n\n{table(section)}" for section in leaderboard_sections(rows)]
+    parts = [f"### {_escaped(one_line(section.title))}\n\n{table(section)}" for section in leaderboard_sections(rows)]
     if brief:
         return "\n\n".join([*parts, "; ".join(["**bold** is best, _slanted_ second best of a table", *notes(rows)])])
     lines = [f"**Bold** is best, _slanted_ second best. {RULE}", *notes(rows)]
@@ -116,6 +116,7 @@ def _escaped(text: str) -> str:
 
 def _hanging(line: str, width: int | None) -> str:
     """A note over several lines, all but the first indented by two."""
+    line = one_line(line)
     if width is None:
         return line
     first, *others = wrap(line, width)

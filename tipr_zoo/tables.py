@@ -18,6 +18,8 @@ FORMATS = ("text", "markdown", "csv", "json")
 
 _GAP = 2
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
 _WORD_PART = re.compile(r"[^\s_/.-]*[_/.-]+|[^\s_/.-]+")
 
 
@@ -79,6 +81,15 @@ def to_json(value: Any) -> str:
 def terminal_width() -> int | None:
     """Width of the terminal in characters; None where the output goes into a file or a pipe, which has none."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() or os.environ.get("COLUMNS") else None
+
+
+def one_line(text: str) -> str:
+    """`text` in one line, without what a terminal would obey instead of showing it.
+
+    Args:
+        text: What anybody may have written into a card or a record.
+    """
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
 
 
 def _plain(cell: Cell) -> str | int | float | None:
@@ -226,4 +237,4 @@ def _shown(cell: Cell) -> str:
         return cell.text
     if isinstance(cell, (Best, Second)):
         return f"{cell.value:.2f}"
-    return f"{cell:.2f}" if isinstance(cell, float) else " ".join(str(cell).split())
+    return f"{cell:.2f}" if isinstance(cell, float) else one_line(str(cell))
