@@ -416,6 +416,7 @@ WRONG = {
         "'A, B' cannot name a data set on the Hub",
     ),
     "taken name": ({"name": MODEL, "config": "irra_tiny_synth.py"}, ConfigError, f"there is a model '{MODEL}' already"),
+    "long name": ({"name": "n" * 97, "config": "irra_tiny_synth.py"}, ConfigError, "96 at most, got 'nnn"),
     "bad name": ({"name": "../x", "config": "irra_tiny_synth.py"}, ConfigError, "a model's name is made of letters"),
 }
 

@@ -378,6 +378,7 @@ class TestFilters:
             (LeaderboardFilter(origin="measurd"), "unknown origin 'measurd'; did you mean 'measured'"),
             (LeaderboardFilter(pretraining="HAN"), "unknown pretraining 'HAN'; did you mean 'HAM'"),
             (LeaderboardFilter(encoder="ViT-B/61"), "unknown image encoder 'ViT-B/61'"),
+            (LeaderboardFilter(encoder=""), "unknown image encoder ''"),
         ],
     )
     def test_what_no_row_has_is_told(self, filter: LeaderboardFilter, message: str) -> None:

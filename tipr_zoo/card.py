@@ -144,6 +144,8 @@ def _read_weights(zoo: Fields) -> Weights | None:
     file, url = block.optional_text("file"), block.optional_text("url")
     if (file is None) == (url is None):
         raise block.error("needs either 'file' or 'url'")
+    if file is not None and ("://" in file or is_hub_reference(file)):
+        raise block.error(f"'file' must be a path as seen from the card, got {file!r}; an address is a 'url'")
     if url is not None and not url.startswith(("https://", "hub:")):
         raise block.error(f"'url' must begin with https:// or hub:, got {url!r}; a file beside the card is a 'file'")
     if is_hub_reference(url):

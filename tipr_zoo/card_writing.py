@@ -21,7 +21,7 @@ from tipr_zoo.weights_file import file_sha256
 WEIGHTS_FOLDER, RECORDS_FOLDER = "weights", "records"
 """Folders beside the card."""
 
-_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+_NAME = re.compile(r"\w[\w.-]{0,95}", re.ASCII)
 
 _SELECTED = {
     "val": "the epoch was chosen on the validation split",
@@ -172,7 +172,7 @@ def _lies_in(file: Path, folder: Path) -> bool:
 def _check_free(name: str, card: Path, files: Sequence[Path]) -> None:
     """Nothing is overwritten, and no name is taken twice."""
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"a model's name is made of letters, digits, - _ and ., got {name!r}")
+        raise ConfigError(f"a model's name is made of letters, digits, - _ and ., 96 at most, got {name!r}")
     index = card_index()
     if name in index.cards or name in index.problems:
         raise ConfigError(f"there is a model {name!r} already (`tipr-zoo info {name}`); choose another name")

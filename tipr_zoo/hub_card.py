@@ -24,7 +24,7 @@ RECORDS_FOLDER = "records"
 
 _RECORD_PAGE = re.compile(rf"https?://[^/\s]+/[^/\s]+/[^/\s]+/blob/[^/\s]+/(?P<file>{RECORDS_FOLDER}/[\w./-]+\.json)")
 
-_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+_NAME = re.compile(r"\w[\w.-]{0,95}", re.ASCII)
 
 
 def pinned_model(name: str) -> str:
@@ -92,7 +92,7 @@ def _model_name(readme: Path, reference: HubReference) -> str | None:
     name = first.get("name") if isinstance(first, dict) else reference.repository.partition("/")[2]
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise CardError(
-            f"{reference}: model-index[0]: 'name' must be a name of letters, digits, - _ and ., got {name!r}"
+            f"{reference}: model-index[0]: 'name' must be a name of at most 96 letters, digits, - _ and ., got {name!r}"
         )
     return name
 

@@ -45,7 +45,8 @@ class LeaderboardFilter:
         if self.pretraining is not None and self.pretraining.casefold() not in map(str.casefold, pretrainings):
             raise unknown_name("pretraining", self.pretraining, pretrainings)
         encoders = {method.image_encoder for method in methods if method.image_encoder}
-        if self.encoder is not None and not any(self.encoder.casefold() in name.casefold() for name in encoders):
+        is_there = bool(self.encoder) and any(str(self.encoder).casefold() in name.casefold() for name in encoders)
+        if self.encoder is not None and not is_there:
             raise unknown_name("image encoder", self.encoder, encoders)
 
     def keeps(self, origin: str, method: MethodFacts) -> bool:

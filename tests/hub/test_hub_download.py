@@ -314,6 +314,8 @@ def test_a_card_of_the_zoo_may_have_its_weights_on_the_hub(hub: Any, commit: str
         ({"config": "none.py"}, ConfigError, "config 'none.py' is not among the configs of plugin 'tiny'"),
         ({"config": "../../run_me.py"}, CardError, "'config' must name a recipe of the plugin"),
         ({"config": "/tmp/run_me.py"}, CardError, "'config' must name a recipe of the plugin"),
+        ({"file": "file:///tmp/secret.safetensors"}, CardError, "'file' must be a path as seen from the card"),
+        ({"file": "hub:a/b:secret.safetensors"}, CardError, "'file' must be a path as seen from the card"),
         ({"file": "../../../secret.safetensors"}, ConfigError, "must be a path inside the repository"),
     ],
 )
@@ -339,6 +341,14 @@ def test_no_file_of_this_machine_is_taken_for_a_record(hub: Any, weights: bytes,
     index = f"model-index: [{{name: tiny, results: [{result}]}}]\ntipr_zoo:"
     hub.add(REPOSITORY, {"README.md": card_text(weights).replace(b"tipr_zoo:", index.encode(), 1)})
     with pytest.raises(CardError, match=rf"results\[0\]\.source\.url: a record .* lies in records/, got '{place}'"):
+        tipr_zoo.build(f"hub:{REPOSITORY}")
+
+
+@pytest.mark.parametrize("name", ["../tiny", "n" * 97, "a b"])
+def test_a_name_that_makes_no_file_is_told(hub: Any, weights: bytes, tiny_zoo: Path, name: str) -> None:
+    index = f"model-index: [{{name: {name}, results: []}}]\ntipr_zoo:"
+    hub.add(REPOSITORY, {"README.md": card_text(weights).replace(b"tipr_zoo:", index.encode(), 1)})
+    with pytest.raises(CardError, match=f"must be a name of at most 96 letters, .* got '{re.escape(name)}'"):
         tipr_zoo.build(f"hub:{REPOSITORY}")
 
 
