@@ -100,6 +100,7 @@ def read_record(path: Path) -> Record:
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(values, allow_nan=False)  # Python reads NaN and 1e999, which are no JSON
     except (OSError, ValueError, RecursionError) as error:
         raise RecordError(f"{path}: cannot be read as a record: {error}; write it with `tipr-zoo eval`") from error
     try:
