@@ -18,7 +18,6 @@ from tipr_zoo.command_line import main
 from tipr_zoo.errors import ConfigError, DataError, UnknownNameError
 from tipr_zoo.synthpedes import draw_synthpedes, drawing, identities
 from tipr_zoo.synthpedes.captions import caption, tokens
-from tipr_zoo.synthpedes.contact_sheet import contact_sheet
 from tipr_zoo.synthpedes.identity import twin_attribute
 from tipr_zoo.synthpedes.phrases import COLOUR, HAIR_COLOUR, PATTERN_AFTER
 from tipr_zoo.synthpedes.shot import shots
@@ -354,9 +353,3 @@ def test_the_command_says_what_is_there(small: Path, capsys: pytest.CaptureFixtu
 def test_the_command_tells_a_mistake_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "synth", str(tmp_path), "--test", "3"]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
-
-
-def test_a_contact_sheet_shows_pictures_in_rows(small: Path, tmp_path: Path) -> None:
-    path = contact_sheet(small, tmp_path / "sheet.png", count=8, columns=4)
-    with Image.open(path) as sheet:
-        assert sheet.size == (12 + 4 * 140, 12 + 2 * 456)

@@ -21,7 +21,6 @@ BAG_COLOURS = ("black", "brown", "red", "blue", "beige", "green", "grey", "pink"
 HAT_COLOURS = ("black", "white", "red", "navy", "grey", "green", "beige", "yellow", "blue")
 
 OPEN_TOPS = ("jacket", "coat", "vest")
-SLEEVELESS_LAYERS = ("vest",)
 PATTERNED_TOPS = ("t-shirt", "sweater", "button-up", "dress", "tank top")
 LOGO_TOPS = ("t-shirt", "sweater", "hoodie")
 
