@@ -41,7 +41,7 @@ def test_json_and_another_folder(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "pyproject.toml" in report["files"]
 
 
-@pytest.mark.parametrize("name", ["hard-pairs", "class", "loss", "my-2d-loss", "hard_pairs", "x" * 24])
+@pytest.mark.parametrize("name", ["hard-pairs", "class", "loss", "my-2d-loss", "hard_pairs", "true", "null", "x" * 24])
 def test_what_is_written_is_clean_whatever_the_name(name: str, tmp_path: Path) -> None:
     folder = write_plugin(name, tmp_path)
     names = PluginNames.of(name)
@@ -75,6 +75,7 @@ def test_every_template_is_used() -> None:
         ("人", "try 'my-loss'"),
         ("x" * 25, f"have at most 24 characters; try {'x' * 24!r}"),
         ("tipr-zoo-hard", "tipr-zoo- is put before it; leave it out: 'hard'"),
+        ("tipr_zoo_hard", "tipr-zoo- is put before it; leave it out: 'hard'"),
         ("sen", "plugin name 'sen' is taken by tipr-zoo itself; choose another"),
         ("core", "plugin name 'core' is taken by tipr-zoo itself; choose another"),
         ("irra", "plugin name 'irra': a model 'irra_tiny_synth' is there; choose another"),

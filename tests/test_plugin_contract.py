@@ -146,6 +146,7 @@ def test_features_and_batch_are_what_a_loss_is_given() -> None:
         ("1.10", "pip install --upgrade tipr-zoo"),
         ("2.0", "pip install --upgrade tipr-zoo"),
         ("0.9", "it is written for plugin contract 0.9, and this tipr-zoo keeps 1.3; pip install --upgrade tipr-zoo-x"),
+        (f"{'9' * 5000}.0", "mend or uninstall tipr-zoo-x"),
         ("one", "its PLUGIN_CONTRACT must be two numbers such as '1.3', got 'one'; mend or uninstall tipr-zoo-x"),
     ],
 )
@@ -161,6 +162,7 @@ def test_a_contract_fits_a_core_of_its_major_number_that_is_no_older(stated: str
         ('raise ImportError\nPLUGIN_CONTRACT: str = "2.1"\n', "2.1"),
         ("PLUGIN_CONTRACT = compute()\n", None),
         ("a syntax error\n", None),
+        (f"x = {'-' * 100_000}1\n", None),
         ("", None),
     ],
 )

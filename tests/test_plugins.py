@@ -157,6 +157,26 @@ BROKEN: dict[str, tuple[dict[str, str], str, str]] = {
         "its package no_package_of_this_name is missing: pip install --force-reinstall tipr-zoo-gone,"
         " or: pip uninstall tipr-zoo-gone",
     ),
+    "untellable": (
+        {"code": "class Mute(BaseException):\n    __str__ = None\nraise Mute"},
+        "failed to import untellable_package.components: Mute: (its message cannot be told: TypeError)",
+        "mend it, or: pip uninstall tipr-zoo-untellable",
+    ),
+    "garbled": (
+        {"code": r"raise ValueError('\x1b[31m \ud800')"},
+        r"ValueError: \x1b[31m \ud800;",
+        "mend it, or: pip uninstall tipr-zoo-garbled",
+    ),
+    "nested": (
+        {"code": NEVER, "init": f"x = {'-' * 100_000}1"},
+        "failed to import nested_package.components: ",
+        "mend it, or: pip uninstall tipr-zoo-nested",
+    ),
+    "older": (
+        {"code": NEVER, "metadata": "Requires-Dist: tipr-zoo<0.1,>=0.0.1\n"},
+        "does not fit this tipr-zoo: it requires tipr-zoo<0.1,>=0.0.1, and this is tipr-zoo 0.1.0",
+        "pip install --upgrade tipr-zoo-older",
+    ),
     "nameless": (
         {"module": ":components"},
         "failed to import",
@@ -327,11 +347,36 @@ def test_two_cards_of_one_name_are_both_named_and_neither_is_used(install: Calla
     assert tipr_zoo(site, "info", "once").returncode == 0
 
 
+def test_two_plugins_may_lie_in_one_package(install: Callable[..., Path]) -> None:
+    both = "[tipr_zoo.plugins]\nfirst = pair_package.components\nsecond = pair_package.components\n"
+    cards = {f"{name}_model": CARD.format(plugin=name) for name in ("first", "second")}
+    site = install("pair", entry_points=both, cards=cards)
+    done = tipr_zoo(site, "list", "*_model", "--json")
+    assert done.stderr == ""
+    assert [row["plugin"] for row in json.loads(done.stdout)] == ["first", "second"]
+
+
+def test_a_plugin_whose_name_is_none_is_refused(install: Callable[..., Path]) -> None:
+    site = install("escaping", NEVER, entry_points="[tipr_zoo.plugins]\na\x1b[31m = escaping_package.components\n")
+    done = tipr_zoo(site, "plugins", "--json", "a\x1b[31m")
+    (row,) = json.loads(done.stdout)["plugins"]
+    assert "a plugin's name is made of letters, digits, - _ and ., got 'a\\x1b[31m'" in row["reason"]
+    assert done.returncode == 1
+    assert not (site / "escaping_package" / "was_imported").exists()
+
+
 def test_a_plugin_cannot_take_the_name_of_a_shipped_card(install: Callable[..., Path]) -> None:
     site = install("third", cards={"irra_vitb16_cuhk": CARD.format(plugin="third")})
     done = tipr_zoo(site, "info", "irra_vitb16_cuhk", "--json")
     assert json.loads(done.stdout)["plugin"] is None
     assert "two cards are named 'irra_vitb16_cuhk'" in tipr_zoo(site, "list").stderr
+
+
+def test_a_card_whose_file_name_is_no_model_name_is_told(install: Callable[..., Path]) -> None:
+    site = install("third", cards={"two\nlines": CARD.format(plugin="third"), "right": CARD.format(plugin="third")})
+    done = tipr_zoo(site, "list", "--plugin", "third", "--json")
+    assert [row["model"] for row in json.loads(done.stdout)] == ["right"]
+    assert "two\\nlines.md': rename it; a model's name is made of letters, digits, - _ and ." in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -15,6 +16,9 @@ from tipr_zoo.hub_reference import is_hub_reference, parse_hub_reference
 from tipr_zoo.plugins import installed_plugins
 
 CARDS_FOLDER = "model_cards"
+
+MODEL_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+"""What a model may be called, and so the file of its card."""
 
 
 @dataclass
@@ -45,6 +49,8 @@ class CardIndex:
             self._add_duplicate(path, owner)
             return
         try:
+            if not MODEL_NAME.fullmatch(name):
+                raise CardError(f"{str(path)!r}: rename it; a model's name is made of letters, digits, - _ and .")
             card = read_card(path)
             if owner is not None and card.plugin is None:
                 raise CardError(f"{path}: tipr_zoo: field 'plugin' is missing; name the plugin that brings the model")
@@ -87,9 +93,13 @@ def card_index() -> CardIndex:
     index = CardIndex()
     for path in sorted(core_cards_folder().glob("*.md")):
         index.add(path, owner=None)
+    seen = {core_cards_folder()}
     for plugin in installed_plugins().values():
         folder = plugin.folder(CARDS_FOLDER)
-        for path in sorted(folder.glob("*.md")) if folder else []:
+        if folder is None or folder in seen:  # two plugins may lie in one package, whose cards say which is theirs
+            continue
+        seen.add(folder)
+        for path in sorted(folder.glob("*.md")):
             index.add(path, owner=plugin.name)
     return index
 

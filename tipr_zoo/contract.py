@@ -35,7 +35,7 @@ def stated_contract(package: str) -> str | None:
         if spec is None or spec.origin is None:
             return None
         module = ast.parse(Path(spec.origin).read_bytes())
-    except (ImportError, OSError, SyntaxError, ValueError):
+    except (ImportError, OSError, SyntaxError, ValueError, RecursionError, MemoryError):  # the last: nested too deep
         return None  # its import will say what is wrong
     for statement in module.body:
         targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
@@ -56,7 +56,7 @@ def contract_problem(stated: str, distribution: str, kept: str = PLUGIN_CONTRACT
     Returns:
         The reason with what mends it; None where the two fit.
     """
-    if not re.fullmatch(r"\d+\.\d+", stated):
+    if not re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,9}", stated):
         return f"its {STATEMENT} must be two numbers such as {kept!r}, got {stated!r}; mend or uninstall {distribution}"
     own, needed = (tuple(map(int, version.split("."))) for version in (kept, stated))
     if needed[0] == own[0] and needed <= own:

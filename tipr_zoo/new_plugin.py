@@ -54,7 +54,7 @@ class PluginNames:
         Raises:
             ConfigError: It cannot be the name of a package; the message proposes one that can.
         """
-        if name.startswith(PREFIX):
+        if name.replace("_", "-").startswith(PREFIX):
             raise ConfigError(f"plugin name {name!r}: {PREFIX} is put before it; leave it out: {name[len(PREFIX) :]!r}")
         if not re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*", name) or len(name) > LONGEST_NAME:
             raise ConfigError(

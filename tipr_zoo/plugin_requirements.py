@@ -23,7 +23,8 @@ def core_problem(plugin: Plugin) -> str | None:
     """
     for requirement, installed in _unmet_requirements(plugin):
         if _distribution_of(requirement) == CORE:
-            return f"it requires {requirement}, and this is {CORE} {installed}; pip install --upgrade {CORE}"
+            older = CORE if _asks_for_newer(requirement) else plugin.distribution
+            return f"it requires {requirement}, and this is {CORE} {installed}; pip install --upgrade {older}"
     stated = stated_contract(plugin.package)
     return None if stated is None else contract_problem(stated, plugin.distribution)
 
@@ -55,6 +56,22 @@ def _unmet_requirements(plugin: Plugin) -> Iterator[tuple[str, str | None]]:
         installed = _installed_version(requirement.name)
         if installed is None or not requirement.specifier.contains(installed, prereleases=True):
             yield f"{requirement.name}{requirement.specifier}", installed
+
+
+def _asks_for_newer(requirement: str) -> bool:
+    """Whether a requirement of the core that is not met asks for a newer one, and not for one of the past."""
+    from packaging.requirements import Requirement
+    from packaging.version import InvalidVersion, Version
+
+    for bound in Requirement(requirement).specifier:
+        try:
+            if bound.operator in (">=", ">", "==", "~=") and Version(bound.version.removesuffix(".*")) > Version(
+                __version__
+            ):
+                return True
+        except InvalidVersion:
+            continue
+    return False
 
 
 def _distribution_of(requirement: str) -> str:

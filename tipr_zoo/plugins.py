@@ -181,12 +181,23 @@ def import_plugin(name: str) -> ModuleType:
         stack.enter_context(redirect_stdout(sys.stderr))  # what a plugin prints is no part of a command's output
         try:
             return importlib.import_module(plugin.module)
-        except (Exception, SystemExit) as error:
-            reason = " ".join(str(error).split())
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plugin may raise what it likes
             raise PluginError(
-                f"{plugin.place} failed to import {plugin.module}: {type(error).__name__}: {reason};"
+                f"{plugin.place} failed to import {plugin.module}: {type(error).__name__}: {_one_line(error)};"
                 f" {import_fix(plugin, error)}"
             ) from error
+
+
+def _one_line(error: BaseException) -> str:
+    """What an error of a plugin's says, in one line that can be printed anywhere."""
+    try:
+        text = str(error)
+    except Exception as unsaid:  # its own, as its __str__ is
+        text = f"(its message cannot be told: {type(unsaid).__name__})"
+    words = " ".join(text.split()).encode(errors="backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in words)
 
 
 def _read_entry_points() -> Iterator[Plugin]:
@@ -212,6 +223,9 @@ def _read_entry_points() -> Iterator[Plugin]:
 
 def _settled(name: str, claims: list[Plugin]) -> list[Plugin]:
     """The plugins of one name, with the conflict of those that cannot have it."""
+    if not re.fullmatch(r"[\w.-]+", name):
+        reason = f"a plugin's name is made of letters, digits, - _ and ., got {name!r}; rename its entry point"
+        return [replace(plugin, conflict=f"{reason}, or: pip uninstall {plugin.distribution}") for plugin in claims]
     if (owner := _OWNERS.get(name)) is not None:
         return [plugin if _is_of(plugin, owner) else _refused(plugin, owner) for plugin in claims]
     if len(claims) == 1:
