@@ -94,6 +94,14 @@ def test_the_name_of_an_installed_plugin_is_taken(tiny_zoo: Path, tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["new-plugin", "hard-pairs", "--dir", str(tmp_path / "file")]) == 2
+    error = capsys.readouterr().err
+    assert f"{tmp_path / 'file' / 'tipr-zoo-hard-pairs'} cannot be written: " in error
+    assert error.endswith("; choose another --dir\n")
+
+
 def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_plugin("hard-pairs", tmp_path)
     (folder / "README.md").write_text("mine")

@@ -86,7 +86,7 @@ def write_plugin(name: str, parent: Path) -> Path:
         The package's folder.
 
     Raises:
-        ConfigError: The name cannot be one, or the folder is there and not empty.
+        ConfigError: The name cannot be one, or the folder is there and not empty, or cannot be written.
         DuplicateNameError: A plugin or a model of this name is installed already, or the name is the zoo's own.
     """
     names = PluginNames.of(name)
@@ -94,9 +94,12 @@ def write_plugin(name: str, parent: Path) -> Path:
     folder = parent / names.distribution
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is there already; remove it, or choose another name or --dir")
-    for path, text in rendered_files(names).items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
+    try:
+        for path, text in rendered_files(names).items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be written: {error}; choose another --dir") from error
     return folder
 
 
