@@ -80,27 +80,36 @@ class CardIndex:
 
 
 def core_cards_folder() -> Path:
-    """The folder of the cards that ship with the core."""
+    """The folder of the cards that ship with the core.
+
+    Raises:
+        CardError: It is missing from the installation.
+    """
     spec = find_spec(f"tipr_zoo.{CARDS_FOLDER}")
     if spec is None or not spec.submodule_search_locations:
         raise CardError(f"the core's cards (tipr_zoo.{CARDS_FOLDER}) are missing; reinstall tipr-zoo")
     return Path(next(iter(spec.submodule_search_locations)))
 
 
+def card_folders() -> dict[Path, str | None]:
+    """The folders of installed cards, the core's first, and the plugin in whose package each lies; None for the core.
+
+    Of two plugins in one package it is the first; each card says whose it is.
+    """
+    folders: dict[Path, str | None] = {core_cards_folder(): None}
+    for plugin in installed_plugins().values():
+        if (folder := plugin.folder(CARDS_FOLDER)) is not None:
+            folders.setdefault(folder, plugin.name)
+    return folders
+
+
 @cache
 def card_index() -> CardIndex:
     """Read every card, the core's first. Done once a process."""
     index = CardIndex()
-    for path in sorted(core_cards_folder().glob("*.md")):
-        index.add(path, owner=None)
-    seen = {core_cards_folder()}
-    for plugin in installed_plugins().values():
-        folder = plugin.folder(CARDS_FOLDER)
-        if folder is None or folder in seen:  # two plugins may lie in one package, whose cards say which is theirs
-            continue
-        seen.add(folder)
+    for folder, owner in card_folders().items():
         for path in sorted(folder.glob("*.md")):
-            index.add(path, owner=plugin.name)
+            index.add(path, owner)
     return index
 
 
