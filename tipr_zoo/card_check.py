@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from tipr_zoo.card import ModelCard
-from tipr_zoo.card_index import CARDS_FOLDER, core_cards_folder
+from tipr_zoo.card_index import card_folders
 from tipr_zoo.card_lines import front_matter_text
 from tipr_zoo.card_problems import CardProblem, Finding, card_problems
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError, TiprZooError
 from tipr_zoo.hub_licences import HUB_LICENCES
 from tipr_zoo.hub_reference import is_hub_reference, parse_hub_reference
-from tipr_zoo.plugins import find_plugin, installed_plugins
+from tipr_zoo.plugins import find_plugin
 
 SECTIONS = {
     "## Use": "the command lines that somebody can try",
@@ -27,8 +27,7 @@ _HUB_DATASET = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*", re.ASCII)
 
 def installed_card_files() -> list[Path]:
     """The files of all cards, the core's first; no plugin is imported."""
-    folders = [core_cards_folder()]
-    folders += [folder for plugin in installed_plugins().values() if (folder := plugin.folder(CARDS_FOLDER))]
+    folders = list(card_folders())
     return [path for folder in folders for path in sorted(folder.glob("*.md"))]
 
 

@@ -17,7 +17,7 @@ from tipr_zoo.plugins import installed_plugins
 
 CARDS_FOLDER = "model_cards"
 
-MODEL_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+MODEL_NAME = re.compile(r"\w[\w.-]{0,95}", re.ASCII)  # the Hub takes no longer one
 """What a model may be called, and so the file of its card."""
 
 

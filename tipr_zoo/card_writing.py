@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import Any
 
 from tipr_zoo.card import ModelCard
 from tipr_zoo.card_check import check_card
-from tipr_zoo.card_index import card_index, load_card
+from tipr_zoo.card_index import MODEL_NAME, card_index, load_card
 from tipr_zoo.card_results import TASK
 from tipr_zoo.card_stub import TAGS, flow_list, weights_fields, yaml_lines
 from tipr_zoo.errors import ConfigError
@@ -21,7 +20,6 @@ from tipr_zoo.weights_file import file_sha256
 WEIGHTS_FOLDER, RECORDS_FOLDER = "weights", "records"
 """Folders beside the card."""
 
-_NAME = re.compile(r"\w[\w.-]{0,95}", re.ASCII)
 
 _SELECTED = {
     "val": "the epoch was chosen on the validation split",
@@ -171,7 +169,7 @@ def _lies_in(file: Path, folder: Path) -> bool:
 
 def _check_free(name: str, card: Path, files: Sequence[Path]) -> None:
     """Nothing is overwritten, and no name is taken twice."""
-    if not _NAME.fullmatch(name):
+    if not MODEL_NAME.fullmatch(name):
         raise ConfigError(f"a model's name is made of letters, digits, - _ and ., 96 at most, got {name!r}")
     index = card_index()
     if name in index.cards or name in index.problems:

@@ -27,7 +27,7 @@ from types import ModuleType
 from tipr_zoo import __version__
 from tipr_zoo.argument_parser import ArgumentParser
 from tipr_zoo.close_matches import unknown_name
-from tipr_zoo.errors import ConfigError, TiprZooError
+from tipr_zoo.errors import ConfigError, TiprZooError, error_line
 
 COMMANDS = {
     "list": "list_models",
@@ -79,16 +79,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 141
         if is_debug:
             show_traceback(error)
-        print(f"error: {one_line(error)}", file=sys.stderr)
+        print(f"error: {error_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interruption:
         print(str(interruption) or "interrupted", file=sys.stderr)
         return getattr(interruption, "exit_code", 130)
-
-
-def one_line(error: BaseException) -> str:
-    """The message of an error without line breaks."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def show_traceback(error: BaseException) -> None:

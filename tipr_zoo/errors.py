@@ -44,3 +44,13 @@ class TrainingError(TiprZooError):
 
 class WeightsError(TiprZooError):
     """Weights are missing, truncated, of another hash, or do not fit the model."""
+
+
+def error_line(error: BaseException) -> str:
+    """What an error says in one line that can be printed anywhere; the name of its kind where it says nothing."""
+    try:
+        text = str(error)
+    except Exception as unsaid:  # an error of a plugin's own, as its __str__ is
+        text = f"(its message cannot be told: {type(unsaid).__name__})"
+    words = " ".join(text.split()).encode(errors="backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in words) or type(error).__name__

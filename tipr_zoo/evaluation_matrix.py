@@ -14,7 +14,7 @@ from tipr_zoo.card_index import load_card
 from tipr_zoo.dataset_arguments import dataset_arguments
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
-from tipr_zoo.errors import TiprZooError
+from tipr_zoo.errors import TiprZooError, error_line
 from tipr_zoo.evaluation_record import Outcome, measure
 from tipr_zoo.loaded_model import LoadedModel, load_model
 from tipr_zoo.records import TEXT_TO_IMAGE, Record
@@ -135,14 +135,14 @@ def evaluate_matrix(
             for outcome in outcomes:
                 on_outcome(column, outcome)
         except FAILURES as error:
-            return MatrixCell({}, _in_one_line(error))
+            return MatrixCell({}, error_line(error))
         return MatrixCell({outcome.record.direction: outcome.record for outcome in outcomes}, None)
 
     def measure_row(name: str, weights: Path | None) -> tuple[MatrixRow, list[MatrixCell]]:
         try:
             loaded = load_model(name, weights, device, overrides)
         except FAILURES as error:
-            return MatrixRow(name, weights, None, None), [MatrixCell({}, _in_one_line(error)) for _ in columns]
+            return MatrixRow(name, weights, None, None), [MatrixCell({}, error_line(error)) for _ in columns]
         row = MatrixRow(name, weights, loaded.trained_on, loaded.selected_on)
         return row, [measure_cell(loaded, column) for column in columns]
 
@@ -156,9 +156,5 @@ def _open(folder: Path, name: str | None, split: str) -> tuple[str, PersonDatase
         dataset = open_dataset(folder, name, split)
         arguments = [f"{key} {value}" for key, value in dataset_arguments(dataset).items()]
     except FAILURES as error:
-        return str(folder), _in_one_line(error)
+        return str(folder), error_line(error)
     return " ".join([dataset.name, ", ".join(arguments)]).strip(), dataset
-
-
-def _in_one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.card import ModelCard, read_card
 from tipr_zoo.card_fields import read_front_matter
+from tipr_zoo.card_index import MODEL_NAME
 from tipr_zoo.card_lines import replace_values, source_urls
 from tipr_zoo.errors import CardError
 from tipr_zoo.hub_client import MissingHubFileError
@@ -23,8 +24,6 @@ RECORDS_FOLDER = "records"
 """Where a repository keeps the records of its measured figures."""
 
 _RECORD_PAGE = re.compile(rf"https?://[^/\s]+/[^/\s]+/[^/\s]+/blob/[^/\s]+/(?P<file>{RECORDS_FOLDER}/[\w./-]+\.json)")
-
-_NAME = re.compile(r"\w[\w.-]{0,95}", re.ASCII)
 
 
 def pinned_model(name: str) -> str:
@@ -90,7 +89,7 @@ def _model_name(readme: Path, reference: HubReference) -> str | None:
     index = values.get("model-index")
     first = index[0] if isinstance(index, list) and index else None
     name = first.get("name") if isinstance(first, dict) else reference.repository.partition("/")[2]
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not MODEL_NAME.fullmatch(name):
         raise CardError(
             f"{reference}: model-index[0]: 'name' must be a name of at most 96 letters, digits, - _ and ., got {name!r}"
         )

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 
 from tipr_zoo.close_matches import unknown_name
-from tipr_zoo.errors import DuplicateNameError, PluginError
+from tipr_zoo.errors import DuplicateNameError, PluginError, error_line
 
 ENTRY_POINT_GROUP = "tipr_zoo.plugins"
 
@@ -185,19 +185,9 @@ def import_plugin(name: str) -> ModuleType:
             raise
         except BaseException as error:  # a plugin may raise what it likes
             raise PluginError(
-                f"{plugin.place} failed to import {plugin.module}: {type(error).__name__}: {_one_line(error)};"
+                f"{plugin.place} failed to import {plugin.module}: {type(error).__name__}: {error_line(error)};"
                 f" {import_fix(plugin, error)}"
             ) from error
-
-
-def _one_line(error: BaseException) -> str:
-    """What an error of a plugin's says, in one line that can be printed anywhere."""
-    try:
-        text = str(error)
-    except Exception as unsaid:  # its own, as its __str__ is
-        text = f"(its message cannot be told: {type(unsaid).__name__})"
-    words = " ".join(text.split()).encode(errors="backslashreplace").decode()
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in words)
 
 
 def _read_entry_points() -> Iterator[Plugin]:
