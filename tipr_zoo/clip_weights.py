@@ -86,7 +86,11 @@ def load_clip_weights(model: DualEncoder, source: str | Path | Mapping[str, Any]
 
 
 def load_clip_tensors(model: DualEncoder, source: Mapping[str, Any], place: str) -> LoadedClip:
-    """What `load_clip_weights` does with tensors read from ``place``: check that everything fits, and load it."""
+    """What `load_clip_weights` does with tensors read from ``place``: check that everything fits, and load it.
+
+    Raises:
+        WeightsError: They are not in OpenAI's format, or do not fit the model's towers; nothing was loaded then.
+    """
     _check_towers(model, place)
     clip = _clip_tensors(source, place)
     resnet = is_modified_resnet(clip)

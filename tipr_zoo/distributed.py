@@ -75,7 +75,8 @@ def is_main_process() -> bool:
 def main_process_first() -> Iterator[None]:
     """The main process runs the block while the others wait, then they run it: for what is made once and then found.
 
-    If the main process fails, so do the others, with its message.
+    Raises:
+        ConfigError: In the other processes where the main one failed, with its message.
     """
     failure: str | None = None
     if is_main_process():

@@ -123,7 +123,13 @@ def read_official(
     num_identities: int | None = None,
     training: bool = False,
 ) -> OfficialCheckpoint:
-    """Read a checkpoint without building a model; the arguments and errors are those of `from_official`."""
+    """Read a checkpoint without building a model; the arguments are those of `from_official`.
+
+    Raises:
+        UnknownNameError: There is no such method.
+        PluginError: The method's plugin is missing or broken.
+        WeightsError: The checkpoint cannot be read, is of another method, or its sizes contradict each other.
+    """
     if not isinstance(method, str) or method not in METHODS:
         raise unknown_name("method", str(method), METHODS)
     card = load_card(METHODS[method])

@@ -41,7 +41,15 @@ def zoo_state(official: Mapping[str, Tensor], resnet: bool) -> dict[str, Tensor]
 
 
 def official_tensors(checkpoint: str | Path | Mapping[str, Any], place: str) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by official name, without entries around them and without ``module.``."""
+    """The tensors of a checkpoint by official name, without entries around them and without ``module.``.
+
+    Args:
+        checkpoint: A file, or what it holds.
+        place: What messages call it.
+
+    Raises:
+        WeightsError: It cannot be read, or holds something else than whole, dense tensors, each once.
+    """
     if isinstance(checkpoint, (str, Path)):
         checkpoint = read_weights(Path(checkpoint))
     if not isinstance(checkpoint, Mapping):

@@ -61,6 +61,9 @@ def render_table(
 
     Returns:
         The table, without a line break at its end.
+
+    Raises:
+        ValueError: There is no such format.
     """
     if format == "json":
         return to_json([{name: _plain(cell) for name, cell in zip(columns, row, strict=True)} for row in rows])

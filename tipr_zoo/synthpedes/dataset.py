@@ -93,7 +93,12 @@ def elapsed(started: float) -> float:
 def checked_splits(
     splits: Sequence[str], counts: dict[str, int], pictures: int, workers: int | None
 ) -> tuple[str, ...]:
-    """The splits in their usual order, once the settings make sense."""
+    """The splits in their usual order, once the settings make sense.
+
+    Raises:
+        UnknownNameError: There is no such split.
+        ConfigError: No split is named, or a number makes no sense.
+    """
     chosen = (splits,) if isinstance(splits, str) else tuple(splits)
     for split in chosen:
         if split not in SPLITS:

@@ -35,7 +35,11 @@ def _row(file: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def append_history(work_dir: Path, row: dict[str, Any]) -> None:
-    """Add a row."""
+    """Add a row.
+
+    Raises:
+        OSError: It cannot be written; the error names the file.
+    """
     file = work_dir / HISTORY
     try:
         with file.open("a", encoding="utf-8") as lines:
