@@ -204,6 +204,10 @@ WRONG_CARDS = {
     "missing field": (lambda v: v["tipr_zoo"].pop("protocol"), "tipr_zoo: field 'protocol' is missing"),
     "missing block": (lambda v: v.pop("tipr_zoo"), "'tipr_zoo' must be a mapping"),
     "figure without a source": (lambda v: result_of(v).pop("source"), "a figure needs a 'source'"),
+    "source in a file of this machine": (
+        lambda v: result_of(v)["source"].update(url="file:///etc/passwd"),
+        "source: 'url' must be a web address or the path of a record beside the card",
+    ),
     "source without a place": (lambda v: result_of(v)["source"].pop("url"), "source: field 'url' is missing"),
     "unknown metric": (lambda v: result_of(v)["metrics"].append({"type": "R2", "value": 1.0}), "got 'R2'"),
     "metric twice": (lambda v: result_of(v)["metrics"].append({"type": "R1", "value": 1.0}), "R1 is given twice"),

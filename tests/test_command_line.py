@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from tipr_zoo import __version__
 from tipr_zoo.cache_folder import cache_folder
+from tipr_zoo.card_index import load_card
 from tipr_zoo.command_line import COMMANDS, command_module, main
 from tipr_zoo.plugins import installed_plugins
 from tipr_zoo.tables import Best, render_table
@@ -167,6 +169,18 @@ class TestList:
     def test_a_filter_that_leaves_nothing_over_is_no_error(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["list", "irra*", "--plugin", "sen", "--json"]) == 0
         assert json.loads(capsys.readouterr().out) == []
+
+
+def test_info_shows_nothing_that_a_terminal_would_obey(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = load_card("sen_vitb16_cuhk")
+    odd = replace(card, description=card.description + "\n\x1b]0;title\x07")
+    monkeypatch.setattr(command_module("info"), "load_card", lambda name: odd)
+    assert main(["info", "sen_vitb16_cuhk"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.endswith("\N{REPLACEMENT CHARACTER}]0;title\N{REPLACEMENT CHARACTER}\n")
+    assert "\x1b" not in printed
 
 
 def test_info_shows_the_whole_card(capsys: pytest.CaptureFixture[str]) -> None:

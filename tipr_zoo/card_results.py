@@ -116,6 +116,8 @@ def _read_result(block: Fields, model: str, method: MethodFacts, is_reference: b
     source = block.block("source")
     source.allow({"name", "url"})
     url = source.optional_text("url") or "" if is_reference else source.text("url")
+    if "://" in url and not url.startswith(("https://", "http://")):
+        raise source.error(f"'url' must be a web address or the path of a record beside the card, got {url!r}")
     origin = "measured" if url and "://" not in url else "reproduced" if url in method.reproduced_in else "reported"
     if origin == "measured" and is_reference:
         raise source.error("a reference has no code to measure with: 'url' must be a web address or null")

@@ -95,6 +95,11 @@ def one_line(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
 
 
+def printable(text: str) -> str:
+    """`text` with its line breaks, and without what a terminal would obey instead of showing it."""
+    return "\n".join(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", line.expandtabs()) for line in text.split("\n"))
+
+
 def _plain(cell: Cell) -> str | int | float | None:
     return cell.value if isinstance(cell, (Best, Second)) else None if isinstance(cell, Note) else cell
 

@@ -13,7 +13,7 @@ from tipr_zoo.method_facts import MethodFacts
 from tipr_zoo.plugins import FIRST_PARTY, installed_plugins
 from tipr_zoo.records import METRICS
 from tipr_zoo.selection_mark import TEST_SELECTION_LEGEND, marked
-from tipr_zoo.tables import render_table, terminal_width, to_json
+from tipr_zoo.tables import printable, render_table, terminal_width, to_json
 
 NAME = "info"
 HELP = "show everything on a model's card"
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     indent = max(len(name) for name, _ in facts) + 4
     print(card.name)
     for name, text in facts:
-        line = f"  {name}".ljust(indent) + text
+        line = f"  {name}".ljust(indent) + printable(text)
         print(textwrap.fill(line, width, subsequent_indent=" " * indent, break_on_hyphens=False) if width else line)
     if card.results:
         rows = [
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
         if any(result.selected_on == "test" for result in card.results):
             print(f"\n{TEST_SELECTION_LEGEND}")
     print("\n" + "\n".join(_commands(card)))
-    print("\n" + card.description)
+    print("\n" + printable(card.description))
 
 
 def _facts(card: ModelCard) -> list[tuple[str, str]]:
