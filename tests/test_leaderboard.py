@@ -542,7 +542,7 @@ def test_text_says_what_it_has_no_room_for(
     assert left_out is None or f"not everywhere room for: {left_out};" in text
 
 
-def test_markdown_links_web_addresses_alone(tiny_zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_card_whose_source_is_a_script_is_not_shown(tiny_zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     card = (tiny_zoo / "a_tiny_model.md").read_text()
     index = """model-index:
   - name: a_model_with_a_trap
@@ -558,8 +558,11 @@ tipr_zoo:"""
     try:
         for format in "markdown", "html":
             text = shown(capsys, "--format", format)
-            assert "a_model_with_a_trap" in text
+            assert "irra_vitb16_cuhk" in text
+            assert "a_model_with_a_trap" not in text
             assert "javascript:" not in text
+        (problem,) = card_index().problems.values()
+        assert "'url' must be a web address" in str(problem)
     finally:
         file.unlink()
         card_index.cache_clear()
