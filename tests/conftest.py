@@ -118,6 +118,14 @@ def synthpedes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def splits(synthpedes: Path) -> tuple[PersonDataset, PersonDataset]:
+    """Its training and its validation split."""
+    from tipr_zoo.datasets import open_dataset
+
+    return open_dataset(str(synthpedes), split="train"), open_dataset(str(synthpedes), split="val")
+
+
+@pytest.fixture(scope="session")
 def test_split(synthpedes: Path) -> PersonDataset:
     """Its test split: 4 pictures and 8 captions of two near twins."""
     from tipr_zoo.datasets import open_dataset

@@ -34,12 +34,6 @@ TINY = "a_tiny_model"
 
 
 @pytest.fixture(scope="module")
-def splits(synthpedes: Path) -> tuple[PersonDataset, PersonDataset]:
-    """The training and the validation split."""
-    return open_dataset(str(synthpedes), split="train"), open_dataset(str(synthpedes), split="val")
-
-
-@pytest.fixture(scope="module")
 def straight(
     tiny_zoo: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[TrainingResult, Path]:

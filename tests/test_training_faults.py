@@ -64,11 +64,6 @@ TrainingPairs.__getitem__ = then
 
 
 @pytest.fixture(scope="module")
-def splits(synthpedes: Path) -> tuple[PersonDataset, PersonDataset]:
-    return open_dataset(str(synthpedes), split="train"), open_dataset(str(synthpedes), split="val")
-
-
-@pytest.fixture(scope="module")
 def straight(
     tiny_zoo: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:

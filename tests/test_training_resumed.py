@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 
 import tipr_zoo
-from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import ConfigError, TrainingError
 from tipr_zoo.registries import LOSSES
@@ -31,11 +30,6 @@ from tipr_zoo.weights import write_weights
 TINY = "a_tiny_model"
 
 Splits = tuple[PersonDataset, PersonDataset]
-
-
-@pytest.fixture(scope="module")
-def splits(synthpedes: Path) -> Splits:
-    return open_dataset(str(synthpedes), split="train"), open_dataset(str(synthpedes), split="val")
 
 
 @pytest.fixture(scope="module")

@@ -132,6 +132,11 @@ def gather_rows(rows: Tensor) -> Tensor:
     return _GatherRows.apply(rows) if rows.is_floating_point() else _all_gather(rows)
 
 
+def own_rows(count: int) -> slice:
+    """Where this process's rows are among those of all processes, each of which has `count`."""
+    return slice(process_rank() * count, (process_rank() + 1) * count)
+
+
 def gather_objects(value: Any) -> list[Any]:
     """One picklable value of each process, in the order of the processes."""
     if process_count() == 1:
@@ -164,7 +169,7 @@ def rand_rows(rows: int, *shape: int, device: torch.device | None = None) -> Ten
         (B, *shape) float32 in [0, 1).
     """
     everything = torch.rand(process_count() * rows, *shape, device=device)
-    return everything[process_rank() * rows : (process_rank() + 1) * rows]
+    return everything[own_rows(rows)]
 
 
 class _GatherRows(torch.autograd.Function):
@@ -177,8 +182,7 @@ class _GatherRows(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         total = gradients[0].contiguous().clone()
         dist.all_reduce(total)
-        first = process_rank() * ctx.count
-        return total[first : first + ctx.count]
+        return total[own_rows(ctx.count)]
 
 
 class _Mean(torch.autograd.Function):

@@ -12,6 +12,7 @@ import torch
 
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.evaluation_record import Outcome
+from tipr_zoo.picture_file import check_place
 from tipr_zoo.weights import write_weights
 
 SUFFIXES = (".npz", ".safetensors")
@@ -25,10 +26,7 @@ def check_export_file(path: Path) -> None:
     """
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"{path}: embeddings are written to a file that ends in {' or '.join(SUFFIXES)}")
-    if path.is_dir():
-        raise ConfigError(f"{path}: is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise ConfigError(f"{path}: the folder {path.parent} does not exist; make it first")
+    check_place(path)
 
 
 def export_embeddings(outcome: Outcome, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where a drawn picture is to be written: checked before the work, not after it."""
+"""Where a drawn picture, or another result, is to be written: checked before the work, not after it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ def check_picture_file(path: Path) -> None:
     """
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"{path}: a picture's file name ends in {', '.join(SUFFIXES)}")
+    check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """Check that there is a folder for a file.
+
+    Raises:
+        ConfigError: `path` is a folder itself, or its folder does not exist.
+    """
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder; name a file in it")
     if not path.parent.is_dir():

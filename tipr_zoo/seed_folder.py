@@ -15,6 +15,7 @@ from typing import Any
 
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.weights import file_sha256
+from tipr_zoo.whole_file import part_of, write_whole
 
 STATE = "reproduction.json"
 
@@ -78,7 +79,7 @@ class SeedFolder:
         """What is noted down of the end; empty before it, None where nothing was begun here."""
         file, advice = self.path / STATE, "name another --work-dir, or delete this folder"
         if not file.exists():
-            if self.path.exists() and (not self.path.is_dir() or set(os.listdir(self.path)) - {_part(file).name}):
+            if self.path.exists() and (not self.path.is_dir() or set(os.listdir(self.path)) - {part_of(file).name}):
                 raise ConfigError(f"{self.path} holds something else than a training of `tipr-zoo reproduce`; {advice}")
             return None
         try:
@@ -99,12 +100,7 @@ class SeedFolder:
         """Write it whole or not at all."""
         file = self.path / STATE
         self.path.mkdir(parents=True, exist_ok=True)
-        _part(file).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
-        os.replace(_part(file), file)
-
-
-def _part(file: Path) -> Path:
-    return file.with_name(file.name + ".part")
+        write_whole(file, (json.dumps(state, indent=2) + "\n").encode())
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

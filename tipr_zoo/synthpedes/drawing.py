@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from tipr_zoo.synthpedes.figure import draw_picture
 from tipr_zoo.synthpedes.identity import Identity
 from tipr_zoo.synthpedes.shot import shots
 from tipr_zoo.synthpedes.streams import stream
+from tipr_zoo.whole_file import write_whole
 
 CHUNK = 4  # identities that a process draws at a time
 
@@ -61,10 +61,3 @@ def draw_some(sittings: Sequence[Sitting]) -> int:
             chance = stream(sitting.seed, sitting.split, sitting.index, "picture", picture)
             write_whole(Path(path), draw_picture(sitting.identity, shot, chance))
     return sum(len(sitting.paths) for sitting in sittings)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that it is either there as a whole or not at all."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_bytes(content)
-    os.replace(partial, path)

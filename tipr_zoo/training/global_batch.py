@@ -16,7 +16,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
-from tipr_zoo.distributed import gather_rows, process_count, process_rank
+from tipr_zoo.distributed import gather_rows, own_rows, process_count
 from tipr_zoo.dual_encoder import DualEncoder, NeededBatch
 from tipr_zoo.features import TOKEN_ENTRIES, Batch, Features
 
@@ -40,7 +40,7 @@ def global_loss(retriever: DualEncoder, batch: Batch) -> dict[str, Tensor]:
     image_embedding, text_embedding = retriever.embeddings(
         gather_rows(image_tokens[:, 0]), gather_rows(retriever.end_tokens(text_tokens, batch["caption_ids"]))
     )
-    own = slice(process_rank() * len(image_tokens), (process_rank() + 1) * len(image_tokens))
+    own = own_rows(len(image_tokens))
     own_features = Features(image_tokens, text_tokens, image_embedding[own], text_embedding[own])
     whole: Features | None = None
     whole_batch = GatheredBatch(batch)

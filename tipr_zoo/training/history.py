@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tipr_zoo.errors import TrainingError
+from tipr_zoo.whole_file import write_whole
 
 HISTORY = "history.jsonl"
 
@@ -51,9 +52,7 @@ def append_history(work_dir: Path, row: dict[str, Any]) -> None:
 def forget_after(work_dir: Path, epoch: int) -> None:
     """Leave out the rows of epochs after this one, which a run that is resumed goes through again."""
     rows = [row for row in read_history(work_dir) if row["epoch"] <= epoch]
-    part = work_dir / (HISTORY + ".part")
-    part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    part.replace(work_dir / HISTORY)
+    write_whole(work_dir / HISTORY, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def validation_of(work_dir: Path, epoch: int) -> dict[str, float]:
