@@ -25,10 +25,11 @@ demo: $(INSTALLED)  ## list, draw, evaluate, rank and search with the shipped ti
 test: $(INSTALLED)  ## run every test
 	$(BIN)/python -m pytest
 
-lint: $(INSTALLED)  ## check format, style and types
+lint: $(INSTALLED)  ## check format, style, types, and which room imports which
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 docs: $(VENV)/.docs  ## build the documentation in build/site, with what every command prints (Python 3.11 or newer)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

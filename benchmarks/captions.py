@@ -20,7 +20,7 @@ from torch import Tensor
 
 import tipr_zoo
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.evaluation import embed_captions
+from tipr_zoo.evaluation.embedding import embed_captions
 from tipr_zoo.synthpedes.identity import identities
 from tipr_zoo.synthpedes.records import split_records
 from tipr_zoo.tokenizers.clip import CLIPTokenizer

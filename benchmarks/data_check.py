@@ -21,8 +21,8 @@ from PIL import Image
 
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.datasets import CUHKPEDES, check_dataset, open_dataset
-from tipr_zoo.datasets.picture_decoding import unreadable_pictures
-from tipr_zoo.processes import available_cores
+from tipr_zoo.datasets.checks.decoding import unreadable_pictures
+from tipr_zoo.machine.processes import available_cores
 
 FOLDERS = ("cam_a", "cam_b", "CUHK01", "CUHK03", "Market", "test_query", "train_query")
 WORDS = (

@@ -35,12 +35,12 @@ import tipr_zoo
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.pictures import open_picture
-from tipr_zoo.preprocessing import resize_picture
+from tipr_zoo.pictures.files import open_picture
+from tipr_zoo.pictures.preprocessing import resize_picture
 from tipr_zoo.synthpedes import draw_synthpedes
-from tipr_zoo.training.augmentation import Augmentation
-from tipr_zoo.training.caption_masking import mask_caption
-from tipr_zoo.training.training_pairs import TrainingPairs, collate_trimmed_pairs
+from tipr_zoo.training.pairs.augmentation import Augmentation
+from tipr_zoo.training.pairs.caption_masking import mask_caption
+from tipr_zoo.training.pairs.pairs import TrainingPairs, collate_trimmed_pairs
 
 MODEL = "irra_vitb16_cuhk"
 QUALITY, NOISE, BATCH_SIZE = 90, 5.0, 64

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from prettytable import PrettyTable
 
-from tipr_zoo.card_index import core_cards_folder
+from tipr_zoo.cards.index import core_cards_folder
 
 LIMIT = 1.0
 """Seconds that a command may take."""

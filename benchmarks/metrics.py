@@ -103,7 +103,7 @@ def measure_usual(queries: int, gallery: int, repeats: int) -> Measurement:
 
 
 def measure_ours(queries: int, gallery: int, repeats: int) -> Measurement:
-    from tipr_zoo.metrics import retrieval_metrics
+    from tipr_zoo.evaluation.metrics import retrieval_metrics
 
     measurement, metrics = _measure(retrieval_metrics, queries, gallery, repeats)
     return Measurement(*measurement, metrics=metrics)

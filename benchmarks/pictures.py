@@ -22,8 +22,8 @@ import tipr_zoo
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.errors import WeightsError
-from tipr_zoo.evaluation import embed_captions, embed_pictures
-from tipr_zoo.metrics import retrieval_metrics_from_embeddings
+from tipr_zoo.evaluation.embedding import embed_captions, embed_pictures
+from tipr_zoo.evaluation.metrics import retrieval_metrics_from_embeddings
 from tipr_zoo.synthpedes import draw_synthpedes
 
 TIMED, MEASURED = "irra_vitb16_cuhk", "irra_tiny_synth"

@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tipr_zoo.backbones.quick_gelu import QuickGELU
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.heads.identity_classification import IdentityClassification
 from tipr_zoo.heads.implicit_relation_reasoning import ImplicitRelationReasoning
-from tipr_zoo.quick_gelu import QuickGELU
 
 AllCosines = Callable[[Tensor, Tensor], Tensor]
 """Normalised (B, K, D) and (B, L, D) tokens -> their (B, B, K, L) products for all pairs (a, b) of the batch."""

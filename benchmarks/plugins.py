@@ -21,7 +21,7 @@ from pathlib import Path
 
 from prettytable import PrettyTable
 
-from tipr_zoo.new_plugin import PluginNames, rendered_files
+from tipr_zoo.authoring.new_plugin import PluginNames, rendered_files
 
 ALLOWED = 0.1
 """Seconds that the plugins may add."""

@@ -35,12 +35,12 @@ from side_by_side import (
 from torch import Tensor
 
 import tipr_zoo
-from tipr_zoo.card_index import load_card
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.recipe import load_recipe
-from tipr_zoo.training.caption_masking import mask_caption
-from tipr_zoo.training.optimiser import build_optimiser
-from tipr_zoo.training.runner_model import RunnerModel
+from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.recipe import load_recipe
+from tipr_zoo.training.loop.optimiser import build_optimiser
+from tipr_zoo.training.loop.runner_model import RunnerModel
+from tipr_zoo.training.pairs.caption_masking import mask_caption
 
 MODELS = {"fmfa": "fmfa_vitb16_cuhk", "sen": "sen_vitb16_cuhk"}
 GPU_BATCHES = {"fmfa": 64, "sen": 128}

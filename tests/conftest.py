@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 import tipr_zoo
-from tipr_zoo.card_index import card_index
+from tipr_zoo.cards.index import card_index
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.plugins import installed_plugins
+from tipr_zoo.plugins.discovery import installed_plugins
 
 TINY, TINY_PRETRAINED = "a_tiny_model", "a_tiny_pretrained_model"
 
@@ -75,7 +75,7 @@ def _write_pretrained_card(cards: Path) -> None:
     import safetensors.torch
     import torch
 
-    from tipr_zoo.weights import file_sha256
+    from tipr_zoo.machine.whole_file import file_sha256
 
     torch.manual_seed(0)
     file = cards / "tiny.safetensors"

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tipr_zoo import __version__
 from tipr_zoo.cache_folder import cache_folder
-from tipr_zoo.card_index import load_card
 from tipr_zoo.command_line import COMMANDS, command_module, main
-from tipr_zoo.plugins import installed_plugins
-from tipr_zoo.tables import Best, render_table
+from tipr_zoo.display.tables import Best, render_table
+from tipr_zoo.models.lookup import load_card
+from tipr_zoo.plugins.discovery import installed_plugins
+from tipr_zoo.version import __version__
 
 HEAVY = ["torch", "mmengine", "timm", "transformers", "torchvision", "numpy", "PIL", "huggingface_hub"]
 

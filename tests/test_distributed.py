@@ -16,9 +16,9 @@ import torch
 from tipr_zoo import distributed
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.evaluation import embed_dataset
+from tipr_zoo.evaluation.embedding import embed_dataset
 from tipr_zoo.registries import SAMPLERS
-from tipr_zoo.training.batch_sampler import BatchSampler
+from tipr_zoo.training.pairs.batch_sampler import BatchSampler
 
 METHODS = ("irra_tiny_synth", "fmfa_tiny_synth", "sen_tiny_synth")
 ANY_OBJECTIVE = "irra_tiny_synth with other objectives"
@@ -46,8 +46,8 @@ import torch
 import tipr_zoo
 from tipr_zoo.registries import HEADS
 from tipr_zoo.distributed import is_main_process, joined_processes, mean_over_processes, process_count, process_rank
-from tipr_zoo.training.global_batch import global_loss
-from tipr_zoo.training.synchronised_batch_norm import synchronise_batch_norms
+from tipr_zoo.training.loop.global_batch import global_loss
+from tipr_zoo.training.loop.synchronised_batch_norm import synchronise_batch_norms
 
 logging.disable(logging.CRITICAL)
 
@@ -178,7 +178,7 @@ def as_process(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes this process believe that it is one of several."""
 
     def become(rank: int, count: int) -> None:
-        from tipr_zoo.training import batch_sampler
+        from tipr_zoo.training.pairs import batch_sampler
 
         monkeypatch.setattr(batch_sampler, "process_count", lambda: count)
         monkeypatch.setattr(batch_sampler, "process_rank", lambda: rank)
@@ -220,7 +220,7 @@ import torch
 import tipr_zoo
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.distributed import is_main_process, joined_processes
-from tipr_zoo.evaluation import embed_captions, embed_pictures
+from tipr_zoo.evaluation.embedding import embed_captions, embed_pictures
 
 with joined_processes(torch.device("cpu")):
     model = tipr_zoo.build("irra_tiny_synth", pretrained=True)

@@ -16,8 +16,8 @@ from types import ModuleType
 import pytest
 import yaml
 
-from tipr_zoo.argument_parser import ArgumentParser
 from tipr_zoo.command_line import COMMANDS, command_module
+from tipr_zoo.commands.argument_parser import ArgumentParser
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

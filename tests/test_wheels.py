@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tipr_zoo.new_plugin import write_plugin
+from tipr_zoo.authoring.new_plugin import write_plugin
 
 ROOT = Path(__file__).parents[1]
 SOURCES = {"core": ROOT, "fmfa": ROOT / "plugins" / "fmfa", "sen": ROOT / "plugins" / "sen"}

@@ -9,25 +9,26 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from tipr_zoo.building import build as build
-    from tipr_zoo.card import ModelCard as ModelCard
-    from tipr_zoo.card_index import list_models as list_models
-    from tipr_zoo.card_index import load_card as load_card
-    from tipr_zoo.contract import PLUGIN_CONTRACT as PLUGIN_CONTRACT
-    from tipr_zoo.metrics import retrieval_metrics as retrieval_metrics
-    from tipr_zoo.official_checkpoint import from_official as from_official
+from tipr_zoo.version import __version__ as __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from tipr_zoo.cards.card import ModelCard as ModelCard
+    from tipr_zoo.evaluation.metrics import retrieval_metrics as retrieval_metrics
+    from tipr_zoo.models.building import build as build
+    from tipr_zoo.models.lookup import list_models as list_models
+    from tipr_zoo.models.lookup import load_card as load_card
+    from tipr_zoo.models.official_checkpoint import from_official as from_official
+    from tipr_zoo.plugins.contract import PLUGIN_CONTRACT as PLUGIN_CONTRACT
+
 
 _PUBLIC = {
-    "PLUGIN_CONTRACT": "tipr_zoo.contract",
-    "ModelCard": "tipr_zoo.card",
-    "build": "tipr_zoo.building",
-    "from_official": "tipr_zoo.official_checkpoint",
-    "list_models": "tipr_zoo.card_index",
-    "load_card": "tipr_zoo.card_index",
-    "retrieval_metrics": "tipr_zoo.metrics",
+    "PLUGIN_CONTRACT": "tipr_zoo.plugins.contract",
+    "ModelCard": "tipr_zoo.cards.card",
+    "build": "tipr_zoo.models.building",
+    "from_official": "tipr_zoo.models.official_checkpoint",
+    "list_models": "tipr_zoo.models.lookup",
+    "load_card": "tipr_zoo.models.lookup",
+    "retrieval_metrics": "tipr_zoo.evaluation.metrics",
 }
 
 __all__ = [

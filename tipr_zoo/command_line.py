@@ -24,10 +24,10 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from tipr_zoo import __version__
-from tipr_zoo.argument_parser import ArgumentParser
 from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.commands.argument_parser import ArgumentParser
 from tipr_zoo.errors import ConfigError, TiprZooError, error_line
+from tipr_zoo.version import __version__
 
 COMMANDS = {
     "list": "list_models",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import DataError
 from tipr_zoo.features import Batch, Features
-from tipr_zoo.preprocessing import ImageNormalisation, preprocess_picture
+from tipr_zoo.pictures.preprocessing import ImageNormalisation, preprocess_picture
 from tipr_zoo.tokenizers.caption_tokenizer import CaptionTokenizer
 
 BATCH_KEYS = ("images", "caption_ids", "pids", "mlm_ids", "mlm_labels", "mask_noise")

@@ -13,7 +13,7 @@ import mmengine
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError, DuplicateNameError, TiprZooError
-from tipr_zoo.plugins import idle_plugins_note
+from tipr_zoo.plugins.discovery import idle_plugins_note
 
 
 class Registry(mmengine.Registry):

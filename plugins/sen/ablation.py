@@ -22,10 +22,10 @@ from typing import Any
 
 import tipr_zoo
 from tipr_zoo.datasets import open_dataset
-from tipr_zoo.evaluation import evaluate
+from tipr_zoo.display.tables import render_table
+from tipr_zoo.evaluation.embedding import evaluate
 from tipr_zoo.synthpedes import draw_synthpedes
-from tipr_zoo.tables import render_table
-from tipr_zoo.training.training_data import open_training_data
+from tipr_zoo.training.pairs.training_data import open_training_data
 
 MODEL = "sen_tiny_synth"
 CMT, TIR, PRUNING = "model.losses.cmt", "model.heads.tir", "training.caption_augmentation"

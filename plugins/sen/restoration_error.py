@@ -18,7 +18,7 @@ from torch import Tensor
 import tipr_zoo
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.pictures import open_picture
+from tipr_zoo.pictures.files import open_picture
 
 BATCH = 100
 

@@ -16,11 +16,11 @@ import pytest
 import torch
 
 import tipr_zoo
+from tipr_zoo.cards.hub_reference import HubReference, parse_hub_reference
 from tipr_zoo.errors import CardError, ConfigError, PluginError, TiprZooError, UnknownNameError, WeightsError
-from tipr_zoo.hub_card import load_hub_card
-from tipr_zoo.hub_client import HubError
-from tipr_zoo.hub_reference import HubReference, parse_hub_reference
-from tipr_zoo.hub_weights import local_weights, pinned_weights
+from tipr_zoo.hub.card import load_hub_card
+from tipr_zoo.hub.client import HubError
+from tipr_zoo.hub.weights import local_weights, pinned_weights
 
 TINY, TINY_PRETRAINED = "a_tiny_model", "a_tiny_pretrained_model"
 
@@ -260,7 +260,7 @@ def test_the_settings_are_those_of_huggingface_hub(
     hub: Any, commit: str, weights: bytes, tmp_path: Path, is_offline: bool
 ) -> None:
     """A new process, with nothing but the environment to go by."""
-    code = f"from tipr_zoo.hub_weights import local_weights; print(local_weights('hub:{REPOSITORY}'))"
+    code = f"from tipr_zoo.hub.weights import local_weights; print(local_weights('hub:{REPOSITORY}'))"
     settings = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
     settings["HF_HUB_OFFLINE"] = "1" if is_offline else "0"
     process = subprocess.run(
@@ -295,7 +295,7 @@ def test_a_card_on_the_hub_is_a_card_of_the_zoo(hub: Any, commit: str, weights: 
 def test_a_card_of_the_zoo_may_have_its_weights_on_the_hub(hub: Any, commit: str, tiny_zoo: Path) -> None:
     from dataclasses import replace
 
-    from tipr_zoo.weights import fetch_weights
+    from tipr_zoo.weights.fetching import fetch_weights
 
     card = tipr_zoo.load_card(TINY_PRETRAINED)
     assert card.weights is not None
@@ -355,7 +355,7 @@ def test_a_name_that_makes_no_file_is_told(hub: Any, weights: bytes, tiny_zoo: P
 def test_a_plugin_that_is_not_installed_is_told(
     hub: Any, weights: bytes, tiny_zoo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tipr_zoo.plugins.FIRST_PARTY", {"later": "tipr-zoo-later"})
+    monkeypatch.setattr("tipr_zoo.plugins.discovery.FIRST_PARTY", {"later": "tipr-zoo-later"})
     hub.add(REPOSITORY, {"README.md": card_text(weights, plugin="later")})
     with pytest.raises(PluginError, match="pip install tipr-zoo-later"):
         tipr_zoo.build(f"hub:{REPOSITORY}")
@@ -367,7 +367,7 @@ def test_a_model_is_a_repository_and_no_file(hub: Any, commit: str) -> None:
 
 
 def test_without_the_hub_its_library_is_not_imported() -> None:
-    modules = ("hub_card", "hub_download", "hub_push", "hub_weights")
+    modules = ("hub.card", "hub.download", "authoring.hub_push", "hub.weights")
     code = f"import sys, tipr_zoo, {', '.join(f'tipr_zoo.{module}' for module in modules)}; tipr_zoo.list_models()"
     code += "; tipr_zoo.load_card('irra_tiny_synth'); print('huggingface_hub' in sys.modules)"
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

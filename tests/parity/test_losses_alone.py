@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tipr_zoo.features import Features
-from tipr_zoo.plugins import import_plugin
+from tipr_zoo.models.plugin_import import import_plugin
 from tipr_zoo.registries import HEADS, LOSSES
 
 FILES = Path(os.environ.get("TIPR_PARITY_DIR") or Path(__file__).parent / "files")

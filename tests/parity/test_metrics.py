@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tipr_zoo.metrics import retrieval_metrics
+from tipr_zoo.evaluation.metrics import retrieval_metrics
 
 FILES = Path(os.environ.get("TIPR_PARITY_DIR") or Path(__file__).parent / "files")
 CASES = sorted(FILES.glob("metrics*.npz"))

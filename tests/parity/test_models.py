@@ -19,10 +19,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from tipr_zoo.building import build_dual_encoder
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.official_names import to_official, to_zoo
-from tipr_zoo.plugins import import_plugin
+from tipr_zoo.models.building import build_dual_encoder
+from tipr_zoo.models.plugin_import import import_plugin
+from tipr_zoo.weights.official_names import to_official, to_zoo
 
 SHIPPED = Path(__file__).parent / "files"
 FILES = Path(os.environ.get("TIPR_PARITY_DIR") or SHIPPED)

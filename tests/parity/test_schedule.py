@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tipr_zoo.training.schedule import SHAPES, Schedule
+from tipr_zoo.training.loop.schedule import SHAPES, Schedule
 
 FILES = Path(os.environ.get("TIPR_PARITY_DIR") or Path(__file__).parent / "files")
 PATHS = sorted(FILES.glob("schedule*.json"))

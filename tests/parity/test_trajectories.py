@@ -20,16 +20,16 @@ import torch
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
-from tipr_zoo.building import build_dual_encoder
-from tipr_zoo.card_index import load_card
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.official_names import to_zoo, zoo_names
-from tipr_zoo.plugins import import_plugin
-from tipr_zoo.recipe import load_recipe
-from tipr_zoo.training.hooks import LearningRateHook
-from tipr_zoo.training.optimiser import build_optimiser
-from tipr_zoo.training.runner_model import RunnerModel
-from tipr_zoo.training.schedule import Schedule
+from tipr_zoo.models.building import build_dual_encoder
+from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.plugin_import import import_plugin
+from tipr_zoo.models.recipe import load_recipe
+from tipr_zoo.training.loop.hooks import LearningRateHook
+from tipr_zoo.training.loop.optimiser import build_optimiser
+from tipr_zoo.training.loop.runner_model import RunnerModel
+from tipr_zoo.training.loop.schedule import Schedule
+from tipr_zoo.weights.official_names import to_zoo, zoo_names
 
 SHIPPED = Path(__file__).parent / "files"
 FILES = Path(os.environ.get("TIPR_PARITY_DIR") or SHIPPED)

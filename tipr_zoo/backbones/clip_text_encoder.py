@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
-from tipr_zoo.quick_gelu import QuickGELU
+from tipr_zoo.backbones.quick_gelu import QuickGELU
 from tipr_zoo.registries import BACKBONES
 
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from tipr_zoo.backbones.class_token_block import class_token_block
 from tipr_zoo.backbones.patch_embedding import ConvolutionStem, patch_embedding
+from tipr_zoo.backbones.quick_gelu import QuickGELU
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.quick_gelu import QuickGELU
 from tipr_zoo.registries import BACKBONES
 
 

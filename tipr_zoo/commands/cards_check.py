@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the problems, one a line; 1 where there are any."""
-    from tipr_zoo.card_check import card_files, check_card, installed_card_files
-    from tipr_zoo.tables import to_json
+    from tipr_zoo.authoring.card_check import card_files, check_card, installed_card_files
+    from tipr_zoo.display.tables import to_json
 
     files = card_files(arguments.places) if arguments.places else installed_card_files()
     problems = {path: check_card(path) for path in files}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tipr_zoo.conversion import Conversion
+    from tipr_zoo.authoring.conversion import Conversion
 
 NAME = "convert"
 HELP = "turn a checkpoint of the official code of IRRA, SEN or FMFA into weights of the zoo"
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Convert, then say what was converted, left over and missing."""
-    from tipr_zoo.conversion import convert_checkpoint
+    from tipr_zoo.authoring.conversion import convert_checkpoint
 
     conversion = convert_checkpoint(
         arguments.file,

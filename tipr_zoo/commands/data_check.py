@@ -9,12 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tipr_zoo.tables import Cell, render_table, terminal_width, to_json
+from tipr_zoo.display.tables import Cell, render_table, terminal_width, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tipr_zoo.datasets.findings import CheckReport, CountRow, Finding
+    from tipr_zoo.datasets.checks.findings import CheckReport, CountRow, Finding
 
 NAME = "data check"
 HELP = "check a data set's counts, annotations and pictures (exit code 0: usable, 1: problems)"

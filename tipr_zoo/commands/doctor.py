@@ -11,12 +11,12 @@ import re
 import sys
 from typing import Any
 
-from tipr_zoo import __version__
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.commands.plugins import plugin_rows
+from tipr_zoo.display.tables import render_table, terminal_width, to_json
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.processes import available_cores
-from tipr_zoo.tables import render_table, terminal_width, to_json
+from tipr_zoo.machine.processes import available_cores
+from tipr_zoo.version import __version__
 
 NAME = "doctor"
 HELP = "show versions, plugins, cache and device, and what is missing (exit code 1 if anything is)"

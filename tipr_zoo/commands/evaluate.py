@@ -9,16 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tipr_zoo.commands.train import parse_option
+from tipr_zoo.cards.record import DIRECTIONS, METRICS, TEXT_TO_IMAGE, Record
+from tipr_zoo.commands.evaluation_options import directions_of, write_records
+from tipr_zoo.commands.options import parse_option
+from tipr_zoo.display.selection_mark import TEST_SELECTION_LEGEND, marked
+from tipr_zoo.display.tables import FORMATS, Cell, render_table, terminal_width, to_json
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.records import DIRECTIONS, METRICS, TEXT_TO_IMAGE, Record
-from tipr_zoo.selection_mark import TEST_SELECTION_LEGEND, marked
-from tipr_zoo.tables import FORMATS, Cell, render_table, terminal_width, to_json
 
 if TYPE_CHECKING:
     import torch
-
-    from tipr_zoo.evaluation_record import Outcome
 
 NAME = "eval"
 HELP = "measure models on data sets: rank-1, rank-5, rank-10, mAP and mINP"
@@ -76,11 +75,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int | None:
     """Evaluate, write what was asked for, and print the figures."""
-    from tipr_zoo.devices import choose_device
+    from tipr_zoo.cards.record import check_records_folder
     from tipr_zoo.distributed import joined_processes
-    from tipr_zoo.embedding_export import check_export_file
-    from tipr_zoo.picture_file import check_picture_file
-    from tipr_zoo.records import check_records_folder
+    from tipr_zoo.evaluation.embedding_export import check_export_file
+    from tipr_zoo.machine.devices import choose_device
+    from tipr_zoo.machine.result_place import check_picture_file
 
     _check(arguments)
     if arguments.picture:
@@ -97,23 +96,6 @@ def run(arguments: argparse.Namespace) -> int | None:
             return run_matrix(arguments, device)
         _run_single(arguments, device)
     return None
-
-
-def directions_of(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """The directions that were asked for."""
-    return DIRECTIONS if arguments.direction == "both" else (arguments.direction,)
-
-
-def write_records(outcomes: Sequence[Outcome], folder: Path | None) -> None:
-    """Write a record a direction into the folder, if there is one, and say where."""
-    from tipr_zoo.records import record_file_name, write_record
-
-    if folder is None:
-        return
-    for outcome in outcomes:
-        path = folder / record_file_name(outcome.record)
-        write_record(outcome.record, path)
-        print(f"record: {path}", file=sys.stderr)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -149,11 +131,11 @@ def _check(arguments: argparse.Namespace) -> None:
 def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
     """One model on one data set."""
     from tipr_zoo.datasets import open_dataset
+    from tipr_zoo.display.hits_picture import draw_hits, hits_rows
     from tipr_zoo.distributed import is_main_process
-    from tipr_zoo.embedding_export import export_embeddings
-    from tipr_zoo.evaluation_record import measure
-    from tipr_zoo.hits_picture import draw_hits
-    from tipr_zoo.loaded_model import load_model
+    from tipr_zoo.evaluation.embedding_export import export_embeddings
+    from tipr_zoo.evaluation.loaded_model import load_model
+    from tipr_zoo.evaluation.measuring import measure
 
     overrides = dict(parse_option(option) for option in arguments.cfg_options)
     dataset = open_dataset(arguments.data[0], arguments.dataset, arguments.split)
@@ -167,7 +149,7 @@ def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
         export_embeddings(outcomes[0], arguments.export)
         print(f"embeddings, not normalised: {arguments.export}", file=sys.stderr)
     if arguments.picture:
-        draw_hits(outcomes[0].hits_rows(arguments.captions)).save(arguments.picture)
+        draw_hits(hits_rows(outcomes[0], arguments.captions)).save(arguments.picture)
         print(f"drawn: {arguments.picture}", file=sys.stderr)
     _print_records([outcome.record for outcome in outcomes], arguments.format)
 

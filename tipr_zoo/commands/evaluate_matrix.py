@@ -11,11 +11,14 @@ from typing import Any
 
 import torch
 
-from tipr_zoo.commands.evaluate import directions_of, write_records
-from tipr_zoo.commands.train import parse_option
+from tipr_zoo.cards.record import TEXT_TO_IMAGE
+from tipr_zoo.commands.evaluation_options import directions_of, write_records
+from tipr_zoo.commands.options import parse_option
+from tipr_zoo.display.selection_mark import TEST_SELECTION_LEGEND, marked
+from tipr_zoo.display.tables import Best, Cell, Note, render_table, terminal_width, to_json
 from tipr_zoo.distributed import is_main_process
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.evaluation_matrix import (
+from tipr_zoo.evaluation.matrix import (
     EvaluationMatrix,
     MatrixCell,
     MatrixColumn,
@@ -23,10 +26,7 @@ from tipr_zoo.evaluation_matrix import (
     evaluate_matrix,
     open_columns,
 )
-from tipr_zoo.evaluation_record import Outcome
-from tipr_zoo.records import TEXT_TO_IMAGE
-from tipr_zoo.selection_mark import TEST_SELECTION_LEGEND, marked
-from tipr_zoo.tables import Best, Cell, Note, render_table, terminal_width, to_json
+from tipr_zoo.evaluation.measuring import Outcome
 
 
 def run_matrix(arguments: argparse.Namespace, device: torch.device) -> int:

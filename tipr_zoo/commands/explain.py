@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tipr_zoo.model_arguments import add_model_arguments, build_model
+from tipr_zoo.commands.options import add_model_arguments, build_model
 
 if TYPE_CHECKING:
-    from tipr_zoo.explanation import Explanation
+    from tipr_zoo.explaining.explanation import Explanation
 
 NAME = "explain"
 HELP = "show which words of a sentence matter for a picture, and the patches that they are most similar to"
@@ -40,12 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Explain, draw, and print the words that matter."""
+    from tipr_zoo.display.explanation_picture import draw_explanation
+    from tipr_zoo.display.tables import render_table, terminal_width
     from tipr_zoo.errors import ConfigError
-    from tipr_zoo.explanation import explain
-    from tipr_zoo.explanation_picture import draw_explanation
-    from tipr_zoo.picture_file import check_output
-    from tipr_zoo.pictures import open_picture
-    from tipr_zoo.tables import render_table, terminal_width
+    from tipr_zoo.explaining.explanation import explain
+    from tipr_zoo.machine.result_place import check_output
+    from tipr_zoo.pictures.files import open_picture
 
     check_output(arguments.picture, arguments.json)
     if arguments.words < 1:

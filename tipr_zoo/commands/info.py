@@ -7,13 +7,13 @@ import textwrap
 from dataclasses import asdict
 from typing import Any
 
-from tipr_zoo.card import Link, ModelCard
-from tipr_zoo.card_index import load_card
-from tipr_zoo.method_facts import MethodFacts
-from tipr_zoo.plugins import FIRST_PARTY, installed_plugins
-from tipr_zoo.records import METRICS
-from tipr_zoo.selection_mark import TEST_SELECTION_LEGEND, marked
-from tipr_zoo.tables import printable, render_table, terminal_width, to_json
+from tipr_zoo.cards.card import Link, ModelCard
+from tipr_zoo.cards.method_facts import MethodFacts
+from tipr_zoo.cards.record import METRICS
+from tipr_zoo.display.selection_mark import TEST_SELECTION_LEGEND, marked
+from tipr_zoo.display.tables import printable, render_table, terminal_width, to_json
+from tipr_zoo.models.lookup import load_card
+from tipr_zoo.plugins.discovery import FIRST_PARTY, installed_plugins
 
 NAME = "info"
 HELP = "show everything on a model's card"

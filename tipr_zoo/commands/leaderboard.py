@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tipr_zoo.card_index import card_index
-from tipr_zoo.card_results import ORIGINS
+from tipr_zoo.cards.index import card_index
+from tipr_zoo.cards.method_facts import NO_EXTRA_DATA
+from tipr_zoo.cards.record import METRICS
+from tipr_zoo.cards.results import ORIGINS
+from tipr_zoo.display.tables import Cell, render_table, terminal_width, to_json
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.leaderboard import LeaderboardRow, data_key, leaderboard_rows
-from tipr_zoo.leaderboard_filter import EXTRA_DATA, LeaderboardFilter
-from tipr_zoo.method_facts import NO_EXTRA_DATA
-from tipr_zoo.records import METRICS
-from tipr_zoo.tables import Cell, render_table, terminal_width, to_json
+from tipr_zoo.leaderboard.filter import EXTRA_DATA, LeaderboardFilter
+from tipr_zoo.leaderboard.rows import LeaderboardRow, data_key, leaderboard_rows
 
 FORMATS = ("text", "markdown", "latex", "csv", "json", "html")
 
@@ -72,14 +72,14 @@ def render(rows: Sequence[LeaderboardRow], format: str, sort: str, brief: bool) 
     if format == "csv":
         return _csv(rows)
     if format == "html":
-        from tipr_zoo.leaderboard_page import leaderboard_page
+        from tipr_zoo.leaderboard.page import leaderboard_page
 
         return leaderboard_page(rows, sort)
     if format == "latex":
-        from tipr_zoo.leaderboard_latex import latex_leaderboard
+        from tipr_zoo.leaderboard.latex import latex_leaderboard
 
         return latex_leaderboard(rows)
-    from tipr_zoo.leaderboard_text import markdown_leaderboard, text_leaderboard
+    from tipr_zoo.leaderboard.text import markdown_leaderboard, text_leaderboard
 
     return markdown_leaderboard(rows, brief) if format == "markdown" else text_leaderboard(rows, terminal_width())
 

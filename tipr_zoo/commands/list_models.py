@@ -6,13 +6,14 @@ import argparse
 import sys
 from typing import Any
 
-from tipr_zoo.card import ModelCard
-from tipr_zoo.card_index import card_index, list_models
+from tipr_zoo.cards.card import ModelCard
+from tipr_zoo.cards.index import card_index
 from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.display.selection_mark import TEST_SELECTION_LEGEND, marked
+from tipr_zoo.display.tables import render_table, terminal_width, to_json
 from tipr_zoo.errors import UnknownNameError
-from tipr_zoo.plugins import installed_plugins, missing_plugin_note
-from tipr_zoo.selection_mark import TEST_SELECTION_LEGEND, marked
-from tipr_zoo.tables import render_table, terminal_width, to_json
+from tipr_zoo.models.lookup import list_models
+from tipr_zoo.plugins.discovery import installed_plugins, missing_plugin_note
 
 NAME = "list"
 HELP = "list the models, with their plugin, data set, weights and rank-1"

@@ -6,8 +6,8 @@ import argparse
 import shlex
 from pathlib import Path
 
-from tipr_zoo.new_plugin import PluginNames, write_plugin
-from tipr_zoo.tables import to_json
+from tipr_zoo.authoring.new_plugin import PluginNames, write_plugin
+from tipr_zoo.display.tables import to_json
 
 NAME = "new-plugin"
 HELP = "write a plugin to start from: a loss, a recipe, a card and tests, which work as written"

@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
-from tipr_zoo.card_index import card_index
+from tipr_zoo.authoring.plugin_check import PluginCheck, check_plugins
+from tipr_zoo.cards.index import card_index
 from tipr_zoo.close_matches import unknown_name
-from tipr_zoo.contract import PLUGIN_CONTRACT, stated_contract
+from tipr_zoo.display.tables import render_table, terminal_width, to_json
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.plugin_check import PluginCheck, check_plugins
-from tipr_zoo.plugins import FIRST_PARTY, Plugin, declared_plugins, missing_plugin_note
-from tipr_zoo.tables import render_table, terminal_width, to_json
+from tipr_zoo.plugins.contract import PLUGIN_CONTRACT, stated_contract
+from tipr_zoo.plugins.discovery import FIRST_PARTY, declared_plugins, missing_plugin_note
+from tipr_zoo.plugins.plugin import Plugin
 
 NAME = "plugins"
 HELP = "show the plugins, whether each can be imported, and what it brings (exit code 1 if any is broken)"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tipr_zoo.hub_push import PushPlan
+    from tipr_zoo.authoring.hub_push import PushPlan
 
 NAME = "push"
 HELP = "publish a model on the Hugging Face Hub: card, weights, records and recipe"
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Say what is uploaded, and upload it."""
-    from tipr_zoo.hub_push import plan_push, push
+    from tipr_zoo.authoring.hub_push import plan_push, push
 
     plan = plan_push(arguments.name, arguments.repository, arguments.weights, arguments.revision, arguments.private)
     print(_summary(plan), flush=True)
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _summary(plan: PushPlan) -> str:
     """What is to be uploaded where, and how the card differs from the local one."""
-    from tipr_zoo.tables import render_table, terminal_width
+    from tipr_zoo.display.tables import render_table, terminal_width
 
     visibility = " (private if new)" if plan.private else ""
     rows = [[file.path, file.kind, f"{file.size:,}"] for file in plan.files]

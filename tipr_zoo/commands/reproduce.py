@@ -10,13 +10,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tipr_zoo.tables import FORMATS, Cell, render_table, terminal_width, to_json
+from tipr_zoo.display.tables import FORMATS, Cell, render_table, terminal_width, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tipr_zoo.figure_comparison import Comparison
-    from tipr_zoo.reproduction import Reproduction
+    from tipr_zoo.reproduction.figure_comparison import Comparison
+    from tipr_zoo.reproduction.reproduction import Reproduction
 
 NAME = "reproduce"
 HELP = (
@@ -79,12 +79,12 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0 if every figure is within, 1 if not.
     """
-    from tipr_zoo.commands.train import parse_option
-    from tipr_zoo.devices import choose_device
-    from tipr_zoo.hub_weights import local_weights
-    from tipr_zoo.records import check_records_folder, record_file_name, write_record
-    from tipr_zoo.reproduction import reproduce
-    from tipr_zoo.training.interruption import TrainingInterrupted
+    from tipr_zoo.cards.record import check_records_folder, record_file_name, write_record
+    from tipr_zoo.commands.options import parse_option
+    from tipr_zoo.hub.weights import local_weights
+    from tipr_zoo.machine.devices import choose_device
+    from tipr_zoo.reproduction.reproduction import reproduce
+    from tipr_zoo.training.loop.interruption import TrainingInterrupted
 
     if arguments.records:
         check_records_folder(arguments.records)
@@ -170,7 +170,7 @@ def _table(comparisons: Sequence[Comparison], format: str) -> str:
 
 def _legend(reproduction: Reproduction) -> list[str]:
     """What the verdicts rest on, what the figures are, and what came out."""
-    from tipr_zoo.figure_comparison import NO_SPREAD, RULE
+    from tipr_zoo.reproduction.figure_comparison import NO_SPREAD, RULE
 
     comparisons, is_single = reproduction.comparisons, len(reproduction.trainings) == 1
     here = "; ± is the standard deviation over the seeds" * (not is_single)

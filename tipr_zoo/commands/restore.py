@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from tipr_zoo.model_arguments import add_model_arguments, build_model
+from tipr_zoo.commands.options import add_model_arguments, build_model
 
 NAME = "restore"
 HELP = "hide most of a picture and have a model restore it from a sentence"
@@ -38,12 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Restore, draw, and print how far each restoration is from the picture."""
-    from tipr_zoo.colour_words import change_colour
-    from tipr_zoo.picture_file import check_output
-    from tipr_zoo.pictures import open_picture
-    from tipr_zoo.restoration import restore
-    from tipr_zoo.restoration_picture import draw_restoration
-    from tipr_zoo.tables import render_table, terminal_width
+    from tipr_zoo.display.restoration_picture import draw_restoration
+    from tipr_zoo.display.tables import render_table, terminal_width
+    from tipr_zoo.explaining.colour_words import change_colour
+    from tipr_zoo.explaining.restoration import restore
+    from tipr_zoo.machine.result_place import check_output
+    from tipr_zoo.pictures.files import open_picture
 
     check_output(arguments.picture, arguments.json)
     others = arguments.instead or [changed for changed in [change_colour(arguments.text)] if changed]

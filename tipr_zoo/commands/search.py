@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from tipr_zoo.model_arguments import add_model_arguments, build_model
+from tipr_zoo.commands.options import add_model_arguments, build_model
 
 NAME = "search"
 HELP = "find the pictures of a folder that fit a sentence; nothing leaves the machine"
@@ -31,10 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Search, print the hits, and draw them if asked to."""
-    from tipr_zoo.hits_picture import HitsRow, PictureHit, draw_hits
-    from tipr_zoo.picture_file import check_picture_file
-    from tipr_zoo.search import search
-    from tipr_zoo.tables import Cell, render_table, terminal_width
+    from tipr_zoo.display.hits_picture import HitsRow, PictureHit, draw_hits
+    from tipr_zoo.display.tables import Cell, render_table, terminal_width
+    from tipr_zoo.gallery.search import search
+    from tipr_zoo.machine.result_place import check_picture_file
 
     if arguments.picture:
         check_picture_file(arguments.picture)

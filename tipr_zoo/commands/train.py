@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import logging
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
-from tipr_zoo.errors import ConfigError
+from tipr_zoo.commands.options import parse_option
 
 NAME = "train"
 HELP = "train a model by its recipe; stop and --resume as you like"
@@ -65,10 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, then say where the weights are and how to measure them."""
-    from tipr_zoo.devices import choose_device
     from tipr_zoo.distributed import is_main_process, joined_processes
+    from tipr_zoo.machine.devices import choose_device
+    from tipr_zoo.training.pairs.training_data import open_training_data
     from tipr_zoo.training.train import train
-    from tipr_zoo.training.training_data import open_training_data
 
     overrides = dict(parse_option(option) for option in arguments.cfg_options)
     work_dir = arguments.work_dir or Path("work_dirs") / arguments.name
@@ -100,18 +98,3 @@ def run(arguments: argparse.Namespace) -> None:
         f" --weights {shlex.quote(str(result.weights))}{changed}",
         file=sys.stderr,
     )
-
-
-def parse_option(option: str) -> tuple[str, Any]:
-    """``KEY=VALUE`` -> the key, and the value as a Python literal, or as text where it is none.
-
-    Raises:
-        ConfigError: There is no ``=``.
-    """
-    key, equals, value = option.partition("=")
-    if not equals or not key:
-        raise ConfigError(f"--cfg-options takes KEY=VALUE, e.g. training.seed=1, got {option!r}")
-    try:
-        return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return key, value

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tipr_zoo.datasets.json_annotations import read_json_annotations
-from tipr_zoo.datasets.record import Annotations
+from tipr_zoo.datasets.annotation import Annotations
+from tipr_zoo.datasets.reading.json_annotations import read_json_annotations
 from tipr_zoo.datasets.source import Source
-from tipr_zoo.datasets.table_annotations import read_table_annotations
+from tipr_zoo.datasets.tables.annotations import read_table_annotations
 
 
 def read_annotations(source: Source) -> Annotations:

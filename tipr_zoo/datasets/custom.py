@@ -11,7 +11,7 @@ from tipr_zoo.registries import DATASETS
 class CustomDataset(PersonDataset):
     """A CSV, TSV, JSON Lines or JSON file of image, caption, identity and split, or a folder with one such file.
 
-    Columns go by several spellings (`tipr_zoo.datasets.table_columns.COLUMNS`); rows of one image are its captions.
+    Columns go by several spellings (`tipr_zoo.datasets.tables.columns.COLUMNS`); rows of one image are its captions.
     Paths are relative to the file or to a folder of images beside it, or absolute. Without a split, identities are
     dealt to train, val and test by a hash; without an identity, each picture is a person of its own. Identities may
     be texts. Each rule that was applied is logged.

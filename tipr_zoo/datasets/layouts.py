@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tipr_zoo.datasets.specification import SPLITS, DatasetSpecification
+from tipr_zoo.datasets.specification import DatasetSpecification
+from tipr_zoo.datasets.splits import SPLITS
 
 PATH_KEYS = ("file_path", "img_path", "image_path", "image")
 """Keys under which an entry may hold the picture's path, the official ones first."""

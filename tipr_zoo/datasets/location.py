@@ -11,7 +11,7 @@ from pathlib import Path
 from tipr_zoo.datasets.layouts import LAYOUTS, OFFICIAL, TABLE
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.specification import DatasetSpecification
-from tipr_zoo.datasets.table_location import find_table
+from tipr_zoo.datasets.tables.location import find_table
 from tipr_zoo.errors import DataError
 
 

@@ -9,10 +9,10 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import ClassVar
 
+from tipr_zoo.datasets.annotation import Annotation
 from tipr_zoo.datasets.annotations import read_annotations
 from tipr_zoo.datasets.location import find_source
 from tipr_zoo.datasets.picture_folder import find_picture_folder
-from tipr_zoo.datasets.record import Record
 from tipr_zoo.datasets.specification import DatasetSpecification
 from tipr_zoo.errors import DataError
 
@@ -61,7 +61,7 @@ class PersonDataset:
         annotations = read_annotations(source)
         self.splits = annotations.splits
         self.identity_names = annotations.identity_names
-        self.records: list[Record] = annotations.of_split(split, self.specification)
+        self.records: list[Annotation] = annotations.of_split(split, self.specification)
         for rule in annotations.rules:
             _log_once(rule)
         self.picture_folder = find_picture_folder(source, self.records)
@@ -120,7 +120,7 @@ class PersonDataset:
             f" {len(self.records):,} pictures, {len(self.captions):,} captions"
         )
 
-    def _check_pictures_exist(self, records: list[Record]) -> None:
+    def _check_pictures_exist(self, records: list[Annotation]) -> None:
         missing = [record for record in records if not (self.picture_folder / record.picture).is_file()]
         if missing:
             more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""

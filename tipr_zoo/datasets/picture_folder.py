@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from tipr_zoo.datasets.record import Record
+from tipr_zoo.datasets.annotation import Annotation
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.errors import DataError
 
@@ -16,7 +16,7 @@ _SAMPLE = 20
 _DEPTH = 3
 
 
-def find_picture_folder(source: Source, records: Iterable[Record]) -> Path:
+def find_picture_folder(source: Source, records: Iterable[Annotation]) -> Path:
     """The folder that the records' picture paths start from: the first one that has any of the pictures.
 
     Raises:
@@ -30,7 +30,7 @@ def find_picture_folder(source: Source, records: Iterable[Record]) -> Path:
     raise DataError(f"{where_was_looked(source, records)}; {advice}")
 
 
-def picture_folder_of(source: Source, records: Sequence[Record]) -> Path | None:
+def picture_folder_of(source: Source, records: Sequence[Annotation]) -> Path | None:
     """As `find_picture_folder`, or None where no folder has any of the pictures."""
     for folder in source.picture_folders:
         if folder.is_dir() and any((folder / record.picture).is_file() for record in records):
@@ -38,7 +38,7 @@ def picture_folder_of(source: Source, records: Sequence[Record]) -> Path | None:
     return None
 
 
-def where_was_looked(source: Source, records: Sequence[Record]) -> str:
+def where_was_looked(source: Source, records: Sequence[Annotation]) -> str:
     """What is missing, and in which folders it was looked for."""
     example = f", e.g. {records[0].picture}" if records else ""
     # The further places are peculiar to other codes; a message lists those that are there.
@@ -49,7 +49,7 @@ def where_was_looked(source: Source, records: Sequence[Record]) -> str:
     return f"none of the {len(records):,} pictures that {files} is there{example}: looked in {looked}"
 
 
-def command_that_moves_pictures(source: Source, records: Sequence[Record]) -> str | None:
+def command_that_moves_pictures(source: Source, records: Sequence[Annotation]) -> str | None:
     """A command after which pictures are found that lie below the data set's folder, in the wrong place.
 
     Nothing is deleted by it: what lies in its way is renamed.

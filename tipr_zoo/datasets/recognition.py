@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tipr_zoo.datasets.json_annotations import read_json_annotations
+from tipr_zoo.datasets.annotation import Annotation, counts_of
 from tipr_zoo.datasets.location import check_root, missing_annotations, sources_in
 from tipr_zoo.datasets.person_dataset import PersonDataset
-from tipr_zoo.datasets.record import Record
+from tipr_zoo.datasets.reading.json_annotations import read_json_annotations
 from tipr_zoo.datasets.source import Source
-from tipr_zoo.datasets.specification import EVERY_SPLIT, DatasetSpecification, SplitCounts
-from tipr_zoo.datasets.table_location import tables_in
+from tipr_zoo.datasets.specification import DatasetSpecification
+from tipr_zoo.datasets.splits import EVERY_SPLIT
+from tipr_zoo.datasets.tables.location import tables_in
 from tipr_zoo.errors import DataError
 from tipr_zoo.registries import DATASETS
 
@@ -116,11 +117,11 @@ def _told_apart(sources: dict[type[PersonDataset], list[Source]]) -> list[type[P
     )
 
 
-def _folder_above_tells(source: Source, records: Sequence[Record]) -> bool:
+def _folder_above_tells(source: Source, records: Sequence[Annotation]) -> bool:
     return source.specification.is_folder_name(source.folder.parent.name)
 
 
-def _pictures_tell(source: Source, records: Sequence[Record]) -> bool:
+def _pictures_tell(source: Source, records: Sequence[Annotation]) -> bool:
     """Whether the pictures' paths are those of a data set alone."""
     specification = source.specification
     if specification.picture_pattern is None or not records:
@@ -129,10 +130,10 @@ def _pictures_tell(source: Source, records: Sequence[Record]) -> bool:
     return all(pattern.match(record.picture) for record in records)
 
 
-def _counts_tell(source: Source, records: Sequence[Record]) -> bool:
+def _counts_tell(source: Source, records: Sequence[Annotation]) -> bool:
     """Whether a split has as many identities, pictures and captions as was published."""
     published = source.specification.published
     return any(
-        SplitCounts.of(record for record in records if split in (record.split, EVERY_SPLIT)) == counts
+        counts_of(record for record in records if split in (record.split, EVERY_SPLIT)) == counts
         for split, counts in published.items()
     )

@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tipr_zoo.datasets.record import Record
-
-SPLITS = ("train", "val", "test")
-"""The names a split can have."""
-
-EVERY_SPLIT = "all"
-"""What to ask for to get the records of all splits together."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +20,6 @@ class SplitCounts:
     identities: int
     pictures: int
     captions: int
-
-    @classmethod
-    def of(cls, records: Iterable[Record]) -> SplitCounts:
-        """The counts of some records."""
-        records = list(records)
-        return cls(len({r.identity for r in records}), len(records), sum(len(r.captions) for r in records))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import cast
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from tipr_zoo.quick_gelu import QuickGELU
+from tipr_zoo.backbones.quick_gelu import QuickGELU
 
 
 class ResidualAttentionBlock(nn.Module):

@@ -8,9 +8,9 @@ from typing import Any, cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tipr_zoo.backbones.quick_gelu import QuickGELU
 from tipr_zoo.features import Batch, Features
 from tipr_zoo.heads.cross_modal_transformer import CrossModalTransformer, initialise_like_official
-from tipr_zoo.quick_gelu import QuickGELU
 from tipr_zoo.registries import HEADS
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.machine.whole_file import write_whole
 from tipr_zoo.synthpedes.drawing import draw_all
 from tipr_zoo.synthpedes.folder import ABOUT, ANNOTATION, check_annotation, found_in, is_complete, undrawn
 from tipr_zoo.synthpedes.identity import SPLITS, identities
 from tipr_zoo.synthpedes.records import CAPTIONS, split_records
-from tipr_zoo.whole_file import write_whole
 
 NAME = "SynthPEDES"
 VERSION = 1  # raised whenever the same seed gives other bytes

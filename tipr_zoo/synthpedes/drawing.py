@@ -9,12 +9,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tipr_zoo.processes import available_cores, hidden_main, process_pool
+from tipr_zoo.machine.processes import available_cores, hidden_main, process_pool
+from tipr_zoo.machine.whole_file import write_whole
 from tipr_zoo.synthpedes.figure import draw_picture
 from tipr_zoo.synthpedes.identity import Identity
 from tipr_zoo.synthpedes.shot import shots
 from tipr_zoo.synthpedes.streams import stream
-from tipr_zoo.whole_file import write_whole
 
 CHUNK = 4  # identities that a process draws at a time
 

@@ -13,25 +13,25 @@ from typing import Any
 import torch
 from mmengine.runner import Runner
 
-from tipr_zoo import __version__
-from tipr_zoo.building import build_dual_encoder
-from tipr_zoo.card_index import load_card
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import gather_objects, is_main_process, joined_processes
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, DataError, TrainingError
-from tipr_zoo.recipe import import_plugins, load_recipe
-from tipr_zoo.starting_weights import load_starting_weights
-from tipr_zoo.training.best_weights_hook import BEST_WEIGHTS, best_epoch
-from tipr_zoo.training.checkpoints import checkpoint_files, last_checkpoint
-from tipr_zoo.training.fingerprint import check_fingerprint, training_fingerprint
-from tipr_zoo.training.history import read_history, validation_of
-from tipr_zoo.training.interruption import Interruption
-from tipr_zoo.training.runner import build_runner
-from tipr_zoo.training.training_loader import end_workers
-from tipr_zoo.training.training_settings import WEIGHTS_DTYPES, check_training
-from tipr_zoo.training.work_dir_lock import locked
-from tipr_zoo.weights import read_weights, write_weights
+from tipr_zoo.models.building import build_dual_encoder
+from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.recipe import import_plugins, load_recipe
+from tipr_zoo.models.starting_weights import load_starting_weights
+from tipr_zoo.training.checkpoints.best_weights_hook import BEST_WEIGHTS, best_epoch
+from tipr_zoo.training.checkpoints.files import checkpoint_files, last_checkpoint
+from tipr_zoo.training.checkpoints.fingerprint import check_fingerprint, training_fingerprint
+from tipr_zoo.training.checkpoints.history import read_history, validation_of
+from tipr_zoo.training.checkpoints.work_dir_lock import locked
+from tipr_zoo.training.loop.interruption import Interruption
+from tipr_zoo.training.loop.runner import build_runner
+from tipr_zoo.training.pairs.training_loader import end_workers
+from tipr_zoo.training.settings import WEIGHTS_DTYPES, check_training
+from tipr_zoo.version import __version__
+from tipr_zoo.weights.tensors import read_weights, write_weights
 
 logger = logging.getLogger("tipr_zoo")
 
@@ -78,7 +78,7 @@ def train(
         work_dir: Where checkpoints, ``history.jsonl`` and the final weights go.
         weights: Weights to start from instead of random ones: the model's own; OpenAI-format CLIP weights for its
             towers, whose position grid is resized to the model's; or a checkpoint of the official code of IRRA, SEN or
-            FMFA, such as NAM's and HAM's (`tipr_zoo.starting_weights.load_starting_weights`).
+            FMFA, such as NAM's and HAM's (`tipr_zoo.models.starting_weights.load_starting_weights`).
         resume: Continue from the last checkpoint in `work_dir`, if there is one.
         overrides: Entries of the recipe to change, by dotted name.
         max_minutes: Stop at the end of the epoch in which this time is up.

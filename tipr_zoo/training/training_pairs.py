@@ -1,4 +1,4 @@
-"""The pairs of a picture and a caption that training goes through, and their order."""
+"""The order of the pairs that training goes through."""
 
 from __future__ import annotations
 
@@ -7,114 +7,24 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler, default_collate
+from torch.utils.data import Sampler
 
-from tipr_zoo.datasets.person_dataset import PersonDataset
-from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.features import TOKEN_ENTRIES
-from tipr_zoo.pictures import open_picture
-from tipr_zoo.preprocessing import resize_picture
 from tipr_zoo.registries import SAMPLERS
-from tipr_zoo.training.augmentation import Augmentation
-from tipr_zoo.training.caption_augmentation import CaptionAugmentation, WholeCaptions
-from tipr_zoo.training.caption_masking import mask_caption
-
-
-class TrainingPairs(Dataset[dict[str, Tensor]]):
-    """Every caption of a split with its picture.
-
-    What is random about a pair depends on the seed, the epoch and the pair alone, not on the number of workers or on
-    what was drawn before, so that a run that is resumed sees what it would have seen.
-
-    Args:
-        dataset: The training split.
-        model: Gives the tokenizer, the picture size and the normalisation.
-        augmentation: What is done to pictures.
-        seed: Seed of every draw.
-        masking: Whether to add ``mlm_ids`` and ``mlm_labels``.
-        caption_augmentation: What is done to captions, before any masking; None to leave them whole.
-    """
-
-    def __init__(
-        self,
-        dataset: PersonDataset,
-        model: DualEncoder,
-        augmentation: Augmentation,
-        seed: int,
-        masking: bool,
-        caption_augmentation: CaptionAugmentation | None = None,
-    ) -> None:
-        self.pictures, self.captions = dataset.pictures, dataset.captions
-        self.labels = torch.tensor(dataset.labels)
-        self.picture_indices = dataset.caption_picture_indices
-        self.caption_ids = model.tokenize(dataset.captions)
-        self.tokenizer = model.tokenize
-        self.image_size, self.normalisation = model.image_size, model.normalisation
-        self.augmentation, self.seed, self.masking = augmentation, seed, masking
-        self.caption_augmentation = caption_augmentation or WholeCaptions(self.captions)
-
-    @property
-    def identities(self) -> Tensor:
-        """(C,) int64, whom each pair shows, numbered from 0."""
-        return self.labels[torch.tensor(self.picture_indices)]
-
-    @property
-    def lengths(self) -> Tensor:
-        """(C,) int64, the number of tokens of each pair's whole caption, start and end counted."""
-        return self.caption_ids.argmax(dim=1) + 1
-
-    def __len__(self) -> int:
-        """Number of captions."""
-        return len(self.caption_ids)
-
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
-        """The pair of an (epoch, index) key, as one row of a batch."""
-        epoch, index = key
-        # Seeds such as 20231121 would be beyond 64 bits.
-        generator = torch.Generator().manual_seed(((self.seed * 1_000_003 + epoch) * 1_000_003 + index) % 2**64)
-        picture_index = self.picture_indices[index]
-        pixels = resize_picture(open_picture(self.pictures[picture_index]), self.image_size)
-        picture = self.augmentation(pixels, self.normalisation, generator)
-        ids = self._augmented_ids(index, generator)
-        pair = {
-            "images": picture,
-            "caption_ids": ids,
-            "pids": self.labels[picture_index],
-        }
-        if self.masking:
-            pair["mlm_ids"], pair["mlm_labels"] = mask_caption(ids, self.tokenizer, generator)
-        return pair
-
-    def _augmented_ids(self, index: int, generator: torch.Generator) -> Tensor:
-        """(L,) int64, the token ids of one caption after its augmentation."""
-        caption = self.caption_augmentation(index, generator)
-        return self.caption_ids[index] if caption == self.captions[index] else self.tokenizer(caption)[0]
-
-
-def collate_trimmed_pairs(pairs: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Stack pairs into a batch and cut the padding after its longest caption.
-
-    No embedding changes by it, since attention is causal; what does change are losses over all text tokens, which no
-    longer see that padding.
-    """
-    batch = default_collate(pairs)
-    longest = int(batch["caption_ids"].argmax(dim=1).max()) + 1
-    return {name: tensor[:, :longest] if name in TOKEN_ENTRIES else tensor for name, tensor in batch.items()}
 
 
 class PairSampler(Protocol):
     """The order of the pairs of an epoch, which should depend on a seed and the epoch alone.
 
     What is registered in `SAMPLERS` is constructed with those of ``identities``, ``lengths`` (both (C,) int64, see
-    `TrainingPairs`), ``seed``, ``batch_size`` and ``by_length`` that its constructor names; further arguments are the
-    recipe's.
+    `tipr_zoo.training.pairs.pairs.TrainingPairs`), ``seed``, ``batch_size`` and ``by_length`` that its constructor
+    names; further arguments are the recipe's.
     """
 
     def set_epoch(self, epoch: int) -> None:
         """Called by MMEngine before each epoch."""
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """(epoch, index) keys of `TrainingPairs`."""
+        """(epoch, index) keys of `tipr_zoo.training.pairs.pairs.TrainingPairs`."""
 
     def __len__(self) -> int:
         """Number of keys of the current epoch."""

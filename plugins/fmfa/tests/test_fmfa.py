@@ -7,11 +7,11 @@ import torch
 from tipr_zoo_fmfa.components import AdaptiveSDM, ExplicitFineGrainedAlignment
 from tipr_zoo_fmfa.explicit_fine_grained_alignment import joint_embeddings
 
-from tipr_zoo.card_index import load_card
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import Features
-from tipr_zoo.plugins import import_plugin
-from tipr_zoo.recipe import load_recipe
+from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.plugin_import import import_plugin
+from tipr_zoo.models.recipe import load_recipe
 from tipr_zoo.registries import LOSSES
 
 

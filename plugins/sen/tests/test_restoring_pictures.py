@@ -14,12 +14,12 @@ from PIL import Image
 from tipr_zoo_sen.text_guided_restoration import patchify, unpatchify
 
 import tipr_zoo
-from tipr_zoo.colour_words import ANOTHER_COLOUR, change_colour
 from tipr_zoo.command_line import main
+from tipr_zoo.display.restoration_picture import draw_restoration
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.restoration import HIDDEN_COLOUR, restore
-from tipr_zoo.restoration_picture import draw_restoration
+from tipr_zoo.explaining.colour_words import ANOTHER_COLOUR, change_colour
+from tipr_zoo.explaining.restoration import HIDDEN_COLOUR, restore
 
 TEXT = "A man in a red jacket and blue jeans."
 

@@ -11,11 +11,11 @@ from tipr_zoo_sen.components import CrossModalTriplet, TextGuidedRestoration
 from tipr_zoo_sen.patch_masking import mask_patches, place_visible
 
 from tipr_zoo.backbones import VisionTransformerEncoder
-from tipr_zoo.card_index import load_card
 from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.features import Features
-from tipr_zoo.plugins import import_plugin
-from tipr_zoo.recipe import load_recipe
+from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.plugin_import import import_plugin
+from tipr_zoo.models.recipe import load_recipe
 from tipr_zoo.registries import BACKBONES, HEADS, LOSSES
 
 

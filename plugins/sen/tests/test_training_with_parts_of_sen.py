@@ -16,12 +16,12 @@ import tipr_zoo
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.plugins import import_plugin
+from tipr_zoo.models.plugin_import import import_plugin
 from tipr_zoo.registries import CAPTION_AUGMENTATIONS
 from tipr_zoo.synthpedes import draw_synthpedes
-from tipr_zoo.training.augmentation import Augmentation
+from tipr_zoo.training.pairs.augmentation import Augmentation
+from tipr_zoo.training.pairs.pairs import TrainingPairs
 from tipr_zoo.training.train import TrainingResult, train
-from tipr_zoo.training.training_pairs import TrainingPairs
 
 SMALL: dict[str, Any] = {
     "model.image_encoder.image_size": (64, 32),

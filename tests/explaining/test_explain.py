@@ -1,0 +1,368 @@
+"""Explaining a score: the words of a caption, how much each matters, the patches it is similar to, and the drawing."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from tipr_zoo.backbones import CLIPTextEncoder, ModifiedResNetEncoder, VisionTransformerEncoder
+from tipr_zoo.command_line import main
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.display.drawn_text import break_lines
+from tipr_zoo.display.explanation_picture import draw_explanation
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.explaining.explanation import ExplainedWord, Explanation, explain
+from tipr_zoo.explaining.patch_grid import PatchGrid, patch_grid
+from tipr_zoo.pictures.files import open_picture
+from tipr_zoo.pictures.preprocessing import ImageNormalisation
+from tipr_zoo.registries import TOKENIZERS
+from tipr_zoo.token_patch_map import token_patch_map
+from tipr_zoo.tokenizers import CaptionTokenizer, CaptionWord, CLIPTokenizer
+
+TINY_PRETRAINED = "a_tiny_pretrained_model"
+TEXT = "a man in a red jacket and blue jeans"
+TOKENIZER_CONFIGS = {"clip": {"type": "CLIPTokenizer"}, "small": {"type": "SmallTokenizer", "file": "synthpedes.json"}}
+
+
+@pytest.fixture(scope="module", params=TOKENIZER_CONFIGS)
+def tokenizer(request: pytest.FixtureRequest) -> CaptionTokenizer:
+    return TOKENIZERS.build(TOKENIZER_CONFIGS[request.param])
+
+
+@pytest.fixture
+def image(test_split: PersonDataset) -> Path:
+    return Path(test_split.pictures[0])
+
+
+# The map
+
+
+def test_a_map_by_hand() -> None:
+    patches = torch.tensor([[0.0, 5.0], [1.0, 5.0], [2.0, 5.0], [4.0, 5.0]])
+    words = torch.tensor([[1.0, 0.0], [-2.0, 7.0], [0.0, 3.0]])
+    # Dot products with the first word are 0, 1, 2, 4, which scaled are 0, 1/4, 1/2, 1; the second is not above 1/4.
+    # With the second they are scaled to 1, 3/4, 1/2, 0, and with the third all are equal.
+    expected = [[0, 0, 1 / 3, 2 / 3], [4 / 9, 3 / 9, 2 / 9, 0], [1 / 4, 1 / 4, 1 / 4, 1 / 4]]
+    torch.testing.assert_close(token_patch_map(words, patches), torch.tensor(expected))
+
+
+def test_a_batch_of_maps_is_each_map_and_has_a_finite_gradient() -> None:
+    torch.manual_seed(0)
+    words, patches = torch.randn(3, 5, 8, requires_grad=True), torch.randn(3, 6, 8)
+    maps = token_patch_map(words, torch.cat([patches[:2], torch.ones(1, 6, 8)]))
+    torch.testing.assert_close(maps[1], token_patch_map(words[1], patches[1]))
+    torch.testing.assert_close(maps.sum(dim=2), torch.ones(3, 5))
+    torch.testing.assert_close(maps[2], torch.full((5, 6), 1 / 6))
+    (maps * torch.arange(6)).sum().backward()
+    assert words.grad is not None
+    assert words.grad[:2].abs().sum() > 0
+    assert words.grad.isfinite().all()
+
+
+# Where patches lie
+
+
+def test_touching_patches_fill_their_own_pixels() -> None:
+    grid = PatchGrid(image_size=(4, 2), grid_size=(2, 1), patch_size=2, stride=2)
+    assert grid.pixel_map(torch.tensor([[0.25], [0.75]])).tolist() == [[0.25, 0.25]] * 2 + [[0.75, 0.75]] * 2
+
+
+def test_a_pixel_of_overlapping_patches_has_their_mean_and_one_of_none_has_0() -> None:
+    # Patches begin at 0 and 2, three pixels long; the last pixel of six is seen by none.
+    grid = PatchGrid(image_size=(6, 3), grid_size=(2, 1), patch_size=3, stride=2)
+    column = [0.25, 0.25, 0.5, 0.75, 0.75, 0.0]
+    assert grid.pixel_map(torch.tensor([[0.25], [0.75]])).tolist() == [[value] * 3 for value in column]
+
+
+def test_the_grid_of_a_tower_with_overlapping_patches() -> None:
+    tower = VisionTransformerEncoder("vit_tiny_patch16_224", 16, (64, 32), stride=12, width=32, depth=1, num_heads=2)
+    assert patch_grid(tower) == PatchGrid((64, 32), grid_size=(5, 2), patch_size=16, stride=12)
+
+
+def test_a_tower_that_does_not_say_where_its_patches_lie_is_told(tiny_model: DualEncoder, image: Path) -> None:
+    del tiny_model.image_encoder.grid_size
+    with pytest.raises(ConfigError, match="does not say where its patches lie; it needs the attributes grid_size"):
+        explain(tiny_model, open_picture(image), TEXT)
+
+
+def test_a_grid_of_another_number_of_patches_is_told(tiny_model: DualEncoder, image: Path) -> None:
+    tiny_model.image_encoder.grid_size = (4, 3)
+    with pytest.raises(ConfigError, match="gives 9 tokens, but a class token and 4 x 3 patches are 13"):
+        explain(tiny_model, open_picture(image), TEXT)
+
+
+# Words
+
+
+def test_words_are_runs_of_letters_and_digits(tokenizer: CaptionTokenizer) -> None:
+    words = tokenizer.words("A man's T-shirt,  red/blue (size 42) - & a &lt;hat&gt;.")
+    assert [word.text for word in words] == ["a", "man's", "t-shirt", "red", "blue", "size", "42", "a", "hat"]
+    caption = "a man's t-shirt, red/blue (size 42) - & a <hat>."
+    assert [caption[word.start : word.end] for word in words] == [word.text for word in words]
+
+
+@pytest.mark.parametrize(
+    "caption", [TEXT, "zyzzyva's t-shirt 42", "na\u00efve fa\u00e7ade", "\u7ea2\u8272 \u5916\u5957"]
+)
+def test_a_word_has_the_tokens_that_it_has_alone(tokenizer: CaptionTokenizer, caption: str) -> None:
+    row = tokenizer(caption)[0].tolist()
+    words = tokenizer.words(caption)
+    assert [word.text for word in words] == caption.split()
+    for word in words:
+        alone = tokenizer(word.text)[0].tolist()
+        assert [row[position] for position in word.tokens] == alone[1 : alone.index(tokenizer.end_id)]
+    assert [position for word in words for position in word.tokens] == list(range(1, row.index(tokenizer.end_id)))
+
+
+def test_punctuation_belongs_to_no_word(tokenizer: CaptionTokenizer) -> None:
+    with_comma, without = tokenizer.words("red, blue"), tokenizer.words("red blue")
+    assert [len(word.tokens) for word in with_comma] == [len(word.tokens) for word in without]
+    assert with_comma[1].tokens.start == with_comma[0].tokens.stop + 1
+
+
+@pytest.mark.parametrize("caption", ["", "  \n", "?!", "\U0001f600 ..."])
+def test_there_may_be_no_word(tokenizer: CaptionTokenizer, caption: str) -> None:
+    assert tokenizer.words(caption) == []
+
+
+def test_words_that_are_cut_off_have_no_tokens(tokenizer: CaptionTokenizer) -> None:
+    words = tokenizer.words("red " * 500)
+    read = [word for word in words if word.tokens]
+    assert len(words) == 500
+    assert words[: len(read)] == read
+    assert read[-1].tokens.stop == 76  # the end token is the last of 77
+
+
+# Importance and maps
+
+
+def test_the_score_is_the_cosine_and_importance_its_fall_without_the_word(tiny_model: DualEncoder, image: Path) -> None:
+    explanation = explain(tiny_model, open_picture(image), TEXT)
+    with torch.inference_mode():
+        picture = tiny_model.encode_image(tiny_model.preprocess(open_picture(image)).unsqueeze(0))
+
+        def score(caption: str) -> float:
+            return F.cosine_similarity(tiny_model.encode_text(tiny_model.tokenize(caption)), picture).item()
+
+        words = TEXT.split()
+        falls = [score(TEXT) - score(" ".join(words[:index] + words[index + 1 :])) for index in range(len(words))]
+        assert explanation.score == pytest.approx(score(TEXT), abs=1e-6)
+    assert [word.word.text for word in explanation.words] == words
+    assert [word.importance for word in explanation.words] == pytest.approx(falls, abs=1e-6)
+    assert max(falls) - min(falls) > 1e-3
+
+
+def test_the_most_important_words_come_first(tiny_model: DualEncoder, image: Path) -> None:
+    explanation = explain(tiny_model, open_picture(image), TEXT)
+    falls = sorted((word.importance for word in explanation.words), reverse=True)
+    for count in (1, 5, 100):
+        assert [word.importance for word in explanation.most_important(count)] == falls[:count]
+    with pytest.raises(ConfigError, match="the number of words must be at least 1, got 0"):
+        explanation.most_important(0)
+
+
+def test_the_map_of_a_word_is_the_mean_of_its_pieces(tiny_model: DualEncoder, image: Path) -> None:
+    word = explain(tiny_model, open_picture(image), "a zyzzyva").words[1]
+    assert len(word.word.tokens) > 1
+    with torch.inference_mode():
+        images = tiny_model.preprocess(open_picture(image)).unsqueeze(0)
+        tokens = tiny_model.image_encoder(images)[0, 1:]
+        pieces = tiny_model.text_encoder(tiny_model.tokenize("a zyzzyva"))[0, list(word.word.tokens)]
+    expected = token_patch_map(pieces, tokens).mean(dim=0).view(4, 2)
+    torch.testing.assert_close(word.weights, expected)
+    assert word.weights.sum().item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("tower", ["overlapping patches", "resnet"])
+def test_any_dual_encoder_can_be_explained(tower: str, image: Path) -> None:
+    torch.manual_seed(0)
+    towers = {
+        "overlapping patches": lambda: VisionTransformerEncoder(
+            "vit_tiny_patch16_224", 16, (64, 32), stride=12, width=32, depth=1, num_heads=2
+        ),
+        "resnet": lambda: ModifiedResNetEncoder("resnet50_clip", 16, (64, 32), width=8, depths=(1, 1, 1, 1)),
+    }
+    text_encoder = CLIPTextEncoder(16, width=32, depth=1, num_heads=2)
+    model = DualEncoder(towers[tower](), text_encoder, CLIPTokenizer(), {}, {}, {}, ImageNormalisation()).eval()
+    explanation = explain(model, open_picture(image), TEXT)
+    assert [word.word.text for word in explanation.words] == TEXT.split()
+    for word in explanation.words:
+        assert tuple(word.weights.shape) == model.image_encoder.grid_size
+        assert word.weights.sum().item() == pytest.approx(1)
+    assert draw_explanation(explanation, open_picture(image)).width == 900
+
+
+def test_what_is_cut_off_is_told_and_not_explained(
+    tiny_model: DualEncoder, image: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="tipr_zoo"):
+        explanation = explain(tiny_model, open_picture(image), "red " * 500)
+    assert [record.getMessage() for record in caplog.records] == ["1 of 1 captions exceed 75 tokens and were cut"]
+    assert len(explanation.words) <= 75
+    assert explanation.read == len("red ") * len(explanation.words)
+    assert explain(tiny_model, open_picture(image), "A man.").read == len("a man.")
+
+
+def test_a_caption_of_one_word_is_compared_with_none(tiny_model: DualEncoder, image: Path) -> None:
+    explanation = explain(tiny_model, open_picture(image), "red")
+    nothing = tiny_model.encode_text(tiny_model.tokenize(""))
+    picture = tiny_model.encode_image(tiny_model.preprocess(open_picture(image)).unsqueeze(0))
+    fall = explanation.score - F.cosine_similarity(nothing, picture).item()
+    assert [word.importance for word in explanation.words] == pytest.approx([fall], abs=1e-6)
+
+
+# The drawing
+
+SIDE = 130
+"""Pixels a panel is wide."""
+FIRST_WORD = 24 + SIDE + 14
+"""Where the panel of the first word begins."""
+
+
+def explanation_by_hand(*maps: list[list[float]], importances: list[float] | None = None) -> Explanation:
+    """Words `w0 w1 ...` of falling importance on a picture of 2 x 1 patches."""
+    caption = " ".join(f"w{index}" for index in range(len(maps)))
+    words = [
+        ExplainedWord(
+            CaptionWord(f"w{index}", 3 * index, 3 * index + 2, range(index + 1, index + 2)),
+            importances[index] if importances else 0.5 / (1 + index),
+            torch.tensor(weights),
+        )
+        for index, weights in enumerate(maps)
+    ]
+    return Explanation(caption, 0.5, len(caption), words, PatchGrid((128, 64), (2, 1), 64, 64))
+
+
+def coloured(sheet: Image.Image, column: int, height: int) -> list[bool]:
+    """Whether the middles of a panel's upper and lower half are coloured rather than grey."""
+    x = 24 + column * (SIDE + 14) + SIDE // 2
+    top = 24 + 31 + 14
+    pixels = [sheet.getpixel((x, top + height // 4)), sheet.getpixel((x, top + 3 * height // 4))]
+    return [max(pixel) - min(pixel) > 20 for pixel in pixels]
+
+
+def test_the_picture_stands_first_and_heavy_patches_are_coloured() -> None:
+    picture = Image.new("RGB", (64, 128), (0, 0, 0))
+    sheet = draw_explanation(explanation_by_hand([[0.9], [0.1]], [[0.2], [0.8]], [[0.5], [0.5]]), picture)
+    assert [coloured(sheet, column, 2 * SIDE) for column in range(4)] == [
+        [False, False],
+        [True, False],
+        [False, True],
+        [False, False],
+    ]
+    hottest = (np.asarray(sheet) == sheet.getpixel((FIRST_WORD + 5, 24 + 31 + 14 + 5))).all(axis=2)
+    rows, columns = hottest.any(axis=1).nonzero()[0], hottest.any(axis=0).nonzero()[0]
+    assert (rows[0], rows[-1] + 1) == (69, 69 + SIDE)  # the upper one of two square patches, sharp to the pixel
+    assert (columns[0], columns[-1] + 1) == (FIRST_WORD, FIRST_WORD + SIDE)
+
+
+def test_a_caption_has_colour_under_the_words_that_matter() -> None:
+    explanation = explanation_by_hand(*[[[0.5], [0.5]]] * 3, importances=[0.0, 0.4, 0.1])
+    sheet = draw_explanation(explanation, Image.new("RGB", (64, 128)), count=2)
+    line = np.asarray(sheet)[24 + 23, 24:120].astype(int)  # under the letters
+    marked = (line.max(axis=1) - line.min(axis=1) > 20).nonzero()[0]
+    assert marked[0] > 20  # the first word does not matter
+    saturation = line.max(axis=1) - line.min(axis=1)
+    assert saturation[marked[3]] > saturation[marked[-3]] > 20
+
+
+@pytest.mark.parametrize("importances", [[0.0, 0.0], [-0.2, -0.3]], ids=["none matters", "all speak against it"])
+def test_words_that_do_not_matter_are_drawn(importances: list[float]) -> None:
+    explanation = explanation_by_hand([[0.5], [0.5]], [[1.0], [0.0]], importances=importances)
+    assert draw_explanation(explanation, Image.new("RGB", (64, 128))).width == 900
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 20), (64, 192)])
+@pytest.mark.parametrize("count", [1, 6, 11])
+def test_pictures_of_any_shape_and_any_number_of_words_are_drawn(size: tuple[int, int], count: int) -> None:
+    explanation = explanation_by_hand(*[[[0.25], [0.75]]] * count)
+    least = draw_explanation(explanation, Image.new("RGB", size), count=1).height
+    sheet = draw_explanation(explanation, Image.new("RGB", size), count)
+    assert sheet.width == 900
+    assert (sheet.height > least) == (count > 5)
+
+
+def test_lines_break_between_words_and_inside_wide_ones() -> None:
+    from PIL import ImageFont
+
+    font, text = ImageFont.load_default(15), "a red jacket and " + "o" * 100 + " jeans"
+    lines = [text[start:end] for start, end in break_lines(text, font, 90)]
+    assert lines[0] == "a red jacket"
+    assert max(font.getlength(line) for line in lines) <= 90
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert lines[-1].endswith("jeans")
+
+
+# The command
+
+
+def test_the_command_draws_and_prints_the_words(
+    tiny_zoo: Path, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "why.png"
+    words = ["explain", TINY_PRETRAINED, str(image), TEXT, "-o", str(file), "--words", "3", "--device", "cpu"]
+    assert main(words) == 0
+    printed = capsys.readouterr()
+    score, header, _, *rows = [line for line in printed.out.splitlines() if line.strip()]
+    assert score.startswith("score ")
+    assert header.split() == ["word", "change", "without", "it"]
+    assert len([row for row in rows if row.split()[0] in TEXT.split()]) == 3
+    assert f"drawn: {file}" in printed.err
+    with Image.open(file) as drawn:
+        assert (drawn.format, drawn.width) == ("PNG", 900)
+
+
+def test_the_command_prints_clean_json(
+    tiny_zoo: Path, image: Path, tiny_model: DualEncoder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(["explain", TINY_PRETRAINED, str(image), f"{TEXT}!", "--json", "--words", "100", "--device", "cpu"]) == 0
+    )
+    printed = json.loads(capsys.readouterr().out)
+    explanation = explain(tiny_model, open_picture(image), f"{TEXT}!")
+    assert (printed["picture"], printed["caption"]) == (str(image), f"{TEXT}!")
+    assert printed["score"] == pytest.approx(explanation.score, abs=1e-6)
+    assert sorted(word["word"] for word in printed["words"]) == sorted(TEXT.split())
+    for word, expected in zip(printed["words"], explanation.most_important(100), strict=True):
+        assert printed["caption"][word["start"] : word["end"]] == word["word"] == expected.word.text
+        assert word["importance"] == pytest.approx(expected.importance, abs=1e-6)
+        torch.testing.assert_close(torch.tensor(word["map"]), expected.weights)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a_tiny_model", "{image}", TEXT, "-o", "{folder}/a.png"], "no weights of a_tiny_model are published"),
+        ([TINY_PRETRAINED, "{folder}/none.jpg", TEXT, "-o", "{folder}/a.png"], "no picture at {folder}/none.jpg"),
+        ([TINY_PRETRAINED, "{folder}/text.jpg", TEXT, "-o", "{folder}/a.png"], "{folder}/text.jpg is not a picture"),
+        ([TINY_PRETRAINED, "{image}", "", "-o", "{folder}/a.png"], "the caption is empty; describe the person"),
+        ([TINY_PRETRAINED, "{image}", " \n", "--json"], "the caption is empty; describe the person"),
+        ([TINY_PRETRAINED, "{image}", "?!", "--json"], "the caption has no word that the model reads"),
+        ([TINY_PRETRAINED, "{image}", "!? " * 99 + "red", "--json"], "the caption has no word that the model reads"),
+        ([TINY_PRETRAINED, "{image}", TEXT, "--words", "0", "--json"], "the number of words must be at least 1, got 0"),
+        ([TINY_PRETRAINED, "{image}", TEXT], "name the file to draw into with -o FILE, or ask for --json"),
+        ([TINY_PRETRAINED, "{folder}/none.jpg", TEXT, "-o", "a.gif"], "a.gif: a picture's file name ends in"),
+        ([TINY_PRETRAINED, "{image}", TEXT, "-o", "{folder}/none/a.png"], "does not exist; make it first"),
+        (["a_tinny_pretrained_model", "{image}", TEXT, "--json"], "did you mean 'a_tiny_pretrained_model'"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    tiny_zoo: Path, image: Path, tmp_path: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.jpg").write_text("no picture")
+    places = {"image": image, "folder": tmp_path}
+    assert main(["explain", *(word.format(**places) for word in words)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    last = printed.err.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert message.format(**places) in last
+    assert not (tmp_path / "a.png").exists()

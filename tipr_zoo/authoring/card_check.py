@@ -1,0 +1,205 @@
+"""Checking cards: all that the reader asks for, what they name, and what the Hugging Face Hub asks for besides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from tipr_zoo.authoring.card_problems import CardProblem, Finding, card_problems
+from tipr_zoo.authoring.hub_licences import HUB_LICENCES
+from tipr_zoo.cards.card import ModelCard
+from tipr_zoo.cards.hub_reference import is_hub_reference, parse_hub_reference
+from tipr_zoo.cards.index import card_folders
+from tipr_zoo.cards.lines import front_matter_text
+from tipr_zoo.cards.weights_check import check_file
+from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.errors import ConfigError, TiprZooError
+from tipr_zoo.plugins.discovery import find_plugin
+
+SECTIONS = {
+    "## Use": "the command lines that somebody can try",
+    "## Care": "what it must not be used for, and what is not known of its errors",
+}
+"""What the text of every card has below its title, and what stands there."""
+
+_HUB_DATASET = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*", re.ASCII)
+
+
+def installed_card_files() -> list[Path]:
+    """The files of all cards, the core's first; no plugin is imported."""
+    folders = list(card_folders())
+    return [path for folder in folders for path in sorted(folder.glob("*.md"))]
+
+
+def card_files(places: Iterable[Path]) -> list[Path]:
+    """The cards in files and folders.
+
+    Args:
+        places: Markdown files, or folders whose Markdown files are cards.
+
+    Raises:
+        ConfigError: A place does not exist, or a folder has no card.
+    """
+    files: list[Path] = []
+    for place in places:
+        found = sorted(place.glob("*.md")) if place.is_dir() else [place]
+        if not place.exists():
+            raise ConfigError(f"{place} does not exist; name a card (.md) or a folder of cards")
+        if not found:
+            raise ConfigError(f"{place} has no cards (*.md); name a card or a folder of cards")
+        files += found
+    return files
+
+
+def check_card(path: Path) -> list[CardProblem]:
+    """Check one card.
+
+    Beyond what reading it asks for: its recipe is there, a weights file beside it has the size and the hash that it
+    says (what lies elsewhere is not fetched), its figures were measured with these weights, its text has the
+    `SECTIONS`, and huggingface_hub reads the same figures from it.
+
+    Args:
+        path: The Markdown file.
+
+    Returns:
+        The problems by line; none for a card that is right.
+    """
+    problems = card_problems(path, _findings)
+    text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+    if front_matter_text(text):
+        problems += [CardProblem(path, line, "", message) for line, message in _text_problems(text)]
+    return sorted(problems, key=lambda problem: problem.line)
+
+
+def todo_lines(path: Path) -> list[int]:
+    """The lines of a card that still say ``TODO``, counted from 1."""
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    return [number for number, line in enumerate(lines, start=1) if "TODO" in line]
+
+
+def _findings(card: ModelCard) -> Iterator[Finding]:
+    """What is wrong with fields of a card that can be read."""
+    yield from _recipe_problems(card)
+    yield from _weights_problems(card)
+    yield from _hub_problems(card)
+
+
+def _recipe_problems(card: ModelCard) -> Iterator[Finding]:
+    from tipr_zoo.models.recipe import recipe_path  # not at the top: `cards new` and `push --help` need no mmengine
+
+    config = PurePosixPath(card.config)
+    is_outside = config.is_absolute() or ".." in config.parts
+    if is_outside:
+        yield "tipr_zoo", "config", f"'config' must be a path inside the folder of recipes, got {card.config!r}"
+    try:
+        if card.plugin is not None:
+            find_plugin(card.plugin)
+    except TiprZooError as error:
+        yield "tipr_zoo", "plugin", str(error)
+        return
+    try:
+        if not is_outside:
+            recipe_path(card)
+    except ConfigError as error:
+        yield "tipr_zoo", "config", str(error).removeprefix(f"{card.path}: ")
+
+
+def _weights_problems(card: ModelCard) -> Iterator[Finding]:
+    weights = card.weights
+    if weights is None:
+        if not card.weights_note:
+            yield "tipr_zoo", "weights", "a card without weights says in 'weights_note' why, or where they can be had"
+        return
+    place = "tipr_zoo.weights"
+    if is_hub_reference(weights.location):
+        if not parse_hub_reference(weights.location).is_pinned:
+            yield place, "url", f"{weights.location} may change; name the commit: hub:owner/name@COMMIT:FILE"
+    elif not weights.is_remote:
+        file = card.path.parent / weights.location
+        if not file.is_file():
+            yield place, "file", f"{file} does not exist; put the weights there, or write 'weights: null'"
+        else:
+            try:
+                check_file(file, weights, advice="write what the file has, or put the right file there")
+            except TiprZooError as error:
+                yield place, "size" if "bytes" in str(error) else "sha256", str(error)
+    others = {result.source_url for result in card.results if _is_of_other_weights(result.record, weights.sha256)}
+    for url in sorted(filter(None, others)):
+        yield place, "sha256", f"record {url} was measured with other weights; name its weights, or measure these"
+
+
+def _is_of_other_weights(record: object, sha256: str) -> bool:
+    return record is not None and getattr(record, "weights_sha256", sha256) != sha256
+
+
+def _hub_problems(card: ModelCard) -> Iterator[Finding]:
+    """What the Hub would not take, or would take for something else."""
+    if card.license not in HUB_LICENCES:
+        known = unknown_name("licence of the Hub", card.license, HUB_LICENCES, "'other' is one, too")
+        yield "", "license", str(known)
+    for name in card.datasets:
+        if not _HUB_DATASET.fullmatch(name):
+            yield "", "datasets", f"{name!r} cannot name a data set on the Hub: use letters, digits, - _ . and one /"
+    if len(set(card.tags)) != len(card.tags):
+        yield "", "tags", "a tag is given twice; the Hub shows it once"
+    try:
+        differing = _figures_of_the_hub(card.path) ^ _figures(card)
+    except Exception as error:  # huggingface_hub raises whatever a field that it does not expect provokes
+        yield "", "model-index", f"huggingface_hub cannot read the card: {type(error).__name__}: {error}"
+        return
+    for dataset, split, _, metric, value, _ in sorted(differing, key=str)[:1]:
+        yield (
+            "",
+            "model-index",
+            f"huggingface_hub reads other figures than the zoo: {metric} {value} on {dataset} {split}",
+        )
+
+
+def _figures(card: ModelCard) -> set[tuple[object, ...]]:
+    """Data set, split, arguments, metric, value and source of every figure."""
+    return {
+        (result.dataset, result.split, str(result.dataset_arguments), metric, value, result.source_url)
+        for result in card.results
+        for metric, value in result.metrics.items()
+    }
+
+
+def _figures_of_the_hub(path: Path) -> set[tuple[object, ...]]:
+    """The same as the Hub's own library reads them."""
+    from huggingface_hub import ModelCard as HubModelCard
+
+    return {
+        (
+            result.dataset_name,
+            result.dataset_split,
+            str(result.dataset_args or {}),
+            result.metric_type,
+            float(result.metric_value),
+            result.source_url,
+        )
+        for result in HubModelCard.load(path).data.eval_results or []
+    }
+
+
+def _text_problems(text: str) -> Iterator[tuple[int, str]]:
+    """Line and message of what the Markdown text lacks."""
+    first = front_matter_text(text).count("\n") + 3  # the line of the second ---
+    lines = text.replace("\r\n", "\n").splitlines()[first:]
+    headings = {line.rstrip() for line in _outside_code(lines) if line.startswith("#")}
+    if not any(line.startswith("# ") for line in headings):
+        yield first + 1, "the text has no title; begin it with a line '# What it is'"
+    for section, content in SECTIONS.items():
+        if section not in headings:
+            yield first + 1, f"the text has no section '{section}'; add one with {content}"
+
+
+def _outside_code(lines: Iterable[str]) -> Iterator[str]:
+    """The lines that are not between two fences; in a listing, ``# ...`` is a comment and no heading."""
+    fence = ""
+    for line in lines:
+        mark = line.lstrip()[:3]
+        if mark in ("```", "~~~") and fence in ("", mark):
+            fence = "" if fence else mark
+        elif not fence:
+            yield line

@@ -1,0 +1,98 @@
+"""The beginnings of a card and a recipe, for weights that have neither."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tipr_zoo.cards.card import Link
+from tipr_zoo.machine.whole_file import file_sha256
+
+TAGS = ["text-to-image-person-retrieval", "person-re-identification", "clip"]
+
+
+def card_stub(weights: Path, config: str, plugin: str | None, links: Mapping[str, Link], origin: str) -> str:
+    """A card that says what is known of a safetensors file; what only a person can know is left empty.
+
+    An empty field is an error to `tipr_zoo.cards.card.read_card`, so that none is forgotten.
+
+    Args:
+        weights: The file, which is to lie beside the card.
+        config: The recipe's file.
+        plugin: The plugin that brings the components; None where the core does.
+        links: What is known of the fields ``paper`` and ``code``.
+        origin: How the weights came to be, in words.
+    """
+    known = {key: {k: v for k, v in vars(link).items() if v is not None} for key, link in links.items()}
+    lines = [
+        "---",
+        "license:  # TODO: SPDX identifier of the model's licence, or other",
+        "language: en",
+        "library_name: tipr-zoo",
+        "datasets:  # TODO: what it was trained on, e.g. [CUHK-PEDES]",
+        *yaml_lines({"tags": TAGS}),
+        "tipr_zoo:",
+        "  # In a plugin of your own, its name; the recipe belongs in its folder configs, this card in model_cards.",
+        *yaml_lines({"plugin": plugin, "config": config}, indent=2),
+        "  weights:",
+        *yaml_lines(weights_fields(weights, weights.name), indent=4),
+        "    license:  # TODO: SPDX identifier of the licence of the weights, or other",
+        *yaml_lines({"weights_note": origin, **known}, indent=2),
+        "  protocol:  # TODO: how its figures were obtained, e.g. the split that the best epoch was chosen on",
+        "---",
+        f"\n# {weights.stem}\n\nTODO: what it is, what it was trained on, and what it must not be used for.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def recipe_stub(model: Mapping[str, Any], origin: str) -> str:
+    """A recipe file that builds a model; it says nothing of training.
+
+    Args:
+        model: The ``model`` entry.
+        origin: How the weights came to be, in words.
+    """
+    from mmengine.config import Config
+
+    return f"{origin!r}\n\n{Config({'model': model}).pretty_text}"
+
+
+def weights_fields(weights: Path, location: str) -> dict[str, Any]:
+    """What a card says of a safetensors file, its licence aside.
+
+    Args:
+        weights: The file.
+        location: Its path as seen from the card.
+    """
+    return {
+        "file": location,
+        "sha256": file_sha256(weights),
+        "size": weights.stat().st_size,
+        "format": "safetensors",
+    }
+
+
+def yaml_lines(values: Mapping[str, Any], indent: int = 0, compact: bool = False) -> list[str]:
+    """The lines of the values as YAML.
+
+    Args:
+        values: What to write.
+        indent: Blanks before each line.
+        compact: Whether the innermost lists and mappings stand on one line.
+    """
+    style = None if compact else False
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110, default_flow_style=style)
+    return [" " * indent + line for line in text.splitlines()]
+
+
+def flow_list(texts: Sequence[str]) -> str:
+    """Texts as a YAML list on one line; those that YAML would take for something else are quoted.
+
+    Args:
+        texts: What is in the list.
+    """
+    return yaml.safe_dump(list(texts), allow_unicode=True, width=math.inf, default_flow_style=True).strip()

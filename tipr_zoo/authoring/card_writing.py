@@ -1,0 +1,272 @@
+"""A new model's card: written from what its weights and its records say, with a hint where only a person can know."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tipr_zoo.authoring.card_check import check_card
+from tipr_zoo.authoring.card_stub import TAGS, flow_list, weights_fields, yaml_lines
+from tipr_zoo.cards.card import MODEL_NAME, ModelCard
+from tipr_zoo.cards.index import card_index
+from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, read_record, record_file_name, write_record
+from tipr_zoo.cards.results import TASK
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.machine.whole_file import file_sha256
+from tipr_zoo.models.lookup import load_card
+
+WEIGHTS_FOLDER, RECORDS_FOLDER = "weights", "records"
+"""Folders beside the card."""
+
+
+_SELECTED = {
+    "val": "the epoch was chosen on the validation split",
+    "test": "the epoch was chosen on the test split",
+    "none": "the last epoch was taken",
+    None: "nothing says which split the epoch was chosen on",
+}
+
+
+@dataclass(frozen=True)
+class NewModel:
+    """What is known of a model that has no card yet.
+
+    Attributes:
+        name: Its name.
+        plugin: The plugin that brings its components; None where the core does.
+        config: Its recipe, among those of the plugin or of the core; None where `records` name a model with the same.
+        datasets: Names of the data sets it was trained on.
+        license: Identifier of the model's licence, as the Hub spells it.
+        weights: Its weights, a safetensors file, or None.
+        records: Records of ``tipr-zoo eval`` with these weights.
+    """
+
+    name: str
+    plugin: str | None = None
+    config: str | None = None
+    datasets: tuple[str, ...] = ()
+    license: str = "other"
+    weights: Path | None = None
+    records: tuple[Path, ...] = ()
+
+
+def write_card(model: NewModel, folder: Path) -> list[Path]:
+    """Write a card that passes `check_card`, its weights and records beside it.
+
+    A record may be of another model of the zoo where that has the same recipe, as after ``tipr-zoo train OTHER``: its
+    copy then bears the new name, for it is the new model that was measured. All else in it stays.
+
+    Args:
+        model: What is known.
+        folder: Where the card is to lie.
+
+    Returns:
+        The card, then the files beside it, as they were written.
+
+    Raises:
+        ConfigError: Something is missing, does not go together, or is there already. Nothing is written then.
+        RecordError: A file is no record.
+        UnknownNameError: No such plugin, or a record's model is unknown.
+    """
+    records = [read_record(path) for path in model.records]
+    base = _base(model, records)
+    model = _completed(model, records, base)
+    contents = _files(model, records, folder)
+    path = folder / f"{model.name}.md"
+    _check_free(model.name, path, [target for target, _ in contents])
+    written: list[Path] = []
+    try:
+        for target, content in contents:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            written.append(target)
+            if isinstance(content, Path):
+                shutil.copyfile(content, target)
+            else:
+                write_record(content, target)
+        folder.mkdir(parents=True, exist_ok=True)
+        written.insert(0, path)
+        path.write_text("\n".join(_lines(model, base, records, folder)) + "\n", encoding="utf-8")
+        if problems := check_card(path):
+            raise ConfigError(f"the card would be wrong: {problems[0].message}")
+    except BaseException:
+        for file in written:
+            file.unlink(missing_ok=True)
+        raise
+    return written
+
+
+def _base(model: NewModel, records: Sequence[Record]) -> ModelCard | None:
+    """The card of the model that the records name, if that is another one."""
+    names = {record.model for record in records} - {model.name}
+    if len(names) > 1:
+        raise ConfigError(f"the records are of several models, {' and '.join(sorted(names))}; name those of one")
+    return load_card(names.pop()) if names else None
+
+
+def _completed(model: NewModel, records: Sequence[Record], base: ModelCard | None) -> NewModel:
+    """The model with what follows from its weights and records; what does not go together is an error."""
+    if base is not None and model.config is None:
+        model = replace(model, config=base.config, plugin=base.plugin)
+    if model.config is None:
+        raise ConfigError(
+            "name the recipe with --config FILE (and its plugin with --plugin), or --record one of its own"
+        )
+    if base is not None and (base.config, base.plugin) != (model.config, model.plugin):
+        raise ConfigError(
+            f"the records are of {base.name}, whose recipe is {base.config} of {base.plugin or 'the core'}, not"
+            f" {model.config} of {model.plugin or 'the core'}; measure {model.name} itself"
+        )
+    digests = {record.weights_sha256 for record in records}
+    if records and model.weights is None:
+        raise ConfigError("--record goes with --from-weights FILE, the weights that were measured")
+    if model.weights is not None:
+        if model.weights.suffix != ".safetensors" or not model.weights.is_file():
+            raise ConfigError(f"--from-weights takes a safetensors file that exists, got {model.weights}")
+        digests |= {file_sha256(model.weights)}
+        if len(digests) > 1:
+            raise ConfigError(
+                f"a record was measured with other weights than {model.weights}; name those of these weights"
+            )
+    for record in records:
+        _check_record(record)
+    return replace(model, datasets=model.datasets or _datasets(model))
+
+
+def _check_record(record: Record) -> None:
+    if record.direction != TEXT_TO_IMAGE:
+        raise ConfigError(f"a card's figures are {TEXT_TO_IMAGE}; leave out the record that is {record.direction}")
+    if record.overrides:
+        raise ConfigError(
+            f"a record was measured with changes to the recipe ({', '.join(record.overrides)});"
+            " write them into a recipe of its own, and measure that"
+        )
+
+
+def _datasets(model: NewModel) -> tuple[str, ...]:
+    """The data set that the weights say they were trained on."""
+    from tipr_zoo.weights.tensors import read_metadata  # not at the top: a card without weights needs no torch
+
+    name = read_metadata(model.weights).get("dataset") if model.weights else None
+    return (name,) if name else ()
+
+
+def _files(model: NewModel, records: Sequence[Record], folder: Path) -> list[tuple[Path, Path | Record]]:
+    """What is to lie beside the card, and what it is made from; a file that lies there already is left out."""
+    files: list[tuple[Path, Path | Record]] = []
+    if model.weights is not None and not _lies_in(model.weights, folder):
+        files.append((folder / WEIGHTS_FOLDER / f"{model.name}.safetensors", model.weights))
+    for record in records:
+        named = replace(record, model=model.name)
+        files.append((folder / RECORDS_FOLDER / record_file_name(named), named))
+    return files
+
+
+def _lies_in(file: Path, folder: Path) -> bool:
+    return file.resolve().is_relative_to(folder.resolve())
+
+
+def _check_free(name: str, card: Path, files: Sequence[Path]) -> None:
+    """Nothing is overwritten, and no name is taken twice."""
+    if not MODEL_NAME.fullmatch(name):
+        raise ConfigError(f"a model's name is made of letters, digits, - _ and ., 96 at most, got {name!r}")
+    index = card_index()
+    if name in index.cards or name in index.problems:
+        raise ConfigError(f"there is a model {name!r} already (`tipr-zoo info {name}`); choose another name")
+    if len(set(files)) < len(files):
+        raise ConfigError("two records are of the same weights on the same data; leave one out")
+    for file in (card, *files):
+        if file.exists():
+            raise ConfigError(f"{file} exists; choose another name or --folder, or delete it")
+
+
+def _lines(model: NewModel, base: ModelCard | None, records: Sequence[Record], folder: Path) -> Iterator[str]:
+    """The card's text."""
+    yield "---"
+    todo = "  # TODO: an identifier of https://hf.co/docs/hub/repositories-licenses" if model.license == "other" else ""
+    yield from (line + todo for line in yaml_lines({"license": model.license}))
+    yield from yaml_lines({"language": "en", "library_name": "tipr-zoo"})
+    todo = "" if model.datasets else "  # TODO: what it was trained on"
+    yield f"datasets: {flow_list(model.datasets)}{todo}"
+    yield from yaml_lines({"tags": TAGS}, compact=True)
+    if records:
+        results = [_result(record, model.name) for record in records]
+        yield from yaml_lines({"model-index": [{"name": model.name, "results": results}]}, compact=True)
+    yield "tipr_zoo:"
+    yield from yaml_lines({"plugin": model.plugin, "config": model.config}, indent=2)
+    yield from _method_lines(model, base)
+    yield from _weights_lines(model, folder)
+    yield "  # TODO: paper and code, each with title and url, where there are any"
+    yield from yaml_lines({"protocol": _protocol(records)}, indent=2)
+    yield "---"
+    yield from _text_lines(model, records)
+
+
+def _result(record: Record, name: str) -> dict[str, Any]:
+    """One entry of the model index."""
+    dataset: dict[str, Any] = {"type": record.dataset.lower(), "name": record.dataset, "split": record.split}
+    if record.dataset_arguments:
+        # huggingface_hub writes results of one data set, config and split as one, whatever their arguments.
+        dataset["config"] = "-".join(f"{key}-{value}" for key, value in record.dataset_arguments.items())
+        dataset["args"] = record.dataset_arguments
+    file = f"{RECORDS_FOLDER}/{record_file_name(replace(record, model=name))}"
+    return {
+        "task": {"type": TASK, "name": "Text-to-image person retrieval"},
+        "dataset": dataset,
+        "metrics": [{"type": metric, "value": round(record.metrics[metric], 2)} for metric in METRICS],
+        "source": {"name": record.command, "url": file},
+    }
+
+
+def _method_lines(model: NewModel, base: ModelCard | None) -> Iterator[str]:
+    yield "  method:"
+    known = {"name": base.method.name if base else model.name}
+    if base is not None:
+        facts = {key: getattr(base.method, key) for key in ("image_encoder", "text_encoder", "pretraining")}
+        known |= {key: value for key, value in facts.items() if value is not None}
+    yield from yaml_lines(known, indent=4)
+    if missing := [key for key in ("image_encoder", "text_encoder", "pretraining") if key not in known]:
+        yield f"    # TODO: {', '.join(missing)} (person data beside the training split, or none)"
+
+
+def _weights_lines(model: NewModel, folder: Path) -> Iterator[str]:
+    if model.weights is None:
+        note = f"None yet; train it with `tipr-zoo train {model.name}`."
+        yield from yaml_lines({"weights": None, "weights_note": note}, indent=2)
+        return
+    lies_there = _lies_in(model.weights, folder)
+    inside = model.weights.resolve().relative_to(folder.resolve()).as_posix() if lies_there else None
+    location = inside or f"{WEIGHTS_FOLDER}/{model.name}.safetensors"
+    fields = {**weights_fields(model.weights, location), "license": model.license}
+    yield from yaml_lines({"weights": fields}, indent=2)
+
+
+def _protocol(records: Sequence[Record]) -> str:
+    """How the figures came to be, as the records say."""
+    if not records:
+        return "No figures yet."
+    chosen = " and ".join(sorted({_SELECTED[record.selected_on] for record in records}))
+    return f"Measured by tipr-zoo eval on the {records[0].split} split; of the weights, {chosen}."
+
+
+def _text_lines(model: NewModel, records: Sequence[Record]) -> Iterator[str]:
+    """The Markdown below the front matter."""
+    weights = "" if model.weights else " --weights FILE"
+    yield f"\n# {model.name}\n"
+    yield "<!-- TODO: one paragraph: what it is, what it was trained on, what goes in and what comes out. -->\n"
+    yield "## What it computes\n"
+    yield "<!-- TODO: its losses and heads, and where it differs from the paper that it follows. -->\n"
+    yield "## Use\n"
+    yield "```"
+    yield f"tipr-zoo eval {model.name} --data DIR{weights}"
+    yield f'tipr-zoo search {model.name} FOLDER "a man in a red jacket"{weights}'
+    yield "```\n"
+    if records:
+        yield "## Figures\n"
+        yield "Measured, each with the record that `tipr-zoo eval` wrote: caption to picture, in percent.\n"
+    yield "## Care\n"
+    yield "<!-- TODO: what is not known of its errors, and on whom they fall. -->"
+    yield "Finding a person from a description can be used to follow people who never agreed to it. Do not use this"
+    yield "model to watch, identify or single out people, and do not take a rank for an identification."

@@ -1,0 +1,124 @@
+"""Checkpoints of the official code, written as weights of the zoo with the beginnings of a card and a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from tipr_zoo.authoring.card_stub import card_stub, recipe_stub
+from tipr_zoo.backbones.modified_resnet import SQUARE
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.machine.whole_file import file_sha256
+from tipr_zoo.models.building import build_dual_encoder
+from tipr_zoo.models.lookup import list_models, load_card
+from tipr_zoo.models.official_checkpoint import METHODS, OfficialCheckpoint, load_official, read_official
+from tipr_zoo.models.recipe import load_recipe
+from tipr_zoo.weights.tensors import write_weights
+
+_OTHER_AUTHORS = ("nam", "ham")  # IRRA's architecture, but papers, code and licences of their own
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was written.
+
+    Attributes:
+        official: What was read.
+        grid_size: Rows and columns of patches.
+        weights: The safetensors file.
+        card: The card beside it, to be completed.
+        recipe: The recipe beside it.
+        fitting_models: Names of models of the zoo that take these weights.
+    """
+
+    official: OfficialCheckpoint
+    grid_size: tuple[int, int]
+    weights: Path
+    card: Path
+    recipe: Path
+    fitting_models: list[str]
+
+
+def convert_checkpoint(
+    source: Path,
+    method: str,
+    output: Path,
+    image_size: Sequence[int] = (384, 128),
+    stride: int | None = 16,
+    overwrite: bool = False,
+) -> Conversion:
+    """Write a checkpoint of the official code as weights of the zoo.
+
+    Beside the weights, which keep the number types that the checkpoint has, come a card (``.md``), whose empty fields a
+    person has to fill, and a recipe (``.py``) that builds the model.
+
+    Args:
+        source: The checkpoint; it and the next arguments are those of `tipr_zoo.from_official`.
+        method: Its method.
+        output: The safetensors file to write.
+        image_size: Height and width in pixels.
+        stride: Pixels between two patches; None for patches that touch.
+        overwrite: Whether files that exist may be overwritten.
+
+    Raises:
+        ConfigError: `output` is no safetensors file, or a file exists and may not be overwritten.
+        WeightsError: The checkpoint cannot be read or does not fit; see `tipr_zoo.from_official`.
+    """
+    card, recipe = _files_beside(output, source, overwrite)
+    official = read_official(source, method, image_size, stride)
+    model = load_official(official, f"checkpoint {source}")  # proves that every tensor has its place
+    reference = load_card(METHODS[method])
+    origin = f"Converted from {source.name} (sha256 {file_sha256(source)}) by tipr-zoo convert --method {method}."
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_weights(official.state, output)
+    links = {} if method in _OTHER_AUTHORS else {"paper": reference.paper, "code": reference.code}
+    known = {key: link for key, link in links.items() if link is not None}
+    card.write_text(card_stub(output, recipe.name, reference.plugin, known, origin), encoding="utf-8")
+    recipe.write_text(recipe_stub(official.model, origin), encoding="utf-8")
+    fitting = _fitting_models(official, list_models(plugin=reference.plugin or "core"))
+    return Conversion(official, model.image_encoder.grid_size, output, card, recipe, fitting)
+
+
+def _files_beside(output: Path, source: Path, overwrite: bool) -> tuple[Path, Path]:
+    """The card and the recipe to be written."""
+    if output.suffix != ".safetensors":
+        raise ConfigError(f"--output must end in .safetensors, got {str(output)!r}")
+    if output.exists() and source.exists() and output.samefile(source):
+        raise ConfigError(f"{output} is the checkpoint itself; choose another --output")
+    card, recipe = output.with_suffix(".md"), output.with_suffix(".py")
+    for file in (output, card, recipe):
+        if file.exists() and not overwrite:
+            raise ConfigError(f"{file} exists; choose another --output, or overwrite it with --force")
+    return card, recipe
+
+
+def _fitting_models(official: OfficialCheckpoint, names: Sequence[str]) -> list[str]:
+    """Those of the models `names` that have the same parameters and take the same pictures and captions."""
+    own = official.model
+    own_pictures = (own["image_encoder"]["image_size"], own["image_encoder"].get("stride", SQUARE))
+    shapes = {name: tensor.shape for name, tensor in official.state.items()}
+    found = []
+    for name in names:
+        model = load_recipe(load_card(name)).model
+        if any(model[part].type != own[part]["type"] for part in ("tokenizer", "image_encoder", "text_encoder")):
+            continue
+        with torch.device("meta"):  # shapes without numbers
+            candidate = build_dual_encoder(model)
+        pictures = (candidate.image_encoder.image_size, candidate.image_encoder.stride)
+        state = {key: value.shape for key, value in candidate.state_dict().items()}
+        if _fits(shapes, state) and pictures == own_pictures:
+            found.append(name)
+    return found
+
+
+def _fits(shapes: Mapping[str, torch.Size], model: Mapping[str, torch.Size]) -> bool:
+    """Whether a model takes weights of these shapes: heads may be absent, and identities are as many as there are."""
+    heads = tuple({".".join(name.split(".")[:2]) + "." for name in shapes if name.startswith("heads.")})
+    wanted = {name: shape for name, shape in model.items() if not name.startswith("heads.") or name.startswith(heads)}
+    if wanted.keys() != shapes.keys():
+        return False
+    differing = [name for name, shape in wanted.items() if shapes[name] != shape]
+    return all(name.startswith("heads.id.classifier.") and shapes[name][1:] == wanted[name][1:] for name in differing)

@@ -1,0 +1,270 @@
+"""Publishing a model on the Hugging Face Hub: its card, weights, records and recipe, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from tipr_zoo.authoring.card_check import check_card, todo_lines
+from tipr_zoo.authoring.card_stub import weights_fields
+from tipr_zoo.cards.card import ModelCard, read_card
+from tipr_zoo.cards.hub_reference import CARD_FILE, HubReference, checked_repository, checked_revision, is_hub_reference
+from tipr_zoo.cards.lines import replace_values, source_urls
+from tipr_zoo.cards.weights_check import check_file
+from tipr_zoo.errors import CardError, ConfigError, WeightsError
+from tipr_zoo.hub.card import RECORDS_FOLDER, hub_model_name
+from tipr_zoo.hub.client import LOGIN, HubError, hub_client, hub_errors
+from tipr_zoo.machine.whole_file import file_sha256
+from tipr_zoo.models.lookup import load_card
+from tipr_zoo.plugins.discovery import find_plugin
+
+RECIPE_FILE = "recipe.py"
+"""The recipe in a repository; it is there to be read, and nothing runs it."""
+
+DEFAULT_BRANCH = "main"
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file to be uploaded.
+
+    Attributes:
+        path: Path in the repository.
+        content: The file on this machine, or its text.
+        kind: What it is: card, weights, record or recipe.
+    """
+
+    path: str
+    content: Path | str
+    kind: str
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        return self.content.stat().st_size if isinstance(self.content, Path) else len(self.content.encode())
+
+
+@dataclass(frozen=True)
+class PushPlan:
+    """What would be uploaded.
+
+    Attributes:
+        model: The model's name.
+        repository: ``"owner/name"``.
+        branch: Where to.
+        private: Whether a new repository is to be private.
+        files: The files, the card first.
+        changes: How the uploaded card differs from the local one, in words.
+    """
+
+    model: str
+    repository: str
+    branch: str
+    private: bool
+    files: tuple[HubFile, ...]
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What was uploaded.
+
+    Attributes:
+        commit: The commit that has it.
+        url: The page of that commit.
+        is_new: Whether there was something to upload that the Hub did not have.
+    """
+
+    commit: str
+    url: str
+    is_new: bool
+
+
+def plan_push(
+    model: str,
+    repository: str,
+    weights: Path | None = None,
+    branch: str | None = None,
+    private: bool = False,
+) -> PushPlan:
+    """Put together what a repository is to hold; the Hub is not asked.
+
+    Args:
+        model: Name of a model, or path of a card (``.md``).
+        repository: ``"owner/name"``.
+        weights: A safetensors file to upload instead of the weights that the card names.
+        branch: Branch to upload to; ``main`` by default.
+        private: Whether a new repository is to be private.
+
+    Raises:
+        CardError: The card is not right, or has a ``TODO`` left.
+        ConfigError: `repository` or `branch` is no name of one, `model` is on the Hub, or `weights` are not what the
+            figures were measured with.
+        WeightsError: The weights are missing, no safetensors file or not what the card says.
+    """
+    checked_repository(repository)
+    if is_hub_reference(model):
+        raise ConfigError(f"{model} is on the Hub already; name a model or a card (.md) of this machine")
+    branch = checked_revision(branch or DEFAULT_BRANCH)
+    card = read_card(Path(model)) if model.endswith(".md") else load_card(model)
+    _check_ready(card)
+    text = card.path.read_text(encoding="utf-8-sig")
+    weights_file, changed_weights, told = _weights_file(card, weights)
+    if weights_file is not None:
+        _check_safetensors(weights_file)
+    pages = f"{hub_client().endpoint}/{repository}/blob/{quote(branch, safe='')}/"
+    records, changed_sources = _record_files(card, text, pages)
+    changes = [told] if told else []
+    if records:
+        changes.append(f"the sources of its measured figures are the records' pages, {pages}{RECORDS_FOLDER}/...")
+    files = [
+        HubFile(CARD_FILE, replace_values(text, changed_weights | changed_sources), "card"),
+        *([weights_file] if weights_file else []),
+        *records,
+        HubFile(RECIPE_FILE, _recipe_text(card), "recipe"),
+    ]
+    return PushPlan(card.name, repository, branch, private, tuple(files), tuple(changes))
+
+
+def push(plan: PushPlan) -> Pushed:
+    """Upload, in one commit; the repository is made if need be.
+
+    Raises:
+        HubError: Nobody is logged in, the token does not allow it, the Hub cannot be reached or does not like the card,
+            or the repository holds something else than this model.
+    """
+    from huggingface_hub import CommitOperationAdd, get_token
+
+    place = f"{plan.repository} on the Hub"
+    with hub_errors(place):
+        if get_token() is None:
+            raise HubError(f"{place}: no token; {LOGIN}")
+        client = hub_client()
+        client.create_repo(plan.repository, private=plan.private or None, exist_ok=True)
+        if plan.branch != DEFAULT_BRANCH:
+            client.create_branch(plan.repository, branch=plan.branch, exist_ok=True)
+        info = client.model_info(plan.repository, revision=plan.branch)
+        _check_same_model(plan, [sibling.rfilename for sibling in info.siblings or []], str(info.sha))
+        operations = [
+            CommitOperationAdd(
+                path_in_repo=file.path,
+                path_or_fileobj=file.content if isinstance(file.content, Path) else file.content.encode(),
+            )
+            for file in plan.files
+        ]
+        commit = client.create_commit(
+            plan.repository,
+            operations,
+            commit_message=f"Upload {plan.model} with tipr-zoo",
+            revision=plan.branch,
+            parent_commit=info.sha,  # somebody else's commit in between is an error, not overwritten
+        )
+    return Pushed(commit.oid, commit.commit_url, is_new=commit.oid != info.sha)
+
+
+def _check_ready(card: ModelCard) -> None:
+    """A card that is published is right and complete."""
+    if problems := check_card(card.path):
+        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+        raise CardError(f"{problems[0]}{more}; mend it first: tipr-zoo cards check {card.path}")
+    if lines := todo_lines(card.path):
+        raise CardError(f"{card.path}:{lines[0]}: still says TODO; write what is meant there, or take it out")
+
+
+def _check_measured_with(card: ModelCard, weights: Path) -> None:
+    """Measured figures belong to the weights that were measured."""
+    if not weights.is_file():
+        raise WeightsError(f"weights {weights} do not exist; check the path")
+    sha256 = file_sha256(weights)
+    for result in card.results:
+        if result.record is not None and result.record.weights_sha256 != sha256:
+            raise ConfigError(
+                f"{card.name}: its measured figures are of other weights than {weights}; write a card for these:"
+                f" tipr-zoo cards new NAME --from-weights {weights} --record RECORD"
+            )
+
+
+def _check_safetensors(file: HubFile) -> None:
+    """Only safetensors are published: whoever loads them need not trust whoever wrote them."""
+    import safetensors
+
+    try:
+        with safetensors.safe_open(str(file.content), framework="np"):
+            pass
+    except (OSError, safetensors.SafetensorError) as error:
+        raise WeightsError(
+            f"weights {file.content} are no safetensors file ({error}); only such are published, convert them first"
+        ) from error
+
+
+def _weights_file(card: ModelCard, weights: Path | None) -> tuple[HubFile | None, dict[str, Any], str | None]:
+    """The weights to be uploaded, the field of the card that has to change for them, and that change in words."""
+    own = card.weights
+    location = f"weights/{card.name}.safetensors"
+    if weights is not None:
+        _check_measured_with(card, weights)
+        block = {**weights_fields(weights, location), "license": own.license if own else card.license}
+        change = f"its weights are {location} ({weights}) and not {own.location if own else 'null'}"
+        return HubFile(location, weights, "weights"), {"tipr_zoo.weights": block}, change
+    if own is None:
+        return None, {}, None
+    if own.is_remote or is_hub_reference(own.location):
+        return None, {}, f"its weights stay at {own.location} and are not uploaded"
+    file = card.path.parent / own.location
+    check_file(file, own, advice=f"mend {card.path}")
+    path = PurePosixPath(own.location)
+    if path.is_absolute() or ".." in path.parts:
+        return (
+            HubFile(location, file, "weights"),
+            {"tipr_zoo.weights.file": location},
+            f"its weights are {location}",
+        )
+    return HubFile(own.location, file, "weights"), {}, None
+
+
+def _record_files(card: ModelCard, text: str, pages: str) -> tuple[list[HubFile], dict[str, Any]]:
+    """The records to be uploaded, and the sources of the card that become the pages of these records."""
+    measured = {result.source_url for result in card.results if result.record is not None}
+    files: dict[str, HubFile] = {}
+    changes: dict[str, Any] = {}
+    for place, url in source_urls(text):
+        if url not in measured:
+            continue
+        path = url if url.startswith(f"{RECORDS_FOLDER}/") else f"{RECORDS_FOLDER}/{Path(url).name}"
+        content = card.path.parent / url
+        if files.setdefault(path, HubFile(path, content, "record")).content != content:
+            raise ConfigError(f"{card.path}: two records are called {Path(url).name}; rename one of them")
+        changes[place] = pages + path
+    return list(files.values()), changes
+
+
+def _recipe_text(card: ModelCard) -> str:
+    """The recipe with all that it takes from its bases, as one file."""
+    # Not at the top: a plan that goes wrong before its recipe is read needs no mmengine.
+    from mmengine.config import Config
+
+    from tipr_zoo.models.recipe import recipe_path
+
+    owner = "tipr-zoo"
+    if card.plugin is not None:
+        plugin = find_plugin(card.plugin)
+        owner = f"{plugin.distribution} {plugin.version}"
+    note = f"{card.config} of {owner}, with its bases. To be read: the zoo builds with the installed one."
+    return f'"""{note}"""\n\n{Config.fromfile(recipe_path(card)).pretty_text}'
+
+
+def _check_same_model(plan: PushPlan, names: Sequence[str], commit: str) -> None:
+    """A repository that holds something else is not written over."""
+    contents = [name for name in names if name != ".gitattributes"]  # which the Hub itself puts there
+    if not contents:
+        return
+    place = f"{plan.repository} on the Hub"
+    found = hub_model_name(HubReference(plan.repository, commit)) if CARD_FILE in contents else None
+    if found is None:
+        listed = ", ".join(contents[:3]) + (f" and {len(contents) - 3} more" if len(contents) > 3 else "")
+        raise HubError(f"{place} holds something else than a model of the zoo ({listed}); choose another repository")
+    if found != plan.model:
+        raise HubError(f"{place} holds another model, {found!r}; choose another repository")

@@ -1,0 +1,133 @@
+"""What an annotation file holds: usable records, and what is wrong with all others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.datasets.specification import DatasetSpecification, SplitCounts
+from tipr_zoo.datasets.splits import EVERY_SPLIT, SPLITS
+from tipr_zoo.errors import DataError
+
+LINE_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl"})
+"""Endings of files in which a record is found by its line."""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One annotated picture.
+
+    Attributes:
+        number: Place of its first entry in the annotation file, from 0; in CSV, TSV and JSON Lines its line, from 1.
+        split: ``train``, ``val`` or ``test``.
+        identity: The person's number as annotated.
+        picture: Path relative to the picture folder, with forward slashes; absolute in some custom data sets.
+        captions: One or more sentences, none of them blank.
+        file: The annotation file it is from.
+    """
+
+    number: int
+    split: str
+    identity: int
+    picture: str
+    captions: tuple[str, ...]
+    file: Path
+
+    @property
+    def place(self) -> str:
+        """Where to find it in its file, e.g. ``"record 3 (counted from 0)"`` or ``"line 5"``."""
+        return place_in(self.file, self.number)
+
+
+def place_in(file: Path, number: int) -> str:
+    """What a message calls the place of a record."""
+    return f"line {number}" if file.suffix.lower() in LINE_SUFFIXES else f"record {number} (counted from 0)"
+
+
+@dataclass(frozen=True)
+class AnnotationProblem:
+    """A record that cannot be used.
+
+    Attributes:
+        number: Its place, as in `Annotation`.
+        split: The record's split, or None where that cannot be told.
+        kind: What is wrong in a few words, e.g. ``"empty caption"``.
+        message: One line naming the file, the record and the fix.
+        file: The annotation file it is from.
+    """
+
+    number: int
+    split: str | None
+    kind: str
+    message: str
+    file: Path
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """The records of all splits.
+
+    Attributes:
+        files: The files that were read.
+        records: Usable records, in the files' order.
+        problems: What is wrong with all others, in the files' order.
+        rules: One line for each rule that filled in what the files do not say, e.g. who is dealt to which split.
+        remarks: What was found and not read, as a kind in a few words and one line, e.g. an unknown column.
+        identity_names: The annotated text of each identity, where identities are texts that were numbered.
+    """
+
+    files: tuple[Path, ...]
+    records: list[Annotation]
+    problems: list[AnnotationProblem]
+    rules: tuple[str, ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
+    identity_names: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that have any record, usable or not."""
+        present = {record.split for record in self.records} | {problem.split for problem in self.problems}
+        return tuple(split for split in SPLITS if split in present)
+
+    def of_split(self, split: str, specification: DatasetSpecification) -> list[Annotation]:
+        """The records of one split, or of ``all``.
+
+        Raises:
+            UnknownNameError: There is no such split in any data set.
+            DataError: A record of this split, or of a split that cannot be told, is unusable; or the split is empty.
+        """
+        if split not in (*SPLITS, EVERY_SPLIT):
+            raise unknown_name("split", str(split), (*SPLITS, EVERY_SPLIT))
+        problems = [problem for problem in self.problems if problem.split in (split, None) or split == EVERY_SPLIT]
+        if problems:
+            others = len(problems) - 1
+            more = f" (and {others:,} more unusable: `tipr-zoo data check` lists them)" if others else ""
+            raise DataError(problems[0].message + more)
+        records = [record for record in self.records if split in (record.split, EVERY_SPLIT)]
+        if not records:
+            raise self._empty_split(split, specification)
+        return records
+
+    def _empty_split(self, split: str, specification: DatasetSpecification) -> DataError:
+        present = Counter(record.split for record in self.records)
+        known = ", ".join(f"{name} ({present[name]:,})" for name in SPLITS if present[name]) or "none"
+        published = specification.published
+        is_unpublished = published and not {split, EVERY_SPLIT} & set(published)
+        remark = f"; {specification.name} was published without it" if is_unpublished else ""
+        advice = f"; split {EVERY_SPLIT!r} takes them all" if specification.is_table and present else ""
+        files = " and ".join(map(str, self.files))
+        have = "has" if len(self.files) == 1 else "have"
+        return DataError(f"{files} {have} no record of split {split!r}{remark}; records by split: {known}{advice}")
+
+
+def counts_of(annotations: Iterable[Annotation]) -> SplitCounts:
+    """How many people, pictures and captions some annotations have."""
+    annotations = list(annotations)
+    return SplitCounts(
+        identities=len({annotation.identity for annotation in annotations}),
+        pictures=len(annotations),
+        captions=sum(len(annotation.captions) for annotation in annotations),
+    )

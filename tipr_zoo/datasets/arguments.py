@@ -1,0 +1,54 @@
+"""What identifies the data of an evaluation beside the data set's name."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tipr_zoo.datasets.annotation import counts_of
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.datasets.splits import EVERY_SPLIT, SPLITS
+from tipr_zoo.errors import DataError
+
+
+def dataset_arguments(dataset: PersonDataset) -> dict[str, Any]:
+    """What tells this copy from others of its name, since only whole copies of published data sets are all alike.
+
+    Returns:
+        Nothing for a whole copy of a published one; of a part of one, or one with additions, how many identities and
+        captions the split holds where they are not the published ones. Of a drawn one its seed, and its sizes where
+        they are not the usual ones. Of somebody's own table the file's name and the first digits of its hash.
+
+    Raises:
+        DataError: The file that describes a drawn data set is broken.
+    """
+    if dataset.specification.is_table:
+        return {"file": dataset.annotation_file.name, "sha256": dataset.sha256[:8]}
+    file = dataset.annotation_file.parent / "synthpedes.json"
+    if not file.is_file():
+        return _unpublished_counts(dataset)
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+        seed, counts = int(about["seed"]), about["counts"]
+        names = [dataset.split] if dataset.split in SPLITS else SPLITS
+        sizes = {name: int(counts[name]) for name in (*names, "pictures")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{file}: is broken ({type(error).__name__}: {error}); draw the data set anew") from error
+    usual = {"train": 1000, "val": 100, "test": 200, "pictures": 4}
+    return {"seed": seed} | {name: size for name, size in sizes.items() if size != usual[name]}
+
+
+def _unpublished_counts(dataset: PersonDataset) -> dict[str, int]:
+    """The counts of a split that are not the published ones; not of pictures, since some layouts merge records."""
+    published, splits = dataset.specification.published, [dataset.split]
+    if dataset.split == EVERY_SPLIT and EVERY_SPLIT not in published:
+        splits = list(published)
+    if not splits or not set(splits) <= set(published):
+        return {}
+    found = counts_of(dataset.records)
+    counts = {quantity: getattr(found, quantity) for quantity in ("identities", "captions")}
+    return {
+        quantity: count
+        for quantity, count in counts.items()
+        if count != sum(getattr(published[split], quantity) for split in splits)
+    }

@@ -1,0 +1,63 @@
+"""Decoding many pictures, to find those that cannot be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from tipr_zoo.datasets.checks.findings import Finding
+from tipr_zoo.errors import DataError
+from tipr_zoo.machine.processes import available_cores, hidden_main, process_pool
+from tipr_zoo.pictures.files import open_picture
+
+_CHUNK = 64
+# Starting processes takes as long as decoding some hundred pictures.
+_WORTH_PROCESSES = 1000
+
+
+def unreadable_pictures(pictures: Sequence[Path], progress: bool, workers: int | None = None) -> list[Finding]:
+    """Decode pictures, many of them in several processes: threads decode small ones no faster than one does.
+
+    Args:
+        pictures: Files that are there.
+        progress: Show a progress bar on stderr, if that is a terminal.
+        workers: Processes; None takes one for each core if there are pictures enough.
+
+    Returns:
+        A finding for each that cannot be decoded, in the order of `pictures`.
+    """
+    if workers is None:
+        workers = available_cores() if len(pictures) >= _WORTH_PROCESSES else 1
+    chunks = [pictures[start : start + _CHUNK] for start in range(0, len(pictures), _CHUNK)]
+    findings: list[Finding] = []
+    with tqdm(total=len(pictures), desc="decoding", unit="picture", disable=None if progress else True) as bar:
+        if workers <= 1:
+            _collect(map(_unreadable, chunks), chunks, findings, bar)
+            return findings
+        with process_pool(workers) as pool:
+            with hidden_main():
+                futures = [pool.submit(_unreadable, chunk) for chunk in chunks]
+            _collect((future.result() for future in futures), chunks, findings, bar)
+    return findings
+
+
+def _collect(
+    results: Iterable[list[Finding]], chunks: Sequence[Sequence[Path]], findings: list[Finding], bar: tqdm[Any]
+) -> None:
+    for chunk, found in zip(chunks, results, strict=True):
+        findings += found
+        bar.update(len(chunk))
+
+
+def _unreadable(pictures: Sequence[Path]) -> list[Finding]:
+    findings = []
+    for path in pictures:
+        try:
+            open_picture(path)
+        except DataError as error:
+            findings.append(Finding("unreadable picture", os.fspath(path), str(error)))
+    return findings

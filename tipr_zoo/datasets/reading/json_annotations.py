@@ -1,0 +1,242 @@
+"""Reading a published data set's annotations: every entry is understood completely, or reported."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tipr_zoo.datasets.annotation import Annotation, AnnotationProblem, Annotations, place_in
+from tipr_zoo.datasets.layouts import CAPTION_KEYS, PATH_KEYS, Layout
+from tipr_zoo.datasets.reading.json_files import Entry, entries_in, json_type, read_json
+from tipr_zoo.datasets.source import Source
+from tipr_zoo.datasets.splits import SPLITS
+from tipr_zoo.errors import DataError
+
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+_LARGEST_IDENTITY = 2**63 - 1  # what a tensor of identities holds
+
+
+class UnusableAnnotationError(Exception):
+    """Why an entry is no record.
+
+    Args:
+        kind: What is wrong in a few words.
+        message: A sentence that goes on from the entry's place.
+        concerns_every_split: Whether it leaves open which split the entry belongs to.
+    """
+
+    def __init__(self, kind: str, message: str, concerns_every_split: bool = False) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.concerns_every_split = concerns_every_split
+
+
+def read_json_annotations(source: Source) -> Annotations:
+    """Read all splits of a published data set.
+
+    Raises:
+        DataError: A file cannot be read, is not JSON, holds no records, or knows no identities or splits at all.
+    """
+    entries, remarks = _entries_of(source)
+    records: list[Annotation] = []
+    problems: list[AnnotationProblem] = []
+    rows_of: dict[tuple[str, int, str], int] = {}
+    for entry in entries:
+        try:
+            record, is_row = _read_annotation(entry, source.layout)
+        except UnusableAnnotationError as unusable:
+            problems.append(problem_of(entry, unusable))
+            continue
+        key = (record.split, record.identity, record.picture)
+        if is_row and not source.specification.one_caption_a_picture:
+            if key in rows_of:
+                known = records[rows_of[key]]
+                records[rows_of[key]] = replace(known, captions=known.captions + record.captions)
+                continue
+            rows_of[key] = len(records)
+        records.append(record)
+    return Annotations(source.paths, records, problems, remarks=tuple(remarks))
+
+
+def problem_of(entry: Entry, unusable: UnusableAnnotationError, keys: Sequence[str] = PATH_KEYS) -> AnnotationProblem:
+    """An entry that cannot be used, with its place and its picture."""
+    values = entry.values if isinstance(entry.values, dict) else {}
+    split = entry.split or (values["split"] if values.get("split") in SPLITS else None)
+    split = None if unusable.concerns_every_split else split
+    picture = next((f" for {values[key]!r}" for key in keys if isinstance(values.get(key), str) and values[key]), "")
+    message = f"{entry.file}, {place_in(entry.file, entry.number)}{picture}: {unusable.message}"
+    return AnnotationProblem(entry.number, split, unusable.kind, message, entry.file)
+
+
+def _entries_of(source: Source) -> tuple[list[Entry], list[tuple[str, str]]]:
+    """The entries of all files, and remarks on what was not read.
+
+    Raises:
+        DataError: A file holds no list of entries, or lists without what makes a record of each.
+    """
+    entries: list[Entry] = []
+    remarks = []
+    owner = f"use the file that {source.specification.name}'s authors hand out"
+    for split, file in source.files.items():
+        content = read_json(file)
+        found = entries_in(file, content, split)
+        if found is None:
+            keys = ", ".join(map(str, content)) if isinstance(content, dict) else ""
+            raise DataError(
+                f"{file} holds a JSON {json_type(content)}{f' of {_shortened(keys)}' if keys else ''}, not a list of"
+                f" records with split, id, {PATH_KEYS[0]} and captions; {owner}"
+            )
+        entries += found[0]
+        if found[1]:
+            remarks.append(("list not read", f"{file}: not read beside the splits: {', '.join(found[1])}"))
+    if not entries:
+        files = " and ".join(map(str, source.paths))
+        raise DataError(f"{files} {'holds' if len(source.paths) == 1 else 'hold'} no records; {owner}")
+    _check_every_entry(entries, source)
+    translated = sum(isinstance(entry.values, dict) and bool(entry.values.get("captions_bt")) for entry in entries)
+    if translated:
+        files = " and ".join(map(str, source.paths))
+        message = f"{files}: not read are the back-translations (captions_bt) of {translated:,} records"
+        remarks.append(("back-translations not read", message))
+    return entries, remarks
+
+
+def _check_every_entry(entries: list[Entry], source: Source) -> None:
+    """Raise a DataError for a list that has no identities, or no splits, at all."""
+    first = entries[0]
+    objects = [entry.values for entry in entries if isinstance(entry.values, dict)]
+    if len(objects) < len(entries) or not objects:
+        return
+    keys = _shortened(", ".join(map(str, objects[0])) or "nothing")
+    if not any(key in values for values in objects for key in source.layout.identity_keys):
+        raise DataError(
+            f"{first.file} has captions without identities (its first record has {keys}, no id): retrieval"
+            " figures need to know which pictures show the same person; get the annotation file"
+            " that the data set's authors hand out"
+        )
+    if first.split is None and not any("split" in values for values in objects):
+        official = (source.specification.annotation_files or ("the official annotation file",))[0]
+        raise DataError(
+            f"{first.file} does not say which records are for training, validation and test (its first record has"
+            f" {keys}, no split): needed is {official}, one JSON list of records with split, id, file_path and"
+            " captions, which the data set's authors hand out; as 'custom' (--name of `data check`, --dataset of"
+            " `eval`) it is read with a split by rule, whose figures compare with no published ones"
+        )
+
+
+def _read_annotation(entry: Entry, layout: Layout) -> tuple[Annotation, bool]:
+    """A record, and whether it is one of several rows of its picture, with a single caption each."""
+    values = entry.values
+    if not isinstance(values, dict):
+        raise UnusableAnnotationError(
+            "not a record", f"is a JSON {json_type(values)}, not an object; write it as {{...}}"
+        )
+    split = _read_split(values, entry.split)
+    identity = _read_identity(values, layout)
+    path_key = _key_of(values, PATH_KEYS)
+    picture = _read_field(values, path_key, str, "the picture's path below the picture folder")
+    captions_key = _key_of(values, CAPTION_KEYS)
+    is_row = captions_key != CAPTION_KEYS[0] and isinstance(values.get(captions_key), str)
+    captions = [values[captions_key]] if is_row else _read_field(values, captions_key, list, "a list of sentences")
+    check_picture_path(picture, path_key)
+    check_characters(picture, f"its {path_key!r}")
+    check_captions(captions, is_list=not is_row)
+    return Annotation(entry.number, split, identity, picture, tuple(captions), entry.file), is_row
+
+
+def _key_of(values: Mapping[str, Any], keys: Sequence[str]) -> str:
+    """The one of several keys that an entry has; the first where it has none."""
+    present = [key for key in keys if key in values]
+    different = [key for key in present[1:] if values[key] != values[present[0]]]
+    if different:
+        raise UnusableAnnotationError(
+            "ambiguous record", f"it has both {present[0]!r} and {different[0]!r}, which differ; remove the wrong one"
+        )
+    return present[0] if present else keys[0]
+
+
+def _read_split(values: Mapping[str, Any], place: str | None) -> str:
+    if place is not None and "split" not in values:
+        return place
+    split: str = _read_field(values, "split", str, "one of " + ", ".join(SPLITS))
+    if split not in SPLITS:
+        raise UnusableAnnotationError("unknown split", f"its split is {split!r}; write one of {', '.join(SPLITS)}")
+    if place not in (None, split):
+        raise UnusableAnnotationError(
+            "split differs",
+            f"its split is {split!r}, though it lies among those of {place}; remove one of the two",
+            concerns_every_split=True,
+        )
+    return split
+
+
+def _read_identity(values: Mapping[str, Any], layout: Layout) -> int:
+    # Where an entry has an id, its image_id counts pictures.
+    key = next((key for key in layout.identity_keys if key in values), layout.identity_keys[0])
+    value = values.get(key)
+    if layout.has_text_identities and isinstance(value, str) and value.isdecimal() and len(value) <= 18:
+        return int(value)
+    identity: int = _read_field(values, key, int, "a whole number")
+    if abs(identity) > _LARGEST_IDENTITY:
+        raise UnusableAnnotationError(
+            "wrong identity", f"its {key!r} does not fit into 64 bits; write a smaller number"
+        )
+    return identity
+
+
+def _read_field(values: Mapping[str, Any], key: str, kind: type, expected: str) -> Any:
+    if key not in values:
+        raise UnusableAnnotationError("missing field", f"it has no {key!r}; add it, {expected}")
+    value = values[key]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        shown = _shortened(json.dumps(value, ensure_ascii=False))
+        hint = f" (without quotes: {value})" if kind is int and isinstance(value, str) and value.isdecimal() else ""
+        message = f"its {key!r} is the JSON {json_type(value)} {shown}; write {expected}{hint}"
+        raise UnusableAnnotationError("wrong type", message)
+    return value
+
+
+def check_captions(captions: Sequence[Any], is_list: bool = True) -> None:
+    """Raise an UnusableAnnotationError unless there are captions, all of them texts that are not blank."""
+    if not captions:
+        raise UnusableAnnotationError(
+            "no caption", "its captions are an empty list; give it a caption, or remove the record"
+        )
+    for place, caption in enumerate(captions):
+        name = f"caption {place}" if is_list else "its caption"
+        if not isinstance(caption, str):
+            raise UnusableAnnotationError("wrong type", f"{name} is a JSON {json_type(caption)}; write it as a string")
+        if not caption.strip():
+            rest = "it from the list" if is_list else "the record"
+            raise UnusableAnnotationError("empty caption", f"{name} is empty; write one, or remove {rest}")
+        check_characters(caption, name)
+
+
+def check_characters(text: str, name: str) -> None:
+    """Raise an UnusableAnnotationError for half of a character, as an escape like ``\\ud83d`` alone leaves in JSON."""
+    if not text.isascii() and (half := _HALF_CHARACTER.search(text)):
+        raise UnusableAnnotationError(
+            "half a character",
+            f"{name} has the escape {half.group()!r}, half of a character, in {text!r}; write it whole",
+        )
+
+
+def check_picture_path(picture: str, name: str, may_be_absolute: bool = False) -> None:
+    """Raise an UnusableAnnotationError unless a path stays inside of the picture folder."""
+    if not picture.strip():
+        raise UnusableAnnotationError(
+            "wrong path", f"its {name!r} is empty; write the picture's path below the picture folder"
+        )
+    leads_out = picture.startswith("/") and not may_be_absolute
+    if leads_out or ".." in picture.split("/") or "\0" in picture:
+        raise UnusableAnnotationError(
+            "wrong path", f"its {name!r} {picture!r} leads out of the picture folder; write a path inside it"
+        )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."

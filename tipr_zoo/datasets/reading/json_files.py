@@ -1,0 +1,119 @@
+"""Reading JSON, and finding the list of entries in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tipr_zoo.datasets.layouts import CAPTION_KEYS, PATH_KEYS
+from tipr_zoo.datasets.splits import SPLITS
+from tipr_zoo.errors import DataError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of an annotation file, not looked into yet.
+
+    Attributes:
+        file: The file.
+        number: Its place, as in `tipr_zoo.datasets.annotation.Annotation`.
+        split: The split that its place in the files tells; None where it has to say so itself.
+        values: What it holds: an object if all is well.
+    """
+
+    file: Path
+    number: int
+    split: str | None
+    values: Any
+
+
+def read_json(file: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        DataError: The file cannot be read, is empty, is not UTF-8, or is broken; the message says where.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"cannot read {file}: {error.strerror or error}; check the path and its permissions") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is not UTF-8 (byte {error.start}); save it as UTF-8, or copy it again") from error
+    if not text.strip():
+        raise DataError(f"{file} is empty; copy it again from its source")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{file} is broken JSON at line {error.lineno}, column {error.colno} ({error.msg});"
+            " copy it again from its source, or mend that place"
+        ) from error
+    except (RecursionError, ValueError) as error:
+        raise DataError(f"{file} is no annotation file ({error}); copy it again from its source") from error
+
+
+def entries_in(file: Path, content: Any, split: str | None) -> tuple[list[Entry], list[str]] | None:
+    """The entries of a file: a list of them, ``{"annotations": [...]}``, or either under ``train``, ``val``, ``test``.
+
+    ``query`` and ``gallery`` are two views of a test split. Beside a ``test`` they are not read; without one, its
+    entries are those of ``query``, and those of ``gallery`` that say anything else.
+
+    Args:
+        file: The file.
+        content: What it holds.
+        split: The split that its name tells, if it does.
+
+    Returns:
+        The entries, and the keys of the file that hold lists and were not read; None if it holds no such list.
+    """
+    if (values := _list_of(content)) is not None:
+        return _entries(file, split, values), []
+    if split is not None or not isinstance(content, Mapping):
+        return None
+    lists = {key: values for key, value in content.items() if (values := _list_of(value)) is not None}
+    parts = [(name, lists.pop(name)) for name in SPLITS if name in lists]
+    if "test" not in dict(parts) and {"query", "gallery"} & set(lists):
+        parts.append(("test", _query_and_gallery(lists.pop("query", []), lists.pop("gallery", []))))
+    if not parts:
+        return None
+    entries: list[Entry] = []
+    for name, values in parts:
+        entries += _entries(file, name, values, first=len(entries))
+    return entries, [key for key, values in lists.items() if values]
+
+
+def _entries(file: Path, split: str | None, values: list[Any], first: int = 0) -> list[Entry]:
+    return [Entry(file, number, split, value) for number, value in enumerate(values, start=first)]
+
+
+def _query_and_gallery(query: list[Any], gallery: list[Any]) -> list[Any]:
+    """The entries of both, without those of the gallery that say what the query says."""
+    said = set().union(*map(_pairs, query))
+    return query + [entry for entry in gallery if not _pairs(entry) <= said]
+
+
+def _pairs(entry: Any) -> set[tuple[str, str]]:
+    """What an entry says: its picture with each of its captions, and with none. Any other value says itself."""
+    if not isinstance(entry, Mapping):
+        return {("", repr(entry))}
+    picture = next((str(entry[key]) for key in PATH_KEYS if key in entry), repr(entry))
+    captions: Any = next((entry[key] for key in CAPTION_KEYS if key in entry), [])
+    return {(picture, ""), *((picture, str(c)) for c in (captions if isinstance(captions, list) else [captions]))}
+
+
+def _list_of(value: Any) -> list[Any] | None:
+    """A list, or the one under ``annotations`` of an object."""
+    if isinstance(value, Mapping):
+        value = value.get("annotations")
+    return value if isinstance(value, list) else None
+
+
+def json_type(value: Any) -> str:
+    """What JSON calls a value's type."""
+    if value is None:
+        return "null"
+    names = {bool: "boolean", int: "number", float: "number", str: "string", list: "list", dict: "object"}
+    return names[type(value)]

@@ -1,0 +1,9 @@
+"""The splits of a data set."""
+
+from __future__ import annotations
+
+SPLITS = ("train", "val", "test")
+"""The names a split can have."""
+
+EVERY_SPLIT = "all"
+"""What to ask for to get the records of all splits together."""

@@ -1,0 +1,1 @@
+"""Anybody's own pictures and captions, from one table."""

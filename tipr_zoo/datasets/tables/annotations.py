@@ -1,0 +1,168 @@
+"""Making records of somebody's own table, by rule where it does not say who is in a picture, or for which split."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tipr_zoo.datasets.annotation import Annotation, AnnotationProblem, Annotations, place_in
+from tipr_zoo.datasets.reading.json_annotations import (
+    UnusableAnnotationError,
+    check_captions,
+    check_characters,
+    check_picture_path,
+    problem_of,
+)
+from tipr_zoo.datasets.reading.json_files import Entry
+from tipr_zoo.datasets.source import Source
+from tipr_zoo.datasets.splits import SPLITS
+from tipr_zoo.datasets.tables.columns import Columns, match_columns
+from tipr_zoo.datasets.tables.rows import read_table
+
+SPLIT_SPELLINGS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+"""The split that each spelling stands for, in any case."""
+
+TRAIN_SHARE, VAL_SHARE = 80, 10
+"""Percent of the identities that the rule deals to training and to validation."""
+
+
+def split_by_rule(identity: str) -> str:
+    """The split that an identity is dealt to where a table has none: 80/10/10 by its SHA-256.
+
+    It depends on nothing but the identity, so that rows may come, go and move without changing anybody's split.
+
+    Args:
+        identity: The identity as written; the picture's path where there is none.
+    """
+    number = int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big") % 100
+    return "train" if number < TRAIN_SHARE else "val" if number < TRAIN_SHARE + VAL_SHARE else "test"
+
+
+@dataclass
+class _Picture:
+    """What the rows of one picture say."""
+
+    entry: Entry
+    split: str
+    identity: str
+    captions: list[str]
+
+
+def read_table_annotations(source: Source) -> Annotations:
+    """Read all splits of a custom data set.
+
+    Raises:
+        DataError: The file cannot be read or is broken, or a required column is missing.
+    """
+    (file,) = source.paths
+    table = read_table(file)
+    columns = match_columns(file, table.columns)
+    pictures: dict[str, _Picture] = {}
+    problems: list[AnnotationProblem] = []
+    for entry in table.entries:
+        try:
+            _add_row(pictures, entry, columns)
+        except UnusableAnnotationError as unusable:
+            problems.append(problem_of(entry, unusable, (columns.names["image"],)))
+    number_of, names = _numbered(pictures, has_identities="identity" in columns.names)
+    records = [
+        Annotation(p.entry.number, p.split, number_of[p.identity], path, tuple(p.captions), file)
+        for path, p in pictures.items()
+    ]
+    has_splits = "split" in columns.names or any(entry.split for entry in table.entries)
+    remarks = [
+        ("column not read", f"{file}: column {name!r} is none of those that are read") for name in columns.unknown
+    ]
+    remarks += [("list not read", f"{file}: {name!r} is not read") for name in table.unread]
+    return Annotations((file,), records, problems, _rules(columns, has_splits, source), tuple(remarks), names)
+
+
+def _rules(columns: Columns, has_splits: bool, source: Source) -> tuple[str, ...]:
+    file = source.paths[0]
+    rules = []
+    if "identity" not in columns.names:
+        rules.append(
+            f"{file} has no identities: each picture is a person of its own, so that other pictures of the same person"
+            " count as wrong"
+        )
+    if not has_splits:
+        whom = "identities" if "identity" in columns.names else "pictures"
+        rules.append(
+            f"{file} has no splits: {whom} are dealt to train, val and test {TRAIN_SHARE}/{VAL_SHARE}/"
+            f"{100 - TRAIN_SHARE - VAL_SHARE} by a hash of each; split 'all' takes every record"
+        )
+    return tuple(rules)
+
+
+def _add_row(pictures: dict[str, _Picture], entry: Entry, columns: Columns) -> None:
+    """Take in one row: a new picture, or a further caption of one that is known."""
+    row = entry.values
+    if isinstance(row, str):
+        raise UnusableAnnotationError("broken row", row)
+    if not isinstance(row, dict):
+        raise UnusableAnnotationError("not a record", "is no object; write it as {...}")
+    path = _cell(row, columns, "image").replace("\\", "/")
+    check_picture_path(path, columns.names["image"], may_be_absolute=True)
+    path = posixpath.normpath(path)
+    cell = row.get(columns.names["caption"])
+    captions: list[Any] = cell if isinstance(cell, list) else ["" if cell is None else cell]
+    check_captions(captions, is_list=isinstance(cell, list))
+    identity = _cell(row, columns, "identity") if "identity" in columns.names else path
+    split = _split(row, columns, entry, identity)
+    known = pictures.setdefault(path, _Picture(entry, split, identity, []))
+    place = place_in(known.entry.file, known.entry.number)
+    for field, here, before in (("identity", identity, known.identity), ("split", split, known.split)):
+        if here != before:
+            raise UnusableAnnotationError(
+                f"{field} differs",
+                f"its {field} is {here!r}, and {before!r} in {place} of the same picture; keep one",
+                concerns_every_split=True,
+            )
+    known.captions += [caption.strip() for caption in captions]
+
+
+def _split(row: Mapping[str, Any], columns: Columns, entry: Entry, identity: str) -> str:
+    if "split" not in columns.names:
+        return entry.split or split_by_rule(identity)
+    text = _cell(row, columns, "split")
+    if text.casefold() not in SPLIT_SPELLINGS:
+        raise UnusableAnnotationError("unknown split", f"its split is {text!r}; write one of {', '.join(SPLITS)}")
+    return SPLIT_SPELLINGS[text.casefold()]
+
+
+def _cell(row: Mapping[str, Any], columns: Columns, field: str) -> str:
+    """A cell as text."""
+    column = columns.names[field]
+    value = row.get(column)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if value is None or isinstance(value, (list, dict, bool, float)):
+        kind, found = ("missing field", "is empty") if value is None else ("wrong type", f"is {value!r}")
+        raise UnusableAnnotationError(kind, f"its {column!r} {found}; write one text or whole number")
+    if not (text := str(value).strip()):
+        raise UnusableAnnotationError("missing field", f"its {column!r} is empty; fill it in, or remove the row")
+    check_characters(text, f"its {column!r}")
+    return text
+
+
+def _numbered(pictures: Mapping[str, _Picture], has_identities: bool) -> tuple[dict[str, int], dict[int, str]]:
+    """A number for each identity, and the text of each number where the identities are not numbers themselves."""
+    texts = list(dict.fromkeys(picture.identity for picture in pictures.values()))
+    if not has_identities:
+        return {text: number for number, text in enumerate(texts)}, {}
+    # 7 and 007 may be two people; and a number has to fit into 64 bits.
+    if all(text.isdecimal() and len(text) <= 18 for text in texts) and len({int(text) for text in texts}) == len(texts):
+        return {text: int(text) for text in texts}, {}
+    numbers = {text: number for number, text in enumerate(sorted(texts))}
+    return numbers, {number: text for text, number in numbers.items()}

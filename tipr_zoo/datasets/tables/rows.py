@@ -1,0 +1,183 @@
+"""Reading somebody's own table: CSV, TSV, JSON Lines or JSON."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tipr_zoo.datasets.reading.json_files import Entry, entries_in, json_type, read_json
+from tipr_zoo.datasets.tables.columns import has_required
+from tipr_zoo.errors import DataError
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json")
+"""Endings of files that a table is looked for in."""
+
+_DELIMITERS = {".csv": ",;\t", ".tsv": "\t,;"}
+_SEPARATOR = re.compile(r"sep=.?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a table, not looked into yet.
+
+    Attributes:
+        columns: Every column of any row, in order of appearance.
+        entries: The rows; `Entry.values` is an object of columns if all is well, or says as a text why it is not.
+        unread: Lists of the file that are not its rows.
+    """
+
+    columns: tuple[str, ...]
+    entries: list[Entry]
+    unread: tuple[str, ...] = ()
+
+
+def read_table(file: Path) -> Table:
+    """Read a table by its file name's ending.
+
+    Raises:
+        DataError: The file cannot be read, is in an unknown encoding, is broken, or holds no rows.
+    """
+    suffix = file.suffix.lower()
+    if suffix not in TABLE_SUFFIXES:
+        endings = ", ".join(TABLE_SUFFIXES)
+        raise DataError(
+            f"{file} is no table that is read here; save it as one that ends in {endings}, or name a data set's folder"
+        )
+    unread: list[str] = []
+    if suffix in _DELIMITERS:
+        columns, entries = _read_delimited(file, _DELIMITERS[suffix])
+    else:
+        entries, unread = (_read_lines(file), []) if suffix == ".jsonl" else _read_json_table(file)
+        objects = (entry.values for entry in entries if isinstance(entry.values, dict))
+        columns = tuple(dict.fromkeys(key for values in objects for key in values))
+    if not entries:
+        raise DataError(f"{file} holds no rows; write one for each picture and caption")
+    return Table(columns, entries, tuple(unread))
+
+
+def _read_text(file: Path) -> str:
+    """The text of a file in UTF-8, or in UTF-16 with its mark, as Excel writes "Unicode text"."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read {file}: {error.strerror or error}; check the path and its permissions") from error
+    if content.startswith(b"PK\x03\x04"):
+        raise DataError(f"{file} is a spreadsheet or a zip file under another name; save its table as CSV in UTF-8")
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        name, place = shlex.quote(str(file)), f"at byte {error.start}"
+        if encoding == "utf-16":
+            raise DataError(
+                f"{file} begins as UTF-16 and is not {place}; copy it again, or save it as UTF-8"
+            ) from error
+        raise DataError(
+            f"{file} is not UTF-8 {place}: save it as UTF-8, or, if it is from Excel on Windows:"
+            f" iconv -f WINDOWS-1252 -t UTF-8 {name} > new && mv new {name}"
+        ) from error
+    if "\0" in text:
+        raise DataError(f"{file} holds zero bytes, as UTF-16 without its mark or a spreadsheet does; save it as UTF-8")
+    if not text.strip():
+        raise DataError(f"{file} is empty; write a line of column names, then one for each picture and caption")
+    return text
+
+
+def _read_delimited(file: Path, delimiters: str) -> tuple[tuple[str, ...], list[Entry]]:
+    text = _read_text(file)
+    header: list[str] = []
+    chosen = delimiters[0]
+    for delimiter in delimiters:
+        # The first delimiter whose columns make sense; where none does, the one that gives most columns.
+        _, first = next(_rows(file, text, delimiter, is_strict=False), (1, []))
+        cells = [cell.strip() for cell in first]
+        if has_required(cells) or len(cells) > len(header):
+            header, chosen = cells, delimiter
+        if has_required(cells):
+            break
+    doubled = next((name for place, name in enumerate(header) if name and name in header[:place]), None)
+    if doubled is not None:
+        raise DataError(f"{file} has two columns {doubled!r}; remove or rename one")
+    _, *rows = _rows(file, text, chosen)
+    entries = [Entry(file, line, None, _row(header, cells)) for line, cells in rows]
+    return tuple(name for name in header if name), entries
+
+
+def _rows(file: Path, text: str, delimiter: str, is_strict: bool = True) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, each with the line that it begins on; not Excel's ``sep=;`` above the column names.
+
+    Raises:
+        DataError: A row is broken; the message says on which line that row begins.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=is_strict)
+    line, is_first = 1, True
+    try:
+        for cells in reader:
+            is_separator = is_first and _SEPARATOR.fullmatch(delimiter.join(cells).strip()) is not None
+            if any(cell.strip() for cell in cells) and not is_separator:
+                yield line, cells
+                is_first = False
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f"{file} is broken in the row that begins on line {line} ({error}): write quotes inside of a quoted cell"
+            ' twice (""), and close every quote'
+        ) from error
+
+
+def _row(header: list[str], cells: list[str]) -> dict[str, str] | str:
+    # Spreadsheets leave out empty cells at the end of a line, or add some.
+    while len(cells) > len(header) and not cells[-1].strip():
+        cells = cells[:-1]
+    if len(cells) > len(header):
+        return (
+            f"it has {len(cells)} cells, though there are {len(header)} columns; put quotes around a cell that holds"
+            " the separator"
+        )
+    padded = [*cells, *[""] * (len(header) - len(cells))]
+    return {name: cell for name, cell in zip(header, padded, strict=True) if name}
+
+
+def _read_lines(file: Path) -> list[Entry]:
+    text, entries = _read_text(file), []
+    if text.lstrip().startswith("["):
+        raise DataError(f"{file} is one JSON list, not JSON Lines; rename it: {_renamed(file, '.json')}")
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            entries.append(Entry(file, number, None, json.loads(line)))
+        except (ValueError, RecursionError) as error:
+            reason = getattr(error, "msg", None) or str(error)
+            raise DataError(f"{file} is broken JSON at line {number} ({reason}); mend that line") from error
+    return entries
+
+
+def _read_json_table(file: Path) -> tuple[list[Entry], list[str]]:
+    try:
+        content = read_json(file)
+    except DataError as error:
+        if getattr(error.__cause__, "msg", None) == "Extra data":
+            raise DataError(
+                f"{file} is not one JSON value; if it is JSON Lines, rename it: {_renamed(file, '.jsonl')}"
+            ) from error
+        raise
+    found = entries_in(file, content, None)
+    if found is None:
+        raise DataError(
+            f"{file} holds a JSON {json_type(content)}, not a list of rows; write"
+            ' [{"image": ..., "caption": ...}, ...]'
+        )
+    return found
+
+
+def _renamed(file: Path, suffix: str) -> str:
+    """The command that gives a file another ending."""
+    return shlex.join(["mv", str(file), str(file.with_suffix(suffix))])

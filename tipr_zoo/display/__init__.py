@@ -1,0 +1,1 @@
+"""Rows turned into something to look at: tables and pictures."""

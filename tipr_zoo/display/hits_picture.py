@@ -1,0 +1,162 @@
+"""Drawing search results: a row for each sentence with its best pictures, their ranks and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch.nn.functional as F
+from PIL import Image, ImageDraw, ImageFont
+
+from tipr_zoo.display.drawn_text import INK, PALE_INK, PAPER, break_lines
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.evaluation.measuring import Outcome
+from tipr_zoo.gallery.ranking import best_pictures
+from tipr_zoo.pictures.files import open_picture
+
+_HEIGHT, _WIDTH = 256, 86
+_FRAME, _GAP, _MARGIN = 5, 14, 24
+_CAPTION_WIDTH = 330
+_LABEL_HEIGHT = 26
+_FRAMES = {True: (34, 150, 72), False: (206, 48, 48), None: (150, 156, 164)}
+_MARKS = {True: "right", False: "wrong", None: ""}
+
+
+@dataclass(frozen=True)
+class PictureHit:
+    """One picture of a row.
+
+    Attributes:
+        picture: Its file.
+        score: Its similarity to the sentence.
+        is_right: Whether it shows the person looked for; None where nobody knows.
+    """
+
+    picture: Path
+    score: float
+    is_right: bool | None
+
+
+@dataclass(frozen=True)
+class HitsRow:
+    """A sentence and its best pictures, from the best down."""
+
+    sentence: str
+    hits: Sequence[PictureHit]
+
+
+def hits_rows(outcome: Outcome, count: int, top: int = 5) -> list[HitsRow]:
+    """The best hits of some captions, taken at equal distances through the split, good or bad as they are.
+
+    Args:
+        outcome: An evaluation with its embeddings.
+        count: Number of captions.
+        top: Pictures a caption.
+
+    Raises:
+        ConfigError: `count` is below 1.
+    """
+    if count < 1:
+        raise ConfigError(f"the number of captions must be at least 1, got {count}")
+    dataset, embeddings = outcome.dataset, outcome.embeddings
+    total = len(dataset.captions)
+    count = min(count, total)
+    queries = [(2 * index + 1) * total // (2 * count) for index in range(count)]
+    pictures = F.normalize(embeddings.pictures, dim=-1)
+    rows = []
+    for query in queries:
+        identity = dataset.caption_ids[query]
+        hits = [
+            PictureHit(dataset.pictures[index], score, dataset.picture_ids[index] == identity)
+            for index, score in best_pictures(pictures, embeddings.captions[query], top)
+        ]
+        rows.append(HitsRow(dataset.captions[query], hits))
+    return rows
+
+
+def draw_hits(rows: Sequence[HitsRow]) -> Image.Image:
+    """Draw a row for each sentence: the sentence, then its pictures with rank and score.
+
+    Right pictures are framed green, wrong ones red, and neither where nobody knows; a word under the frame says the
+    same without colour.
+
+    Args:
+        rows: At least one row with at least one hit.
+
+    Returns:
+        An RGB picture.
+    """
+    least = _HEIGHT + 2 * _FRAME + 2 * _LABEL_HEIGHT
+    sentences = [_fit(row.sentence, least) for row in rows]
+    heights = [max(least, sentence.height) + _GAP for sentence in sentences]
+    columns = max(len(row.hits) for row in rows)
+    column_width = _WIDTH + 2 * _FRAME + _GAP
+    sheet = Image.new(
+        "RGB",
+        (2 * _MARGIN + _CAPTION_WIDTH + _GAP + columns * column_width, 2 * _MARGIN + sum(heights)),
+        PAPER,
+    )
+    top = _MARGIN
+    for row, sentence, height in zip(rows, sentences, heights, strict=True):
+        _draw_sentence(sheet, sentence, top + (height - _GAP - sentence.height) // 2)
+        for rank, hit in enumerate(row.hits, start=1):
+            left = _MARGIN + _CAPTION_WIDTH + _GAP + (rank - 1) * column_width
+            _draw_hit(sheet, hit, rank, left, top)
+        top += height
+    return sheet
+
+
+@dataclass(frozen=True)
+class _FittedSentence:
+    """A sentence broken into lines of the column on the left."""
+
+    lines: list[str]
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+    line_height: int
+
+    @property
+    def height(self) -> int:
+        return len(self.lines) * self.line_height
+
+
+def _fit(sentence: str, height: int) -> _FittedSentence:
+    """The sentence in the largest letters that fit the height; in the smallest ones where none do."""
+    for size in range(18, 8, -1):
+        font = ImageFont.load_default(size)
+        fitted = _FittedSentence(
+            [sentence[start:end] for start, end in break_lines(sentence, font, _CAPTION_WIDTH)], font, round(size * 1.4)
+        )
+        if fitted.height <= height:
+            break
+    return fitted
+
+
+def _draw_sentence(sheet: Image.Image, sentence: _FittedSentence, top: int) -> None:
+    """Write the lines into the column on the left."""
+    draw = ImageDraw.Draw(sheet)
+    for index, line in enumerate(sentence.lines):
+        draw.text((_MARGIN, top + index * sentence.line_height), line, font=sentence.font, fill=INK)
+
+
+def _draw_hit(sheet: Image.Image, hit: PictureHit, rank: int, left: int, top: int) -> None:
+    """Paste a picture into its frame, its rank above and its score below."""
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(15)
+    draw.text((left + _FRAME, top + 3), f"{rank}", font=font, fill=INK)
+    mark = _MARKS[hit.is_right]
+    draw.text((left + _FRAME + _WIDTH, top + 3), mark, font=font, fill=_FRAMES[hit.is_right], anchor="ra")
+    y = top + _LABEL_HEIGHT
+    box = (left, y, left + _WIDTH + 2 * _FRAME, y + _HEIGHT + 2 * _FRAME)
+    draw.rectangle(box, fill=_FRAMES[hit.is_right])
+    picture = open_picture(hit.picture)
+    picture.thumbnail((_WIDTH, _HEIGHT))
+    if picture.height < _HEIGHT and picture.width < _WIDTH:
+        scale = min(_HEIGHT / picture.height, _WIDTH / picture.width)
+        picture = picture.resize(
+            (round(picture.width * scale), round(picture.height * scale)), Image.Resampling.BICUBIC
+        )
+    offset = ((_WIDTH - picture.width) // 2, (_HEIGHT - picture.height) // 2)
+    draw.rectangle((left + _FRAME, y + _FRAME, left + _FRAME + _WIDTH - 1, y + _FRAME + _HEIGHT - 1), fill=PAPER)
+    sheet.paste(picture, (left + _FRAME + offset[0], y + _FRAME + offset[1]))
+    draw.text((left + _FRAME, box[3] + 4), f"{hit.score:.3f}", font=font, fill=PALE_INK)

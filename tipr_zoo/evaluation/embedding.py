@@ -1,0 +1,200 @@
+"""Embedding a data set with a model, and measuring how well its captions find its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from tipr_zoo.cards.record import TEXT_TO_IMAGE
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.distributed import gather_objects, process_count, process_rank
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import DataError
+from tipr_zoo.evaluation.metrics import retrieval_metrics_from_embeddings
+from tipr_zoo.pictures.files import open_picture
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """The embeddings of one split.
+
+    Attributes:
+        captions: (Q, D) float32, in the order of the data set's captions.
+        pictures: (G, D) float32, in the order of its pictures.
+    """
+
+    captions: Tensor
+    pictures: Tensor
+
+
+class _PreprocessedPictures(Dataset["Tensor | DataError"]):
+    """Pictures from disk as the image tower takes them, or what is wrong with one.
+
+    An error is handed over and not raised, since one raised in a worker process comes back as a printed traceback.
+    """
+
+    def __init__(self, paths: Sequence[Path], preprocess: Callable[..., Tensor]) -> None:
+        self.paths, self.preprocess = list(paths), preprocess
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Tensor | DataError:
+        try:
+            return self.preprocess(open_picture(self.paths[index]))
+        except DataError as error:
+            return error
+
+
+def _stack(pictures: list[Tensor | DataError]) -> tuple[list[bool], Tensor | None, list[DataError]]:
+    """Which pictures could be read, these as one batch, and what is wrong with the others."""
+    read = [picture for picture in pictures if isinstance(picture, Tensor)]
+    errors = [picture for picture in pictures if isinstance(picture, DataError)]
+    return [isinstance(picture, Tensor) for picture in pictures], torch.stack(read) if read else None, errors
+
+
+@torch.inference_mode()
+def embed_pictures(
+    model: DualEncoder,
+    paths: Sequence[Path],
+    batch_size: int = 64,
+    num_workers: int = 0,
+    progress: bool = False,
+    on_unreadable: Callable[[DataError], None] | None = None,
+) -> Tensor:
+    """Embed pictures from disk. Of several processes each embeds some batches, and all get all embeddings.
+
+    Args:
+        model: In eval mode, on the device where it is to run.
+        paths: G picture files.
+        batch_size: Pictures a forward pass.
+        num_workers: Processes that decode pictures beside this one.
+        progress: Whether to show a progress bar on stderr.
+        on_unreadable: Told of each picture that is missing or cannot be read, which is then left out.
+
+    Returns:
+        (G, D) float32 on the CPU, not normalised; NaN where a picture was left out.
+
+    Raises:
+        DataError: A picture is missing or cannot be read, and there is no `on_unreadable`; or none can be read.
+    """
+    device = next(model.parameters()).device
+    batches = list(torch.arange(len(paths)).split(batch_size))
+    own = [batch.tolist() for batch in batches[process_rank() :: process_count()]]
+    pictures = _PreprocessedPictures(paths, model.preprocess)
+    loader = DataLoader(pictures, batch_sampler=own, num_workers=num_workers, collate_fn=_stack)
+    embedded: list[tuple[list[int], Tensor]] = []
+    problems: list[DataError] = []
+    with tqdm(total=len(paths), desc="pictures", unit="picture", disable=not progress) as bar:
+        for indices, (is_read, batch, errors) in zip(own, loader, strict=True):
+            problems += errors
+            if errors and on_unreadable is None:
+                break
+            if batch is not None:
+                read = [index for index, flag in zip(indices, is_read, strict=True) if flag]
+                embedded.append((read, model.encode_image(batch.to(device)).float().cpu()))
+            bar.update(min(process_count() * len(is_read), len(paths) - bar.n))
+    for problem in (problem for of_process in gather_objects(problems) for problem in of_process):
+        if on_unreadable is None:
+            raise problem
+        on_unreadable(problem)
+    embeddings = _in_order(embedded, len(paths))
+    if embeddings is None:
+        raise DataError(f"none of the {len(paths)} pictures can be read, {paths[0]} among them")
+    return embeddings
+
+
+@torch.inference_mode()
+def embed_captions(
+    model: DualEncoder, captions: Sequence[str], batch_size: int | None = None, progress: bool = False
+) -> Tensor:
+    """Embed captions. Of several processes each embeds some batches, and all get all embeddings.
+
+    Captions are taken in order of length and each batch is cut after its longest one: attention is causal, so
+    what follows the end token cannot change an embedding.
+
+    Args:
+        model: In eval mode, on the device where it is to run.
+        captions: Q texts.
+        batch_size: Captions a forward pass; 256 where left out, and 32 on a CPU, where little of a small batch is
+            padding and what its tokens are on the way stays in the cache.
+        progress: Whether to show a progress bar on stderr.
+
+    Returns:
+        (Q, D) float32 on the CPU, not normalised, in the order of `captions`.
+    """
+    device = next(model.parameters()).device
+    batch_size = batch_size or (32 if device.type == "cpu" else 256)
+    ids = model.tokenize(captions)
+    lengths = ids.argmax(dim=1) + 1
+    order = lengths.argsort(stable=True)
+    embedded: list[tuple[list[int], Tensor]] = []
+    with tqdm(total=len(ids), desc="captions", unit="caption", disable=not progress) as bar:
+        for rows in order.split(batch_size)[process_rank() :: process_count()]:
+            part = model.encode_text(ids[rows, : int(lengths[rows].max())].to(device)).float().cpu()
+            embedded.append((rows.tolist(), part))
+            bar.update(min(process_count() * len(rows), len(ids) - bar.n))
+    embeddings = _in_order(embedded, len(ids))
+    return torch.empty(0) if embeddings is None else embeddings
+
+
+def _in_order(embedded: Sequence[tuple[list[int], Tensor]], count: int) -> Tensor | None:
+    """What all processes have embedded, (count, D) in the order of the indices; NaN where nothing was.
+
+    None where nothing was embedded at all.
+    """
+    parts = [part for of_process in gather_objects(list(embedded)) for part in of_process]
+    if not parts:
+        return None
+    indices = torch.tensor([index for rows, _ in parts for index in rows])
+    vectors = torch.cat([vectors for _, vectors in parts])
+    return vectors.new_full((count, vectors.shape[1]), torch.nan).index_put((indices,), vectors)
+
+
+def embed_dataset(
+    model: DualEncoder, dataset: PersonDataset, num_workers: int = 0, progress: bool = False
+) -> Embeddings:
+    """Embed every caption and every picture of a split."""
+    captions = embed_captions(model, dataset.captions, progress=progress)
+    return Embeddings(captions, embed_pictures(model, dataset.pictures, num_workers=num_workers, progress=progress))
+
+
+def directed_metrics(
+    embeddings: Embeddings, dataset: PersonDataset, direction: str = TEXT_TO_IMAGE
+) -> dict[str, float]:
+    """Retrieval figures of a split from its embeddings.
+
+    Args:
+        embeddings: Of `dataset`.
+        dataset: The split.
+        direction: ``"text-to-image"``: every caption is a query, every picture of the split is in the gallery, and
+            pictures of the caption's identity are its matches. ``"image-to-text"``: every picture is a query, every
+            caption is in the gallery, and captions of the picture's identity are its matches.
+
+    Returns:
+        ``R1``, ``R5``, ``R10``, ``mAP`` and ``mINP`` in percent; see `tipr_zoo.evaluation.metrics`.
+    """
+    captions, pictures = (embeddings.captions, dataset.caption_ids), (embeddings.pictures, dataset.picture_ids)
+    (queries, query_ids), (gallery, gallery_ids) = (
+        (captions, pictures) if direction == TEXT_TO_IMAGE else (pictures, captions)
+    )
+    return retrieval_metrics_from_embeddings(queries, gallery, query_ids, gallery_ids)
+
+
+def evaluate(
+    model: DualEncoder, dataset: PersonDataset, num_workers: int = 0, progress: bool = False
+) -> dict[str, float]:
+    """Text-to-image retrieval figures of a model on a split; see `directed_metrics`."""
+    was_training = model.training
+    model.eval()
+    try:
+        embeddings = embed_dataset(model, dataset, num_workers, progress)
+    finally:
+        model.train(was_training)
+    return directed_metrics(embeddings, dataset)

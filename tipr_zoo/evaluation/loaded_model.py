@@ -1,0 +1,99 @@
+"""A model of the zoo with weights, and where those come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tipr_zoo.cards.card import ModelCard
+from tipr_zoo.cards.record import SELECTED_ON
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.evaluation.embedding_cache import model_sha256
+from tipr_zoo.hub.card import pinned_model
+from tipr_zoo.hub.weights import local_weights, pinned_weights
+from tipr_zoo.machine.whole_file import file_sha256
+from tipr_zoo.models.building import build
+from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.recipe import load_recipe
+from tipr_zoo.weights.fetching import fetch_weights
+from tipr_zoo.weights.tensors import read_metadata
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that is ready to be measured.
+
+    Attributes:
+        name: Name of its card; of one on the Hub the reference, with the commit.
+        model: In eval mode.
+        device: Where it lives.
+        weights: The file that was named instead of the card's weights, or None; on the Hub with the commit.
+        overrides: Entries of the recipe that were changed, by dotted name.
+        weights_sha256: Hash of the weights' file.
+        trained_on: The data set that they were trained on, or None where nothing says so.
+        training_seed: Seed of their training, or None where nothing says so.
+        selected_on: What their epoch was chosen on, one of `tipr_zoo.cards.record.SELECTED_ON`; None where nothing
+            says so.
+        sha256: Hash of all that its embeddings depend on; see `tipr_zoo.evaluation.embedding_cache.model_sha256`.
+    """
+
+    name: str
+    model: DualEncoder
+    device: torch.device
+    weights: Path | None
+    overrides: dict[str, Any]
+    weights_sha256: str
+    trained_on: str | None
+    training_seed: int | None
+    selected_on: str | None
+    sha256: str
+
+
+def load_model(
+    name: str, weights: Path | None, device: torch.device, overrides: Mapping[str, Any] | None = None
+) -> LoadedModel:
+    """Build a model with the weights of its card, or with others.
+
+    Args:
+        name: A name that ``tipr-zoo list`` shows, or ``hub:owner/name[@revision]``.
+        weights: A file to load instead of the card's, or ``hub:owner/name[@revision][:file]``.
+        device: Where the model is to live.
+        overrides: Entries of the recipe to change, by dotted name.
+
+    Raises:
+        WeightsError: There are no weights, or they are damaged or do not fit.
+        TiprZooError: Whatever else `tipr_zoo.build` raises.
+    """
+    name, weights = pinned_model(name), weights and pinned_weights(weights)
+    card = load_card(name)
+    model = build(name, pretrained=weights is None, weights=weights, device=device, overrides=overrides)
+    file = fetch_weights(card) if weights is None else local_weights(weights)
+    digest = file_sha256(file)
+    recipe = load_recipe(card, overrides)
+    return LoadedModel(
+        name=name,
+        model=model,
+        device=device,
+        weights=weights,
+        overrides=dict(overrides or {}),
+        weights_sha256=digest,
+        **_training_of(file, digest, card),
+        sha256=model_sha256(model, recipe.model, digest),
+    )
+
+
+def _training_of(file: Path, digest: str, card: ModelCard) -> dict[str, Any]:
+    """How weights were trained: as their header says, or where it is silent as the card and its records say of them."""
+    metadata = read_metadata(file)
+    seed, selected_on = metadata.get("seed", ""), metadata.get("selected_on")
+    own = card.weights is not None and card.weights.sha256 == digest
+    records = [result.record for result in card.results if result.record and result.record.weights_sha256 == digest]
+    return {
+        "trained_on": metadata.get("dataset") or (", ".join(card.datasets) if own else None),
+        "training_seed": int(seed) if seed.isdecimal() else records[0].training_seed if records else None,
+        "selected_on": selected_on if selected_on in SELECTED_ON else records[0].selected_on if records else None,
+    }

@@ -1,0 +1,205 @@
+"""One evaluation of a model of the zoo, with the record that lets anybody repeat it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tipr_zoo.cards.record import DIRECTIONS, IMAGE_TO_TEXT, TEXT_TO_IMAGE, Record
+from tipr_zoo.datasets import recognise_dataset
+from tipr_zoo.datasets.arguments import dataset_arguments
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.errors import TiprZooError
+from tipr_zoo.evaluation.embedding import Embeddings, directed_metrics, embed_captions, embed_dataset, embed_pictures
+from tipr_zoo.evaluation.embedding_cache import EmbeddingCache, captions_sha256, pictures_sha256
+from tipr_zoo.evaluation.loaded_model import LoadedModel, load_model
+from tipr_zoo.machine.code_version import code_version
+from tipr_zoo.machine.devices import describe_device
+
+PROTOCOLS = {
+    TEXT_TO_IMAGE: (
+        "every caption of the split is a query, every picture of the split is in the gallery, pictures of the caption's"
+        " identity are matches; cosine similarity; a non-match tied with a match ranks before it"
+    ),
+    IMAGE_TO_TEXT: (
+        "every picture of the split is a query, every caption of the split is in the gallery, captions of the picture's"
+        " identity are matches; cosine similarity; a non-match tied with a match ranks before it"
+    ),
+}
+"""How it is measured, by direction."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An evaluation: its record, and the embeddings behind it."""
+
+    record: Record
+    dataset: PersonDataset
+    embeddings: Embeddings
+
+
+def evaluate_and_record(
+    name: str,
+    dataset: PersonDataset,
+    *,
+    weights: Path | None = None,
+    device: torch.device,
+    num_workers: int = 0,
+    progress: bool = False,
+    overrides: Mapping[str, Any] | None = None,
+    direction: str = TEXT_TO_IMAGE,
+    use_cache: bool = False,
+) -> Outcome:
+    """Evaluate a model on a split.
+
+    Args:
+        name: The model's name.
+        dataset: The split.
+        weights: Weights to use instead of the card's.
+        device: Where to run.
+        num_workers: Processes that decode pictures beside this one.
+        progress: Whether to show progress bars on stderr.
+        overrides: Entries of the recipe to change, by dotted name.
+        direction: ``"text-to-image"`` or ``"image-to-text"``.
+        use_cache: Whether to take embeddings from the cache folder, and to keep them there.
+
+    Raises:
+        WeightsError: There are no weights, or they are damaged or do not fit.
+        DataError: A picture is missing or cannot be read.
+    """
+    loaded = load_model(name, weights, device, overrides)
+    return measure(loaded, dataset, [direction], num_workers, progress, use_cache)[0]
+
+
+def measure(
+    loaded: LoadedModel,
+    dataset: PersonDataset,
+    directions: Sequence[str] = DIRECTIONS,
+    num_workers: int = 0,
+    progress: bool = False,
+    use_cache: bool = False,
+) -> list[Outcome]:
+    """Evaluate a model on a split in one or both directions, embedding once.
+
+    Args:
+        loaded: The model.
+        dataset: The split.
+        directions: Some of `tipr_zoo.cards.record.DIRECTIONS`.
+        num_workers: Processes that decode pictures beside this one.
+        progress: Whether to show progress bars on stderr.
+        use_cache: Whether to take embeddings from the cache folder, and to keep them there.
+
+    Returns:
+        One outcome a direction; the durations of all but the first are those of the comparison alone.
+
+    Raises:
+        DataError: A picture is missing or cannot be read, or a query has no match.
+    """
+    facts = _facts_of_model(loaded) | _facts_of_dataset(dataset)
+    started = time.perf_counter()
+    pictures_hash = pictures_sha256(dataset.pictures)
+    cache = EmbeddingCache(loaded.sha256) if use_cache else None
+    embeddings, from_cache = _embed(loaded, dataset, pictures_hash, cache, num_workers, progress)
+    outcomes = []
+    for direction in directions:
+        metrics = directed_metrics(embeddings, dataset, direction)
+        sizes = [len(dataset.captions), len(dataset.pictures)]
+        queries, gallery = sizes if direction == TEXT_TO_IMAGE else sizes[::-1]
+        now = time.perf_counter()
+        record = Record(
+            **facts,
+            direction=direction,
+            metrics={key: round(value, 4) for key, value in metrics.items()},
+            queries=queries,
+            gallery=gallery,
+            pictures_sha256=pictures_hash,
+            command=_command(loaded, dataset, direction),
+            duration_seconds=round(now - started, 2),
+            from_cache=from_cache,
+            protocol=PROTOCOLS[direction],
+        )
+        outcomes.append(Outcome(record, dataset, embeddings))
+        started = now
+    return outcomes
+
+
+def _embed(
+    loaded: LoadedModel,
+    dataset: PersonDataset,
+    pictures_hash: str,
+    cache: EmbeddingCache | None,
+    num_workers: int,
+    progress: bool,
+) -> tuple[Embeddings, tuple[str, ...]]:
+    """The embeddings of a split, and which of them come from the cache."""
+    if cache is None:
+        return embed_dataset(loaded.model, dataset, num_workers, progress), ()
+    captions, captions_found = cache.embed(
+        "captions",
+        captions_sha256(dataset.captions),
+        lambda: embed_captions(loaded.model, dataset.captions, progress=progress),
+    )
+    pictures, pictures_found = cache.embed(
+        "pictures",
+        pictures_hash,
+        lambda: embed_pictures(loaded.model, dataset.pictures, num_workers=num_workers, progress=progress),
+    )
+    from_cache = {"captions": captions_found, "pictures": pictures_found}
+    return Embeddings(captions, pictures), tuple(kind for kind, found in from_cache.items() if found)
+
+
+def _facts_of_model(loaded: LoadedModel) -> dict[str, Any]:
+    """The entries of a record that do not depend on the data."""
+    return {
+        "model": loaded.name,
+        "overrides": json.loads(json.dumps(loaded.overrides, default=repr)),
+        "weights_sha256": loaded.weights_sha256,
+        "training_seed": loaded.training_seed,
+        "selected_on": loaded.selected_on,
+        "tipr_zoo_version": code_version(),
+        "seed": None,
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "device": describe_device(loaded.device),
+    }
+
+
+def _facts_of_dataset(dataset: PersonDataset) -> dict[str, Any]:
+    """The entries of a record that depend on the split alone."""
+    return {
+        "dataset": dataset.name,
+        "split": dataset.split,
+        "dataset_arguments": dataset_arguments(dataset),
+        "identities": dataset.identity_count,
+        "dataset_sha256": dataset.sha256,
+    }
+
+
+def _command(loaded: LoadedModel, dataset: PersonDataset, direction: str) -> str:
+    """The command line that measures the same again; where the data lie is for whoever runs it to say."""
+    words = ["tipr-zoo", "eval", loaded.name, "--data", "DIR"]
+    if not _is_recognised(dataset):
+        words += ["--dataset", dataset.name]
+    words += ["--split", dataset.split]
+    if loaded.weights is not None:
+        words += ["--weights", str(loaded.weights)]
+    if direction != TEXT_TO_IMAGE:
+        words += ["--direction", direction]
+    if loaded.overrides:
+        words += ["--cfg-options", *(f"{key}={value!r}" for key, value in loaded.overrides.items())]
+    return shlex.join(words)
+
+
+def _is_recognised(dataset: PersonDataset) -> bool:
+    """Whether the data set's folder alone says which data set it is."""
+    try:
+        return recognise_dataset(dataset.root) is type(dataset)
+    except TiprZooError:
+        return False

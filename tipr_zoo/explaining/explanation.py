@@ -1,0 +1,138 @@
+"""Why a picture fits a caption: the words that matter, and the patches that each of them is most similar to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.explaining.patch_grid import PatchGrid, patch_grid
+from tipr_zoo.token_patch_map import token_patch_map
+from tipr_zoo.tokenizers.caption_tokenizer import clean
+from tipr_zoo.tokenizers.caption_words import CaptionWord
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainedWord:
+    """One word of the caption.
+
+    Attributes:
+        word: The word and its place in the caption.
+        importance: How much the score falls when the word is left out, in cosine; below 0 where it rises.
+        weights: (rows, columns) float32, the weight of each patch, of sum 1: the mean over the word's pieces of their
+            rows in `tipr_zoo.token_patch_map.token_patch_map`.
+    """
+
+    word: CaptionWord
+    importance: float
+    weights: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """A picture and a caption, word by word.
+
+    Attributes:
+        caption: The caption as the model reads it: cleaned and in lower case.
+        score: Cosine of the picture's and the caption's embeddings, in [-1, 1].
+        read: Number of the caption's characters before the first word that was cut off; all where none was.
+        words: Every word that the model reads, in the order of the caption.
+        grid: Where the patches lie in the picture.
+    """
+
+    caption: str
+    score: float
+    read: int
+    words: Sequence[ExplainedWord]
+    grid: PatchGrid
+
+    def most_important(self, count: int) -> list[ExplainedWord]:
+        """The words whose loss costs the score most, from the greatest fall down; equal ones in the caption's order.
+
+        Args:
+            count: Number of words; where the caption has fewer, all of them.
+
+        Raises:
+            ConfigError: `count` is below 1.
+        """
+        if count < 1:
+            raise ConfigError(f"the number of words must be at least 1, got {count}")
+        return sorted(self.words, key=lambda word: -word.importance)[:count]
+
+
+@torch.inference_mode()
+def explain(model: DualEncoder, picture: Image.Image, caption: str) -> Explanation:
+    """Explain the score of a picture and a caption.
+
+    A word matters as much as the score falls when it alone is left out: its pieces are taken out of the row of ids,
+    what follows moves up, and the caption is encoded again. That needs nothing of the model but its two towers. Words
+    that say the same thing stand in for each other, so each of them may come out low.
+
+    The map of a word is the one that FMFA's explicit fine-grained alignment aggregates (`token_patch_map`), for any
+    dual encoder, whether it was trained with that loss or not. It compares single tokens with single patches, before
+    any neck; the score is made of the two embeddings, so a heavy patch need not be one that the score hangs on.
+
+    Args:
+        model: In eval mode, on the device where it is to run.
+        picture: A picture of any size and mode.
+        caption: A sentence. What exceeds the context is cut, with the tokenizer's warning, and is not explained.
+
+    Returns:
+        The explanation, its tensors on the CPU.
+
+    Raises:
+        ConfigError: The caption is empty or has no word, or the image tower does not say where its patches lie.
+    """
+    all_words = model.tokenize.words(caption)
+    words = _read_words(all_words, caption)
+    grid = patch_grid(model.image_encoder)
+    device = next(model.parameters()).device
+    ids = model.tokenize([caption]).to(device)
+    features = model.features({"images": model.preprocess(picture).unsqueeze(0).to(device), "caption_ids": ids})
+    weights = token_patch_map(features.text_tokens[0].float(), _patch_tokens(features.image_tokens[0], grid).float())
+    embeddings = torch.cat([features.text_embedding, model.encode_text(_each_left_out(ids[0], words))])
+    scores = F.cosine_similarity(embeddings.float(), features.image_embedding.float()).tolist()
+    weights = weights.unflatten(1, grid.grid_size).cpu()
+    explained = [
+        ExplainedWord(word, scores[0] - score, weights[list(word.tokens)].mean(dim=0))
+        for word, score in zip(words, scores[1:], strict=True)
+    ]
+    read = min((word.start for word in all_words if not word.tokens), default=len(clean(caption)))
+    return Explanation(clean(caption), scores[0], read, explained, grid)
+
+
+def _read_words(words: Sequence[CaptionWord], caption: str) -> list[CaptionWord]:
+    """Those of a caption's words that the model reads, at least one."""
+    advice = "describe the person, e.g. 'a man in a red jacket'"
+    if not clean(caption):
+        raise ConfigError(f"the caption is empty; {advice}")
+    read = [word for word in words if word.tokens]
+    if not read:
+        raise ConfigError(f"the caption has no word that the model reads; {advice}")
+    return read
+
+
+def _patch_tokens(image_tokens: Tensor, grid: PatchGrid) -> Tensor:
+    """(1 + N, D) tokens -> (N, D), those of the patches."""
+    rows, columns = grid.grid_size
+    if len(image_tokens) != 1 + rows * columns:
+        raise ConfigError(
+            f"the image tower gives {len(image_tokens)} tokens, but a class token and {rows} x {columns} patches are "
+            f"{1 + rows * columns}; its grid_size must be that of its tokens"
+        )
+    return image_tokens[1:]
+
+
+def _each_left_out(ids: Tensor, words: Sequence[CaptionWord]) -> Tensor:
+    """(L,) ids -> (words, L), row i without the pieces of word i, filled up with zeros."""
+    rows = ids.new_zeros(len(words), len(ids))
+    for row, word in zip(rows, words, strict=True):
+        kept = torch.cat([ids[: word.tokens.start], ids[word.tokens.stop :]])
+        row[: len(kept)] = kept
+    return rows

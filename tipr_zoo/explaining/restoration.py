@@ -1,0 +1,121 @@
+"""Restoring the hidden patches of a picture from a caption, with a model that was trained to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.explaining.patch_grid import patch_grid
+from tipr_zoo.grey import grey
+
+HIDDEN_COLOUR = (214, 222, 240)
+"""What stands for a hidden patch: no grey, so that it cannot be taken for a part of the picture."""
+
+
+@dataclass(frozen=True, eq=False)
+class Restoration:
+    """One picture restored with the help of one caption.
+
+    Attributes:
+        caption: The caption.
+        picture: The hidden patches as they were restored, the others in grey, as the model saw them.
+        error: Mean squared error of the hidden patches, in normalised colours.
+    """
+
+    caption: str
+    picture: Image.Image
+    error: float
+
+
+@dataclass(frozen=True, eq=False)
+class RestoredPicture:
+    """A picture and what was restored of it.
+
+    Attributes:
+        original: The picture at the model's size.
+        seen: What the model sees of it: some patches, in grey; the hidden ones are `HIDDEN_COLOUR`.
+        hidden_share: Share of the patches that are hidden.
+        restorations: One a caption, all with the same patches hidden.
+    """
+
+    original: Image.Image
+    seen: Image.Image
+    hidden_share: float
+    restorations: Sequence[Restoration]
+
+
+@torch.inference_mode()
+def restore(model: DualEncoder, picture: Image.Image, captions: Sequence[str], seed: int = 0) -> RestoredPicture:
+    """Hide patches of a picture, and restore them with each caption in turn.
+
+    Args:
+        model: In eval mode. One of its heads must have ``restore_pictures``, as SEN's TextGuidedRestoration has:
+            (B, 3, H, W) normalised pictures, (B, L) token ids, the model and (B, 1 + N) noise -> the (B, 3, H, W)
+            restored pictures, normalised, and which of the N patches were hidden, (B, N) bool.
+        picture: A picture of any size and mode.
+        captions: At least one sentence.
+        seed: Decides which patches are hidden; the same for every caption.
+
+    Raises:
+        ConfigError: No head of the model restores pictures, or a caption is empty.
+    """
+    head = _restoring_head(model)
+    _check(captions, seed)
+    device = next(model.parameters()).device
+    grid, count = patch_grid(model.image_encoder), len(captions)
+    image = model.preprocess(picture)
+    noise = torch.rand(1, 1 + math.prod(grid.grid_size), generator=torch.Generator().manual_seed(seed))
+    restored, hidden = head.restore_pictures(
+        image.to(device).expand(count, -1, -1, -1),
+        model.tokenize(captions).to(device),
+        model,
+        noise.to(device).expand(count, -1),
+    )
+    restored, hidden = restored.cpu(), hidden[0].float().cpu()
+    is_hidden = grid.pixel_map(hidden.view(grid.grid_size)) > 0.5
+    original, *colours = model.normalisation.undo(torch.stack([image, *restored])).clamp(0, 1)
+    without_colour = grey(original)
+    errors = [F.mse_loss(pixels[:, is_hidden], image[:, is_hidden]).item() for pixels in restored]
+    return RestoredPicture(
+        original=_to_picture(original),
+        seen=_to_picture(torch.where(is_hidden, torch.tensor(HIDDEN_COLOUR).view(3, 1, 1) / 255, without_colour)),
+        hidden_share=hidden.mean().item(),
+        restorations=[
+            Restoration(caption, _to_picture(torch.where(is_hidden, colour, without_colour)), error)
+            for caption, colour, error in zip(captions, colours, errors, strict=True)
+        ],
+    )
+
+
+def _restoring_head(model: DualEncoder) -> Any:
+    """The head that restores pictures."""
+    for head in model.heads.values():
+        if hasattr(head, "restore_pictures"):
+            return head
+    raise ConfigError(
+        "the model has no head that restores pictures, or its weights have none; SEN's have, see `tipr-zoo list 'sen*'`"
+    )
+
+
+def _check(captions: Sequence[str], seed: int) -> None:
+    """Raise where there is nothing to restore with, or no seed."""
+    if isinstance(captions, str) or not all(isinstance(caption, str) for caption in captions):
+        raise ConfigError(f"captions must be a list of sentences, got {captions!r}")
+    if not captions or not all(caption.strip() for caption in captions):
+        raise ConfigError("the caption is empty; describe the person, e.g. 'a man in a red jacket'")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise ConfigError(f"the seed must be a whole number from 0 to 2^63 - 1, got {seed!r}")
+
+
+def _to_picture(pixels: Tensor) -> Image.Image:
+    """(3, H, W) pixels in [0, 1] as a picture."""
+    return Image.fromarray((pixels * 255).round().byte().permute(1, 2, 0).contiguous().numpy())

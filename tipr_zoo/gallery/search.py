@@ -1,0 +1,65 @@
+"""Searching a folder of pictures with a sentence."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch.nn.functional as F
+
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.evaluation.embedding import embed_captions, embed_pictures
+from tipr_zoo.gallery.ranking import best_pictures
+from tipr_zoo.pictures.files import list_pictures
+
+logger = logging.getLogger("tipr_zoo")
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A picture that a search found.
+
+    Attributes:
+        rank: Its place, from 1.
+        picture: Its file.
+        score: Cosine of the picture's and the sentence's embeddings, in [-1, 1].
+    """
+
+    rank: int
+    picture: Path
+    score: float
+
+
+def search(model: DualEncoder, folder: Path, text: str, top: int = 10, progress: bool = False) -> list[Hit]:
+    """The pictures of a folder that fit a sentence best.
+
+    Args:
+        model: In eval mode, on the device where it is to run.
+        folder: Searched with its sub-folders.
+        text: The sentence.
+        top: Number of hits; fewer where the folder holds fewer pictures.
+        progress: Whether to show a progress bar on stderr.
+
+    Returns:
+        Hits from the best down; equal scores stay in the order of their paths.
+
+    Raises:
+        ConfigError: The sentence is empty, or `top` is below 1.
+        DataError: The folder is missing, or holds no picture that can be read. Those that cannot be read are left out,
+            each with a warning in the log.
+    """
+    if not text.strip():
+        raise ConfigError("the sentence to search for is empty; describe the person, e.g. 'a man in a red jacket'")
+    if top < 1:
+        raise ConfigError(f"the number of hits must be at least 1, got {top}")
+    paths = list_pictures(folder)
+    embeddings = embed_pictures(
+        model, paths, progress=progress, on_unreadable=lambda error: logger.warning("%s", error)
+    )
+    is_read = ~embeddings.isnan().any(dim=1)
+    paths = [path for path, read in zip(paths, is_read.tolist(), strict=True) if read]
+    pictures = F.normalize(embeddings[is_read], dim=-1)
+    found = best_pictures(pictures, embed_captions(model, [text])[0], top)
+    return [Hit(rank, paths[index], score) for rank, (index, score) in enumerate(found, start=1)]

@@ -1,0 +1,1 @@
+"""The read side of the Hugging Face Hub: cards and weights."""

@@ -1,0 +1,136 @@
+"""A card on the Hub, read as one of the zoo's: ``tipr_zoo.build("hub:owner/name")``.
+
+Nothing of a repository is executed. Its card names a plugin and a recipe, and both must be installed here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from tipr_zoo.cache_folder import cache_folder
+from tipr_zoo.cards.card import MODEL_NAME, ModelCard, read_card
+from tipr_zoo.cards.fields import read_front_matter
+from tipr_zoo.cards.hub_reference import CARD_FILE, HubReference, is_hub_reference, parse_hub_reference
+from tipr_zoo.cards.lines import replace_values, source_urls
+from tipr_zoo.errors import CardError
+from tipr_zoo.hub.client import MissingHubFileError
+from tipr_zoo.hub.download import fetch_hub_file
+
+RECORDS_FOLDER = "records"
+"""Where a repository keeps the records of its measured figures."""
+
+_RECORD_PAGE = re.compile(rf"https?://[^/\s]+/[^/\s]+/[^/\s]+/blob/[^/\s]+/(?P<file>{RECORDS_FOLDER}/[\w./-]+\.json)")
+
+
+def pinned_model(name: str) -> str:
+    """The name under which the same model is found again: on the Hub, with the commit.
+
+    Args:
+        name: A name that ``tipr-zoo list`` shows, which stays as it is, or ``hub:owner/name[@revision]``.
+
+    Raises:
+        HubError: The Hub cannot be reached, or has no such repository, revision or README.md.
+    """
+    if not is_hub_reference(name):
+        return name
+    return str(fetch_hub_file(parse_hub_reference(name).with_file(CARD_FILE))[1].with_file(None))
+
+
+def load_hub_card(reference: HubReference) -> ModelCard:
+    """The card of a repository, its ``README.md``.
+
+    A page of the Hub that shows a record of the same repository, which is how a pushed card names the source of a
+    measured figure, is read as that record. Weights beside the card become a reference to the same commit.
+
+    Args:
+        reference: Without a file.
+
+    Raises:
+        ConfigError: `reference` names a file.
+        CardError: There is a README.md, but it is no card of the zoo, or it names a file outside of where it may.
+        HubError: The Hub cannot be reached, or has no such repository, revision or README.md.
+    """
+    if reference.file is not None:
+        raise CardError(f"{reference} is a file; a model is named by its repository: {reference.with_file(None)}")
+    readme, pinned = fetch_hub_file(reference.with_file(CARD_FILE))
+    name = _model_name(readme, reference)
+    if name is None:
+        raise CardError(f"{reference}: its {CARD_FILE} has no 'tipr_zoo' block, so it is no card of the zoo")
+    repository = pinned.with_file(None)
+    folder = cache_folder() / "hub" / reference.repository.replace("/", "--") / str(pinned.revision)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.md"
+    text = _with_records(readme.read_text(encoding="utf-8-sig"), repository, folder)
+    _write_whole(path, text.encode())
+    return _in_repository(read_card(path), repository)
+
+
+def hub_model_name(reference: HubReference) -> str | None:
+    """The name of the model whose card a repository has; None where its ``README.md`` is no card of the zoo.
+
+    Raises:
+        HubError: The Hub cannot be reached, or has no such repository, revision or README.md.
+    """
+    try:
+        return _model_name(fetch_hub_file(reference.with_file(CARD_FILE))[0], reference)
+    except CardError:
+        return None
+
+
+def _model_name(readme: Path, reference: HubReference) -> str | None:
+    """The model's name, which is that of the model index, else the repository's; None where this is no card."""
+    values, _ = read_front_matter(readme)
+    if not isinstance(values.get("tipr_zoo"), dict):
+        return None
+    index = values.get("model-index")
+    first = index[0] if isinstance(index, list) and index else None
+    name = first.get("name") if isinstance(first, dict) else reference.repository.partition("/")[2]
+    if not isinstance(name, str) or not MODEL_NAME.fullmatch(name):
+        raise CardError(
+            f"{reference}: model-index[0]: 'name' must be a name of at most 96 letters, digits, - _ and ., got {name!r}"
+        )
+    return name
+
+
+def _with_records(text: str, repository: HubReference, folder: Path) -> str:
+    """The card's text with every source that is a record of the repository as a path; the records are put there."""
+    changes: dict[str, str] = {}
+    for place, url in source_urls(text):
+        page = _RECORD_PAGE.fullmatch(url)
+        file = page["file"] if page else url if url.startswith(f"{RECORDS_FOLDER}/") else None
+        if file is None and "://" not in url:  # which would be read as a file of this machine
+            raise CardError(f"{repository}: {place}: a record of a repository lies in {RECORDS_FOLDER}/, got {url!r}")
+        if file is None:
+            continue
+        try:
+            record, _ = fetch_hub_file(repository.with_file(file))
+        except MissingHubFileError:
+            if page is None:
+                raise
+            continue  # a page of another repository, which reports a figure as any other publication does
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(folder / file, record.read_bytes())
+        changes[place] = file
+    return replace_values(text, changes)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file that another process may be reading, so that it never sees a half."""
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    part.write_bytes(content)
+    os.replace(part, path)
+
+
+def _in_repository(card: ModelCard, repository: HubReference) -> ModelCard:
+    """The card with its weights where they are; what it names must not lead out of the places it may name."""
+    config = PurePosixPath(card.config)
+    if config.is_absolute() or ".." in config.parts or "\\" in card.config:
+        raise CardError(f"{repository}: tipr_zoo: 'config' must name a recipe of the plugin, got {card.config!r}")
+    weights = card.weights
+    if weights is None or weights.is_remote or is_hub_reference(weights.location):
+        return card
+    location = str(repository.with_file(weights.location))
+    return replace(card, weights=replace(weights, location=location))

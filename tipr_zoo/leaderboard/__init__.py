@@ -1,0 +1,1 @@
+"""The leaderboard: rows first, then text, Markdown, LaTeX and a page."""

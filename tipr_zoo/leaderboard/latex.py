@@ -1,0 +1,108 @@
+"""The leaderboard as LaTeX tables in the manner of booktabs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tipr_zoo.cards.record import METRICS
+from tipr_zoo.display.tables import Best, Cell, Second
+from tipr_zoo.leaderboard.marks import encoder, extra_data, marked_model, notes
+from tipr_zoo.leaderboard.ranks import RULE
+from tipr_zoo.leaderboard.rows import LeaderboardRow
+from tipr_zoo.leaderboard.sections import Section, Sources, leaderboard_sections
+
+_ESCAPED = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "†": r"\textdagger{}",
+    "≠": r"$\neq$",
+}
+_ESCAPE = str.maketrans(_ESCAPED)
+
+_LIGATURE = re.compile(r"(?<=[-'`,?!])(?=[-'`,])")
+"""Where two letters would be drawn as one, as the hyphens of ``--data``."""
+
+_OPTION = re.compile(r"(?=[\[*])")
+"""What LaTeX takes for an option of the line end or the rule above, where a line of a table begins with it."""
+
+
+def latex_leaderboard(rows: Sequence[LeaderboardRow]) -> str:
+    """One ``table`` a section, and notes with the sources behind the last; compiles with booktabs alone.
+
+    Args:
+        rows: As `tipr_zoo.leaderboard.rows.leaderboard_rows` sorts them.
+    """
+    sources = Sources()
+    tables = [_table(section, sources) for section in leaderboard_sections(rows)]
+    lines = [f"Bold is best, underlined second best. {RULE}", *notes(rows)]
+    lines += [f"[{number}] {text}" for number, text in sources.items()]
+    head = r"% needs \usepackage{booktabs}, and \usepackage[T1]{fontenc} where it is not LuaLaTeX or XeLaTeX"
+    # Long addresses may break after a slash; the braces keep a bracket from being read as an argument.
+    closing = "\n\n".join(rf"\noindent {{}}{escape(line)}".replace("/", r"/\allowbreak{}") for line in lines)
+    return "\n\n".join([head, *tables, rf"{{\footnotesize\raggedright {closing}\par}}"])
+
+
+def escape(text: str) -> str:
+    """`text` as LaTeX prints it letter by letter, in one line and without what no letter is."""
+    line = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+    return _LIGATURE.sub("{}", line.translate(_ESCAPE))
+
+
+def _table(section: Section, sources: Sources) -> str:
+    has_extra = any(row.method.has_extra_data for row in section.rows)
+    given = [i for i, metric in enumerate(METRICS) if any(metric in row.metrics for row in section.rows)]
+    columns = ["Model", *(METRICS[i] for i in given), "Encoder", *(["Data"] if has_extra else []), "Origin"]
+    lines = [
+        [
+            marked_model(row),
+            *(figures[i] for i in given),
+            encoder(row),
+            *([extra_data(row)] if has_extra else []),
+            f"{row.origin} [{sources.number(row)}]",
+        ]
+        for row, figures in zip(section.rows, section.figures, strict=True)
+    ]
+    kinds = "l" + "r" * len(given) + "l" * (len(columns) - 1 - len(given))
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering\footnotesize\setlength{\tabcolsep}{2.5pt}",
+            rf"\caption{{{escape(section.title)}}}",
+            rf"\begin{{tabular}}{{{kinds}}}",
+            r"\toprule",
+            " & ".join(columns) + r" \\",
+            r"\midrule",
+            *(_line(line) for line in lines),
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+    )
+
+
+def _line(cells: Sequence[Cell]) -> str:
+    line = " & ".join(map(_cell, cells)) + r" \\"
+    return f"{{}}{line}" if _OPTION.match(line) else line
+
+
+def _cell(cell: Cell) -> str:
+    if isinstance(cell, Best):
+        return rf"\textbf{{{cell.value:.2f}}}"
+    if isinstance(cell, Second):
+        return rf"\underline{{{cell.value:.2f}}}"
+    if isinstance(cell, float):
+        return f"{cell:.2f}"
+    return escape(str(cell or ""))

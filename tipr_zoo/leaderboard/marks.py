@@ -1,0 +1,77 @@
+"""The marks beside a model's name on the leaderboard, and what they and its words mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tipr_zoo.leaderboard.rows import LeaderboardRow
+
+ON_TEST, NOT_KNOWN, DISPUTED = "†", "?", "≠"
+
+MEANINGS = {
+    ON_TEST: "the epoch of these weights was chosen on the test split: the record or the authors say so, or it is what"
+    " the authors' code does by default",
+    NOT_KNOWN: "on what the epoch was chosen is not known",
+    DISPUTED: "sources report different figures of this model; each of them has a row",
+}
+
+ORIGIN_MEANINGS = {
+    "reported": "printed in the publication that is named, which need not be the authors' own",
+    "reproduced": "printed in the publication that is named, by somebody who trained the method again",
+    "measured": "by the zoo, with a record of how",
+}
+
+
+UNITS = "figures are in percent, text-to-image where a title says nothing else"
+
+
+def marks_of(row: LeaderboardRow) -> list[str]:
+    """The marks of a row, in the order of `MEANINGS`."""
+    is_shown = {
+        ON_TEST: row.selected_on == "test",
+        NOT_KNOWN: row.selected_on is None,
+        DISPUTED: bool(row.disagrees_on),
+    }
+    return [mark for mark in MEANINGS if is_shown[mark]]
+
+
+def marked_model(row: LeaderboardRow) -> str:
+    """The model's name and its marks."""
+    return " ".join([row.model, *marks_of(row)])
+
+
+def notes(rows: Sequence[LeaderboardRow]) -> list[str]:
+    """What the marks and origins of these rows mean, and what the figures are."""
+    marks = {mark for row in rows for mark in marks_of(row)}
+    origins = {row.origin for row in rows}
+    return [
+        *(f"{mark} {meaning}" for mark, meaning in MEANINGS.items() if mark in marks),
+        *(f"{origin}: {meaning}" for origin, meaning in ORIGIN_MEANINGS.items() if origin in origins),
+        UNITS,
+    ]
+
+
+def extra_data(row: LeaderboardRow) -> str:
+    """The extra person data of a row: a name, ``"none"``, or `NOT_KNOWN`."""
+    return row.method.pretraining or NOT_KNOWN
+
+
+def encoder(row: LeaderboardRow) -> str:
+    """The image encoder's name, or `NOT_KNOWN`."""
+    return row.method.image_encoder or NOT_KNOWN
+
+
+def weights(row: LeaderboardRow) -> str:
+    """Whether the weights can be had: ``"yes"``, ``"no"`` or `NOT_KNOWN`."""
+    published = row.method.weights_published
+    return NOT_KNOWN if published is None else "yes" if published else "no"
+
+
+def code_license(row: LeaderboardRow) -> str:
+    """The licence of the authors' code; ``"none"`` where it carries none, `NOT_KNOWN` where nobody looked."""
+    return (row.code.license if row.code else None) or NOT_KNOWN
+
+
+def is_web_address(url: str | None) -> bool:
+    """Whether a link may lead there; a card of anybody's may say anything, such as ``javascript://``."""
+    return url is not None and url.startswith(("https://", "http://"))

@@ -1,0 +1,174 @@
+"""From a name to a model: card, plugin, recipe, registries, weights."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tipr_zoo.cards.hub_reference import is_hub_reference
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import ConfigError, WeightsError
+from tipr_zoo.hub.weights import local_weights
+from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.recipe import import_plugins, load_recipe
+from tipr_zoo.pictures.preprocessing import ImageNormalisation
+from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, TOKENIZERS
+from tipr_zoo.registry import Registry
+from tipr_zoo.weights.fetching import fetch_weights
+from tipr_zoo.weights.tensors import load_tensors, read_weights
+
+logger = logging.getLogger("tipr_zoo")
+
+IDENTITIES = "model.heads.id.num_identities"
+"""The entry of a recipe that follows what the weights were trained on, unless it is overridden."""
+
+
+def build(
+    name: str,
+    pretrained: bool = False,
+    weights: str | Path | None = None,
+    device: str | torch.device = "cpu",
+    overrides: Mapping[str, Any] | None = None,
+) -> DualEncoder:
+    """Build a model of the zoo by name.
+
+    Args:
+        name: A name that ``tipr-zoo list`` shows; or ``"hub:owner/name[@revision]"`` for a model whose card is the
+            README.md of a repository on the Hugging Face Hub, which is built with the weights that this card names.
+            The plugin and the recipe that it names must be installed: nothing of the repository is executed.
+        pretrained: Load the weights that the model's card names.
+        weights: Load this file instead; safetensors or a PyTorch checkpoint, or ``"hub:owner/name[@revision][:file]"``.
+            Heads, which are for training, may be absent from it, and the model is then built without them; those that
+            the model does not have are left in it. One log line says so.
+        device: Where the model is to live.
+        overrides: Entries of the recipe to change, by dotted name, e.g. ``{"model.heads.id.num_identities": 100}``.
+
+    Returns:
+        The model, in eval mode. Without weights they are random, and one log line says so.
+
+    Raises:
+        UnknownNameError: No such model, component or recipe entry.
+        PluginError: The model's plugin is missing or broken.
+        WeightsError: `pretrained` where none are published, or weights that are damaged or do not fit.
+        CardError: The model's card is malformed.
+        HubError: The Hub cannot be reached, or does not have or give what was asked for.
+        ConfigError: The recipe makes no sense.
+    """
+    if pretrained and weights is not None:
+        raise ConfigError("give either pretrained=True or weights=FILE, not both")
+    card = load_card(name)
+    if is_hub_reference(name) and weights is None:
+        pretrained = pretrained or card.weights is not None  # a repository is named for what it holds
+    if pretrained and card.weights is None:
+        raise WeightsError(
+            f"no weights of {name} are published, so pretrained=True cannot load any; train it with"
+            f" `tipr-zoo train {name}`, or pass weights=FILE (--weights FILE)"
+            + (f" (its card: {card.weights_note.removeprefix('None: ')})" if card.weights_note else "")
+        )
+    recipe = load_recipe(card, overrides)
+    import_plugins(card, recipe)
+    if not pretrained and weights is None:
+        logger.warning("%s: weights are random; pass pretrained=True or weights=FILE to load some", name)
+        return build_dual_encoder(recipe.model).to(device).eval()
+    file = fetch_weights(card) if weights is None else local_weights(weights)
+    tensors = read_weights(file)
+    if IDENTITIES not in (overrides or {}):
+        _fit_identities(recipe.model, tensors, file)
+    model = build_dual_encoder(recipe.model)
+    if weights is not None:
+        tensors = _leave_out_heads(model, tensors, file)
+    load_tensors(model, tensors, file)
+    return model.to(device).eval()
+
+
+def _fit_identities(model: Any, tensors: Mapping[str, Tensor], file: Path) -> None:
+    """Give the identity classifier as many classes as the weights have: it depends on what they were trained on."""
+    classifier = tensors.get("heads.id.classifier.weight")
+    head = model.get("heads", {}).get("id")
+    if classifier is not None and head is not None and head.get("num_identities") != len(classifier):
+        logger.info("id head: %d identities, as in %s", len(classifier), file)
+        head.num_identities = len(classifier)
+
+
+def _leave_out_heads(model: DualEncoder, tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
+    """Agree on the heads, which are for training: those that a file has nothing of are taken out of the model, those
+    that the model does not have are left in the file, and one log line says so.
+
+    Returns:
+        The tensors without those of left-out heads.
+    """
+    own = {name.split(".")[1] for name in model.state_dict() if name.startswith("heads.")}
+    given = {name.split(".")[1] for name in tensors if name.startswith("heads.")}
+    for key in own - given:
+        del model.heads[key]
+    if own - given:
+        absent = ", ".join(sorted(own - given))
+        logger.warning("%s: has no weights of the heads %s; the model is built without them", file, absent)
+    if given - own:
+        logger.warning("%s: its heads %s are left out, the model has none", file, ", ".join(sorted(given - own)))
+    return {
+        name: value for name, value in tensors.items() if not name.startswith("heads.") or name.split(".")[1] in own
+    }
+
+
+def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
+    """Make a model from the ``model`` entry of a recipe.
+
+    Args:
+        model: ``image_encoder``, ``text_encoder`` and ``tokenizer``, each a dict with ``type``; ``losses`` and
+            ``heads``, dicts of such dicts by the key that `DualEncoder.loss` returns, each with an optional ``weight``,
+            or None to leave one out;
+            ``neck``, a dict with ``type``, where both embeddings go through one; ``mean`` and ``std`` of the pictures,
+            CLIP's where left out.
+
+    Raises:
+        UnknownNameError: No such component.
+        ConfigError: An entry is missing or makes no sense.
+    """
+    losses, loss_weights = _build_objectives(model, "losses", LOSSES)
+    heads, head_weights = _build_objectives(model, "heads", HEADS)
+    if both := set(losses) & set(heads):
+        raise ConfigError(f"losses and heads share the key {sorted(both)[0]!r}; rename one of them")
+    tokenizer = TOKENIZERS.build(model["tokenizer"])
+    known_ids = model["text_encoder"].get("vocabulary_size", tokenizer.vocabulary_size)
+    if known_ids < tokenizer.vocabulary_size:
+        raise ConfigError(
+            f"model.text_encoder knows {known_ids} token ids, the tokenizer has {tokenizer.vocabulary_size};"
+            f" set model.text_encoder.vocabulary_size to {tokenizer.vocabulary_size}"
+        )
+    return DualEncoder(
+        image_encoder=BACKBONES.build(model["image_encoder"]),
+        text_encoder=BACKBONES.build(model["text_encoder"]),
+        tokenizer=tokenizer,
+        losses=losses,
+        heads=heads,
+        loss_weights=loss_weights | head_weights,
+        normalisation=ImageNormalisation(**{key: tuple(model[key]) for key in ("mean", "std") if key in model}),
+        neck=BACKBONES.build(model["neck"]) if model.get("neck") else None,
+    )
+
+
+def _build_objectives(
+    model: Mapping[str, Any], kind: str, registry: Registry
+) -> tuple[dict[str, nn.Module], dict[str, float]]:
+    """The components under ``model.losses`` or ``model.heads`` by key, and their weights."""
+    configs = model.get(kind, {})
+    if not isinstance(configs, Mapping):
+        raise ConfigError(f"model.{kind} must be a dict, got {configs!r}")
+    objectives, weights = {}, {}
+    for key, config in configs.items():
+        if config is None:  # left out, by `--cfg-options model.losses.KEY=None`
+            continue
+        if isinstance(config, Mapping):
+            config = dict(config)
+            weight = config.pop("weight", 1.0)
+            if isinstance(weight, bool) or not isinstance(weight, (int, float)):
+                raise ConfigError(f"the weight of {key!r} must be a number, got {weight!r}")
+            weights[key] = float(weight)
+        objectives[key] = registry.build(config)
+    return objectives, weights

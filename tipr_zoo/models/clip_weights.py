@@ -1,0 +1,209 @@
+"""CLIP weights as OpenAI published them, loaded into the towers of a model that is to be trained."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from tipr_zoo.backbones import CLIPTextEncoder, ModifiedResNetEncoder, VisionTransformerEncoder
+from tipr_zoo.backbones.position_grid import learned_grid, resize_position_grid
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import WeightsError
+from tipr_zoo.weights.clip_names import clip_shape, clip_to_zoo, clip_zoo_names, is_modified_resnet
+from tipr_zoo.weights.tensors import first_of, is_clip_format, read_weights
+
+logger = logging.getLogger("tipr_zoo")
+
+UNUSED_ENTRIES = ("logit_scale", "input_resolution", "context_length", "vocab_size")
+"""What CLIP's weights hold besides its towers: the temperature, which is fixed here, and three sizes."""
+
+_TOWERS = ("image_encoder.", "text_encoder.")
+_HEAD_WIDTH = 64  # of one attention head of CLIP's; its weights do not tell it
+_POSITIONS = {False: "visual.positional_embedding", True: "visual.attnpool.positional_embedding"}
+_COUNTER = "num_batches_tracked"  # of a batch normalisation; nothing is computed from it
+
+
+@dataclass(frozen=True)
+class LoadedClip:
+    """What loading CLIP's weights into a model did.
+
+    Attributes:
+        grids: Rows and columns of the position grid before and after.
+        initial: Parts of the model that CLIP does not bring and that keep their initialisation, e.g. ``"heads.id"``.
+        unused: Entries of the weights that no model of the zoo has a use for.
+        activations: Activation of each tower's MLPs where it is not the QuickGELU that OpenAI trained with.
+    """
+
+    grids: tuple[tuple[int, int], tuple[int, int]]
+    initial: tuple[str, ...]
+    unused: tuple[str, ...]
+    activations: dict[str, str]
+
+    def __str__(self) -> str:
+        return self.line()
+
+    def line(self, owner: str = "CLIP") -> str:
+        """One line for the log, in which the weights are ``owner``'s."""
+        (rows, columns), (new_rows, new_columns) = self.grids
+        parts = [f"both towers have {owner}'s weights"]
+        if self.grids[0] != self.grids[1]:
+            parts.append(f"positions resized from {rows} x {columns} to {new_rows} x {new_columns}")
+        if self.initial:
+            parts.append(f"still random: {', '.join(self.initial)}")
+        if self.unused:
+            parts.append(f"not used: {', '.join(self.unused)}")
+        parts += [f"the {tower} has {name}, OpenAI's has QuickGELU" for tower, name in self.activations.items()]
+        return "; ".join(parts)
+
+
+def load_clip_weights(model: DualEncoder, source: str | Path | Mapping[str, Any]) -> LoadedClip:
+    """Load OpenAI-format CLIP weights into both towers, every tensor of both, in the model's own types.
+
+    The learned position grid is resized to the model's where they differ; see `resize_position_grid`. What CLIP does
+    not bring (heads, losses, neck) keeps its initialisation. One line of the log tells what was done.
+
+    Args:
+        model: A model with CLIP towers of the same widths, depths, patch size and vocabulary. Changed in place, and
+            only if everything fits.
+        source: A safetensors or PyTorch file, or its tensors under OpenAI's names (``visual.conv1.weight``, ...). The
+            TorchScript archives that OpenAI serves must be saved as a state dict first; the error says how.
+
+    Raises:
+        WeightsError: The weights cannot be read, are no CLIP, or do not fit the model.
+    """
+    if isinstance(source, (str, Path)):
+        place, source = f"CLIP weights {source}", read_weights(Path(source))
+    else:
+        place = "the CLIP weights"
+    loaded = load_clip_tensors(model, source, place)
+    logger.warning("%s: %s", place, loaded)
+    return loaded
+
+
+def load_clip_tensors(model: DualEncoder, source: Mapping[str, Any], place: str) -> LoadedClip:
+    """What `load_clip_weights` does with tensors read from ``place``: check that everything fits, and load it.
+
+    Raises:
+        WeightsError: They are not in OpenAI's format, or do not fit the model's towers; nothing was loaded then.
+    """
+    _check_towers(model, place)
+    clip = _clip_tensors(source, place)
+    resnet = is_modified_resnet(clip)
+    _check_kind(model, resnet, place)
+    _check_vocabulary(model, clip, place)
+    grids = _resize_positions(model, clip, resnet, place)
+    own = model.state_dict()
+    if problems := _misfits(clip, own, resnet):
+        raise WeightsError(f"{place} do not fit the model: {first_of(problems)}")
+    model.load_state_dict(clip_to_zoo(clip, resnet), strict=False)  # what fits was checked above
+    return LoadedClip(
+        grids=grids,
+        initial=tuple(dict.fromkeys(_part(name) for name in own if not name.startswith(_TOWERS))),
+        unused=tuple(name for name in UNUSED_ENTRIES if name in source),
+        activations={tower: name for tower, name in _activations(model).items() if name != "QuickGELU"},
+    )
+
+
+def _part(name: str) -> str:
+    """The part of a model that a tensor belongs to: ``heads.id`` of ``heads.id.classifier.weight``."""
+    return ".".join(name.split(".")[: 2 if name.startswith(("heads.", "losses.")) else 1])
+
+
+def _clip_tensors(source: Mapping[str, Any], place: str) -> dict[str, Tensor]:
+    """The tensors of CLIP's towers by name."""
+    if not is_clip_format(source):
+        raise WeightsError(f"{place} are not in OpenAI's format: they have no entry visual.conv1.weight")
+    clip = {name: value for name, value in source.items() if name not in UNUSED_ENTRIES}
+    for name, value in clip.items():
+        if not isinstance(value, Tensor) or not (value.is_floating_point() or name.endswith(_COUNTER)):
+            kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
+            raise WeightsError(f"{place}: {name} is {kind}; weights are floating-point numbers")
+    return clip
+
+
+def _check_towers(model: DualEncoder, place: str) -> None:
+    """Both towers must be such that CLIP's weights mean in them what they mean in CLIP."""
+    image: Any = model.image_encoder
+    text: Any = model.text_encoder
+    for tower, kinds in ((image, (VisionTransformerEncoder, ModifiedResNetEncoder)), (text, (CLIPTextEncoder,))):
+        if not isinstance(tower, kinds):
+            names = " or ".join(kind.__name__ for kind in kinds)
+            raise WeightsError(f"{place} fit no {type(tower).__name__}; they need a {names}")
+    heads = {"text_encoder": (text.trunk.config.num_attention_heads, text.trunk.config.hidden_size)}
+    if isinstance(image, VisionTransformerEncoder):
+        heads["image_encoder"] = (image.trunk.blocks[0].attn.num_heads, image.trunk.embed_dim)
+    for tower_name, (count, width) in heads.items():
+        if count * _HEAD_WIDTH != width:
+            raise WeightsError(
+                f"{place} need one attention head per {_HEAD_WIDTH} of the width: {width / _HEAD_WIDTH:g} for a width"
+                f" of {width}, the model has {count}; see model.{tower_name}.num_heads"
+            )
+
+
+def _check_kind(model: DualEncoder, resnet: bool, place: str) -> None:
+    """Convolutions have no place in a transformer, and no single one of them need be told."""
+    if resnet != isinstance(model.image_encoder, ModifiedResNetEncoder):
+        kind = "a ModifiedResNet" if resnet else "a vision transformer"
+        raise WeightsError(
+            f"{place} have {kind} for an image tower, the model a {type(model.image_encoder).__name__};"
+            " choose another model.image_encoder.type"
+        )
+
+
+def _check_vocabulary(model: DualEncoder, clip: Mapping[str, Tensor], place: str) -> None:
+    """The same ids must mean the same words."""
+    embedding = clip.get("token_embedding.weight")
+    if embedding is None or embedding.ndim != 2:
+        return  # told with everything else that is missing or misshapen
+    if (known := len(embedding)) != (wanted := model.tokenize.vocabulary_size):
+        raise WeightsError(
+            f"{place} know {known} token ids, the model's tokenizer {wanted}; CLIP's words need"
+            " model.tokenizer.type='CLIPTokenizer' and its vocabulary in model.text_encoder and in heads"
+        )
+
+
+def _resize_positions(
+    model: DualEncoder, clip: dict[str, Tensor], resnet: bool, place: str
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Fit the image tower's positions, in place, to the model's grid; rows and columns before and after."""
+    name, tower = _POSITIONS[resnet], model.image_encoder
+    assert isinstance(tower, (VisionTransformerEncoder, ModifiedResNetEncoder))  # see _check_towers
+    grid_size = tower.grid_size
+    positions = clip.get(name)
+    if positions is None or positions.ndim != 2:
+        return grid_size, grid_size  # told with everything else that is missing or misshapen
+    try:
+        clip[name] = resize_position_grid(positions.float(), grid_size)
+        return learned_grid(len(positions) - 1, grid_size), grid_size
+    except WeightsError as error:
+        raise WeightsError(f"{place}, {name}: {error}") from None
+
+
+def _misfits(clip: Mapping[str, Tensor], own: Mapping[str, Tensor], resnet: bool) -> list[str]:
+    """What has no place in the model, has another shape there, or is missing for it: one text each."""
+    missing = {name for name in own if name.startswith(_TOWERS) and not name.endswith(_COUNTER)}
+    problems = []
+    for name, tensor in clip.items():
+        places = clip_zoo_names(name, resnet)
+        if not places or any(place not in own for place in places):
+            problems.append(f"{name} is left over")
+            continue
+        missing.difference_update(places)
+        if (found := tuple(tensor.shape)) != (expected := clip_shape(name, own, resnet)):
+            problems.append(f"{name} has shape {found}, the model {expected}")
+    return problems + [f"{name} is missing" for name in own if name in missing]
+
+
+def _activations(model: DualEncoder) -> dict[str, str]:
+    """Name of the activation in each tower's MLPs, as far as it has some."""
+    image: Any = model.image_encoder
+    text: Any = model.text_encoder
+    activations = {"text tower": text.trunk.text_model.encoder.layers[0].mlp.activation_fn}
+    if isinstance(image, VisionTransformerEncoder):
+        activations["image tower"] = image.trunk.blocks[0].mlp.act
+    return {tower: type(activation).__name__.removesuffix("Activation") for tower, activation in activations.items()}

@@ -1,0 +1,132 @@
+"""Recipes: MMEngine config files that say what a model is made of and how it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+
+from tipr_zoo.cards.card import ModelCard
+from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.models.plugin_import import import_plugin
+from tipr_zoo.plugins.discovery import find_plugin
+
+CONFIGS_FOLDER = "configs"
+
+RECIPE_FIELDS = ("plugins", "model", "training")
+
+MODEL_FIELDS = ("image_encoder", "text_encoder", "tokenizer", "neck", "losses", "heads", "mean", "std")
+
+TRAINING_FIELDS = (
+    "dataset",
+    "dataset_arguments",
+    "batch_size",
+    "max_epochs",
+    "seed",
+    "optimizer",
+    "parameter_groups",
+    "schedule",
+    "augmentation",
+    "caption_augmentation",
+    "sampler",
+    "masking",
+    "validate_every",
+    "num_workers",
+    "clip_gradient_norm",
+    "accumulate_steps",
+    "find_unused_parameters",
+    "trim_padding",
+    "precision",
+    "weights_dtype",
+)
+
+
+def load_recipe(card: ModelCard, overrides: Mapping[str, Any] | None = None) -> ConfigDict:
+    """The recipe of a model.
+
+    Args:
+        card: The model's card; its ``config`` names the file.
+        overrides: Entries to change, by dotted name, e.g. ``{"model.heads.id.num_identities": 100}``.
+
+    Returns:
+        A dict with ``model``, ``training`` and, where parts come from further plugins, ``plugins``, their names.
+
+    Raises:
+        ConfigError: The file is missing or broken, a tower or the tokenizer is left out, or an override goes through
+            something that is no dict.
+        UnknownNameError: The recipe has an entry that nothing reads.
+        PluginError: The model's plugin is not installed.
+    """
+    path = recipe_path(card)
+    try:
+        config = Config.fromfile(path)
+    except Exception as error:  # a recipe is Python, so anything can go wrong in it
+        raise ConfigError(f"recipe {path} of {card.name} cannot be read: {type(error).__name__}: {error}") from error
+    recipe: ConfigDict = config._cfg_dict
+    for name, value in (overrides or {}).items():
+        _override(recipe, name, value)
+    if not isinstance(recipe.get("model"), Mapping):
+        raise ConfigError(f"recipe {path} of {card.name} has no 'model', a dict of its components")
+    for entry in ("image_encoder", "text_encoder", "tokenizer"):
+        if not isinstance(recipe.model.get(entry), Mapping):
+            raise ConfigError(f"recipe {path} of {card.name} has no 'model.{entry}', a dict with a 'type'")
+    if not isinstance(recipe.setdefault("training", {}), Mapping):
+        raise ConfigError(f"recipe {path} of {card.name}: 'training' must be a dict, got {recipe['training']!r}")
+    for place, known in {"": RECIPE_FIELDS, "model": MODEL_FIELDS, "training": TRAINING_FIELDS}.items():
+        for entry in recipe[place] if place else recipe:
+            if entry not in known:
+                raise unknown_name(
+                    "recipe entry", f"{place}.{entry}".strip("."), [f"{place}.{k}".strip(".") for k in known]
+                )
+    return recipe
+
+
+def import_plugins(card: ModelCard, recipe: Mapping[str, Any]) -> None:
+    """Import the card's plugin and those that the recipe names besides, so that their components are registered.
+
+    Raises:
+        ConfigError: ``plugins`` is no list of names.
+        PluginError: A plugin is missing or broken.
+    """
+    names = recipe.get("plugins", [])
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"plugins of a recipe must be a list of names, e.g. ['sen'], got {names!r}")
+    for name in [*([card.plugin] if card.plugin else []), *names]:
+        import_plugin(name)
+
+
+def recipe_path(card: ModelCard) -> Path:
+    """The file that holds the recipe of a model.
+
+    Raises:
+        ConfigError: There is no such file.
+        PluginError: The model's plugin is not installed.
+    """
+    folder = (
+        find_plugin(card.plugin).folder(CONFIGS_FOLDER) if card.plugin else Path(__file__).parents[1] / CONFIGS_FOLDER
+    )
+    path = (folder / card.config) if folder else None
+    if path is None or not path.is_file():
+        owner = f"plugin {card.plugin!r}" if card.plugin else "the core"
+        raise ConfigError(f"{card.path}: config {card.config!r} is not among the {CONFIGS_FOLDER} of {owner}")
+    return path
+
+
+def _override(recipe: ConfigDict, name: str, value: Any) -> None:
+    """Set one entry by its dotted name; every dict on the way must exist."""
+    *parents, last = name.split(".")
+    place: Any = recipe
+    for depth, parent in enumerate(parents):
+        if not isinstance(place, Mapping):
+            raise ConfigError(f"override {name!r}: {'.'.join(parents[:depth])} is no dict")
+        if parent not in place:
+            raise unknown_name(
+                "recipe entry", ".".join(parents[: depth + 1]), [".".join([*parents[:depth], k]) for k in place]
+            )
+        place = place[parent]
+    if not isinstance(place, Mapping):
+        raise ConfigError(f"override {name!r}: {'.'.join(parents)} is no dict")
+    place[last] = value  # type: ignore[index]  # Mapping has no item assignment, a recipe's dicts have

@@ -1,0 +1,90 @@
+"""The weights that a training starts from: the model's own, CLIP's, or a checkpoint of the official code."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor
+
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import WeightsError
+from tipr_zoo.hub.weights import local_weights
+from tipr_zoo.models.clip_weights import load_clip_tensors
+from tipr_zoo.weights.official_sizes import listed, tower_names
+from tipr_zoo.weights.official_tensors import TOWERS, head_state, official_tensors
+from tipr_zoo.weights.tensors import first_of, is_clip_format, is_official_format, load_tensors, read_weights
+
+logger = logging.getLogger("tipr_zoo")
+
+
+def load_starting_weights(model: DualEncoder, path: Path) -> None:
+    """Load what a training is to start from; what of it is left out or stays random is told in the log.
+
+    Args:
+        model: Changed in place.
+        path: Weights of the whole model, whose identity classifier may be of other identities; CLIP's, for its towers;
+            or a checkpoint of the official code of IRRA, SEN or FMFA, such as NAM's and HAM's, for its towers and for
+            those of its heads that the checkpoint has. On the Hub: ``hub:owner/name[@revision][:file]``.
+
+    Raises:
+        HubError: The Hub cannot be reached or does not give the file.
+        WeightsError: The file cannot be read, or does not fit the model.
+    """
+    path = local_weights(path)
+    tensors = read_weights(path)
+    if is_clip_format(tensors):
+        place = f"CLIP weights {path}"
+        logger.warning("%s: %s", place, load_clip_tensors(model, tensors, place))
+    elif is_official_format(tensors):
+        _load_official(model, tensors, path)
+    else:
+        load_tensors(model, _without_other_classifier(model, tensors, path), path)
+
+
+def _load_official(model: DualEncoder, tensors: dict[str, Tensor], path: Path) -> None:
+    """Both towers from an official checkpoint, as from CLIP's weights, and every head of the model that it has."""
+    place = f"checkpoint {path}"
+    official = official_tensors(tensors, place)
+    towers = tower_names(official, place)
+    found, left_over = head_state(official)
+    own = model.state_dict()
+    left_over += [name for name in found if name not in own]
+    heads = {name: tensor for name, tensor in found.items() if name in own}
+    heads = _without_other_classifier(model, heads, path)
+    if problems := _problems_of_heads(heads, own):
+        raise WeightsError(f"{place} does not fit the model: {first_of(problems)}")
+    loaded = load_clip_tensors(model, {name.removeprefix(TOWERS): official[name] for name in towers}, place)
+    model.load_state_dict(heads, strict=False)  # what fits was checked above
+    initial = [part for part in loaded.initial if not any(name.startswith(part + ".") for name in heads)]
+    told = [replace(loaded, initial=tuple(initial)).line("the checkpoint")]
+    told += [f"left over: {listed(left_over)}"] if left_over else []
+    logger.warning("%s: %s", place, "; ".join(told))
+
+
+def _problems_of_heads(heads: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
+    """What keeps heads from being loaded: a head must be there as a whole, or not at all."""
+    begun = {".".join(name.split(".")[:2]) + "." for name in heads}
+    problems = [f"{name} is missing" for name in own if name not in heads and name.startswith(tuple(begun))]
+    problems += [
+        f"{name} has shape {tuple(tensor.shape)}, the model {tuple(own[name].shape)}"
+        for name, tensor in heads.items()
+        if tensor.shape != own[name].shape
+    ]
+    return problems + [
+        f"{name} is {tensor.dtype}, and weights are floating-point numbers"
+        for name, tensor in heads.items()
+        if not tensor.is_floating_point()
+    ]
+
+
+def _without_other_classifier(model: DualEncoder, tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """The tensors with the model's own identity classifier, which starts anew, where theirs is of other identities."""
+    own = model.state_dict()
+    classifier = {name: own[name] for name in tensors if name.startswith("heads.id.classifier.") and name in own}
+    if all(tensors[name].shape == tensor.shape for name, tensor in classifier.items()):
+        return tensors
+    logger.warning("%s: its identity classifier is of other identities, so that the model's starts anew", path)
+    return tensors | classifier

@@ -1,0 +1,1 @@
+"""Plugins, found and judged without being imported."""

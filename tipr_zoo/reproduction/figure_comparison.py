@@ -1,0 +1,127 @@
+"""A card's figures beside those of several trainings: how far apart they are, and whether chance explains it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tipr_zoo.cards.results import Result
+
+RULE = (
+    "A figure is within where one more training would be expected to end, given those made here: |difference| at most"
+    " t s sqrt(1 + 1/n), Student's 95 % prediction interval, with s the standard deviation over n seeds. That is 5.0 s"
+    " for 3 seeds, 3.0 s for 5 and 2.4 s for 10, so that more seeds judge more sharply. By chance one figure in twenty"
+    " that does reproduce falls outside."
+)
+"""What `Comparison.verdict` rests on.
+
+A figure of a card is as a rule that of one training, so it spreads as much as any single seed does, and the mean over
+n seeds spreads besides. Two standard deviations, the usual rule of thumb, would reject one true figure in five where
+the deviation itself is known from three seeds alone.
+"""
+
+NO_SPREAD = "One seed has no spread: the difference is given, and nothing says whether chance explains it."
+"""What stands in the place of `RULE` with one seed."""
+
+ROUNDING = 0.005
+"""Cards round their figures to two digits."""
+
+_STUDENT = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+"""The 97.5 % quantile of Student's t distribution for 1, 2, ... degrees of freedom; beyond 30 the last is kept."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One figure of a card and what it came out as here; figures in percent, differences in percentage points.
+
+    Attributes:
+        dataset: Name of the data set.
+        split: The split.
+        dataset_arguments: What else identifies the data, e.g. ``{"seed": 0}``.
+        metric: One of `tipr_zoo.cards.record.METRICS`.
+        figure: What the card says.
+        origin: ``"reported"`` or ``"measured"``, as the card has it.
+        source: Who says so.
+        source_url: Where.
+        by_seed: What was measured here, by training seed.
+        mean: Its mean.
+        spread: Its standard deviation (of a sample); None with one seed.
+        difference: `mean` less `figure`.
+        allowed: How large a difference `RULE` puts down to chance; None with one seed.
+        verdict: ``"within"``, ``"below by 1.20"``, ``"above by 0.80"``, or ``"one seed"``.
+    """
+
+    dataset: str
+    split: str
+    dataset_arguments: dict[str, Any]
+    metric: str
+    figure: float
+    origin: str
+    source: str
+    source_url: str
+    by_seed: dict[int, float]
+    mean: float
+    spread: float | None
+    difference: float
+    allowed: float | None
+    verdict: str
+
+
+def compare(result: Result, measured: Mapping[int, Mapping[str, float]]) -> list[Comparison]:
+    """Compare every figure of one result of a card.
+
+    Args:
+        result: The card's figures on one split of one data set.
+        measured: What was measured on that split: figures by metric, by training seed.
+    """
+    comparisons = []
+    for metric, figure in result.metrics.items():
+        by_seed = {seed: metrics[metric] for seed, metrics in measured.items()}
+        values = list(by_seed.values())
+        difference, allowed = statistics.fmean(values) - figure, allowed_difference(values)
+        comparisons.append(
+            Comparison(
+                dataset=result.dataset,
+                split=result.split,
+                dataset_arguments=result.dataset_arguments,
+                metric=metric,
+                figure=figure,
+                origin=result.origin,
+                source=result.source_name,
+                source_url=result.source_url,
+                by_seed=by_seed,
+                mean=statistics.fmean(values),
+                spread=statistics.stdev(values) if len(values) > 1 else None,
+                difference=difference,
+                allowed=allowed,
+                verdict=_verdict(difference, allowed),
+            )
+        )
+    return comparisons
+
+
+def allowed_difference(values: Sequence[float]) -> float | None:
+    """How far from the mean of `values` one more of their kind may lie; see `RULE`. None for a single value.
+
+    Args:
+        values: One figure a seed, in percent.
+    """
+    count = len(values)
+    if count < 2:
+        return None
+    quantile = _STUDENT[min(count - 1, len(_STUDENT)) - 1]
+    return quantile * statistics.stdev(values) * math.sqrt(1 + 1 / count) + ROUNDING
+
+
+def _verdict(difference: float, allowed: float | None) -> str:
+    if allowed is None:
+        return "one seed"
+    if abs(difference) <= allowed:
+        return "within"
+    return f"{'below' if difference < 0 else 'above'} by {abs(difference):.2f}"

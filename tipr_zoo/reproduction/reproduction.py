@@ -1,0 +1,272 @@
+"""Reproducing a card: its recipe trained over several seeds, and what comes out beside the card's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tipr_zoo.cache_folder import cache_folder
+from tipr_zoo.cards.card import ModelCard
+from tipr_zoo.cards.record import Record
+from tipr_zoo.cards.results import Result
+from tipr_zoo.datasets import open_dataset
+from tipr_zoo.datasets.arguments import dataset_arguments
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.distributed import started_by_torchrun
+from tipr_zoo.errors import ConfigError, WeightsError
+from tipr_zoo.evaluation.measuring import evaluate_and_record
+from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.recipe import load_recipe
+from tipr_zoo.reproduction.figure_comparison import Comparison, compare
+from tipr_zoo.reproduction.seed_training import WITHOUT_EFFECT, SeedTraining, TrainingPlan, train_seeds
+from tipr_zoo.synthpedes import draw_synthpedes
+from tipr_zoo.training.pairs.training_data import open_training_data
+
+SEED = "training.seed"
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A card's figures beside those of the trainings made here.
+
+    Attributes:
+        model: Name of the model.
+        protocol: How the card's figures were obtained, in the card's words.
+        selected_on: The split that each training's epoch was chosen on: ``"val"``, ``"test"``, or ``"none"`` where the
+            last epoch was kept.
+        started_from: The file that the trainings started from; None for random weights.
+        recipe_changes: What was changed in the card's recipe, e.g. ``("training.max_epochs: 2 instead of 6",)``.
+        data_changes: In what the training data are not those that the recipe names, e.g. ``("train: 40 instead of
+            3000",)``, the number of training identities drawn.
+        trainings: One a seed.
+        comparisons: One a figure of the card on the data that was measured.
+        records: One evaluation each of every training on every split.
+        left_out: What the card has figures on that was not measured, e.g. ``("SynthPEDES test (seed 1)",)``.
+    """
+
+    model: str
+    protocol: str
+    selected_on: str
+    started_from: Path | None
+    recipe_changes: tuple[str, ...]
+    data_changes: tuple[str, ...]
+    trainings: tuple[SeedTraining, ...]
+    comparisons: tuple[Comparison, ...]
+    records: tuple[Record, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def is_reproduced(self) -> bool:
+        """Whether every figure is within; see `tipr_zoo.reproduction.figure_comparison.RULE`. Never with one seed."""
+        return all(comparison.verdict == "within" for comparison in self.comparisons)
+
+
+def reproduce(
+    name: str,
+    root: str | None = None,
+    *,
+    seeds: Sequence[int] = (0, 1, 2),
+    work_dir: Path | None = None,
+    weights: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    select_on: str = "val",
+    max_minutes: float | None = None,
+    jobs: int = 1,
+    device: torch.device | str = "cpu",
+    num_workers: int = 0,
+    progress: bool = False,
+) -> Reproduction:
+    """Train a card's recipe over several seeds, and measure each on what the card has figures on.
+
+    Args:
+        name: The model's name.
+        root: The data set's folder: trained on, and measured on the splits that the card has figures of. Without one, a
+            recipe for SynthPEDES has all of it drawn into the cache folder: its training data, and each data set that
+            the card has figures on.
+        seeds: Training seeds, each of them different.
+        work_dir: Holds one folder a seed, ``work_dirs/reproduce/NAME`` by default. Trainings that were interrupted go
+            on where they were; finished ones of the same recipe and data are not trained again.
+        weights: Weights to start from instead of random ones, as in `tipr_zoo.training.train.train`.
+        overrides: Entries of the recipe to change, by dotted name.
+        select_on: The split that the epoch is chosen on, ``"val"`` or ``"test"``.
+        max_minutes: Ends each training with the epoch in which this time is up.
+        jobs: Trainings at a time, in processes of their own where more than one.
+        device: Where to train and measure.
+        num_workers: Processes that decode pictures while measuring.
+        progress: Whether to show progress bars on stderr.
+
+    Raises:
+        ConfigError: The card has no figures on this data; `seeds`, `jobs` or the recipe make no sense; or the work dir
+            holds another training.
+        WeightsError: `weights` do not exist.
+        DataError: The data set cannot be read.
+    """
+    card, overrides = load_card(name), dict(overrides or {})
+    _check(card, seeds, jobs, overrides, weights)
+    if num_workers < 0:
+        raise ConfigError(f"the number of workers must be at least 0, got {num_workers}")
+    if max_minutes is not None and not max_minutes >= 0:  # also what is no number
+        raise ConfigError(f"the time limit must be a number of minutes from 0, got {max_minutes}")
+    recipe_changes = _recipe_changes(card, overrides)
+    if root is None:
+        _check_has_results(card, load_recipe(card, overrides).training.dataset)
+    data = open_training_data(name, root, overrides, select_on=select_on)
+    targets = _drawn_targets(card, data.train.name) if root is None else _targets_in(card, root, data.train.name)
+    measured = [result for _, results in targets for result in results]
+    plan = TrainingPlan(
+        name=name,
+        data=data,
+        work_dir=work_dir or Path("work_dirs") / "reproduce" / name,
+        weights=weights,
+        overrides=overrides,
+        select_on=select_on,
+        max_minutes=max_minutes,
+        device=str(device),
+    )
+    trainings = train_seeds(plan, seeds, jobs)
+    comparisons: list[Comparison] = []
+    records: list[Record] = []
+    for dataset, results in targets:
+        by_seed = _measured(plan, trainings, dataset, torch.device(device), num_workers, progress)
+        figures = {seed: record.metrics for seed, record in by_seed.items()}
+        comparisons += [comparison for result in results for comparison in compare(result, figures)]
+        records += by_seed.values()
+    return Reproduction(
+        model=name,
+        protocol=card.protocol,
+        selected_on=data.validation.split if data.validation else "none",
+        started_from=weights,
+        recipe_changes=recipe_changes,
+        data_changes=_data_changes(load_recipe(card, overrides).training, data.train),
+        trainings=tuple(trainings),
+        comparisons=tuple(comparisons),
+        records=tuple(records),
+        left_out=tuple(_named(result for result in card.results if result not in measured)),
+    )
+
+
+def _check(
+    card: ModelCard, seeds: Sequence[int], jobs: int, overrides: Mapping[str, Any], weights: Path | None
+) -> None:
+    """Raises ConfigError or WeightsError where something asked for makes no sense."""
+    if started_by_torchrun():
+        raise ConfigError("each training here is one process: start without torchrun, and with --jobs for several GPUs")
+    if not card.results:
+        raise ConfigError(f"the card of {card.name} has no figures to compare with: {card.path}")
+    if not seeds:
+        raise ConfigError("no seed to train with; name at least one, e.g. --seeds 0 1 2")
+    for seed in seeds:
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise ConfigError(f"a seed must be a whole number from 0, got {seed!r}")
+        if list(seeds).count(seed) > 1:
+            raise ConfigError(f"seed {seed} is named more than once; each seed is one training")
+    if jobs < 1:
+        raise ConfigError(f"the number of jobs must be at least 1, got {jobs}")
+    if SEED in overrides:
+        raise ConfigError(f"{SEED} is set for each training; name the seeds with --seeds")
+    if weights is not None and not weights.is_file():
+        raise WeightsError(f"weights {weights} do not exist; check the path")
+
+
+def _recipe_changes(card: ModelCard, overrides: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the overrides change, in words; what has no effect on figures is not counted."""
+    changes = []
+    for key, value in overrides.items():
+        place: Any = load_recipe(card)
+        for part in key.split("."):
+            place = place.get(part) if isinstance(place, Mapping) else None
+        if key != f"training.{WITHOUT_EFFECT}" and place != value:
+            changes.append(f"{key}: {value!r} instead of {place!r}")
+    return tuple(changes)
+
+
+def _data_changes(training: Mapping[str, Any], train_set: PersonDataset) -> tuple[str, ...]:
+    """What tells a training split from the one that a recipe names, in words."""
+    if train_set.name != training["dataset"]:
+        return (f"{train_set.name} instead of {training['dataset']}",)
+    found = dataset_arguments(train_set)
+    if "seed" not in found:  # published, or somebody's table
+        return ()
+    found = {"train": train_set.identity_count, **found}
+    asked = {"seed": 0, "train": 1000, **training.get("dataset_arguments", {})}
+    return tuple(
+        f"{name}: {found.get(name)} instead of {asked.get(name, 'the usual')}"
+        for name in sorted(found.keys() | asked.keys())
+        if found.get(name) != asked.get(name)
+    )
+
+
+def _measured(
+    plan: TrainingPlan,
+    trainings: Iterable[SeedTraining],
+    dataset: PersonDataset,
+    device: torch.device,
+    num_workers: int,
+    progress: bool,
+) -> dict[int, Record]:
+    """Every training's evaluation on a split, by seed."""
+    options: dict[str, Any] = {"device": device, "num_workers": num_workers, "progress": progress}
+    return {
+        training.seed: evaluate_and_record(
+            plan.name, dataset, weights=training.weights, overrides=plan.overrides, **options
+        ).record
+        for training in trainings
+    }
+
+
+def _targets_in(card: ModelCard, root: str, dataset: str) -> list[tuple[PersonDataset, list[Result]]]:
+    """The splits of a folder that the card has figures on, with these."""
+    _check_has_results(card, dataset)
+    of_dataset = [result for result in card.results if result.dataset == dataset]
+    targets, found = [], []
+    for split in dict.fromkeys(result.split for result in of_dataset):
+        opened = open_dataset(root, split=split)
+        arguments = dataset_arguments(opened)
+        found.append(_name(dataset, split, arguments))
+        results = [result for result in of_dataset if (result.split, result.dataset_arguments) == (split, arguments)]
+        if results:
+            targets.append((opened, results))
+    if not targets:
+        raise _no_figures(card, " or ".join(found))
+    return targets
+
+
+def _drawn_targets(card: ModelCard, dataset: str) -> list[tuple[PersonDataset, list[Result]]]:
+    """What the card has figures on, drawn into the cache folder, with these."""
+    targets: dict[str, tuple[PersonDataset, list[Result]]] = {}
+    for result in (result for result in card.results if result.dataset == dataset):
+        settings = "".join(f"_{key}{value}" for key, value in sorted(result.dataset_arguments.items()))
+        folder = cache_folder() / "data" / f"synthpedes{settings}_{result.split}_only"
+        if folder.name not in targets:
+            draw_synthpedes(folder, splits=(result.split,), progress=True, **result.dataset_arguments)
+            targets[folder.name] = (open_dataset(str(folder), split=result.split), [])
+        targets[folder.name][1].append(result)
+    return list(targets.values())
+
+
+def _check_has_results(card: ModelCard, dataset: str) -> None:
+    """Raises ConfigError where the card has no figures on this data set."""
+    if all(result.dataset != dataset for result in card.results):
+        raise _no_figures(card, dataset)
+
+
+def _no_figures(card: ModelCard, what: str) -> ConfigError:
+    return ConfigError(
+        f"the card of {card.name} has no figures on {what} to compare with; it has some on"
+        f" {', '.join(_named(card.results))}"
+    )
+
+
+def _named(results: Iterable[Result]) -> list[str]:
+    """What these results are on, in words, each once."""
+    return list(dict.fromkeys(_name(result.dataset, result.split, result.dataset_arguments) for result in results))
+
+
+def _name(dataset: str, split: str, arguments: Mapping[str, Any]) -> str:
+    """E.g. ``"SynthPEDES test (seed 0)"``."""
+    words = ", ".join(f"{key} {value}" for key, value in sorted(arguments.items()))
+    return f"{dataset} {split}" + (f" ({words})" if words else "")

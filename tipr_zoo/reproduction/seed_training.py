@@ -1,0 +1,235 @@
+"""One recipe trained with several seeds, each in a folder: interrupted ones go on, finished ones are kept."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from tipr_zoo.errors import TrainingError
+from tipr_zoo.machine.processes import available_cores
+from tipr_zoo.machine.whole_file import file_sha256
+from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.recipe import load_recipe
+from tipr_zoo.reproduction.seed_folder import SeedFolder
+from tipr_zoo.training.loop.interruption import SIGNALS, TrainingInterrupted
+from tipr_zoo.training.pairs.training_data import TrainingData
+from tipr_zoo.training.train import train
+from tipr_zoo.weights.tensors import read_metadata
+
+logger = logging.getLogger("tipr_zoo")
+
+LOG = "log.txt"
+
+_RESUMED_HERE = "; here, --resume is the same command once more"
+
+WITHOUT_EFFECT = "num_workers"
+"""The entry of a recipe's ``training`` that changes no figure."""
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What the trainings of all seeds have in common.
+
+    Attributes:
+        name: The model's name.
+        data: What to train on, and to choose the epoch on.
+        work_dir: Holds one folder a seed.
+        weights: Weights to start from, or None for random ones.
+        overrides: Entries of the recipe that are changed, but for the seed.
+        select_on: The split that the epoch is chosen on where the data set has it.
+        max_minutes: Ends each training with the epoch in which this time is up.
+        device: ``"cpu"``, ``"cuda"``, ...
+    """
+
+    name: str
+    data: TrainingData
+    work_dir: Path
+    weights: Path | None
+    overrides: Mapping[str, Any]
+    select_on: str
+    max_minutes: float | None
+    device: str
+
+    def seed_overrides(self, seed: int) -> dict[str, Any]:
+        """What is changed in the recipe for this seed."""
+        return {**self.overrides, "training.seed": seed}
+
+    def folder(self, seed: int) -> SeedFolder:
+        """Where the training with this seed is kept, and all that decides how it comes out."""
+        recipe = load_recipe(load_card(self.name), self.seed_overrides(seed)).to_dict()
+        recipe["training"].pop(WITHOUT_EFFECT, None)
+        described = {
+            "name": self.name,
+            "recipe": recipe,
+            "dataset": self.data.train.name,
+            "dataset_sha256": self.data.train.sha256,
+            "weights_sha256": file_sha256(self.weights) if self.weights else None,
+            "select_on": self.data.validation.split if self.data.validation else "none",
+        }
+        as_json = json.loads(json.dumps(described, default=str))
+        return SeedFolder(self.work_dir / f"seed{seed}", self.name, as_json)
+
+
+@dataclass(frozen=True)
+class SeedTraining:
+    """One training that has ended.
+
+    Attributes:
+        seed: Its seed.
+        weights: The weights of the chosen epoch.
+        selected_epoch: That epoch, from 1; None where the weights do not tell.
+        epochs: How many there were.
+        max_epochs: How many the recipe wants; more than `epochs` where time was up.
+    """
+
+    seed: int
+    weights: Path
+    selected_epoch: int | None
+    epochs: int
+    max_epochs: int
+
+
+def train_seeds(plan: TrainingPlan, seeds: Sequence[int], jobs: int = 1) -> list[SeedTraining]:
+    """Train with every seed that is not trained yet.
+
+    Args:
+        plan: What to train.
+        seeds: The seeds.
+        jobs: Trainings at a time. One runs in this process; more run in processes of their own that write ``log.txt``
+            into their folders, and share the cores, or take turns with the GPUs.
+
+    Raises:
+        ConfigError: A folder holds something else; nothing is trained then.
+        TrainingError: A training failed. Those that ran beside it have ended, and none was begun any more.
+        TiprZooError: Whatever else `tipr_zoo.training.train.train` raises.
+    """
+    folders = {seed: plan.folder(seed) for seed in seeds}
+    is_finished = {seed: folder.epochs() >= folder.max_epochs for seed, folder in folders.items()}
+    for seed in (seed for seed in seeds if is_finished[seed]):
+        logger.warning("seed %d: trained already, not trained again: %s", seed, folders[seed].path)
+    left = {seed: folder for seed, folder in folders.items() if not is_finished[seed]}
+    if min(jobs, len(left)) > 1:
+        _train_in_processes(plan, left, jobs)
+    else:
+        for seed, folder in left.items():
+            logger.warning("seed %d: trained in %s", seed, folder.path)
+            _train_here(plan, seed, folder)
+    return [_trained(seed, folder) for seed, folder in folders.items()]
+
+
+def _train_here(plan: TrainingPlan, seed: int, folder: SeedFolder) -> None:
+    is_begun = folder.begin()
+    try:
+        train(
+            plan.name,
+            plan.data.train,
+            plan.data.validation,
+            folder.path,
+            weights=plan.weights,
+            resume=is_begun,
+            overrides=plan.seed_overrides(seed),
+            max_minutes=plan.max_minutes,
+            device=plan.device,
+        )
+    except TrainingError as error:
+        raise TrainingError(f"the training with seed {seed} failed: {error}{_RESUMED_HERE}") from error
+    folder.finish()
+
+
+def _train_in_processes(plan: TrainingPlan, folders: Mapping[int, SeedFolder], jobs: int) -> None:
+    """Several trainings at a time; after a failure or Ctrl-C none is begun any more."""
+    waiting, running, failed = list(folders), dict[int, subprocess.Popen[bytes]](), list[int]()
+    try:
+        with _raised_signals(), tqdm(total=len(folders), desc="trainings", dynamic_ncols=True) as bar:
+            while running or (waiting and not failed):
+                while waiting and len(running) < jobs and not failed:
+                    turn, seed = len(folders) - len(waiting), waiting.pop(0)
+                    running[seed] = _start(plan, seed, folders[seed], _share(plan.device, turn, jobs))
+                for seed in [seed for seed, process in running.items() if process.poll() is not None]:
+                    if running.pop(seed).returncode:
+                        failed.append(seed)
+                    else:
+                        folders[seed].finish()
+                        bar.update()
+                time.sleep(0.1)
+    except BaseException:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.wait()
+        raise
+    if failed:
+        log = folders[failed[0]].path / LOG
+        raise TrainingError(
+            f"the training with seed {failed[0]} failed: {_last_line(log)}{_RESUMED_HERE} (its messages: {log})"
+        )
+
+
+@contextmanager
+def _raised_signals() -> Iterator[None]:
+    """SIGTERM and a closed terminal are raised like Ctrl-C, so that the processes begun here are ended too."""
+
+    def stop(number: int, frame: object) -> None:
+        raise TrainingInterrupted(f"stopped by {signal.Signals(number).name}", number)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    numbers = [number for number in SIGNALS if is_main and signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _start(
+    plan: TrainingPlan, seed: int, folder: SeedFolder, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Begin one training in a process of its own."""
+    is_begun = folder.begin()
+    command = [sys.executable, "-m", "tipr_zoo", "train", plan.name, "--data", str(plan.data.train.root)]
+    command += ["--work-dir", str(folder.path), "--device", plan.device, "--select-on", plan.select_on]
+    command += ["--weights", str(plan.weights)] if plan.weights else []
+    command += ["--max-minutes", str(plan.max_minutes)] if plan.max_minutes is not None else []
+    command += ["--resume"] if is_begun else []
+    command += ["--cfg-options", *(f"{key}={value!r}" for key, value in plan.seed_overrides(seed).items())]
+    with (folder.path / LOG).open("ab") as log:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **environment}
+        )
+
+
+def _share(device: str, turn: int, jobs: int) -> dict[str, str]:
+    """The environment that gives one of several processes its share of the cores, and its GPU."""
+    environment = {"OMP_NUM_THREADS": str(max(1, available_cores() // jobs))}
+    if device == "cuda":
+        named = os.environ.get("CUDA_VISIBLE_DEVICES")
+        gpus = named.split(",") if named else [str(index) for index in range(torch.cuda.device_count())]
+        environment["CUDA_VISIBLE_DEVICES"] = gpus[turn % len(gpus)]
+    return environment
+
+
+def _trained(seed: int, folder: SeedFolder) -> SeedTraining:
+    """What a training that has ended left behind."""
+    epoch = read_metadata(folder.weights).get("epoch")
+    return SeedTraining(seed, folder.weights, int(epoch) if epoch else None, folder.epochs(), folder.max_epochs)
+
+
+def _last_line(log: Path) -> str:
+    """The last line that a process wrote, which is its error."""
+    lines = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing").removeprefix("error: ")

@@ -1,0 +1,51 @@
+"""Keeping the weights of the best epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from tipr_zoo.distributed import is_main_process
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import TrainingError
+from tipr_zoo.weights.tensors import read_metadata, write_weights
+
+BEST_WEIGHTS = "best.safetensors"
+"""The file in a work dir that holds the weights of the best epoch so far."""
+
+
+class BestWeightsHook(Hook):
+    """Writes the weights after a validation with the highest rank-1 so far; the first of equals counts.
+
+    Args:
+        retriever: What is trained.
+        work_dir: Where `BEST_WEIGHTS` goes. What an interrupted run left there is taken into account.
+    """
+
+    priority = "HIGH"  # before the history, whose entry says that the validation is done
+
+    def __init__(self, retriever: DualEncoder, work_dir: Path) -> None:
+        self.retriever, self.file = retriever, work_dir / BEST_WEIGHTS
+
+    def after_val_epoch(self, runner: Runner, metrics: Mapping[str, float] | None = None) -> None:
+        if not is_main_process() or not metrics:
+            return
+        best = best_epoch(self.file)
+        if best is not None and best[1] >= metrics["R1"]:
+            return
+        about = {"epoch": str(runner.epoch), "R1": repr(metrics["R1"])}
+        try:
+            write_weights(self.retriever.state_dict(), self.file, about)
+        except OSError as error:
+            raise TrainingError(
+                f"{self.file} cannot be written: {error.strerror or error}; make room, then go on with --resume"
+            ) from error
+
+
+def best_epoch(file: Path) -> tuple[int, float] | None:
+    """The epoch whose weights `BEST_WEIGHTS` holds, from 1, and its rank-1; None where there is no such file."""
+    about = read_metadata(file) if file.is_file() else {}
+    return (int(about["epoch"]), float(about["R1"])) if {"epoch", "R1"} <= about.keys() else None

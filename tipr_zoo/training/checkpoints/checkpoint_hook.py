@@ -1,0 +1,109 @@
+"""Writing checkpoints: whole or not at all, and of plain values."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from tipr_zoo.distributed import is_main_process
+from tipr_zoo.errors import TrainingError
+from tipr_zoo.training.checkpoints.files import checkpoint_files, checkpoint_name
+
+PREFIX = "retriever."
+"""What MMEngine's model adds to the names of the retriever's parameters."""
+
+KEPT = 2
+"""How many checkpoints stay: the last one, and the one before in case the last is damaged."""
+
+
+class CheckpointHook(Hook):
+    """Writes a checkpoint after every epoch, and within one where a training is interrupted.
+
+    A checkpoint is written under another name first, so that one with its own name is always whole. It holds tensors
+    and plain values, which ``torch.load(weights_only=True)`` reads; MMEngine's own cannot be resumed by a torch that
+    refuses to unpickle objects. The parameters keep the names they have in the retriever, so that a checkpoint is a
+    weights file.
+
+    Args:
+        work_dir: Where checkpoints go.
+        fingerprint: What the training depends on, see `tipr_zoo.training.checkpoints.fingerprint`.
+
+    Attributes:
+        last: The last one written; None before the first.
+    """
+
+    priority = "VERY_LOW"
+
+    def __init__(self, work_dir: Path, fingerprint: dict[str, Any]) -> None:
+        self.work_dir, self.fingerprint = work_dir, fingerprint
+        self.last: Path | None = None
+        self._step_in_epoch = 0
+
+    def before_train(self, runner: Runner) -> None:
+        if is_main_process():
+            for part in self.work_dir.glob("*.pth.part"):  # of a process that was killed while it wrote
+                part.unlink()
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        self._save(runner, runner.epoch + 1, 0, runner.iter)
+
+    def save_within_epoch(self, runner: Runner, steps: int) -> Path:
+        """Write a checkpoint in `after_train_iter`.
+
+        Args:
+            runner: The runner.
+            steps: Steps of the current epoch that are done.
+
+        Raises:
+            TrainingError: It cannot be written.
+        """
+        return self._save(runner, runner.epoch, steps, runner.iter + 1)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        hub = checkpoint["message_hub"]
+        plain = {key: value for key, value in hub["runtime_info"].items() if isinstance(value, (str, int, float))}
+        checkpoint["message_hub"] = {
+            "log_scalars": {},
+            "runtime_info": plain,
+            "resumed_keys": dict.fromkeys(plain, True),
+        }
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name.removeprefix(PREFIX): value for name, value in state.items()}
+        checkpoint["tipr_zoo"] = {"step_in_epoch": self._step_in_epoch, "fingerprint": self.fingerprint}
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {PREFIX + name: value for name, value in state.items()}
+        runner.train_loop.first_step = checkpoint.get("tipr_zoo", {}).get("step_in_epoch", 0)
+
+    def _save(self, runner: Runner, epoch: int, step: int, iteration: int) -> Path:
+        self._step_in_epoch = step
+        file = self.work_dir / checkpoint_name(epoch, step)
+        part = file.with_name(file.name + ".part")
+        try:
+            runner.save_checkpoint(
+                str(self.work_dir), part.name, save_param_scheduler=False, meta={"epoch": epoch, "iter": iteration}
+            )
+            if is_main_process():
+                with part.open("rb") as written:
+                    os.fsync(written.fileno())
+                os.replace(part, file)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            before = f"; {self.last} is whole" if self.last else ""
+            raise TrainingError(
+                f"checkpoint {file} cannot be written: {error.strerror or error}{before}; make room, then go on with"
+                " --resume"
+            ) from error
+        self.last = file
+        if is_main_process():
+            files = checkpoint_files(self.work_dir)
+            first = files.index(file)  # later ones could not be read, or this would not have been written
+            for other in files[:first] + files[first + KEPT :]:
+                if other.is_file():
+                    other.unlink()
+        return file

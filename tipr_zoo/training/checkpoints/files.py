@@ -1,0 +1,80 @@
+"""The checkpoints of a work dir: their names, and which of them a training goes on from."""
+
+from __future__ import annotations
+
+import logging
+import re
+import zipfile
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from tipr_zoo.errors import ConfigError, WeightsError
+from tipr_zoo.weights.tensors import read_weights
+
+logger = logging.getLogger("tipr_zoo")
+
+_NAME = re.compile(r"epoch_(\d+)(?:_step_(\d+))?\.pth")
+
+
+def checkpoint_name(epoch: int, step: int) -> str:
+    """The file name of a checkpoint after some whole epochs and some steps of the next."""
+    return f"epoch_{epoch}_step_{step}.pth" if step else f"epoch_{epoch}.pth"
+
+
+def checkpoint_files(work_dir: Path) -> list[Path]:
+    """The checkpoints of a work dir, the latest first."""
+    found = {file: match for file in work_dir.glob("epoch_*.pth") if (match := _NAME.fullmatch(file.name))}
+    return sorted(found, key=lambda file: (int(found[file][1]), int(found[file][2] or 0)), reverse=True)
+
+
+def last_checkpoint(work_dir: Path, model: nn.Module) -> Path | None:
+    """The last checkpoint that can be read; None where there is none at all, which is told.
+
+    One that is damaged, for example by a failing disk, or that is none of a training, is told and left out in favour of
+    the one before.
+
+    Args:
+        work_dir: Where the training writes.
+        model: What is trained. MMEngine would load what fits and leave the rest as it is.
+
+    Raises:
+        ConfigError: The checkpoint is of a model with other parameters.
+        WeightsError: There are checkpoints, and none can be read.
+    """
+    files = checkpoint_files(work_dir)
+    if not files:
+        logger.warning("%s holds no checkpoint to go on from: the training starts from its beginning", work_dir)
+        return None
+    for file in files:
+        try:
+            state = _read_checkpoint(file)
+        except WeightsError as error:
+            logger.warning("%s; the checkpoint before it is tried", error)
+            continue
+        own = {name: tensor.shape for name, tensor in model.state_dict().items()}
+        found = {name: tensor.shape for name, tensor in state.items()}
+        if different := sorted(name for name in own.keys() | found.keys() if own.get(name) != found.get(name)):
+            raise ConfigError(
+                f"{file} is of another model or data set: {different[0]} differs; train with the same options, or anew"
+                " in another --work-dir"
+            )
+        return file
+    raise WeightsError(f"no checkpoint in {work_dir} can be read; train anew in another --work-dir")
+
+
+def _read_checkpoint(file: Path) -> dict[str, Tensor]:
+    """The parameters in a checkpoint, all of which was looked at.
+
+    Raises:
+        WeightsError: It is damaged, or no checkpoint of a training.
+    """
+    state = read_weights(file)
+    entries = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    if missing := [entry for entry in ("state_dict", "optimizer", "meta") if entry not in entries]:
+        raise WeightsError(f"{file} is no checkpoint of a training: it has no {missing[0]}")
+    with zipfile.ZipFile(file) as archive:  # torch.load compares no checksums
+        if damaged := archive.testzip():
+            raise WeightsError(f"{file} is damaged: {damaged} in it has another checksum")
+    return state

@@ -1,0 +1,61 @@
+"""``history.jsonl``: one line of JSON for the losses of an epoch, and one for its validation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tipr_zoo.errors import TrainingError
+from tipr_zoo.machine.whole_file import write_whole
+
+HISTORY = "history.jsonl"
+
+
+def read_history(work_dir: Path) -> list[dict[str, Any]]:
+    """The rows of a work dir, none where there is no history; a last line that was cut off is left out.
+
+    Raises:
+        TrainingError: A line is damaged.
+    """
+    file = work_dir / HISTORY
+    lines = file.read_text(encoding="utf-8", errors="replace").split("\n")[:-1] if file.is_file() else []
+    return [_row(file, number, line) for number, line in enumerate(lines, 1)]
+
+
+def _row(file: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
+        raise TrainingError(
+            f"{file}, line {number} is damaged: {line[:40]!r}; delete the line, then go on with --resume"
+        )
+    return row
+
+
+def append_history(work_dir: Path, row: dict[str, Any]) -> None:
+    """Add a row.
+
+    Raises:
+        OSError: It cannot be written; the error names the file.
+    """
+    file = work_dir / HISTORY
+    try:
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from error  # a full disk names no file
+
+
+def forget_after(work_dir: Path, epoch: int) -> None:
+    """Leave out the rows of epochs after this one, which a run that is resumed goes through again."""
+    rows = [row for row in read_history(work_dir) if row["epoch"] <= epoch]
+    write_whole(work_dir / HISTORY, "".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
+def validation_of(work_dir: Path, epoch: int) -> dict[str, float]:
+    """The validation figures of an epoch in percent; empty where it was not validated."""
+    found = [row["validation"] for row in read_history(work_dir) if row["epoch"] == epoch and "validation" in row]
+    return found[-1] if found else {}

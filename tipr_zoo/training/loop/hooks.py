@@ -1,0 +1,71 @@
+"""What happens around training steps: the learning rate, the random state, and the time limit."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from tipr_zoo.distributed import any_process
+from tipr_zoo.training.loop.schedule import Schedule
+
+
+class LearningRateHook(Hook):
+    """Sets the rate of every parameter group before each step.
+
+    Args:
+        schedule: The factor over time.
+    """
+
+    priority = "VERY_HIGH"
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        # Not runner.iter / len(...): a sampler's epochs may differ in length.
+        done = batch_idx / len(runner.train_dataloader) if self.schedule.every_step else 0.0
+        factor = self.schedule.factor(runner.epoch + done, runner.max_epochs)
+        for group in runner.optim_wrapper.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+
+
+class RandomStateHook(Hook):
+    """Seeds PyTorch before each step, so that what a head draws depends on the seed and the step alone, resumed or not.
+
+    Args:
+        seed: The training's seed.
+    """
+
+    priority = "VERY_HIGH"
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        torch.manual_seed((self.seed % 2**31 << 32) + runner.iter)
+
+
+class TimeLimitHook(Hook):
+    """Ends training at the end of an epoch once the time is up, as if it were the last: it is validated too.
+
+    Args:
+        minutes: Wall-clock minutes since the start of this run.
+        device: Where the processes agree on it.
+    """
+
+    priority = "LOWEST"
+
+    def __init__(self, minutes: float, device: torch.device) -> None:
+        self.seconds, self.device = 60 * minutes, device
+
+    def before_train(self, runner: Runner) -> None:
+        self.started = time.monotonic()
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        if any_process(time.monotonic() - self.started > self.seconds, self.device):
+            runner.train_loop.stop_training = True
+            runner.train_loop.dynamic_intervals = [1]

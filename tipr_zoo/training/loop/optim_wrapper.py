@@ -1,0 +1,108 @@
+"""The optimiser as MMEngine's Runner wants to see it: accumulation, clipping and the scaling of float16 losses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from mmengine.optim import OptimWrapper
+from torch import Tensor
+
+from tipr_zoo.training.loop.not_finite import NotFiniteError
+
+SMALLEST_SCALE = 1e-4
+"""Where a float16 loss multiplied by this still has gradients that are too large, they are not so by their size."""
+
+
+class TrainingOptimWrapper(OptimWrapper):
+    """MMEngine's wrapper, whose groups of accumulated steps end with an epoch, and which scales losses on any device.
+
+    MMEngine's own goes on through the end of an epoch, so that a checkpoint would lack the gradients that wait, and its
+    ``AmpOptimWrapper`` refuses CPUs.
+
+    Args:
+        optimizer: The optimiser.
+        accumulate: Steps whose gradients are averaged before the parameters change.
+        clip_norm: Largest norm of the gradient; None to leave it as it is.
+        scaler: Scales losses whose gradients would vanish in float16; None for other precisions.
+
+    Attributes:
+        gradient_norm: That of the last step, before it was clipped; None before the first.
+        left_out: Steps of this epoch that changed nothing, since a gradient was too large for float16.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        accumulate: int = 1,
+        clip_norm: float | None = None,
+        scaler: torch.amp.GradScaler | None = None,
+    ) -> None:
+        super().__init__(optimizer, accumulate)
+        self.clip_norm, self.scaler = clip_norm, scaler
+        self.gradient_norm: float | None = None
+        self.left_out = 0
+
+    def start_epoch(self, done: int, steps: int) -> None:
+        """Count the steps of an epoch of which some are done; the last group may be smaller than the others."""
+        self._inner_count, self._max_counts = done, steps
+        self._remainder_counts = steps % self._accumulative_counts
+        self.left_out = 0
+
+    @property
+    def has_pending_gradients(self) -> bool:
+        """Whether there are gradients that the parameters have not been changed by."""
+        return not self.should_update()
+
+    def backward(self, loss: Tensor, **arguments: Any) -> None:
+        """Gradients of the loss, scaled where there is a scaler."""
+        super().backward(loss if self.scaler is None else self.scaler.scale(loss), **arguments)
+
+    def step(self, **arguments: Any) -> None:
+        """Change the parameters; gradients that are too large for float16 are left out, and the scale is lowered.
+
+        Raises:
+            NotFiniteError: A gradient is not finite, and no scale would change that. No parameter was changed by it.
+        """
+        if self.scaler is not None:
+            self.scaler.unscale_(self.optimizer)
+        gradients = {name: gradient for name, gradient in self._named_gradients() if gradient is not None}
+        norm = torch.nn.utils.get_total_norm(gradients.values())
+        self.gradient_norm = float(norm)
+        if not math.isfinite(self.gradient_norm):
+            names = [name for name, value in gradients.items() if not value.isfinite().all()]
+            # Without names, the norm alone overflows: there are gradients beyond 1e19, which a scaler would let pass.
+            if self.scaler is None or self.scaler.get_scale() < SMALLEST_SCALE or not names:
+                raise NotFiniteError({}, names)
+            self.left_out += 1
+        elif self.clip_norm is not None:
+            parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+            torch.nn.utils.clip_grads_with_norm_(parameters, self.clip_norm, norm)
+        if self.scaler is None:
+            self.optimizer.step(**arguments)
+        else:
+            self.scaler.step(self.optimizer, **arguments)
+            self.scaler.update()
+
+    def _named_gradients(self) -> Iterator[tuple[str, Tensor | None]]:
+        for group in self.optimizer.param_groups:
+            for index, parameter in enumerate(group["params"]):
+                yield group.get("name", f"parameter {index}"), parameter.grad
+
+    def state_dict(self) -> dict[str, Any]:
+        """The optimiser's state, and the scaler's."""
+        state = super().state_dict()
+        return state if self.scaler is None else {**state, "loss_scaler": self.scaler.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what `state_dict` gave, but for rates and other options, which are those of the present recipe."""
+        state = dict(state_dict)
+        scaler = state.pop("loss_scaler", None)
+        if self.scaler is not None and scaler is not None:
+            self.scaler.load_state_dict(scaler)
+        own = [{key: value for key, value in group.items() if key != "params"} for group in self.optimizer.param_groups]
+        super().load_state_dict(state)
+        for group, options in zip(self.optimizer.param_groups, own, strict=True):
+            group.update(options)

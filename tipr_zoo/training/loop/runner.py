@@ -1,0 +1,147 @@
+"""MMEngine's Runner with everything of a recipe in it."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.hooks import Hook
+from mmengine.model import MMDistributedDataParallel
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import DataLoader
+
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.distributed import is_main_process, process_count
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.training.checkpoints.best_weights_hook import BestWeightsHook
+from tipr_zoo.training.checkpoints.checkpoint_hook import CheckpointHook
+from tipr_zoo.training.loop.hooks import LearningRateHook, RandomStateHook, TimeLimitHook
+from tipr_zoo.training.loop.interruption import Interruption, InterruptionHook
+from tipr_zoo.training.loop.optim_wrapper import TrainingOptimWrapper
+from tipr_zoo.training.loop.optimiser import build_optimiser
+from tipr_zoo.training.loop.progress_hook import ProgressHook
+from tipr_zoo.training.loop.runner_model import RunnerModel
+from tipr_zoo.training.loop.schedule import Schedule
+from tipr_zoo.training.loop.synchronised_batch_norm import synchronise_batch_norms
+from tipr_zoo.training.loop.tensorboard_hook import TensorBoardHook
+from tipr_zoo.training.loop.train_loop import TrainLoop
+from tipr_zoo.training.loop.validation_loop import ValidationLoop
+from tipr_zoo.training.pairs.training_loader import training_loader
+from tipr_zoo.training.settings import settings
+
+
+def build_runner(
+    training: Any,
+    model: DualEncoder,
+    train_set: PersonDataset,
+    validation_set: PersonDataset | None,
+    work_dir: Path,
+    *,
+    checkpoint: Path | None,
+    fingerprint: dict[str, Any],
+    interruption: Interruption,
+    max_minutes: float | None = None,
+    tensorboard: bool = False,
+) -> Runner:
+    """Everything that a training needs.
+
+    Args:
+        training: The recipe's ``training`` entry.
+        model: On the device where it is to be trained.
+        train_set: What to train on.
+        validation_set: What the best epoch is chosen on.
+        work_dir: Where everything goes.
+        checkpoint: What to go on from.
+        fingerprint: What checkpoints note of the run.
+        interruption: Notes signals.
+        max_minutes: See `tipr_zoo.training.train.train`.
+        tensorboard: Likewise.
+
+    Raises:
+        ConfigError: An entry makes no sense.
+        UnknownNameError: There is no such sampler, augmentation, optimiser or entry.
+    """
+    device = next(model.parameters()).device
+    checkpoints = CheckpointHook(work_dir, fingerprint)
+    hooks: list[Hook] = [
+        LearningRateHook(settings(Schedule, training, "schedule")),
+        RandomStateHook(training.get("seed", 0)),
+        BestWeightsHook(model, work_dir),
+        ProgressHook(work_dir),
+        checkpoints,
+        InterruptionHook(interruption, checkpoints, device),
+    ]
+    if max_minutes is not None:
+        hooks.append(TimeLimitHook(max_minutes, device))
+    if tensorboard and is_main_process():
+        hooks.append(TensorBoardHook(work_dir / "tensorboard"))
+    validation: dict[str, Any] = {}
+    if validation_set is not None:
+        validation = {
+            "val_dataloader": DataLoader(validation_set),  # type: ignore[arg-type]
+            "val_cfg": {"type": ValidationLoop},
+            "val_evaluator": Evaluator([]),
+        }
+    runner = Runner(
+        model=_spread(RunnerModel(model, training.get("precision", "float32")), training, device),
+        work_dir=str(work_dir),
+        train_dataloader=training_loader(training, model, train_set),
+        train_cfg={
+            "type": TrainLoop,
+            "max_epochs": training.max_epochs,
+            "val_interval": training.get("validate_every", 1),
+        },
+        optim_wrapper=_optim_wrapper(training, model, device),
+        default_hooks={"logger": None, "param_scheduler": None, "checkpoint": None, "timer": None},
+        custom_hooks=hooks,
+        randomness={"seed": training.get("seed", 0)},
+        load_from=str(checkpoint) if checkpoint else None,
+        resume=checkpoint is not None,
+        log_level="ERROR",
+        # MMEngine keeps what it notes of a run under this name for as long as the process lives.
+        experiment_name=uuid.uuid4().hex,
+        **validation,
+    )
+    runner.model.to(device)  # MMEngine takes a GPU wherever there is one
+    if is_main_process():
+        _tidy(runner)
+    return runner
+
+
+def _spread(model: RunnerModel, training: Mapping[str, Any], device: torch.device) -> nn.Module:
+    """The model, whose gradients are averaged over the processes where there are several."""
+    if process_count() == 1:
+        return model
+    for tower in (model.retriever.image_encoder, model.retriever.text_encoder):
+        synchronise_batch_norms(tower)  # a neck sees the whole batch in every process
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # newer versions of PyTorch have another name for the argument
+        return MMDistributedDataParallel(
+            module=model,
+            device_ids=[device] if device.type == "cuda" else None,
+            broadcast_buffers=False,  # they are the same in every process
+            find_unused_parameters=training.get("find_unused_parameters", False),
+        )
+
+
+def _optim_wrapper(training: Any, model: DualEncoder, device: torch.device) -> TrainingOptimWrapper:
+    """The optimiser with accumulation, clipping and, for float16, scaling."""
+    return TrainingOptimWrapper(
+        build_optimiser(model, training.optimizer, training.get("parameter_groups", {})),
+        accumulate=training.get("accumulate_steps", 1),
+        clip_norm=training.get("clip_gradient_norm"),
+        scaler=torch.amp.GradScaler(device.type) if training.get("precision") == "float16" else None,
+    )
+
+
+def _tidy(runner: Runner) -> None:
+    """Remove the empty folder and the empty config that MMEngine leaves in a work dir at each start."""
+    shutil.rmtree(runner.log_dir, ignore_errors=True)
+    (Path(runner.work_dir) / f"{runner.timestamp}.py").unlink(missing_ok=True)

@@ -1,0 +1,63 @@
+"""The retriever as MMEngine's Runner wants to see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor
+
+from tipr_zoo.distributed import mean_over_processes
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.training.loop.global_batch import global_loss
+from tipr_zoo.training.loop.not_finite import NotFiniteError
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+"""What towers and heads can be computed in; the parameters are float32 in all of them."""
+
+
+class RunnerModel(BaseModel):
+    """Gives MMEngine the losses of a `DualEncoder`; their sum is minimised.
+
+    Args:
+        retriever: The model that is trained.
+        precision: One of `PRECISIONS`; ``"bfloat16"`` and ``"float16"`` run the towers and heads under autocast, and
+            float16 needs a scaler, see `tipr_zoo.training.loop.optim_wrapper`.
+
+    Raises:
+        ConfigError: There is no such precision.
+    """
+
+    def __init__(self, retriever: DualEncoder, precision: str = "float32") -> None:
+        super().__init__()
+        if precision not in PRECISIONS:
+            raise ConfigError(f"training.precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+        self.retriever = retriever
+        self.precision = precision
+
+    def forward(self, mode: str = "loss", **batch: Tensor) -> dict[str, Any]:
+        """The weighted losses of the batch of all processes, of which this one has some rows."""
+        with self.autocast(batch["images"].device):
+            losses = global_loss(self.retriever, batch)
+        return {f"loss_{key}": value for key, value in losses.items()}
+
+    def autocast(self, device: torch.device) -> torch.autocast:
+        """What towers and heads are computed under."""
+        dtype = PRECISIONS[self.precision]
+        return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
+
+    def parse_losses(self, losses: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        """The sum that is minimised, and numbers to be logged, the same in every process.
+
+        Raises:
+            NotFiniteError: A number is not finite; nothing has been changed by it yet.
+        """
+        total = torch.stack([value.float() for value in losses.values()]).sum()
+        values = mean_over_processes(torch.stack([total, *losses.values()]).detach().float())
+        logged = dict(zip(("loss", *losses), values.tolist(), strict=True))
+        if not values.isfinite().all():
+            raise NotFiniteError(logged)
+        return total, logged

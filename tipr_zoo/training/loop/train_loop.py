@@ -1,0 +1,69 @@
+"""The loop over epochs and steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.registry import LOOPS
+from mmengine.runner import EpochBasedTrainLoop
+from torch import Tensor, nn
+
+from tipr_zoo.training.checkpoints.history import validation_of
+from tipr_zoo.training.loop.not_finite import NotFiniteError, not_finite_error
+
+
+@LOOPS.register_module(name="TiprZooTrainLoop")
+class TrainLoop(EpochBasedTrainLoop):
+    """MMEngine's loop, which can also begin within an epoch, and after a validation that did not take place.
+
+    Attributes:
+        first_step: Steps of the next epoch that were done before the run was resumed.
+    """
+
+    first_step = 0
+
+    def run(self) -> nn.Module:
+        """Train to the last epoch, or until a hook stops the training."""
+        self.runner.call_hook("before_train")
+        is_at_end_of_epoch = self._epoch and not self.first_step
+        if is_at_end_of_epoch and self._validation_is_due() and not self._is_validated():
+            self.runner.val_loop.run()
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            self._decide_current_val_interval()
+            if self._validation_is_due():
+                self.runner.val_loop.run()
+        self.runner.call_hook("after_train")
+        return self.runner.model
+
+    def run_epoch(self) -> None:
+        """Go through the steps of one epoch that are not done yet."""
+        first, self.first_step = self.first_step, 0
+        self.runner.call_hook("before_train_epoch")
+        self.dataloader.batch_sampler.start_at(first)
+        self.runner.optim_wrapper.start_epoch(first, len(self.dataloader))
+        self.runner.model.train()
+        for step, batch in enumerate(self.dataloader, first):
+            self.run_iter(step, batch)
+        self.runner.call_hook("after_train_epoch")
+        self._epoch += 1
+
+    def run_iter(self, idx: int, data_batch: Mapping[str, Tensor]) -> None:
+        """One step.
+
+        Raises:
+            TrainingError: A loss or a gradient is not finite; the message says where it comes from.
+        """
+        try:
+            super().run_iter(idx, data_batch)
+        except NotFiniteError as error:
+            raise not_finite_error(self.runner, idx, data_batch, error) from error
+
+    def _is_validated(self) -> bool:
+        return bool(validation_of(Path(self.runner.work_dir), self._epoch))
+
+    def _validation_is_due(self) -> bool:
+        is_end: Any = self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs
+        return self.runner.val_loop is not None and bool(is_end)

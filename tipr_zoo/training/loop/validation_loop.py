@@ -1,0 +1,34 @@
+"""Validation during training, as a loop of MMEngine's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.registry import LOOPS
+from mmengine.runner import BaseLoop, Runner
+
+from tipr_zoo.evaluation.embedding import evaluate
+
+
+@LOOPS.register_module(name="TiprZooValidationLoop")
+class ValidationLoop(BaseLoop):
+    """Evaluates the retriever on a split.
+
+    Args:
+        runner: The runner.
+        dataloader: Its ``dataset`` is the split; MMEngine wants a loader, and none of its batches are drawn.
+        evaluator: Unused; MMEngine wants one.
+    """
+
+    def __init__(self, runner: Runner, dataloader: Any, evaluator: Any = None) -> None:
+        super().__init__(runner, dataloader)
+
+    def run(self) -> dict[str, float]:
+        """Measure, and tell the hooks, one of which keeps the best checkpoint."""
+        self.runner.call_hook("before_val")
+        self.runner.call_hook("before_val_epoch")
+        model = self.runner.model.module if hasattr(self.runner.model, "module") else self.runner.model
+        metrics = evaluate(model.retriever, self.dataloader.dataset)
+        self.runner.call_hook("after_val_epoch", metrics=metrics)
+        self.runner.call_hook("after_val")
+        return metrics

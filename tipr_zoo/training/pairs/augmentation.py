@@ -1,0 +1,76 @@
+"""What training does to a picture: flip, shift, normalise, erase (IRRA, SEN and FMFA use the same four)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.pictures.preprocessing import ImageNormalisation
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes to one picture; every draw comes from the generator that is passed.
+
+    Attributes:
+        flip: Probability of a horizontal flip.
+        pad: Pixels of black added on every side before a crop back to the old size at a random place.
+        erase: Probability that a rectangle is filled.
+        erased_area: Smallest and largest share of the picture that the rectangle covers.
+        erased_aspect: Smallest and largest ratio of its height to its width.
+
+    Raises:
+        ConfigError: A probability is above 1, or a range has no smallest and largest number above 0.
+    """
+
+    flip: float = 0.5
+    pad: int = 10
+    erase: float = 0.5
+    erased_area: tuple[float, float] = (0.02, 0.4)
+    erased_aspect: tuple[float, float] = (0.3, 3.3)
+
+    def __post_init__(self) -> None:
+        for name in ("flip", "erase"):
+            if (value := getattr(self, name)) > 1:
+                raise ConfigError(f"augmentation {name} is a probability, from 0 to 1, got {value!r}")
+        for name in ("erased_area", "erased_aspect"):
+            value = getattr(self, name)
+            if len(value) != 2 or not 0 < value[0] <= value[1]:
+                raise ConfigError(f"augmentation {name} must be a smallest and a largest number above 0, got {value!r}")
+
+    def __call__(self, pixels: Tensor, normalisation: ImageNormalisation, generator: torch.Generator) -> Tensor:
+        """(3, H, W) uint8 -> (3, H, W) float32, changed and normalised."""
+        if _uniform(generator) < self.flip:
+            pixels = pixels.flip(-1)
+        if self.pad:
+            height, width = pixels.shape[-2:]
+            padded = F.pad(pixels, (self.pad,) * 4)
+            top, left = (int(torch.randint(2 * self.pad + 1, (), generator=generator)) for _ in range(2))
+            pixels = padded[:, top : top + height, left : left + width]
+        normalised = normalisation.of_bytes(pixels)
+        return self._erase(normalised, normalisation, generator) if _uniform(generator) < self.erase else normalised
+
+    def _erase(self, picture: Tensor, normalisation: ImageNormalisation, generator: torch.Generator) -> Tensor:
+        """Fill one rectangle. The official code fills a *normalised* picture with the *raw* mean; that is kept here."""
+        height, width = picture.shape[-2:]
+        low, high = (math.log(ratio) for ratio in self.erased_aspect)
+        for _ in range(10):
+            area = height * width * _uniform(generator, *self.erased_area)
+            aspect = math.exp(_uniform(generator, low, high))
+            rows, columns = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+            if rows < height and columns < width:
+                top = int(torch.randint(height - rows + 1, (), generator=generator))
+                left = int(torch.randint(width - columns + 1, (), generator=generator))
+                picture[:, top : top + rows, left : left + columns] = torch.tensor(normalisation.mean).view(3, 1, 1)
+                return picture
+        return picture
+
+
+def _uniform(generator: torch.Generator, low: float = 0.0, high: float = 1.0) -> float:
+    """One draw from [low, high)."""
+    return low + (high - low) * float(torch.rand((), generator=generator))

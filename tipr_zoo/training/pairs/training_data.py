@@ -1,0 +1,82 @@
+"""The splits that a recipe is trained and validated on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tipr_zoo.cache_folder import cache_folder
+from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.datasets import open_dataset
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.distributed import is_main_process, main_process_first
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.recipe import load_recipe
+from tipr_zoo.synthpedes import draw_synthpedes
+
+logger = logging.getLogger("tipr_zoo")
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The training split, and the split that the best epoch is chosen on, where the data set has one."""
+
+    train: PersonDataset
+    validation: PersonDataset | None
+
+
+def open_training_data(
+    name: str,
+    root: str | None,
+    overrides: Mapping[str, Any],
+    select_on: str = "val",
+    dataset: str | None = None,
+) -> TrainingData:
+    """Open what a model is trained on.
+
+    Args:
+        name: The model's name.
+        root: The data set's folder. Without one, a recipe for SynthPEDES has it drawn into the cache folder, with the
+            number of training identities and the seed that the recipe names.
+        overrides: Entries of the recipe that are changed.
+        select_on: The split that the best epoch is chosen on: ``"val"``, or ``"test"`` as the papers did, which makes
+            the figures on that split a little too good.
+        dataset: Name of the data set in `root`; None to have it recognised by its files.
+
+    Raises:
+        ConfigError: `root` is left out and the recipe is not for SynthPEDES.
+        UnknownNameError: ``dataset_arguments`` has an entry other than ``seed`` and ``train``.
+        DataError: The data set cannot be read.
+    """
+    training = load_recipe(load_card(name), overrides).training
+    if root is None:
+        if training.dataset != "SynthPEDES":
+            raise ConfigError(f"{name} is trained on {training.dataset}, which cannot be drawn; pass --data DIR")
+        arguments = training.get("dataset_arguments", {})
+        for entry in arguments:
+            if entry not in ("seed", "train"):
+                raise unknown_name("entry of training.dataset_arguments", entry, ("seed", "train"))
+        root = str(_drawn(**arguments))
+    train = open_dataset(root, dataset, split="train")
+    if select_on == "test":
+        logger.warning("the best epoch is chosen on the test split: its figures there are a little too good")
+        return TrainingData(train, open_dataset(root, dataset, split="test"))
+    if "val" in train.splits:
+        return TrainingData(train, open_dataset(root, dataset, split="val"))
+    logger.warning(
+        "%s has no validation split: the last epoch is kept (the papers chose on test: --select-on test)",
+        train.annotation_file,
+    )
+    return TrainingData(train, None)
+
+
+def _drawn(seed: int = 0, train: int = 1000) -> Path:
+    """SynthPEDES in the cache folder, drawn if it is not there."""
+    folder = cache_folder() / "data" / f"synthpedes_seed{seed}_train{train}"
+    with main_process_first():
+        draw_synthpedes(folder, seed=seed, train=train, progress=is_main_process())
+    return folder

@@ -1,0 +1,91 @@
+"""The batches that a recipe trains on: its pairs, its sampler and its loader."""
+
+from __future__ import annotations
+
+import inspect
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.registries import CAPTION_AUGMENTATIONS, SAMPLERS
+from tipr_zoo.training.pairs.augmentation import Augmentation
+from tipr_zoo.training.pairs.batch_sampler import BatchSampler
+from tipr_zoo.training.pairs.pairs import TrainingPairs, collate_trimmed_pairs
+from tipr_zoo.training.settings import settings
+from tipr_zoo.training.training_pairs import PairSampler
+
+GRACE = 60.0
+"""Seconds that a step may take and its checkpoint."""
+
+
+def training_loader(training: Mapping[str, Any], model: DualEncoder, train_set: PersonDataset) -> DataLoader[Any]:
+    """The batches of a recipe.
+
+    Args:
+        training: The recipe's ``training`` entry.
+        model: Gives the tokenizer, the picture size and the normalisation.
+        train_set: The training split.
+
+    Raises:
+        ConfigError: An entry makes no sense, or the batch cannot be divided among the processes.
+        UnknownNameError: There is no such sampler, augmentation or entry.
+    """
+    pairs = _pairs(training, model, train_set)
+    workers = training.get("num_workers", 2)
+    return DataLoader(
+        pairs,
+        batch_sampler=BatchSampler(_sampler(training, pairs), training["batch_size"]),
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        worker_init_fn=outlive_sigterm if workers else None,
+        collate_fn=collate_trimmed_pairs if training.get("trim_padding", False) else None,
+    )
+
+
+def end_workers(loader: DataLoader[Any]) -> None:
+    """End the processes that load pictures. PyTorch would do so at exit, by the signal that they outlive."""
+    if (iterator := getattr(loader, "_iterator", None)) is not None:
+        iterator._shutdown_workers()
+
+
+def outlive_sigterm(worker: int) -> None:
+    """Have this process, which loads pictures, go on for `GRACE` seconds after SIGTERM.
+
+    What ends a whole job, such as a scheduler, tells each process. The training's own then finishes its step, which
+    takes pictures, and ends the others; where it cannot, they end by themselves.
+    """
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGTERM, lambda number, frame: signal.setitimer(signal.ITIMER_REAL, GRACE))
+
+
+def _pairs(training: Mapping[str, Any], model: DualEncoder, train_set: PersonDataset) -> TrainingPairs:
+    """The pairs of the training split with the augmentations of a recipe."""
+    whole = {"type": "WholeCaptions"}
+    return TrainingPairs(
+        train_set,
+        model,
+        settings(Augmentation, training, "augmentation"),
+        training.get("seed", 0),
+        training.get("masking", True),
+        CAPTION_AUGMENTATIONS.build(training.get("caption_augmentation") or whole, captions=train_set.captions),
+    )
+
+
+def _sampler(training: Mapping[str, Any], pairs: TrainingPairs) -> PairSampler:
+    """The sampler of a recipe, given what its constructor names of what is known of the pairs and their batches."""
+    config = training.get("sampler") or {"type": "ShuffledPairs"}
+    known = {
+        "identities": pairs.identities,
+        "lengths": pairs.lengths,
+        "seed": pairs.seed,
+        "batch_size": training["batch_size"],
+        "by_length": training.get("trim_padding", False),
+    }
+    if isinstance(config, Mapping) and "type" in config:  # otherwise the registry says what is wrong with it
+        named = inspect.signature(SAMPLERS.get(config["type"])).parameters
+        known = {name: value for name, value in known.items() if name in named}
+    return SAMPLERS.build(config, **known)

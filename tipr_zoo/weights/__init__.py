@@ -1,0 +1,1 @@
+"""Files of weights: fetched, read, and their tensors named."""
