@@ -195,14 +195,17 @@ def run(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_plugin_that_states_1_0_is_listed_built_trained_and_measured(old_plugin: Path, synthpedes: Path) -> None:
-    listed = run(old_plugin, "-m", "tipr_zoo", "plugins", "old", "--json")
-    (row,) = json.loads(listed.stdout)["plugins"]
+    data, weights = ["--data", str(synthpedes)], "work_dirs/old_model/old_model.safetensors"
+    commands = [
+        ["plugins", "old", "--json"],
+        ["train", "old_model", *data],
+        ["eval", "old_model", *data, "--weights", weights],
+    ]
+    code = f"from tipr_zoo.command_line import main; print([main(words) for words in {commands!r}])"
+    done = run(old_plugin, "-c", code)
+    assert done.stdout.splitlines()[-1] == "[0, 0, 0]", done.stderr
+    (row,) = json.loads(done.stdout[: done.stdout.index("\n}") + 2])["plugins"]
     assert (row["status"], row["contract"]) == ("works", "1.0")
-    trained = run(old_plugin, "-m", "tipr_zoo", "train", "old_model", "--data", str(synthpedes))
-    assert trained.returncode == 0, trained.stderr
-    weights = "work_dirs/old_model/old_model.safetensors"
-    measured = run(old_plugin, "-m", "tipr_zoo", "eval", "old_model", "--data", str(synthpedes), "--weights", weights)
-    assert measured.returncode == 0, measured.stderr
 
 
 RESTORING = (
