@@ -194,6 +194,7 @@ def run(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *words], cwd=site, capture_output=True, text=True, env=environment)
 
 
+@pytest.mark.slow
 def test_a_plugin_that_states_1_0_is_listed_built_trained_and_measured(old_plugin: Path, synthpedes: Path) -> None:
     data, weights = ["--data", str(synthpedes)], "work_dirs/old_model/old_model.safetensors"
     commands = [
@@ -239,6 +240,7 @@ for trial in (
 """
 
 
+@pytest.mark.slow
 def test_what_such_a_tower_lacks_is_told_in_one_line(old_plugin: Path) -> None:
     done = run(old_plugin, "-c", TRIALS)
     of_patches = "grid_size, patch_size, stride"

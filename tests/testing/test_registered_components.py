@@ -110,6 +110,7 @@ def test_heads(config: dict[str, Any], retriever: DualEncoder) -> None:
     check_head(HEADS.build(config), retriever)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plugin", ["sen", "fmfa"])
 def test_plugins(plugin: str, caplog: pytest.LogCaptureFixture) -> None:
     check_plugin(plugin)

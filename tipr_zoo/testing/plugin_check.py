@@ -16,7 +16,7 @@ from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.models.building import build_dual_encoder
 from tipr_zoo.models.plugin_import import import_plugin
-from tipr_zoo.models.recipe import import_plugins, load_recipe
+from tipr_zoo.models.resolved_model import resolve_card
 from tipr_zoo.plugins.contract import STATEMENT, stated_contract
 from tipr_zoo.plugins.discovery import find_plugin
 from tipr_zoo.protocols import CaptionAugmentation, PairSampler, promised_names
@@ -80,8 +80,7 @@ class _Components:
     def check_recipe(self, trial: Trial, card: ModelCard) -> None:
         """Build the model of a card and try its components."""
         with trial.promise(f"has a recipe from which {card.name} can be built"):
-            recipe = load_recipe(card)
-            import_plugins(card, recipe)
+            recipe = resolve_card(card).copied_recipe()
             with torch.device("meta"):  # shapes without numbers
                 count = sum(parameter.numel() for parameter in build_dual_encoder(recipe.model).parameters())
             model = None
