@@ -7,7 +7,7 @@ from typing import Annotated
 
 from tipr_zoo.cards.record import SELECTED_ON
 from tipr_zoo.schemas.declared import Declared
-from tipr_zoo.schemas.told import Check, must_be
+from tipr_zoo.schemas.marks import Check, must_be
 from tipr_zoo.schemas.value_kinds import Text, Texts, Truth
 
 NO_EXTRA_DATA = "none"

@@ -99,8 +99,8 @@ class ParsedYamlCache:
 
 @cache
 def parsed_yaml_cache() -> ParsedYamlCache:
-    """The cache of this process, in the cache folder."""
-    return ParsedYamlCache(cache_folder() / "parsed_yaml.json")
+    """The cache of this process, in the cache folder; not in `parsed_yaml.json`, whose entries had no third part."""
+    return ParsedYamlCache(cache_folder() / "checked_yaml.json")
 
 
 def _key(text: str) -> str:

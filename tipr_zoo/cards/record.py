@@ -15,15 +15,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from annotated_types import Ge, Gt, Le, Predicate
-
 from tipr_zoo.cards.parsed_yaml_cache import parsed_yaml_cache
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import RecordError
 from tipr_zoo.schemas.declared import Declared
+from tipr_zoo.schemas.marks import Check, FromList, Limits, Told, must_be
 from tipr_zoo.schemas.problems import MISSING, UNKNOWN, problems_of
-from tipr_zoo.schemas.told import FromList, Told, must_be
-from tipr_zoo.schemas.value_kinds import IS_FILLED, IS_FINITE, SHA256
+from tipr_zoo.schemas.value_kinds import IS_FILLED, SHA256
 
 METRICS = ("R1", "R5", "R10", "mAP", "mINP")
 """The retrieval metrics, all in percent, in the order in which they are shown."""
@@ -50,20 +48,20 @@ def _is_date(value: str) -> bool:
 
 _Text = Annotated[str, IS_FILLED, Told(must_be("text"))]
 _Object = Annotated[dict[str, Any], Told(must_be("an object"))]
-_Percentage = Annotated[float, Ge(0), Le(100), Told("metric {key!r} is a percentage, got {value!r}")]
-_Count = Annotated[int, Gt(0), Told(must_be("a whole number above 0"))]
+_Percentage = Annotated[float, Limits(smallest=0, largest=100), Told("metric {key!r} is a percentage, got {value!r}")]
+_Count = Annotated[int, Limits(above=0), Told(must_be("a whole number above 0"))]
 _Seed = Annotated[int, Told(must_be("a whole number or null"))]
-_Sha256 = Annotated[str, Predicate(SHA256.fullmatch)]
-_Direction = Annotated[str, Predicate(DIRECTIONS.__contains__), Told(must_be(" or ".join(map(repr, DIRECTIONS))))]
+_Sha256 = Annotated[str, Check(SHA256.fullmatch)]
+_Direction = Annotated[str, Check(DIRECTIONS.__contains__), Told(must_be(" or ".join(map(repr, DIRECTIONS))))]
 _SelectedOn = Annotated[
-    str, Predicate(SELECTED_ON.__contains__), Told(must_be(", ".join(map(repr, SELECTED_ON)) + " or null"))
+    str, Check(SELECTED_ON.__contains__), Told(must_be(", ".join(map(repr, SELECTED_ON)) + " or null"))
 ]
-_Date = Annotated[str, Predicate(_is_date), Told(must_be("a date like 2025-01-31 or 2025-01-31T12:00:00"))]
-_Seconds = Annotated[float, Ge(0), IS_FINITE, Told(must_be("a number of seconds"))]
+_Date = Annotated[str, Check(_is_date), Told(must_be("a date like 2025-01-31 or 2025-01-31T12:00:00"))]
+_Seconds = Annotated[float, Limits(smallest=0), Told(must_be("a number of seconds"))]
 _FromCache = Annotated[
     tuple[str, ...],
     FromList(),
-    Predicate(set(EMBEDDED).issuperset),
+    Check(set(EMBEDDED).issuperset),
     Told(must_be(f"a list with {' and '.join(map(repr, EMBEDDED))}, or an empty one")),
 ]
 

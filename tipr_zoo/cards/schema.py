@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from annotated_types import Gt
-
 from tipr_zoo.cards.hub_reference import is_hub_reference
 from tipr_zoo.cards.method_facts import MethodFacts
 from tipr_zoo.cards.record import METRICS
 from tipr_zoo.schemas.declared import Declared
-from tipr_zoo.schemas.told import Check, FromList, Told, must_be
+from tipr_zoo.schemas.marks import Check, FromList, Limits, Told, must_be
 from tipr_zoo.schemas.value_kinds import AnyMapping, Number, Sha256, Text, Texts
 
 TASK = "text-to-image-person-retrieval"
@@ -67,7 +65,7 @@ PublishedPlace = Annotated[
         "a reference has no code to measure with: {key!r} must be a web address or null",
     ),
 ]
-FileSize = Annotated[int, Gt(0), Told(must_be("the file's length in bytes"))]
+FileSize = Annotated[int, Limits(above=0), Told(must_be("the file's length in bytes"))]
 WeightsFormat = Annotated[Text, Check(WEIGHTS_FORMATS.__contains__, must_be(" or ".join(WEIGHTS_FORMATS)))]
 Task = Annotated[Text, Check(TASK.__eq__, must_be(TASK))]
 Metric = Annotated[Text, Check(METRICS.__contains__, must_be(f"one of {', '.join(METRICS)}"))]

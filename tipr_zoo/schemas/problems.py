@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.schemas.declared import Part, keys_of, parts_of
-from tipr_zoo.schemas.told import TOLD, Told
+from tipr_zoo.schemas.marks import TOLD, Told
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

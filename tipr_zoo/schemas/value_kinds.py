@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Annotated, Any
 
-from annotated_types import Ge, Predicate
-
-from tipr_zoo.schemas.told import Check, FromList, Told, must_be
+from tipr_zoo.schemas.marks import Check, FromList, Limits, Told, must_be
 
 MISSING = "field {key!r} is missing"
 
-IS_FILLED = Predicate(lambda text: bool(text.strip()))
+IS_FILLED = Check(str.strip)
 """Holds for a text that is more than blanks."""
-
-IS_FINITE = Predicate(math.isfinite)
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -25,9 +20,9 @@ Texts = Annotated[tuple[str, ...], FromList(), Told("field " + must_be("a list o
 
 Truth = Annotated[bool, Told(must_be("true, false or null"))]
 
-Number = Annotated[float, IS_FINITE, Told(must_be("a number"))]
+Number = Annotated[float, Limits(), Told(must_be("a number"))]
 
-NumberFromZero = Annotated[float, Ge(0), IS_FINITE]
+NumberFromZero = Annotated[float, Limits(smallest=0)]
 
 Sha256 = Annotated[Text, Check(SHA256.fullmatch, must_be("64 lower-case hexadecimal digits"))]
 

@@ -1,4 +1,4 @@
-"""What is said of a value that a schema refuses, declared beside the type of the value.
+"""Marks for ``Annotated``: which values of a type a schema takes, and what is said of one that it refuses.
 
 None of this imports pydantic, so that a command that reads only what was checked before stays light.
 """
@@ -52,11 +52,11 @@ class Check:
 
     Attributes:
         is_right: Whether a value fulfils it.
-        template: As in `Told`.
+        template: As in `Told`; empty where a `Told` follows.
     """
 
     is_right: Callable[[Any], Any]
-    template: str
+    template: str = ""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """What pydantic calls to learn how the value is checked."""
@@ -68,6 +68,28 @@ class Check:
             return value
 
         return core_schema.no_info_after_validator_function(check, handler(source))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of a number, which must be finite; a `Told` follows.
+
+    Attributes:
+        above: What it must be above.
+        smallest: The smallest that it may be.
+        largest: The largest that it may be.
+    """
+
+    above: int | None = None
+    smallest: int | None = None
+    largest: int | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """What pydantic calls to learn how the value is checked."""
+        schema: Any = handler(source)
+        limits = {"gt": self.above, "ge": self.smallest, "le": self.largest}
+        schema |= {name: limit for name, limit in limits.items() if limit is not None}
+        return schema if schema["type"] == "int" else {**schema, "allow_inf_nan": False}
 
 
 @dataclass(frozen=True)
