@@ -36,7 +36,7 @@ class Declared:
     def __init_subclass__(cls) -> None:
         """Tell pydantic the names of the file."""
         keys = cls.KEYS
-        cls.__pydantic_config__ = {**Declared.__pydantic_config__, "alias_generator": lambda name: keys.get(name, name)}
+        cls.__pydantic_config__ = {**cls.__pydantic_config__, "alias_generator": lambda name: keys.get(name, name)}
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -80,7 +80,12 @@ def parts_of(schema: type) -> tuple[Part, ...]:
     hints = get_type_hints(schema, include_extras=True)
     keys: Mapping[str, str] = getattr(schema, "KEYS", {})
     return tuple(
-        _part(field.name, keys.get(field.name, field.name), hints[field.name], field.default is MISSING)
+        _part(
+            field.name,
+            keys.get(field.name, field.name),
+            hints[field.name],
+            field.default is field.default_factory is MISSING,
+        )
         for field in fields(schema)
     )
 

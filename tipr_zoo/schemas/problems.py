@@ -119,7 +119,7 @@ def _problems(
         location = _declared_location(schema, location)
     part = _part_at(schema, location)
     is_missing = details["type"] == "missing"
-    value = None if is_missing else _value_at(values, location)
+    value = details["input"] if details["type"] == TOLD else None if is_missing else _value_at(values, location)
     template = _template(part, value, details["msg"] if details["type"] == TOLD else None)
     where, key = _place(place, location[:-1]), str(location[-1])
     message = template.format(key=key, value=value, where=_place("", location))

@@ -24,6 +24,10 @@ Number = Annotated[float, Limits(), Told(must_be("a number"))]
 
 NumberFromZero = Annotated[float, Limits(smallest=0)]
 
+NumbersFromZero = Annotated[tuple[NumberFromZero, ...], FromList()]
+
+WholeFromZero = Annotated[int, Limits(smallest=0)]
+
 Sha256 = Annotated[Text, Check(SHA256.fullmatch, must_be("64 lower-case hexadecimal digits"))]
 
 AnyMapping = Annotated[dict[Any, Any], Told("field " + must_be("a mapping"))]
