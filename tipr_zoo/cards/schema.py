@@ -132,16 +132,16 @@ class MetricBlock(Declared):
 class SourceBlock(Declared):
     """``source:`` of a result of a card: a publication, or a record beside the card."""
 
-    name: Text
     url: SourcePlace
+    name: Text
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedSourceBlock(Declared):
     """``source:`` of a result of a reference: a publication, whose address may not be known."""
 
-    name: Text
     url: PublishedPlace | None = None
+    name: Text
 
 
 _NO_SOURCE = Told(
