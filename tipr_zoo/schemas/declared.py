@@ -42,8 +42,10 @@ class Declared:
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """What pydantic calls to learn how a mapping is checked."""
         schema = handler(source)
-        handler.resolve_ref_schema(schema)["strict"] = False  # type: ignore[index]  # it is a dict
-        return schema  # a strict dataclass takes no mapping at all, only its own objects; its fields stay strict
+        own: Any = handler.resolve_ref_schema(schema)
+        own["strict"] = False  # a strict dataclass takes only its own objects, no mapping; its fields stay strict
+        own["post_init"] = False  # what it refuses, it tells whoever makes an object
+        return schema
 
 
 @dataclass(frozen=True)

@@ -72,16 +72,13 @@ def problems_of(schema: type, values: Mapping[Any, Any], noun: str = "field", pl
     """Everything in which a mapping is not what its schema asks for.
 
     Args:
-        schema: A dataclass, `Declared` or with its ``__pydantic_config__``.
+        schema: A `Declared` dataclass; its ``__post_init__`` is not called.
         values: What the file holds.
         noun: What an unknown key is called.
         place: Dotted place of the mapping.
 
     Returns:
         The problems: those of unknown keys first, the others in the order in which the fields are declared.
-
-    Raises:
-        Exception: Whatever ``__post_init__`` of the schema raises where nothing else is wrong.
     """
     from pydantic import ValidationError  # not at the top: see `tipr_zoo.schemas.declared`
 
@@ -109,8 +106,6 @@ def _problems(
 ) -> list[FieldProblem]:
     """What one of pydantic's errors says, and what the fields of a block that is not there must hold."""
     location: Location = details["loc"]
-    if not location:  # of `__post_init__`, which speaks for itself
-        raise details["ctx"]["error"]
     if details["type"] in _OF_A_KEY:
         key = str(details["input"] if details["type"] == "invalid_key" else location[-1])
         known = keys_of(_schema_at(schema, location[:-1]))
