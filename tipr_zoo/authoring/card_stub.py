@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tipr_zoo.cards.card import Link
+from tipr_zoo.cards.schema import Link
 from tipr_zoo.machine.whole_file import file_sha256
 
 TAGS = ["text-to-image-person-retrieval", "person-re-identification", "clip"]

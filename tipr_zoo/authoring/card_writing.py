@@ -13,7 +13,7 @@ from tipr_zoo.authoring.card_stub import TAGS, flow_list, weights_fields, yaml_l
 from tipr_zoo.cards.card import MODEL_NAME, ModelCard
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, read_record, record_file_name, write_record
-from tipr_zoo.cards.results import TASK
+from tipr_zoo.cards.schema import TASK
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.whole_file import file_sha256
 from tipr_zoo.models.lookup import load_card

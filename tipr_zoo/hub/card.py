@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.cards.card import MODEL_NAME, ModelCard, read_card
-from tipr_zoo.cards.fields import read_front_matter
+from tipr_zoo.cards.front_matter import read_front_matter
 from tipr_zoo.cards.hub_reference import CARD_FILE, HubReference, is_hub_reference, parse_hub_reference
 from tipr_zoo.cards.lines import replace_values, source_urls
 from tipr_zoo.errors import CardError
@@ -82,7 +82,7 @@ def hub_model_name(reference: HubReference) -> str | None:
 
 def _model_name(readme: Path, reference: HubReference) -> str | None:
     """The model's name, which is that of the model index, else the repository's; None where this is no card."""
-    values, _ = read_front_matter(readme)
+    values = read_front_matter(readme)
     if not isinstance(values.get("tipr_zoo"), dict):
         return None
     index = values.get("model-index")
