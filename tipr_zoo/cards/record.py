@@ -19,6 +19,8 @@ from typing import Any
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import RecordError
+from tipr_zoo.machine.result_place import make_folder
+from tipr_zoo.machine.whole_file import write_whole
 
 METRICS = ("R1", "R5", "R10", "mAP", "mINP")
 """The retrieval metrics, all in percent, in the order in which they are shown."""
@@ -130,11 +132,12 @@ def write_record(record: Record, path: Path) -> None:
 
     Raises:
         RecordError: An entry makes no sense.
+        WriteError: It cannot be written; what was there is as it was.
     """
     values = asdict(record)
     make_record(values)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    make_folder(path.parent)
+    write_whole(path, (json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
 def record_file_name(record: Record) -> str:
