@@ -55,7 +55,8 @@ def whole_file(path: Path, *, must_last: bool = True) -> Iterator[Path]:
     Raises:
         WriteError: It cannot be written. It names `path`, also where the block's own error names the part or no file.
     """
-    target, part = Path(os.path.realpath(path)), None
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f".{target.name[:_LONGEST_START]}.{os.urandom(8).hex()}.part")
     try:
         old = _state(target)
         if old is not None and not stat.S_ISREG(old.st_mode):
@@ -63,18 +64,16 @@ def whole_file(path: Path, *, must_last: bool = True) -> Iterator[Path]:
             return
         if must_last:
             remove_parts(target.parent)
-        part = _new_part(target, old)
+        _make_part(part, target, old)
         yield part
         _keep_state(part, old)
         if must_last:
             _sync(part)
         os.replace(part, target)
     except BaseException as error:
-        if part is not None:
-            with suppress(OSError):
-                part.unlink()
-        own = {str(name) for name in (None, path, target, part)}
-        if isinstance(error, OSError) and str(error.filename) in own:
+        with suppress(OSError):
+            part.unlink()
+        if isinstance(error, OSError) and _is_of(error, path, target, part):
             raise WriteError(error.errno, error.strerror or str(error), str(path)) from error
         raise
 
@@ -127,14 +126,18 @@ def _state(target: Path) -> os.stat_result | None:
         return None
 
 
-def _new_part(target: Path, old: os.stat_result | None) -> Path:
+def _make_part(part: Path, target: Path, old: os.stat_result | None) -> None:
     """Make the part, which nobody but this process may write into where that holds for the file."""
     if old is not None and not os.access(target, os.W_OK):  # os.replace would not mind
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
-    part = target.with_name(f".{target.name[:_LONGEST_START]}.{os.urandom(8).hex()}.part")
     mode = 0o666 if old is None else stat.S_IMODE(old.st_mode) & 0o777 | stat.S_IWUSR
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
-    return part
+
+
+def _is_of(error: OSError, *files: Path) -> bool:
+    """Whether an error names one of these files, or none, as where a disk is full."""
+    named = {os.fspath(name) for name in (error.filename, error.filename2) if isinstance(name, str | os.PathLike)}
+    return error.filename is None or not named.isdisjoint(map(str, files))
 
 
 def _keep_state(part: Path, old: os.stat_result | None) -> None:
