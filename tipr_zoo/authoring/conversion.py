@@ -12,7 +12,7 @@ from tipr_zoo.authoring.card_stub import card_stub, recipe_stub, weights_fields
 from tipr_zoo.backbones.modified_resnet import SQUARE
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.result_place import check_folder, make_folder
-from tipr_zoo.machine.whole_file import file_sha256, whole_file
+from tipr_zoo.machine.whole_file import file_sha256, whole_file, write_whole
 from tipr_zoo.models.building import build_dual_encoder
 from tipr_zoo.models.lookup import list_models, load_card
 from tipr_zoo.models.official_checkpoint import METHODS, OfficialCheckpoint, load_official, read_official
@@ -83,8 +83,9 @@ def convert_checkpoint(
         write_weights(official.state, weights_part)
         fields = weights_fields(weights_part, output.name)
         text = card_stub(output.stem, fields, recipe.name, reference.plugin, known, origin)
-        card_part.write_text(text, encoding="utf-8")
-        recipe_part.write_text(recipe_stub(official.model, origin), encoding="utf-8")
+        # Each through a writer of its own, so that an error says which of them it is of.
+        write_whole(card_part, text.encode())
+        write_whole(recipe_part, recipe_stub(official.model, origin).encode())
     fitting = _fitting_models(official, list_models(plugin=reference.plugin or "core"))
     return Conversion(official, model.image_encoder.grid_size, output, card, recipe, fitting)
 
