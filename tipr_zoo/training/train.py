@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,19 @@ from mmengine.runner import Runner
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import gather_objects, is_main_process, joined_processes
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.errors import ConfigError, DataError, TrainingError
-from tipr_zoo.models.building import build_dual_encoder
-from tipr_zoo.models.lookup import load_card
-from tipr_zoo.models.recipe import import_plugins, load_recipe
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.models.building import build_dual_encoder, fit_identities
+from tipr_zoo.models.resolved_model import ResolvedModel, resolve
 from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.training.checkpoints.best_weights_hook import BEST_WEIGHTS, best_epoch
 from tipr_zoo.training.checkpoints.files import checkpoint_files, last_checkpoint
 from tipr_zoo.training.checkpoints.fingerprint import check_fingerprint, training_fingerprint
 from tipr_zoo.training.checkpoints.history import read_history, validation_of
 from tipr_zoo.training.checkpoints.work_dir_lock import locked
+from tipr_zoo.training.loop.failures import explained_failures
 from tipr_zoo.training.loop.interruption import Interruption
 from tipr_zoo.training.loop.runner import build_runner
+from tipr_zoo.training.pairs.training_data import TrainingData
 from tipr_zoo.training.pairs.training_loader import end_workers
 from tipr_zoo.training.settings import WEIGHTS_DTYPES, check_training
 from tipr_zoo.version import __version__
@@ -93,22 +94,58 @@ def train(
             checkpoint is whole.
         TrainingInterrupted: A signal stopped it; there is a checkpoint.
     """
+    return train_resolved(
+        resolve(name, overrides),
+        TrainingData(train_set, validation_set),
+        work_dir,
+        weights=weights,
+        resume=resume,
+        max_minutes=max_minutes,
+        device=device,
+        tensorboard=tensorboard,
+    )
+
+
+def train_resolved(
+    resolved: ResolvedModel,
+    data: TrainingData,
+    work_dir: Path,
+    *,
+    weights: Path | None = None,
+    resume: bool = False,
+    max_minutes: float | None = None,
+    device: str = "cpu",
+    tensorboard: bool = False,
+) -> TrainingResult:
+    """Do the same with a model that was looked up already.
+
+    Args:
+        resolved: The model, with the overrides in its recipe.
+        data: The training split, and the split that the best epoch is chosen on.
+        work_dir: Where checkpoints, ``history.jsonl`` and the final weights go.
+        weights: See `train`, as of the following arguments.
+        resume: Continue from the last checkpoint in `work_dir`, if there is one.
+        max_minutes: Stop at the end of the epoch in which this time is up.
+        device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+        tensorboard: Also write ``tensorboard/`` in `work_dir`.
+
+    Raises:
+        TiprZooError: As `train` does.
+    """
     if max_minutes is not None and not max_minutes >= 0:  # also what is no number
         raise ConfigError(f"max_minutes must be a number from 0, got {max_minutes}")
     if not resume and checkpoint_files(work_dir):
         raise ConfigError(
             f"{work_dir} holds checkpoints of a training; pass --resume to continue it, or another --work-dir"
         )
-    card = load_card(name)
-    recipe = load_recipe(card, overrides)
-    import_plugins(card, recipe)
+    name, recipe, train_set, validation_set = resolved.name, resolved.copied_recipe(), data.train, data.validation
     check_training(recipe.training)
-    _fit_classifier(recipe.model, train_set)
+    fit_identities(recipe.model, train_set.identity_count, train_set.annotation_file, logging.WARNING)
     place = torch.device(device)
     with (
         joined_processes(place),
         Interruption() as interruption,
-        _explained_failures(interruption, work_dir),
+        explained_failures(interruption, work_dir),
         locked(work_dir),
     ):
         torch.manual_seed(recipe.training.get("seed", 0))
@@ -139,14 +176,6 @@ def train(
         )
         _run(runner)
         return _keep_selected(runner, model, work_dir, name, recipe.training, validation_set, train_set)
-
-
-def _fit_classifier(model: Any, train_set: PersonDataset) -> None:
-    """Give the identity classifier as many classes as the training split has identities, and say so."""
-    head = model.get("heads", {}).get("id")
-    if head is not None and head.get("num_identities") != train_set.identity_count:
-        logger.warning("id head: %d identities, as in %s", train_set.identity_count, train_set.annotation_file)
-        head.num_identities = train_set.identity_count
 
 
 def _check_same_everywhere(checkpoint: Path | None, work_dir: Path) -> None:
@@ -180,43 +209,6 @@ def _run(runner: Runner) -> None:
         for hook in runner.hooks:
             if hasattr(hook, "close"):
                 hook.close()
-
-
-@contextmanager
-def _explained_failures(interruption: Interruption, work_dir: Path) -> Iterator[None]:
-    """Turns what is raised where a process, the memory or the disk gives out into one line with the fix."""
-    try:
-        yield
-    except DataError as error:  # one from a worker process carries a printed traceback
-        raise DataError(str(error).rpartition("DataError: ")[2].strip()) from error
-    except OSError as error:
-        raise TrainingError(
-            f"{error.filename or work_dir}: {error.strerror or error}; mend that, then go on with --resume"
-        ) from error
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            "the memory of the GPU is full; take a smaller training.batch_size, training.precision='bfloat16', or more"
-            " GPUs with torchrun"
-        ) from error
-    except RuntimeError as error:
-        text = " ".join(str(error).split())
-        if "DataLoader worker" in text:
-            raise TrainingError(
-                f"a process that loads pictures died ({text}), most often because the memory or /dev/shm is full; go on"
-                " with --resume and fewer training.num_workers"
-            ) from error
-        if isinstance(error, torch.distributed.DistBackendError) or "gloo" in text or "Connection closed" in text:
-            gone = TrainingError(
-                f"another process of this training is gone ({text[:200]}); its own message says why: start all of them"
-                " again with --resume"
-            )
-            raise interruption.explain(gone) from error
-        if "Expected to have finished reduction" in text:
-            raise ConfigError(
-                "parts of the model take no part in its losses; with several processes, pass --cfg-options"
-                " training.find_unused_parameters=True"
-            ) from error
-        raise
 
 
 def _keep_selected(
