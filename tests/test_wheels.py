@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tipr_zoo.authoring.new_plugin import write_plugin
+from tipr_zoo.plugins.contract import PLUGIN_CONTRACT
 
 pytestmark = pytest.mark.slow
 
@@ -162,7 +163,7 @@ def test_a_new_plugin_comes_works_and_goes_without_a_trace(
     listed = json.loads(run("-m", "tipr_zoo", "list", "--plugin", "passing", "--json").stdout)
     assert [row["model"] for row in listed] == ["passing_tiny_synth"]
     (row,) = json.loads(run("-m", "tipr_zoo", "plugins", "passing", "--json").stdout)["plugins"]
-    assert (row["status"], row["contract"], row["components"]) == ("works", "1.0", {"loss": ["PassingLoss"]})
+    assert (row["status"], row["contract"], row["components"]) == ("works", PLUGIN_CONTRACT, {"loss": ["PassingLoss"]})
 
     weights = tmp_path / "passing.safetensors"
     code = "import sys, tipr_zoo; from safetensors.torch import save_file; "

@@ -10,6 +10,7 @@ import torch
 
 from tipr_zoo.authoring.card_stub import card_stub, recipe_stub, weights_fields
 from tipr_zoo.backbones.modified_resnet import SQUARE
+from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.result_place import check_folder, make_folder
 from tipr_zoo.machine.whole_file import file_sha256, whole_file, write_whole
@@ -17,6 +18,7 @@ from tipr_zoo.models.building import build_dual_encoder
 from tipr_zoo.models.lookup import list_models
 from tipr_zoo.models.official_checkpoint import OfficialCheckpoint, load_official, read_official
 from tipr_zoo.models.resolved_model import resolve
+from tipr_zoo.protocols import PatchImageTower
 from tipr_zoo.weights.tensors import write_weights
 
 _OTHER_AUTHORS = ("nam", "ham")  # IRRA's architecture, but papers, code and licences of their own
@@ -87,7 +89,13 @@ def convert_checkpoint(
         write_whole(card_part, text.encode())
         write_whole(recipe_part, recipe_stub(official.model, origin).encode())
     fitting = _fitting_models(official, list_models(plugin=reference.plugin or "core"))
-    return Conversion(official, model.image_encoder.grid_size, output, card, recipe, fitting)
+    return Conversion(official, _patch_tower(model).grid_size, output, card, recipe, fitting)
+
+
+def _patch_tower(model: DualEncoder) -> PatchImageTower:
+    """The image tower of a model that an official checkpoint can be loaded into: one of the zoo's own."""
+    assert isinstance(model.image_encoder, PatchImageTower)
+    return model.image_encoder
 
 
 def _files_beside(output: Path, source: Path, overwrite: bool) -> tuple[Path, Path]:
@@ -116,7 +124,7 @@ def _fitting_models(official: OfficialCheckpoint, names: Sequence[str]) -> list[
             continue
         with torch.device("meta"):  # shapes without numbers
             candidate = build_dual_encoder(model)
-        pictures = (candidate.image_encoder.image_size, candidate.image_encoder.stride)
+        pictures = (candidate.image_size, _patch_tower(candidate).stride)
         state = {key: value.shape for key, value in candidate.state_dict().items()}
         if _fits(shapes, state) and pictures == own_pictures:
             found.append(name)

@@ -14,8 +14,7 @@ from tipr_zoo.cards.card import MODEL_NAME, ModelCard, read_card
 from tipr_zoo.cards.front_matter import read_front_matter
 from tipr_zoo.cards.hub_reference import CARD_FILE, HubReference, is_hub_reference, parse_hub_reference
 from tipr_zoo.cards.lines import replace_values, source_urls
-from tipr_zoo.errors import CardError
-from tipr_zoo.hub.client import MissingHubFileError
+from tipr_zoo.errors import CardError, MissingHubFileError
 from tipr_zoo.hub.download import fetch_hub_file
 from tipr_zoo.machine.result_place import make_folder
 from tipr_zoo.machine.whole_file import write_whole
