@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SOURCES := pyproject.toml constraints.txt plugins/fmfa/pyproject.toml plugins/sen/pyproject.toml
 
-.PHONY: help install demo test lint docs bench clean
+.PHONY: help install demo test lint rooms docs bench clean
 
 help:  ## show this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
 
 install: $(INSTALLED)  ## make a virtual environment with the core and both plugins
 
@@ -30,6 +30,9 @@ lint: $(INSTALLED)  ## check format, style, types, and which room imports which
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+rooms: $(INSTALLED)  ## draw docs/rooms.svg and docs/imports.svg from the imports (Python 3.11 or newer)
+	$(BIN)/python -m tools.draw_rooms
 
 docs: $(VENV)/.docs  ## build the documentation in build/site, with what every command prints (Python 3.11 or newer)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
