@@ -85,6 +85,12 @@ def _write_pretrained_card(cards: Path) -> None:
     (cards / f"{TINY_PRETRAINED}.md").write_text(_CARD.format(weights=weights))
 
 
+@pytest.fixture(autouse=True)
+def no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests, in a terminal or in several processes: what is printed has no width to fit into."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture(scope="module")
 def tiny_zoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The zoo with the models `TINY`, without weights, and `TINY_PRETRAINED`, with some; gives their cards' folder."""

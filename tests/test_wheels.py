@@ -45,11 +45,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     @cache
     def build_wheel(name: str) -> Path:
         copy = folder / "sources" / name
-        left_out = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "plugins", "build", "demo", "work_dirs")
         shutil.copytree(SOURCES[name], copy, ignore=left_out)
         return built_wheel(copy, folder / name)
 
     return build_wheel
+
+
+def left_out(folder: str, names: list[str]) -> set[str]:
+    """What of a folder is no source: caches, and at the top what is built, drawn or a package of its own."""
+    top = ("plugins", "build", "demo", "work_dirs", "data", "dist") if Path(folder) == ROOT else ()
+    return set(shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", *top)(folder, names))
 
 
 def built_wheel(source: Path, folder: Path) -> Path:

@@ -24,6 +24,7 @@ import tipr_zoo
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.display.tables import render_table
 from tipr_zoo.evaluation.embedding import evaluate
+from tipr_zoo.models.resolved_model import resolve
 from tipr_zoo.synthpedes import draw_synthpedes
 from tipr_zoo.training.pairs.training_data import open_training_data
 
@@ -95,7 +96,7 @@ def main() -> None:
     if options.jobs < 1:
         parser.error(f"--jobs must be at least 1, got {options.jobs}")
 
-    open_training_data(MODEL, None, {})  # draws it, where it is not there, before several trainings would
+    open_training_data(resolve(MODEL), None)  # draws it, where it is not there, before several trainings would
     threads = max(1, (os.cpu_count() or 1) // options.jobs)
     with ThreadPoolExecutor(options.jobs) as pool:
         runs = [

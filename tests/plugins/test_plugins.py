@@ -275,7 +275,8 @@ def test_a_package_may_replace_what_is_its_own(install: Callable[..., Path]) -> 
 
 
 def test_a_missing_plugin_is_told_with_the_command_that_installs_it(tmp_path: Path) -> None:
-    code = "import tipr_zoo.plugins.discovery as d; from tipr_zoo.models.plugin_import import import_plugin; d.installed_plugins = dict; import_plugin('sen')"
+    code = "import tipr_zoo.plugins.discovery as discovery; from tipr_zoo.models.plugin_import import import_plugin;"
+    code += " discovery.installed_plugins = dict; import_plugin('sen')"
     assert (
         "plugin 'sen' is not installed; install it with: pip install tipr-zoo-sen" in run_python(tmp_path, code).stderr
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.cards.record import read_record
@@ -21,6 +22,7 @@ from tipr_zoo.cards.results import Result
 from tipr_zoo.command_line import main
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.errors import ConfigError, TrainingError
+from tipr_zoo.models.resolved_model import ResolvedModel
 from tipr_zoo.reproduction import seed_training
 from tipr_zoo.reproduction.figure_comparison import allowed_difference, compare
 from tipr_zoo.reproduction.reproduction import Reproduction, reproduce
@@ -83,13 +85,13 @@ def work_dir(finished: tuple[Reproduction, Path], tmp_path: Path) -> Path:
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bool]]:
     """Seed of every training that is begun, and whether it was resumed."""
-    calls, train = [], seed_training.train
+    calls, train = [], seed_training.train_resolved
 
-    def noting(*arguments: Any, **options: Any) -> Any:
-        calls.append((options["overrides"]["training.seed"], options["resume"]))
-        return train(*arguments, **options)
+    def noting(resolved: ResolvedModel, *arguments: Any, **options: Any) -> Any:
+        calls.append((resolved.overrides["training.seed"], options["resume"]))
+        return train(resolved, *arguments, **options)
 
-    monkeypatch.setattr(seed_training, "train", noting)
+    monkeypatch.setattr(seed_training, "train_resolved", noting)
     return calls
 
 
@@ -153,17 +155,17 @@ def test_an_interrupted_run_goes_on_where_it_was(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    train = seed_training.train
+    train = seed_training.train_resolved
 
-    def interrupted(*arguments: Any, **options: Any) -> Any:
-        if options["overrides"]["training.seed"] == 0:
-            return train(*arguments, **options)
-        train(*arguments, **{**options, "max_minutes": 0.0})  # one of its two epochs
+    def interrupted(resolved: ResolvedModel, *arguments: Any, **options: Any) -> Any:
+        if resolved.overrides["training.seed"] == 0:
+            return train(resolved, *arguments, **options)
+        train(resolved, *arguments, **{**options, "max_minutes": 0.0})  # one of its two epochs
         raise KeyboardInterrupt
 
     words = [TRUE, "--data", synthpedes, "--work-dir", tmp_path / "work", "--seeds", "0", "1", "2"]
     with monkeypatch.context() as patch:
-        patch.setattr(seed_training, "train", interrupted)
+        patch.setattr(seed_training, "train_resolved", interrupted)
         assert run(*words) == 130
     assert "the same command goes on where it was" in capsys.readouterr().err
     assert trained == [(0, False), (1, False)]
@@ -389,7 +391,7 @@ def test_a_changed_recipe_and_epochs_chosen_on_test_are_told(
 def test_without_data_the_test_sets_of_the_card_are_drawn(
     zoo: Path, synthpedes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def drawn(name: str, root: str | None, *_: Any, **__: Any) -> TrainingData:
+    def drawn(resolved: ResolvedModel, root: str | None, *_: Any, **__: Any) -> TrainingData:
         assert root is None
         return TrainingData(*(open_dataset(str(synthpedes), split=split) for split in ("train", "val")))
 
@@ -488,3 +490,20 @@ def test_where_the_card_has_no_figures_those_there_are_are_listed(
     assert f"the card of {name} has no figures on {found} to compare with" in error
     assert known in error.partition("it has some on")[2]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_recipe_is_read_once_whatever_the_overrides_and_the_seeds(
+    zoo: Path, synthpedes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    fromfile = Config.fromfile
+
+    def noting(path: Path, *arguments: Any, **options: Any) -> Config:
+        read.append(path)
+        return fromfile(path, *arguments, **options)
+
+    monkeypatch.setattr(Config, "fromfile", noting)
+    overrides = {"training.max_epochs": 1, "training.batch_size": 4, "training.clip_gradient_norm": 1.0}
+    reproduction = reproduce(TRUE, str(synthpedes), seeds=(0, 1), work_dir=tmp_path, overrides=overrides)
+    assert len(reproduction.recipe_changes) == len(overrides)
+    assert len(read) == 1

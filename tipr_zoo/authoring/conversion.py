@@ -13,9 +13,9 @@ from tipr_zoo.backbones.modified_resnet import SQUARE
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.whole_file import file_sha256
 from tipr_zoo.models.building import build_dual_encoder
-from tipr_zoo.models.lookup import list_models, load_card
-from tipr_zoo.models.official_checkpoint import METHODS, OfficialCheckpoint, load_official, read_official
-from tipr_zoo.models.recipe import load_recipe
+from tipr_zoo.models.lookup import list_models
+from tipr_zoo.models.official_checkpoint import OfficialCheckpoint, load_official, read_official
+from tipr_zoo.models.resolved_model import resolve
 from tipr_zoo.weights.tensors import write_weights
 
 _OTHER_AUTHORS = ("nam", "ham")  # IRRA's architecture, but papers, code and licences of their own
@@ -70,7 +70,7 @@ def convert_checkpoint(
     card, recipe = _files_beside(output, source, overwrite)
     official = read_official(source, method, image_size, stride)
     model = load_official(official, f"checkpoint {source}")  # proves that every tensor has its place
-    reference = load_card(METHODS[method])
+    reference = official.card
     origin = f"Converted from {source.name} (sha256 {file_sha256(source)}) by tipr-zoo convert --method {method}."
     output.parent.mkdir(parents=True, exist_ok=True)
     write_weights(official.state, output)
@@ -102,7 +102,7 @@ def _fitting_models(official: OfficialCheckpoint, names: Sequence[str]) -> list[
     shapes = {name: tensor.shape for name, tensor in official.state.items()}
     found = []
     for name in names:
-        model = load_recipe(load_card(name)).model
+        model = resolve(name).recipe.model
         if any(model[part].type != own[part]["type"] for part in ("tokenizer", "image_encoder", "text_encoder")):
             continue
         with torch.device("meta"):  # shapes without numbers

@@ -65,8 +65,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Train, then say where the weights are and how to measure them."""
     from tipr_zoo.distributed import is_main_process, joined_processes
     from tipr_zoo.machine.devices import choose_device
+    from tipr_zoo.models.resolved_model import resolve
     from tipr_zoo.training.pairs.training_data import open_training_data
-    from tipr_zoo.training.train import train
+    from tipr_zoo.training.train import train_resolved
 
     overrides = dict(parse_option(option) for option in arguments.cfg_options)
     work_dir = arguments.work_dir or Path("work_dirs") / arguments.name
@@ -74,15 +75,14 @@ def run(arguments: argparse.Namespace) -> None:
     with joined_processes(device):
         if not is_main_process():
             logging.getLogger("tipr_zoo").setLevel(logging.ERROR)  # the main process says the same
-        data = open_training_data(arguments.name, arguments.data, overrides, arguments.select_on, arguments.dataset)
-        result = train(
-            arguments.name,
-            data.train,
-            data.validation,
+        resolved = resolve(arguments.name, overrides)
+        data = open_training_data(resolved, arguments.data, arguments.select_on, arguments.dataset)
+        result = train_resolved(
+            resolved,
+            data,
             work_dir,
             weights=arguments.weights,
             resume=arguments.resume,
-            overrides=overrides,
             max_minutes=arguments.max_minutes,
             device=str(device),
             tensorboard=arguments.tensorboard,

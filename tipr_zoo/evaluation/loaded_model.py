@@ -16,9 +16,9 @@ from tipr_zoo.evaluation.embedding_cache import model_sha256
 from tipr_zoo.hub.card import pinned_model
 from tipr_zoo.hub.weights import local_weights, pinned_weights
 from tipr_zoo.machine.whole_file import file_sha256
-from tipr_zoo.models.building import build
+from tipr_zoo.models.building import build_with_weights, check_has_weights
 from tipr_zoo.models.lookup import load_card
-from tipr_zoo.models.recipe import load_recipe
+from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.weights.fetching import fetch_weights
 from tipr_zoo.weights.tensors import read_metadata
 
@@ -68,21 +68,38 @@ def load_model(
         WeightsError: There are no weights, or they are damaged or do not fit.
         TiprZooError: Whatever else `tipr_zoo.build` raises.
     """
-    name, weights = pinned_model(name), weights and pinned_weights(weights)
+    name = pinned_model(name)
     card = load_card(name)
-    model = build(name, pretrained=weights is None, weights=weights, device=device, overrides=overrides)
+    if weights is None:
+        check_has_weights(card, name)
+    return load_resolved(resolve_card(card, overrides, name), weights, device)
+
+
+def load_resolved(resolved: ResolvedModel, weights: Path | None, device: torch.device) -> LoadedModel:
+    """The same for a model that was looked up already.
+
+    Args:
+        resolved: The model.
+        weights: A file to load instead of the card's, or ``hub:owner/name[@revision][:file]``.
+        device: Where the model is to live.
+
+    Raises:
+        TiprZooError: As `load_model` does.
+    """
+    card, weights = resolved.card, weights and pinned_weights(weights)
     file = fetch_weights(card) if weights is None else local_weights(weights)
-    digest = file_sha256(file)
-    recipe = load_recipe(card, overrides)
+    model = build_with_weights(resolved, file, is_own=weights is None).to(device).eval()
+    own = card.weights if weights is None else None
+    digest = file_sha256(file) if own is None else own.sha256  # with which the card's file was just compared
     return LoadedModel(
-        name=name,
+        name=pinned_model(resolved.name),
         model=model,
         device=device,
         weights=weights,
-        overrides=dict(overrides or {}),
+        overrides=dict(resolved.overrides),
         weights_sha256=digest,
         **_training_of(file, digest, card),
-        sha256=model_sha256(model, recipe.model, digest),
+        sha256=model_sha256(model, resolved.recipe.model, digest),
     )
 
 

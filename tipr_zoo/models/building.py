@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.cards.hub_reference import is_hub_reference
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.hub.weights import local_weights
 from tipr_zoo.models.lookup import load_card
-from tipr_zoo.models.recipe import import_plugins, load_recipe
+from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.pictures.preprocessing import ImageNormalisation
 from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, TOKENIZERS
 from tipr_zoo.registry import Registry
@@ -64,26 +65,57 @@ def build(
     card = load_card(name)
     if is_hub_reference(name) and weights is None:
         pretrained = pretrained or card.weights is not None  # a repository is named for what it holds
-    if pretrained and card.weights is None:
+    if pretrained:
+        check_has_weights(card, name)
+    resolved = resolve_card(card, overrides, name)
+    if not pretrained and weights is None:
+        logger.warning("%s: weights are random; pass pretrained=True or weights=FILE to load some", name)
+        return build_dual_encoder(resolved.recipe.model).to(device).eval()
+    file = fetch_weights(card) if weights is None else local_weights(weights)
+    return build_with_weights(resolved, file, is_own=weights is None).to(device).eval()
+
+
+def check_has_weights(card: ModelCard, name: str) -> None:
+    """Check that a card names weights.
+
+    Args:
+        card: The model's card.
+        name: The name that it was found by.
+
+    Raises:
+        WeightsError: It names none.
+    """
+    if card.weights is None:
         raise WeightsError(
             f"no weights of {name} are published, so pretrained=True cannot load any; train it with"
             f" `tipr-zoo train {name}`, or pass weights=FILE (--weights FILE)"
             + (f" (its card: {card.weights_note.removeprefix('None: ')})" if card.weights_note else "")
         )
-    recipe = load_recipe(card, overrides)
-    import_plugins(card, recipe)
-    if not pretrained and weights is None:
-        logger.warning("%s: weights are random; pass pretrained=True or weights=FILE to load some", name)
-        return build_dual_encoder(recipe.model).to(device).eval()
-    file = fetch_weights(card) if weights is None else local_weights(weights)
+
+
+def build_with_weights(resolved: ResolvedModel, file: Path, is_own: bool) -> DualEncoder:
+    """Build a model and load a file of weights into it.
+
+    Args:
+        resolved: The model. Its identity classifier gets as many identities as the weights have, unless an override
+            says how many.
+        file: The weights, on this machine.
+        is_own: Whether they are those of the model's card, which have every head that the recipe has.
+
+    Raises:
+        WeightsError: The weights are damaged or do not fit.
+        ConfigError: The recipe makes no sense.
+        UnknownNameError: No such component.
+    """
+    config = resolved.copied_recipe().model
     tensors = read_weights(file)
-    if IDENTITIES not in (overrides or {}):
-        _fit_identities(recipe.model, tensors, file)
-    model = build_dual_encoder(recipe.model)
-    if weights is not None:
+    if IDENTITIES not in resolved.overrides:
+        _fit_identities(config, tensors, file)
+    model = build_dual_encoder(config)
+    if not is_own:
         tensors = _leave_out_heads(model, tensors, file)
     load_tensors(model, tensors, file)
-    return model.to(device).eval()
+    return model
 
 
 def _fit_identities(model: Any, tensors: Mapping[str, Tensor], file: Path) -> None:

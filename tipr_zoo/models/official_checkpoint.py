@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from tipr_zoo.backbones.modified_resnet import SQUARE
+from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.models.building import build_dual_encoder
-from tipr_zoo.models.lookup import load_card
-from tipr_zoo.models.recipe import import_plugins, load_recipe
+from tipr_zoo.models.resolved_model import resolve
 from tipr_zoo.registries import HEADS
 from tipr_zoo.weights.official_names import head_key, is_unused
 from tipr_zoo.weights.official_sizes import has_modified_resnet, head_entries, listed, tower_entries, tower_names
@@ -43,6 +43,7 @@ class OfficialCheckpoint:
 
     Attributes:
         method: One of `METHODS`.
+        card: Of the model of the zoo that is the method's.
         model: The ``model`` entry of a recipe, every size as in the checkpoint; the input of `build_dual_encoder`.
         state: Tensors under the names of the model that `model` builds, in the types that the checkpoint has.
         unused: Entries left over because no forward pass of the method needs them, or because they are fixed.
@@ -51,6 +52,7 @@ class OfficialCheckpoint:
     """
 
     method: str
+    card: ModelCard
     model: dict[str, Any]
     state: dict[str, Tensor]
     unused: tuple[str, ...]
@@ -132,10 +134,8 @@ def read_official(
     """
     if not isinstance(method, str) or method not in METHODS:
         raise unknown_name("method", str(method), METHODS)
-    card = load_card(METHODS[method])
-    recipe = load_recipe(card)
-    import_plugins(card, recipe)
-    model = recipe.model.to_dict()
+    resolved = resolve(METHODS[method])
+    model = resolved.copied_recipe().model.to_dict()
     place = _place(checkpoint)
     tensors = official_tensors(checkpoint, place)
     _check_kind(tensors, method, model["heads"], place)
@@ -158,6 +158,7 @@ def read_official(
     ]
     return OfficialCheckpoint(
         method=method,
+        card=resolved.card,
         model=model,
         state=zoo_state(used, has_modified_resnet(tensors)),
         unused=tuple(name for name in left_over if is_unused(name, method)),

@@ -45,7 +45,7 @@ TRAINING_FIELDS = (
 
 
 def load_recipe(card: ModelCard, overrides: Mapping[str, Any] | None = None) -> ConfigDict:
-    """The recipe of a model.
+    """Read the recipe of a model, without importing any plugin.
 
     Args:
         card: The model's card; its ``config`` names the file.
@@ -60,13 +60,42 @@ def load_recipe(card: ModelCard, overrides: Mapping[str, Any] | None = None) -> 
         UnknownNameError: The recipe has an entry that nothing reads.
         PluginError: The model's plugin is not installed.
     """
+    return change_recipe(read_recipe(card), card, overrides or {})
+
+
+def read_recipe(card: ModelCard) -> ConfigDict:
+    """Run the file of a model's recipe, which is Python, and take what it says, unchecked.
+
+    Raises:
+        ConfigError: The file is missing or broken.
+        PluginError: The model's plugin is not installed.
+    """
     path = recipe_path(card)
     try:
         config = Config.fromfile(path)
     except Exception as error:  # a recipe is Python, so anything can go wrong in it
         raise ConfigError(f"recipe {path} of {card.name} cannot be read: {type(error).__name__}: {error}") from error
     recipe: ConfigDict = config._cfg_dict
-    for name, value in (overrides or {}).items():
+    return recipe
+
+
+def change_recipe(recipe: ConfigDict, card: ModelCard, overrides: Mapping[str, Any]) -> ConfigDict:
+    """Change entries of a recipe, and check that it is one.
+
+    Args:
+        recipe: From `read_recipe`; changed in place.
+        card: The model's card.
+        overrides: Entries to change, by dotted name.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ConfigError: A tower or the tokenizer is left out, or an override goes through something that is no dict.
+        UnknownNameError: The recipe has an entry that nothing reads.
+    """
+    path = recipe_path(card)
+    for name, value in overrides.items():
         _override(recipe, name, value)
     if not isinstance(recipe.get("model"), Mapping):
         raise ConfigError(f"recipe {path} of {card.name} has no 'model', a dict of its components")

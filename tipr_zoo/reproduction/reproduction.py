@@ -11,16 +11,17 @@ import torch
 
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.cards.card import ModelCard
-from tipr_zoo.cards.record import Record
+from tipr_zoo.cards.record import TEXT_TO_IMAGE, Record
 from tipr_zoo.cards.results import Result
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.arguments import dataset_arguments
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import started_by_torchrun
 from tipr_zoo.errors import ConfigError, WeightsError
-from tipr_zoo.evaluation.measuring import evaluate_and_record
+from tipr_zoo.evaluation.loaded_model import load_resolved
+from tipr_zoo.evaluation.measuring import measure
 from tipr_zoo.models.lookup import load_card
-from tipr_zoo.models.recipe import load_recipe
+from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.reproduction.figure_comparison import Comparison, compare
 from tipr_zoo.reproduction.seed_training import WITHOUT_EFFECT, SeedTraining, TrainingPlan, train_seeds
 from tipr_zoo.synthpedes import draw_synthpedes
@@ -111,18 +112,17 @@ def reproduce(
         raise ConfigError(f"the number of workers must be at least 0, got {num_workers}")
     if max_minutes is not None and not max_minutes >= 0:  # also what is no number
         raise ConfigError(f"the time limit must be a number of minutes from 0, got {max_minutes}")
-    recipe_changes = _recipe_changes(card, overrides)
+    resolved = resolve_card(card, overrides, name)
     if root is None:
-        _check_has_results(card, load_recipe(card, overrides).training.dataset)
-    data = open_training_data(name, root, overrides, select_on=select_on)
+        _check_has_results(card, resolved.recipe.training.dataset)
+    data = open_training_data(resolved, root, select_on=select_on)
     targets = _drawn_targets(card, data.train.name) if root is None else _targets_in(card, root, data.train.name)
     measured = [result for _, results in targets for result in results]
     plan = TrainingPlan(
-        name=name,
+        resolved=resolved,
         data=data,
         work_dir=work_dir or Path("work_dirs") / "reproduce" / name,
         weights=weights,
-        overrides=overrides,
         select_on=select_on,
         max_minutes=max_minutes,
         device=str(device),
@@ -140,8 +140,8 @@ def reproduce(
         protocol=card.protocol,
         selected_on=data.validation.split if data.validation else "none",
         started_from=weights,
-        recipe_changes=recipe_changes,
-        data_changes=_data_changes(load_recipe(card, overrides).training, data.train),
+        recipe_changes=_recipe_changes(resolved),
+        data_changes=_data_changes(resolved.recipe.training, data.train),
         trainings=tuple(trainings),
         comparisons=tuple(comparisons),
         records=tuple(records),
@@ -172,11 +172,11 @@ def _check(
         raise WeightsError(f"weights {weights} do not exist; check the path")
 
 
-def _recipe_changes(card: ModelCard, overrides: Mapping[str, Any]) -> tuple[str, ...]:
+def _recipe_changes(resolved: ResolvedModel) -> tuple[str, ...]:
     """What the overrides change, in words; what has no effect on figures is not counted."""
     changes = []
-    for key, value in overrides.items():
-        place: Any = load_recipe(card)
+    for key, value in resolved.overrides.items():
+        place: Any = resolved.own_recipe
         for part in key.split("."):
             place = place.get(part) if isinstance(place, Mapping) else None
         if key != f"training.{WITHOUT_EFFECT}" and place != value:
@@ -209,11 +209,10 @@ def _measured(
     progress: bool,
 ) -> dict[int, Record]:
     """Every training's evaluation on a split, by seed."""
-    options: dict[str, Any] = {"device": device, "num_workers": num_workers, "progress": progress}
     return {
-        training.seed: evaluate_and_record(
-            plan.name, dataset, weights=training.weights, overrides=plan.overrides, **options
-        ).record
+        training.seed: measure(
+            load_resolved(plan.resolved, training.weights, device), dataset, [TEXT_TO_IMAGE], num_workers, progress
+        )[0].record
         for training in trainings
     }
 

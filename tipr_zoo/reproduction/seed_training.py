@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -22,12 +21,11 @@ from tqdm import tqdm
 from tipr_zoo.errors import TrainingError
 from tipr_zoo.machine.processes import available_cores
 from tipr_zoo.machine.whole_file import file_sha256
-from tipr_zoo.models.lookup import load_card
-from tipr_zoo.models.recipe import load_recipe
+from tipr_zoo.models.resolved_model import ResolvedModel
 from tipr_zoo.reproduction.seed_folder import SeedFolder
 from tipr_zoo.training.loop.interruption import SIGNALS, TrainingInterrupted
 from tipr_zoo.training.pairs.training_data import TrainingData
-from tipr_zoo.training.train import train
+from tipr_zoo.training.train import train_resolved
 from tipr_zoo.weights.tensors import read_metadata
 
 logger = logging.getLogger("tipr_zoo")
@@ -45,32 +43,35 @@ class TrainingPlan:
     """What the trainings of all seeds have in common.
 
     Attributes:
-        name: The model's name.
+        resolved: The model, with the overrides in its recipe but for the seed.
         data: What to train on, and to choose the epoch on.
         work_dir: Holds one folder a seed.
         weights: Weights to start from, or None for random ones.
-        overrides: Entries of the recipe that are changed, but for the seed.
         select_on: The split that the epoch is chosen on where the data set has it.
         max_minutes: Ends each training with the epoch in which this time is up.
         device: ``"cpu"``, ``"cuda"``, ...
     """
 
-    name: str
+    resolved: ResolvedModel
     data: TrainingData
     work_dir: Path
     weights: Path | None
-    overrides: Mapping[str, Any]
     select_on: str
     max_minutes: float | None
     device: str
 
-    def seed_overrides(self, seed: int) -> dict[str, Any]:
-        """What is changed in the recipe for this seed."""
-        return {**self.overrides, "training.seed": seed}
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.resolved.name
+
+    def of_seed(self, seed: int) -> ResolvedModel:
+        """The model with this seed in its recipe."""
+        return self.resolved.changed({"training.seed": seed})
 
     def folder(self, seed: int) -> SeedFolder:
         """Where the training with this seed is kept, and all that decides how it comes out."""
-        recipe = load_recipe(load_card(self.name), self.seed_overrides(seed)).to_dict()
+        recipe = self.of_seed(seed).recipe.to_dict()
         recipe["training"].pop(WITHOUT_EFFECT, None)
         described = {
             "name": self.name,
@@ -134,14 +135,12 @@ def train_seeds(plan: TrainingPlan, seeds: Sequence[int], jobs: int = 1) -> list
 def _train_here(plan: TrainingPlan, seed: int, folder: SeedFolder) -> None:
     is_begun = folder.begin()
     try:
-        train(
-            plan.name,
-            plan.data.train,
-            plan.data.validation,
+        train_resolved(
+            plan.of_seed(seed),
+            plan.data,
             folder.path,
             weights=plan.weights,
             resume=is_begun,
-            overrides=plan.seed_overrides(seed),
             max_minutes=plan.max_minutes,
             device=plan.device,
         )
@@ -206,7 +205,7 @@ def _start(
     command += ["--weights", str(plan.weights)] if plan.weights else []
     command += ["--max-minutes", str(plan.max_minutes)] if plan.max_minutes is not None else []
     command += ["--resume"] if is_begun else []
-    command += ["--cfg-options", *(f"{key}={value!r}" for key, value in plan.seed_overrides(seed).items())]
+    command += ["--cfg-options", *(f"{key}={value!r}" for key, value in plan.of_seed(seed).overrides.items())]
     with (folder.path / LOG).open("ab") as log:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **environment}

@@ -18,8 +18,7 @@ from tipr_zoo.distributed import gather_objects, is_main_process, joined_process
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, DataError, TrainingError
 from tipr_zoo.models.building import build_dual_encoder
-from tipr_zoo.models.lookup import load_card
-from tipr_zoo.models.recipe import import_plugins, load_recipe
+from tipr_zoo.models.resolved_model import ResolvedModel, resolve
 from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.training.checkpoints.best_weights_hook import BEST_WEIGHTS, best_epoch
 from tipr_zoo.training.checkpoints.files import checkpoint_files, last_checkpoint
@@ -28,6 +27,7 @@ from tipr_zoo.training.checkpoints.history import read_history, validation_of
 from tipr_zoo.training.checkpoints.work_dir_lock import locked
 from tipr_zoo.training.loop.interruption import Interruption
 from tipr_zoo.training.loop.runner import build_runner
+from tipr_zoo.training.pairs.training_data import TrainingData
 from tipr_zoo.training.pairs.training_loader import end_workers
 from tipr_zoo.training.settings import WEIGHTS_DTYPES, check_training
 from tipr_zoo.version import __version__
@@ -93,15 +93,51 @@ def train(
             checkpoint is whole.
         TrainingInterrupted: A signal stopped it; there is a checkpoint.
     """
+    return train_resolved(
+        resolve(name, overrides),
+        TrainingData(train_set, validation_set),
+        work_dir,
+        weights=weights,
+        resume=resume,
+        max_minutes=max_minutes,
+        device=device,
+        tensorboard=tensorboard,
+    )
+
+
+def train_resolved(
+    resolved: ResolvedModel,
+    data: TrainingData,
+    work_dir: Path,
+    *,
+    weights: Path | None = None,
+    resume: bool = False,
+    max_minutes: float | None = None,
+    device: str = "cpu",
+    tensorboard: bool = False,
+) -> TrainingResult:
+    """Do the same with a model that was looked up already.
+
+    Args:
+        resolved: The model, with the overrides in its recipe.
+        data: The training split, and the split that the best epoch is chosen on.
+        work_dir: Where checkpoints, ``history.jsonl`` and the final weights go.
+        weights: See `train`, as of the following arguments.
+        resume: Continue from the last checkpoint in `work_dir`, if there is one.
+        max_minutes: Stop at the end of the epoch in which this time is up.
+        device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+        tensorboard: Also write ``tensorboard/`` in `work_dir`.
+
+    Raises:
+        TiprZooError: As `train` does.
+    """
     if max_minutes is not None and not max_minutes >= 0:  # also what is no number
         raise ConfigError(f"max_minutes must be a number from 0, got {max_minutes}")
     if not resume and checkpoint_files(work_dir):
         raise ConfigError(
             f"{work_dir} holds checkpoints of a training; pass --resume to continue it, or another --work-dir"
         )
-    card = load_card(name)
-    recipe = load_recipe(card, overrides)
-    import_plugins(card, recipe)
+    name, recipe, train_set, validation_set = resolved.name, resolved.copied_recipe(), data.train, data.validation
     check_training(recipe.training)
     _fit_classifier(recipe.model, train_set)
     place = torch.device(device)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.close_matches import unknown_name
@@ -14,8 +12,7 @@ from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import is_main_process, main_process_first
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.models.lookup import load_card
-from tipr_zoo.models.recipe import load_recipe
+from tipr_zoo.models.resolved_model import ResolvedModel
 from tipr_zoo.synthpedes import draw_synthpedes
 
 logger = logging.getLogger("tipr_zoo")
@@ -30,19 +27,17 @@ class TrainingData:
 
 
 def open_training_data(
-    name: str,
+    resolved: ResolvedModel,
     root: str | None,
-    overrides: Mapping[str, Any],
     select_on: str = "val",
     dataset: str | None = None,
 ) -> TrainingData:
     """Open what a model is trained on.
 
     Args:
-        name: The model's name.
+        resolved: The model.
         root: The data set's folder. Without one, a recipe for SynthPEDES has it drawn into the cache folder, with the
             number of training identities and the seed that the recipe names.
-        overrides: Entries of the recipe that are changed.
         select_on: The split that the best epoch is chosen on: ``"val"``, or ``"test"`` as the papers did, which makes
             the figures on that split a little too good.
         dataset: Name of the data set in `root`; None to have it recognised by its files.
@@ -52,10 +47,12 @@ def open_training_data(
         UnknownNameError: ``dataset_arguments`` has an entry other than ``seed`` and ``train``.
         DataError: The data set cannot be read.
     """
-    training = load_recipe(load_card(name), overrides).training
+    training = resolved.recipe.training
     if root is None:
         if training.dataset != "SynthPEDES":
-            raise ConfigError(f"{name} is trained on {training.dataset}, which cannot be drawn; pass --data DIR")
+            raise ConfigError(
+                f"{resolved.name} is trained on {training.dataset}, which cannot be drawn; pass --data DIR"
+            )
         arguments = training.get("dataset_arguments", {})
         for entry in arguments:
             if entry not in ("seed", "train"):
