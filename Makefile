@@ -22,8 +22,8 @@ $(INSTALLED): $(SOURCES)
 demo: $(INSTALLED)  ## list, draw, evaluate, rank and search with the shipped tiny model
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo.sh
 
-test: $(INSTALLED)  ## run every test
-	$(BIN)/python -m pytest
+test: $(INSTALLED)  ## run every test, on several cores
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 lint: $(INSTALLED)  ## check format, style, types, and which room imports which
 	$(BIN)/ruff format --check .

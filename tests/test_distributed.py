@@ -20,6 +20,8 @@ from tipr_zoo.evaluation.embedding import embed_dataset
 from tipr_zoo.registries import SAMPLERS
 from tipr_zoo.training.pairs.batch_sampler import BatchSampler
 
+pytestmark = pytest.mark.slow
+
 METHODS = ("irra_tiny_synth", "fmfa_tiny_synth", "sen_tiny_synth")
 ANY_OBJECTIVE = "irra_tiny_synth with other objectives"
 

@@ -21,6 +21,8 @@ import pytest
 
 from tipr_zoo.authoring.new_plugin import write_plugin
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 SOURCES = {"core": ROOT, "fmfa": ROOT / "plugins" / "fmfa", "sen": ROOT / "plugins" / "sen"}
 OWN_PARTS = {"fmfa": {"AdaptiveSDM", "ExplicitFineGrainedAlignment"}, "sen": {"CrossModalTriplet"}}

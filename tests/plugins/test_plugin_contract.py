@@ -18,7 +18,7 @@ from tipr_zoo.cards import record as records
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.command_line import main
 from tipr_zoo.commands.list_models import model_row
-from tipr_zoo.commands.plugins import plugin_rows
+from tipr_zoo.commands.plugin_rows import plugin_rows
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import TiprZooError
 from tipr_zoo.features import Features

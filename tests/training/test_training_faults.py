@@ -123,6 +123,7 @@ def check_same_end(work_dir: Path, straight: Path) -> None:
 # Killed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["in an epoch", "in a checkpoint"])
 def test_a_killed_run_goes_on_from_its_last_whole_checkpoint(
     start: Start, straight: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path, fault: str
@@ -140,6 +141,7 @@ def test_a_killed_run_goes_on_from_its_last_whole_checkpoint(
     check_same_end(work_dir, straight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130), ("SIGHUP", 129)])
 def test_a_signal_leaves_a_checkpoint_within_the_epoch(
     start: Start,
@@ -167,6 +169,7 @@ EVERY_PROCESS = """
 """Code that tells the processes that load pictures too, as schedulers and terminals do."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_to_the_processes_that_load_pictures_too_leaves_a_checkpoint(
     start: Start, straight: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path, name: str
@@ -180,6 +183,7 @@ def test_a_signal_to_the_processes_that_load_pictures_too_leaves_a_checkpoint(
     check_same_end(work_dir, straight)
 
 
+@pytest.mark.slow
 def test_a_signal_in_validation_ends_it_at_once_and_it_is_made_up_for(
     start: Start, straight: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path
 ) -> None:
@@ -198,6 +202,7 @@ def test_a_signal_in_validation_ends_it_at_once_and_it_is_made_up_for(
 # Out of something
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_with_one_line_and_leaves_the_checkpoint_before(
     start: Start, straight: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path
 ) -> None:
@@ -214,6 +219,7 @@ def test_a_full_disk_stops_with_one_line_and_leaves_the_checkpoint_before(
     check_same_end(work_dir, straight)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_one_line(
     start: Start, straight: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path
 ) -> None:
@@ -331,6 +337,7 @@ def test_a_recipe_that_changed_is_told(
     assert result.selected_on == "val"
 
 
+@pytest.mark.slow
 def test_within_an_epoch_the_order_of_the_pairs_cannot_change(
     start: Start, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path
 ) -> None:
@@ -350,6 +357,7 @@ def torchrun(port: int) -> tuple[str, ...]:
 ONLY_RANK_1 = AT_STEP_4.format(what="if os.environ['RANK'] == '1': os.kill(os.getpid(), signal.SIGKILL)")
 
 
+@pytest.mark.slow
 def test_when_one_process_is_killed_the_others_stop_and_the_run_goes_on_from_its_checkpoint(
     start: Start, tmp_path: Path, free_port: int
 ) -> None:
@@ -364,6 +372,7 @@ def test_when_one_process_is_killed_the_others_stop_and_the_run_goes_on_from_its
     check_same_end(work_dir, whole)
 
 
+@pytest.mark.slow
 def test_a_process_whose_peer_is_gone_stops_by_itself(start: Start, tmp_path: Path, free_port: int) -> None:
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port), "WORLD_SIZE": "2"}
     ranks = [
@@ -375,6 +384,7 @@ def test_a_process_whose_peer_is_gone_stops_by_itself(start: Start, tmp_path: Pa
     assert stderr.splitlines()[-1].startswith("error: another process of this training is gone")
 
 
+@pytest.mark.slow
 def test_processes_do_not_go_on_from_different_checkpoints(
     start: Start, straight: Path, tmp_path: Path, free_port: int
 ) -> None:
@@ -394,6 +404,7 @@ def test_processes_do_not_go_on_from_different_checkpoints(
         )
 
 
+@pytest.mark.slow
 def test_sigterm_to_torchrun_leaves_a_checkpoint_that_all_processes_agree_on(
     start: Start, tmp_path: Path, free_port: int
 ) -> None:

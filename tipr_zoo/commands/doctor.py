@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from tipr_zoo.cache_folder import cache_folder
-from tipr_zoo.commands.plugins import plugin_rows
+from tipr_zoo.commands.plugin_rows import plugin_rows
 from tipr_zoo.display.tables import render_table, terminal_width, to_json
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.processes import available_cores
