@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+OLDEST := build/oldest
 SOURCES := pyproject.toml constraints.txt plugins/fmfa/pyproject.toml plugins/sen/pyproject.toml
 
-.PHONY: help install demo test lint rooms docs bench clean
+.PHONY: help install demo test test-oldest lint rooms docs bench release-check clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
@@ -24,6 +25,15 @@ demo: $(INSTALLED)  ## list, draw, evaluate, rank and search with the shipped ti
 
 test: $(INSTALLED)  ## run every test, on several cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+
+test-oldest: $(OLDEST)/.installed  ## run every test with the oldest dependencies that pyproject.toml allows
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+
+$(OLDEST)/.installed: constraints-oldest.txt $(SOURCES)
+	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-oldest.txt \
+		--editable '.[dev]' --editable plugins/fmfa --editable plugins/sen
+	touch $@
 
 lint: $(INSTALLED)  ## check format, style, types, and which room imports which
 	$(BIN)/ruff format --check .
@@ -54,6 +64,10 @@ bench: $(INSTALLED)  ## measure speed and memory against what is usual; prints r
 	$(BIN)/python benchmarks/training_step.py fmfa
 	$(BIN)/python benchmarks/training_step.py sen
 	$(BIN)/python benchmarks/caption_pruning.py
+
+release-check: $(INSTALLED)  ## build sdists and wheels, check them, install them elsewhere and use them
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[release]'
+	$(BIN)/python -m tools.release_check
 
 clean:  ## remove the virtual environment and what the demo drew
 	rm -rf $(VENV) demo build
