@@ -109,8 +109,9 @@ def build_with_weights(resolved: ResolvedModel, file: Path, is_own: bool) -> Dua
     """
     config = resolved.copied_recipe().model
     tensors = read_weights(file)
-    if IDENTITIES not in resolved.overrides:
-        _fit_identities(config, tensors, file)
+    classifier = tensors.get("heads.id.classifier.weight")
+    if classifier is not None and IDENTITIES not in resolved.overrides:
+        fit_identities(config, len(classifier), file, logging.INFO)
     model = build_dual_encoder(config)
     if not is_own:
         tensors = _leave_out_heads(model, tensors, file)
@@ -118,13 +119,19 @@ def build_with_weights(resolved: ResolvedModel, file: Path, is_own: bool) -> Dua
     return model
 
 
-def _fit_identities(model: Any, tensors: Mapping[str, Tensor], file: Path) -> None:
-    """Give the identity classifier as many classes as the weights have: it depends on what they were trained on."""
-    classifier = tensors.get("heads.id.classifier.weight")
+def fit_identities(model: Any, count: int, source: object, level: int) -> None:
+    """Give the identity classifier as many classes as there are identities to tell apart, and say so.
+
+    Args:
+        model: The ``model`` entry of a recipe; changed in place. Without an identity classifier nothing happens.
+        count: Number of identities.
+        source: What has that many: a file of annotations or of weights.
+        level: Level of the log line.
+    """
     head = model.get("heads", {}).get("id")
-    if classifier is not None and head is not None and head.get("num_identities") != len(classifier):
-        logger.info("id head: %d identities, as in %s", len(classifier), file)
-        head.num_identities = len(classifier)
+    if head is not None and head.get("num_identities") != count:
+        logger.log(level, "id head: %d identities, as in %s", count, source)
+        head.num_identities = count
 
 
 def _leave_out_heads(model: DualEncoder, tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
