@@ -94,6 +94,17 @@ def test_the_walks_name_files_and_what_they_define() -> None:
             assert name in defined, f"{file} has no {name}"
 
 
+@pytest.mark.parametrize("walk", re.findall(r"^## (From .+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
+def test_every_name_of_a_walk_is_defined_in_a_file_that_it_goes_through(walk: str) -> None:
+    section = PAGE.read_text(encoding="utf-8").partition(f"## {walk}\n")[2].partition("\n## ")[0]
+    defined = set().union(
+        *map(defined_names, (ROOT / file for file in set(re.findall(r"`(tipr_zoo/\S+\.py)`", section))))
+    )
+    names = {name for name in re.findall(r"`([A-Za-z_][\w.]*)`", section) if not name.endswith(".py")}
+    assert len(names) >= 10
+    assert names <= defined, names - defined
+
+
 def defined_names(file: Path) -> set[str]:
     """Functions, classes, methods as ``Class.method``, and constants of a module."""
     found = set()
