@@ -16,7 +16,16 @@ from tipr_zoo.command_line import COMMANDS
 
 PACKAGE = Path(tipr_zoo.__file__).parent
 ROOT = PACKAGE.parent
-LIGHT = ("cards", "hub", "plugins", "registry.py", "registries.py", "models/lookup.py", "leaderboard/rows.py")
+LIGHT = (
+    "cards",
+    "hub",
+    "plugins",
+    "schemas",
+    "registry.py",
+    "registries.py",
+    "models/lookup.py",
+    "leaderboard/rows.py",
+)
 """Rooms and modules of which `tipr-zoo list` and the leaderboard are made: none of them imports torch."""
 
 PRINTING = ("commands/", "command_line.py", "training/loop/interruption.py")

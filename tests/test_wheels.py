@@ -13,6 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+import zipfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -133,6 +134,15 @@ def test_a_plugin_stands_alone_beside_the_core(plugin: str, install: Callable[..
     assert {row["plugin"]: row["status"] for row in listed}[plugin] == "works"
     missing = run("-c", f"import tipr_zoo; tipr_zoo.build('{OTHER[plugin]}_tiny_synth')")
     assert f"install it with: pip install tipr-zoo-{OTHER[plugin]}" in missing.stderr
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_wheels_carry_the_licence(name: str, wheel: Callable[[str], Path]) -> None:
+    with zipfile.ZipFile(wheel(name)) as archive:
+        folder = next(entry.partition("/")[0] for entry in archive.namelist() if ".dist-info/" in entry)
+        assert archive.read(f"{folder}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
+        metadata = archive.read(f"{folder}/METADATA").decode().splitlines()
+    assert {"License-Expression: Apache-2.0", "License-File: LICENSE"} <= set(metadata)
 
 
 def test_the_core_alone_lists_every_model_and_says_what_a_plugins_model_needs(

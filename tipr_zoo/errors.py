@@ -5,7 +5,13 @@ The command line prints the message alone and exits with code 2; `--debug` shows
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_FOLDER = (errno.ENOENT, errno.ENOTDIR)
 
 
 class TiprZooError(Exception):
@@ -46,6 +52,28 @@ class TrainingError(TiprZooError):
 
 class WeightsError(TiprZooError):
     """Weights are missing, truncated, of another hash, or do not fit the model."""
+
+
+class WriteError(TiprZooError, OSError):
+    """A file or a folder cannot be written; what was there is as it was.
+
+    Args:
+        errno: The number of the system's error, or None.
+        strerror: What the system says.
+        filename: The file or folder.
+    """
+
+    def __str__(self) -> str:
+        folder, fix = Path(str(self.filename)).parent, "name another place"
+        if self.errno in _NO_ROOM:
+            fix = f"make room, or {fix}"
+        elif self.errno == errno.EFBIG:
+            fix = f"raise the limit of a file's size (ulimit -f), or {fix}"
+        elif self.errno in _NOT_ALLOWED:
+            fix = f"make it and its folder {folder} writable, or {fix}"
+        elif self.errno in _NO_FOLDER:
+            fix = f"make the folder {folder}, or {fix}"
+        return f"{self.filename}: cannot be written: {self.strerror}; {fix}"
 
 
 class HubError(TiprZooError):

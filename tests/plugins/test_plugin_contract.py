@@ -13,9 +13,9 @@ import pytest
 
 import tipr_zoo
 from tipr_zoo import dual_encoder, errors, features, protocols, registries, testing
-from tipr_zoo.cards import card
 from tipr_zoo.cards import record as records
 from tipr_zoo.cards.index import card_index
+from tipr_zoo.cards.schema import FrontMatter, ZooBlock
 from tipr_zoo.command_line import main
 from tipr_zoo.commands.list_models import model_row
 from tipr_zoo.commands.plugin_rows import plugin_rows
@@ -23,6 +23,7 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.features import Features
 from tipr_zoo.models import recipe
 from tipr_zoo.plugins.contract import PLUGIN_CONTRACT, contract_problem, stated_contract
+from tipr_zoo.schemas.declared import keys_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "plugin_contract.md").read_text(encoding="utf-8")
@@ -126,8 +127,8 @@ def test_the_zoos_own_plugins_rely_on_nothing_else(folder: str) -> None:
         ("a recipe", recipe.RECIPE_FIELDS),
         ("a recipe's `model`", recipe.MODEL_FIELDS),
         ("a recipe's `training`", recipe.TRAINING_FIELDS),
-        ("a card", card.HUB_FIELDS | {"tipr_zoo"}),
-        ("a card's `tipr_zoo`", card.ZOO_FIELDS),
+        ("a card", keys_of(FrontMatter)),
+        ("a card's `tipr_zoo`", keys_of(ZooBlock)),
         ("a record", [field.name for field in fields(records.Record)]),
     ],
 )

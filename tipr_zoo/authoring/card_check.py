@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from tipr_zoo.authoring.card_problems import CardProblem, Finding, card_problems
+from tipr_zoo.authoring.card_problems import CardProblem, card_problems
 from tipr_zoo.authoring.hub_licences import HUB_LICENCES
 from tipr_zoo.cards.card import ModelCard
+from tipr_zoo.cards.front_matter import read_front_matter
 from tipr_zoo.cards.hub_reference import is_hub_reference, parse_hub_reference
 from tipr_zoo.cards.index import card_folders
 from tipr_zoo.cards.lines import front_matter_text
@@ -16,6 +18,7 @@ from tipr_zoo.cards.weights_check import check_file
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError, TiprZooError
 from tipr_zoo.plugins.discovery import find_plugin
+from tipr_zoo.schemas.problems import FieldProblem, Problems
 
 SECTIONS = {
     "## Use": "the command lines that somebody can try",
@@ -78,78 +81,93 @@ def todo_lines(path: Path) -> list[int]:
     return [number for number, line in enumerate(lines, start=1) if "TODO" in line]
 
 
-def _findings(card: ModelCard) -> Iterator[Finding]:
-    """What is wrong with fields of a card that can be read."""
+def _findings(card: ModelCard, problems: Problems) -> Iterator[FieldProblem]:
+    """What is wrong with fields of a card that the reader has no problem with."""
     yield from _recipe_problems(card)
     yield from _weights_problems(card)
-    yield from _hub_problems(card)
+    yield from _hub_problems(card, is_right=not problems)
 
 
-def _recipe_problems(card: ModelCard) -> Iterator[Finding]:
+def _recipe_problems(card: ModelCard) -> Iterator[FieldProblem]:
     from tipr_zoo.models.recipe import recipe_path  # not at the top: `cards new` and `push --help` need no mmengine
 
     config = PurePosixPath(card.config)
     is_outside = config.is_absolute() or ".." in config.parts
     if is_outside:
-        yield "tipr_zoo", "config", f"'config' must be a path inside the folder of recipes, got {card.config!r}"
+        yield FieldProblem(
+            "tipr_zoo", "config", f"'config' must be a path inside the folder of recipes, got {card.config!r}"
+        )
     try:
         if card.plugin is not None:
             find_plugin(card.plugin)
     except TiprZooError as error:
-        yield "tipr_zoo", "plugin", str(error)
+        yield FieldProblem("tipr_zoo", "plugin", str(error))
         return
     try:
         if not is_outside:
             recipe_path(card)
     except ConfigError as error:
-        yield "tipr_zoo", "config", str(error).removeprefix(f"{card.path}: ")
+        yield FieldProblem("tipr_zoo", "config", str(error).removeprefix(f"{card.path}: "))
 
 
-def _weights_problems(card: ModelCard) -> Iterator[Finding]:
+def _weights_problems(card: ModelCard) -> Iterator[FieldProblem]:
     weights = card.weights
     if weights is None:
         if not card.weights_note:
-            yield "tipr_zoo", "weights", "a card without weights says in 'weights_note' why, or where they can be had"
+            yield FieldProblem(
+                "tipr_zoo", "weights", "a card without weights says in 'weights_note' why, or where they can be had"
+            )
         return
     place = "tipr_zoo.weights"
     if is_hub_reference(weights.location):
         if not parse_hub_reference(weights.location).is_pinned:
-            yield place, "url", f"{weights.location} may change; name the commit: hub:owner/name@COMMIT:FILE"
+            yield FieldProblem(
+                place, "url", f"{weights.location} may change; name the commit: hub:owner/name@COMMIT:FILE"
+            )
     elif not weights.is_remote:
         file = card.path.parent / weights.location
         if not file.is_file():
-            yield place, "file", f"{file} does not exist; put the weights there, or write 'weights: null'"
+            yield FieldProblem(place, "file", f"{file} does not exist; put the weights there, or write 'weights: null'")
         else:
             try:
                 check_file(file, weights, advice="write what the file has, or put the right file there")
             except TiprZooError as error:
-                yield place, "size" if "bytes" in str(error) else "sha256", str(error)
+                yield FieldProblem(place, "size" if "bytes" in str(error) else "sha256", str(error))
     others = {result.source_url for result in card.results if _is_of_other_weights(result.record, weights.sha256)}
     for url in sorted(filter(None, others)):
-        yield place, "sha256", f"record {url} was measured with other weights; name its weights, or measure these"
+        yield FieldProblem(
+            place, "sha256", f"record {url} was measured with other weights; name its weights, or measure these"
+        )
 
 
 def _is_of_other_weights(record: object, sha256: str) -> bool:
     return record is not None and getattr(record, "weights_sha256", sha256) != sha256
 
 
-def _hub_problems(card: ModelCard) -> Iterator[Finding]:
-    """What the Hub would not take, or would take for something else."""
+def _hub_problems(card: ModelCard, is_right: bool) -> Iterator[FieldProblem]:
+    """What the Hub would not take, or would take for something else.
+
+    Args:
+        card: The card.
+        is_right: Whether the reader has no problem with it; else the Hub is asked about its figures alone.
+    """
     if card.license not in HUB_LICENCES:
         known = unknown_name("licence of the Hub", card.license, HUB_LICENCES, "'other' is one, too")
-        yield "", "license", str(known)
+        yield FieldProblem("", "license", str(known))
     for name in card.datasets:
         if not _HUB_DATASET.fullmatch(name):
-            yield "", "datasets", f"{name!r} cannot name a data set on the Hub: use letters, digits, - _ . and one /"
+            yield FieldProblem(
+                "", "datasets", f"{name!r} cannot name a data set on the Hub: use letters, digits, - _ . and one /"
+            )
     if len(set(card.tags)) != len(card.tags):
-        yield "", "tags", "a tag is given twice; the Hub shows it once"
+        yield FieldProblem("", "tags", "a tag is given twice; the Hub shows it once")
     try:
-        differing = _figures_of_the_hub(card.path) ^ _figures(card)
+        differing = _figures_of_the_hub(card.path, is_right) ^ _figures(card)
     except Exception as error:  # huggingface_hub raises whatever a field that it does not expect provokes
-        yield "", "model-index", f"huggingface_hub cannot read the card: {type(error).__name__}: {error}"
+        yield FieldProblem("", "model-index", f"huggingface_hub cannot read the card: {type(error).__name__}: {error}")
         return
     for dataset, split, _, metric, value, _ in sorted(differing, key=str)[:1]:
-        yield (
+        yield FieldProblem(
             "",
             "model-index",
             f"huggingface_hub reads other figures than the zoo: {metric} {value} on {dataset} {split}",
@@ -165,10 +183,16 @@ def _figures(card: ModelCard) -> set[tuple[object, ...]]:
     }
 
 
-def _figures_of_the_hub(path: Path) -> set[tuple[object, ...]]:
+def _figures_of_the_hub(path: Path, is_right: bool) -> set[tuple[object, ...]]:
     """The same as the Hub's own library reads them."""
     from huggingface_hub import ModelCard as HubModelCard
+    from huggingface_hub import ModelCardData
 
+    if is_right:
+        data = HubModelCard.load(path).data
+    else:
+        figures: dict[str, Any] = {"model-index": read_front_matter(path).get("model-index")}
+        data = ModelCardData(**figures)
     return {
         (
             result.dataset_name,
@@ -178,7 +202,7 @@ def _figures_of_the_hub(path: Path) -> set[tuple[object, ...]]:
             float(result.metric_value),
             result.source_url,
         )
-        for result in HubModelCard.load(path).data.eval_results or []
+        for result in data.eval_results or []
     }
 
 

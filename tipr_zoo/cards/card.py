@@ -10,17 +10,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from tipr_zoo.cards.fields import Fields, read_front_matter
+from tipr_zoo.cards.front_matter import parse_mapping, problems_of_text, split_card
 from tipr_zoo.cards.hub_reference import is_hub_reference, parse_hub_reference
-from tipr_zoo.cards.method_facts import MethodFacts, read_method_facts
-from tipr_zoo.cards.results import Result, read_results
-from tipr_zoo.errors import ConfigError
-
-HUB_FIELDS = {"license", "datasets", "tags", "model-index", "language", "library_name", "pipeline_tag", "base_model"}
-ZOO_FIELDS = {"plugin", "config", "method", "weights", "weights_note", "paper", "code", "protocol"}
-
+from tipr_zoo.cards.method_facts import MethodFacts
+from tipr_zoo.cards.results import Result, ResultReader
+from tipr_zoo.cards.schema import FrontMatter, Link, WeightsBlock
+from tipr_zoo.errors import CardError, ConfigError
+from tipr_zoo.schemas.declared import built
+from tipr_zoo.schemas.problems import Problems
 
 MODEL_NAME = re.compile(r"\w[\w.-]{0,95}", re.ASCII)  # the Hub takes no longer one
 """What a model may be called, and so the file of its card."""
@@ -49,21 +47,6 @@ class Weights:
     def is_remote(self) -> bool:
         """Whether the file has to be fetched."""
         return "://" in self.location or is_hub_reference(self.location)
-
-
-@dataclass(frozen=True)
-class Link:
-    """Something published elsewhere: a paper or a repository.
-
-    Attributes:
-        title: What it is called.
-        url: Where it is.
-        license: Its licence; ``"none"`` where it carries none, None where nobody looked.
-    """
-
-    title: str
-    url: str
-    license: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,73 +97,61 @@ def read_card(path: Path) -> ModelCard:
     Raises:
         CardError: The card is malformed; the message names the file, the field and the fix.
     """
-    front_matter, body = read_front_matter(path)
-    fields = Fields(front_matter, path)
-    fields.allow(HUB_FIELDS | {"tipr_zoo"})
-    zoo = fields.block("tipr_zoo")
-    zoo.allow(ZOO_FIELDS)
-    method_block = zoo.optional_block("method")
-    method = read_method_facts(method_block) if method_block else MethodFacts(name=path.stem)
-    return ModelCard(
-        name=path.stem,
-        path=path,
-        license=fields.text("license"),
-        datasets=fields.texts("datasets"),
-        tags=fields.texts("tags"),
-        results=read_results(fields, path.stem, method),
-        plugin=zoo.optional_text("plugin"),
-        method=method,
-        config=zoo.text("config"),
-        weights=_read_weights(zoo),
-        weights_note=zoo.optional_text("weights_note"),
-        paper=read_link(zoo, "paper"),
-        code=read_link(zoo, "code"),
-        protocol=zoo.text("protocol"),
-        description=body.strip(),
-    )
+    card, problems = examine_card(path)
+    if problems:
+        raise CardError(f"{path}: {problems[0]}")
+    return card
 
 
-def _read_weights(zoo: Fields) -> Weights | None:
-    """The ``weights:`` block; None where the card says ``weights: null``."""
-    block = zoo.optional_block("weights")
-    if block is None:
-        return None
-    block.allow({"file", "url", "sha256", "size", "format", "license"})
-    file, url = block.optional_text("file"), block.optional_text("url")
-    if (file is None) == (url is None):
-        raise block.error("needs either 'file' or 'url'")
-    if file is not None and ("://" in file or is_hub_reference(file)):
-        raise block.error(f"'file' must be a path as seen from the card, got {file!r}; an address is a 'url'")
-    if url is not None and not url.startswith(("https://", "hub:")):
-        raise block.error(f"'url' must begin with https:// or hub:, got {url!r}; a file beside the card is a 'file'")
-    if is_hub_reference(url):
-        try:
-            parse_hub_reference(url)
-        except ConfigError as error:
-            raise block.error(f"'url': {error}") from error
-    sha256 = block.text("sha256")
-    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
-        raise block.error(f"'sha256' must be 64 lower-case hexadecimal digits, got {sha256!r}")
-    if block.text("format") not in ("safetensors", "pytorch"):
-        raise block.error(f"'format' must be safetensors or pytorch, got {block.text('format')!r}")
-    size: Any = block.values.get("size")
-    if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
-        raise block.error(f"'size' must be the file's length in bytes, got {size!r}")
-    return Weights(file or str(url), sha256, size, block.text("format"), block.text("license"))
-
-
-def read_link(fields: Fields, key: str) -> Link | None:
-    """The ``paper:`` or ``code:`` block; None where there is none.
+def examine_card(path: Path) -> tuple[ModelCard, Problems]:
+    """Read one card, and tell everything that is wrong with it.
 
     Args:
-        fields: The mapping that it stands in.
-        key: ``"paper"`` or ``"code"``.
+        path: The Markdown file; its name without ``.md`` is the model's name.
+
+    Returns:
+        The card, in which whatever has a problem is empty or left out, and the problems.
 
     Raises:
-        CardError: A field is missing or unknown.
+        CardError: The file has no front matter that can be read.
     """
-    block = fields.optional_block(key)
-    if block is None:
+    text, body = split_card(path)
+    values = parse_mapping(text, path, "front matter")
+    problems = Problems(problems_of_text(FrontMatter, values, text))
+    front = built(FrontMatter, values, problems.fields())
+    zoo, name = front.tipr_zoo, path.stem
+    method = zoo.method or MethodFacts(name=name)
+    results = ResultReader(name, method, path, problems).of_index(front.model_index or ())
+    card = ModelCard(
+        name=name,
+        path=path,
+        license=front.license,
+        datasets=front.datasets,
+        tags=front.tags,
+        results=results,
+        plugin=zoo.plugin,
+        method=method,
+        config=zoo.config,
+        weights=_weights(zoo.weights, problems) if zoo.weights else None,
+        weights_note=zoo.weights_note,
+        paper=zoo.paper,
+        code=zoo.code,
+        protocol=zoo.protocol,
+        description=body.strip(),
+    )
+    return card, problems
+
+
+def _weights(block: WeightsBlock, problems: Problems) -> Weights | None:
+    """What the ``weights:`` block says; None where something is wrong with it, which is added to `problems`."""
+    place, wrong = "tipr_zoo.weights", problems.fields()
+    if not {(place, "file"), (place, "url")} & wrong and (block.file is None) == (block.url is None):
+        problems.add(place, None, "needs either 'file' or 'url'")
+    if is_hub_reference(block.url):
+        try:
+            parse_hub_reference(str(block.url))
+        except ConfigError as error:
+            problems.add(place, "url", f"'url': {error}")
+    if problems.are_within(place):
         return None
-    block.allow({"title", "url", "license"})
-    return Link(block.text("title"), block.text("url"), block.optional_text("license"))
+    return Weights(block.file or str(block.url), block.sha256, block.size, block.format, block.license)

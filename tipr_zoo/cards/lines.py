@@ -76,7 +76,8 @@ def line_of(root: yaml.Node | None, place: str, key: str | None = None) -> int:
     Args:
         root: From `front_matter_node`.
         place: Dotted name of a mapping.
-        key: A field of that mapping; where it is missing, the line is the mapping's.
+        key: A field of that mapping; where it is missing, the line is the mapping's, and where that is missing, too,
+            that of the innermost mapping around it.
     """
     node = node_at(root, place)
     entry = entry_of(node, key) if key is not None else None
@@ -85,6 +86,8 @@ def line_of(root: yaml.Node | None, place: str, key: str | None = None) -> int:
     parent, _, last = place.rpartition(".")
     owner = entry_of(node_at(root, parent), last)  # the line that says `weights:`, not the one below it
     found = owner[0] if owner else node
+    if found is None and parent:
+        return line_of(root, parent)
     return found.start_mark.line + FIRST_LINE if found is not None and place else 1
 
 

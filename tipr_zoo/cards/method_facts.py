@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from tipr_zoo.cards.fields import Fields
 from tipr_zoo.cards.record import SELECTED_ON
+from tipr_zoo.schemas.declared import Declared
+from tipr_zoo.schemas.marks import Check, must_be
+from tipr_zoo.schemas.value_kinds import Text, Texts, Truth
 
 NO_EXTRA_DATA = "none"
 """What ``pretraining`` says where no person data beside the training split was used."""
 
+SelectedOn = Annotated[Text, Check(SELECTED_ON.__contains__, must_be(f"{', '.join(SELECTED_ON)} or null"))]
+
 
 @dataclass(frozen=True)
-class MethodFacts:
+class MethodFacts(Declared):
     """The ``method:`` block of a card or a reference; None is always *not known*.
 
     Attributes:
@@ -26,39 +31,15 @@ class MethodFacts:
         reproduced_in: Addresses of sources that print a training of their own, not the authors' figures.
     """
 
-    name: str
-    image_encoder: str | None = None
-    text_encoder: str | None = None
-    pretraining: str | None = None
-    selected_on: str | None = None
-    weights_published: bool | None = None
-    reproduced_in: tuple[str, ...] = ()
+    name: Text
+    image_encoder: Text | None = None
+    text_encoder: Text | None = None
+    pretraining: Text | None = None
+    selected_on: SelectedOn | None = None
+    weights_published: Truth | None = None
+    reproduced_in: Texts = ()
 
     @property
     def has_extra_data(self) -> bool:
         """Whether person data beside the training split are named."""
         return self.pretraining not in (None, NO_EXTRA_DATA)
-
-
-def read_method_facts(block: Fields) -> MethodFacts:
-    """Read the ``method:`` block.
-
-    Args:
-        block: The block.
-
-    Raises:
-        CardError: A field is unknown or holds something else than it should.
-    """
-    block.allow(MethodFacts.__dataclass_fields__)
-    selected_on = block.optional_text("selected_on")
-    if selected_on is not None and selected_on not in SELECTED_ON:
-        raise block.error(f"'selected_on' must be {', '.join(SELECTED_ON)} or null, got {selected_on!r}")
-    return MethodFacts(
-        name=block.text("name"),
-        image_encoder=block.optional_text("image_encoder"),
-        text_encoder=block.optional_text("text_encoder"),
-        pretraining=block.optional_text("pretraining"),
-        selected_on=selected_on,
-        weights_published=block.optional_truth("weights_published"),
-        reproduced_in=block.texts("reproduced_in") if "reproduced_in" in block.values else (),
-    )

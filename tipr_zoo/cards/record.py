@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from tipr_zoo.cards.parsed_yaml_cache import parsed_yaml_cache
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import RecordError
+from tipr_zoo.machine.result_place import make_folder
+from tipr_zoo.machine.whole_file import write_whole
+from tipr_zoo.schemas.declared import Declared
+from tipr_zoo.schemas.marks import Check, FromList, Limits, Told, must_be
+from tipr_zoo.schemas.problems import MISSING, UNKNOWN, problems_of
+from tipr_zoo.schemas.value_kinds import IS_FILLED, SHA256
 
 METRICS = ("R1", "R5", "R10", "mAP", "mINP")
 """The retrieval metrics, all in percent, in the order in which they are shown."""
@@ -35,8 +40,36 @@ EMBEDDED = ("captions", "pictures")
 """What an evaluation embeds."""
 
 
+def _is_date(value: str) -> bool:
+    try:
+        datetime.fromisoformat(value.removesuffix("Z"))
+    except ValueError:
+        return False
+    return True
+
+
+_Text = Annotated[str, IS_FILLED, Told(must_be("text"))]
+_Object = Annotated[dict[str, Any], Told(must_be("an object"))]
+_Percentage = Annotated[float, Limits(smallest=0, largest=100), Told("metric {key!r} is a percentage, got {value!r}")]
+_Count = Annotated[int, Limits(above=0), Told(must_be("a whole number above 0"))]
+_Seed = Annotated[int, Told(must_be("a whole number or null"))]
+_Sha256 = Annotated[str, Check(SHA256.fullmatch)]
+_Direction = Annotated[str, Check(DIRECTIONS.__contains__), Told(must_be(" or ".join(map(repr, DIRECTIONS))))]
+_SelectedOn = Annotated[
+    str, Check(SELECTED_ON.__contains__), Told(must_be(", ".join(map(repr, SELECTED_ON)) + " or null"))
+]
+_Date = Annotated[str, Check(_is_date), Told(must_be("a date like 2025-01-31 or 2025-01-31T12:00:00"))]
+_Seconds = Annotated[float, Limits(smallest=0), Told(must_be("a number of seconds"))]
+_FromCache = Annotated[
+    tuple[str, ...],
+    FromList(),
+    Check(set(EMBEDDED).issuperset),
+    Told(must_be(f"a list with {' and '.join(map(repr, EMBEDDED))}, or an empty one")),
+]
+
+
 @dataclass(frozen=True)
-class Record:
+class Record(Declared):
     """One evaluation.
 
     Attributes:
@@ -66,29 +99,29 @@ class Record:
         protocol: In words: ties, which split chose the weights, what was left out.
     """
 
-    model: str
-    dataset: str
-    split: str
-    dataset_arguments: dict[str, Any]
-    direction: str
-    metrics: dict[str, float]
-    queries: int
-    gallery: int
-    identities: int
-    overrides: dict[str, Any]
-    weights_sha256: str
-    training_seed: int | None
-    selected_on: str | None
-    dataset_sha256: str
-    pictures_sha256: str | None
-    tipr_zoo_version: str
-    command: str
-    seed: int | None
-    date: str
-    duration_seconds: float
-    from_cache: tuple[str, ...]
-    device: str
-    protocol: str
+    model: _Text
+    dataset: _Text
+    split: _Text
+    dataset_arguments: _Object
+    direction: _Direction
+    metrics: Annotated[dict[str, _Percentage], Told(must_be("an object"), is_one=False)]
+    queries: _Count
+    gallery: _Count
+    identities: _Count
+    overrides: _Object
+    weights_sha256: Annotated[_Sha256, Told(must_be("64 lower-case hexadecimal digits"))]
+    training_seed: _Seed | None
+    selected_on: _SelectedOn | None
+    dataset_sha256: Annotated[_Sha256, Told(must_be("64 lower-case hexadecimal digits"))]
+    pictures_sha256: Annotated[_Sha256, Told(must_be("64 lower-case hexadecimal digits or null"))] | None
+    tipr_zoo_version: _Text
+    command: _Text
+    seed: _Seed | None
+    date: _Date
+    duration_seconds: _Seconds
+    from_cache: _FromCache
+    device: _Text
+    protocol: _Text
 
 
 def read_record(path: Path) -> Record:
@@ -99,14 +132,21 @@ def read_record(path: Path) -> Record:
             names the file and the key.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text)
         json.dumps(values, allow_nan=False)  # Python reads NaN and 1e999, which are no JSON
     except (OSError, ValueError, RecursionError) as error:
         raise RecordError(f"{path}: cannot be read as a record: {error}; write it with `tipr-zoo eval`") from error
+    cache = parsed_yaml_cache()
+    if cache.is_right(text, Record.__name__):
+        return _made(values)
     try:
-        return make_record(values)
+        record = make_record(values)
     except RecordError as error:
         raise RecordError(f"{path}: {error}") from error
+    cache.add(text, values, path)
+    cache.keep_right(text, Record.__name__)
+    return record
 
 
 def check_records_folder(folder: Path) -> None:
@@ -130,11 +170,12 @@ def write_record(record: Record, path: Path) -> None:
 
     Raises:
         RecordError: An entry makes no sense.
+        WriteError: It cannot be written; what was there is as it was.
     """
     values = asdict(record)
     make_record(values)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    make_folder(path.parent)
+    write_whole(path, (json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
 def record_file_name(record: Record) -> str:
@@ -169,111 +210,31 @@ def make_record(values: Any) -> Record:
     """
     if not isinstance(values, dict):
         raise RecordError(f"a record is a JSON object, got {type(values).__name__}")
-    for key in values:
-        if key not in _KINDS:
-            raise RecordError(str(unknown_name("key", key, _KINDS)))
-    if missing := [key for key in _KINDS if key not in values]:
+    problems = problems_of(Record, values, "key")
+    if problems and problems[0].kind == UNKNOWN:
+        raise RecordError(problems[0].message)
+    if missing := [str(problem.key) for problem in problems if problem.kind == MISSING]:
         raise RecordError(f"missing: {', '.join(missing)}")
-    for key, (is_right, kind) in _KINDS.items():
-        if not is_right(values[key]):
-            raise RecordError(f"{key!r} must be {kind}, got {values[key]!r}")
-    return Record(**{**values, "metrics": _metrics(values["metrics"]), "from_cache": tuple(values["from_cache"])})
+    for problem in problems:
+        if problem.place != "metrics":
+            raise RecordError(problem.message)
+    _check_metrics(values["metrics"])
+    for problem in problems:
+        raise RecordError(problem.message)
+    return _made(values)
 
 
-def _metrics(values: dict[str, Any]) -> dict[str, float]:
-    """The metrics in the order of `METRICS`, all of them there and percentages."""
-    for name in values:
+def _check_metrics(metrics: dict[str, Any]) -> None:
+    """Raises RecordError where a metric is missing or unknown."""
+    for name in metrics:
         if name not in METRICS:
             raise RecordError(str(unknown_name("metric", name, METRICS)))
     for name in METRICS:
-        if name not in values:
+        if name not in metrics:
             raise RecordError(f"metric {name!r} is missing")
-        if not _is_amount(values[name]) or values[name] > 100:
-            raise RecordError(f"metric {name!r} is a percentage, got {values[name]!r}")
-    return {name: float(values[name]) for name in METRICS}
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_mapping(value: Any) -> bool:
-    return isinstance(value, dict)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_count(value: Any) -> bool:
-    return _is_whole(value) and value > 0
-
-
-def _is_seed(value: Any) -> bool:
-    return value is None or _is_whole(value)
-
-
-def _is_amount(value: Any) -> bool:
-    return (_is_whole(value) or isinstance(value, float)) and 0 <= value < math.inf
-
-
-def _is_hash(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
-
-
-def _is_hash_or_none(value: Any) -> bool:
-    return value is None or _is_hash(value)
-
-
-def _is_direction(value: Any) -> bool:
-    return value in DIRECTIONS
-
-
-def _is_selected_on(value: Any) -> bool:
-    return value is None or value in SELECTED_ON
-
-
-def _is_from_cache(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and all(part in EMBEDDED for part in value)
-
-
-def _is_date(value: Any) -> bool:
-    try:
-        datetime.fromisoformat(value.removesuffix("Z"))
-    except (AttributeError, ValueError):
-        return False
-    return True
-
-
-_TEXT = (_is_text, "text")
-_MAPPING = (_is_mapping, "an object")
-_COUNT = (_is_count, "a whole number above 0")
-_HASH = (_is_hash, "64 lower-case hexadecimal digits")
-_SEED = (_is_seed, "a whole number or null")
-
-_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "model": _TEXT,
-    "dataset": _TEXT,
-    "split": _TEXT,
-    "dataset_arguments": _MAPPING,
-    "direction": (_is_direction, " or ".join(map(repr, DIRECTIONS))),
-    "metrics": _MAPPING,
-    "queries": _COUNT,
-    "gallery": _COUNT,
-    "identities": _COUNT,
-    "overrides": _MAPPING,
-    "weights_sha256": _HASH,
-    "training_seed": _SEED,
-    "selected_on": (_is_selected_on, ", ".join(map(repr, SELECTED_ON)) + " or null"),
-    "dataset_sha256": _HASH,
-    "pictures_sha256": (_is_hash_or_none, "64 lower-case hexadecimal digits or null"),
-    "tipr_zoo_version": _TEXT,
-    "command": _TEXT,
-    "seed": _SEED,
-    "date": (_is_date, "a date like 2025-01-31 or 2025-01-31T12:00:00"),
-    "duration_seconds": (_is_amount, "a number of seconds"),
-    "from_cache": (_is_from_cache, f"a list with {' and '.join(map(repr, EMBEDDED))}, or an empty one"),
-    "device": _TEXT,
-    "protocol": _TEXT,
-}
-"""What each key must hold."""
+def _made(values: dict[str, Any]) -> Record:
+    """The record of entries that are right."""
+    metrics = {name: float(values["metrics"][name]) for name in METRICS}
+    return Record(**{**values, "metrics": metrics, "from_cache": tuple(values["from_cache"])})

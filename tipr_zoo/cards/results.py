@@ -7,17 +7,16 @@ Which kind a figure is follows from its source. A source that lies beside the ca
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from tipr_zoo.cards.fields import Fields
 from tipr_zoo.cards.method_facts import MethodFacts
 from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, read_record
+from tipr_zoo.cards.schema import IndexEntry, MetricBlock, PublishedResultBlock, ResultBlock, is_path
 from tipr_zoo.errors import RecordError
-
-TASK = "text-to-image-person-retrieval"
+from tipr_zoo.schemas.problems import Problems
 
 ORIGINS = ("reported", "reproduced", "measured")
 """Kinds of figures: printed in a publication; printed there by somebody who trained the method again; in a record."""
@@ -56,135 +55,109 @@ class Result:
     selected_on: str | None = None
 
 
-def read_results(fields: Fields, model: str, method: MethodFacts) -> tuple[Result, ...]:
-    """Read ``model-index`` of a card.
+class ResultReader:
+    """Makes results of what a file says, and tells what makes no sense in it.
 
     Args:
-        fields: The card's front matter.
-        model: Name of the model; the index may speak of no other.
-        method: The card's ``method:`` block.
-
-    Raises:
-        CardError: An entry is malformed, has an unknown field or metric, or has no source.
-    """
-    if fields.values.get("model-index") is None:
-        return ()
-    results: list[Result] = []
-    for entry in fields.blocks("model-index"):
-        entry.allow({"name", "results"})
-        if entry.text("name") != model:
-            raise entry.error(f"'name' must be the card's name {model!r}, got {entry.text('name')!r}")
-        results += [_read_result(block, model, method) for block in entry.blocks("results")]
-    _check_reproductions(fields, method, results)
-    return tuple(results)
-
-
-def read_published_results(fields: Fields, model: str, method: MethodFacts) -> tuple[Result, ...]:
-    """Read ``results`` of a reference: as in a card, but none is measured, and a source may lack its address.
-
-    Args:
-        fields: The reference.
-        model: What its rows are called.
+        model: Name of the model, or what the rows of a reference are called.
         method: Its ``method:`` block.
-
-    Raises:
-        CardError: An entry is malformed, or names a file as its source.
+        path: The file.
+        problems: What is wrong with it so far; what is found is added. Of a field with a problem nothing more is told,
+            and of a result with one nothing is made.
     """
-    results = [_read_result(block, model, method, is_reference=True) for block in fields.blocks("results")]
-    _check_reproductions(fields, method, results)
-    return tuple(results)
 
+    def __init__(self, model: str, method: MethodFacts, path: Path, problems: Problems) -> None:
+        self.model, self.method, self.path, self.problems = model, method, path, problems
+        self._sources: set[str] = set()
 
-def _check_reproductions(fields: Fields, method: MethodFacts, results: Iterable[Result]) -> None:
-    """An address that no figure comes from is a mistake."""
-    for url in set(method.reproduced_in) - {result.source_url for result in results}:
-        raise fields.error(f"method.reproduced_in: no result has its source at {url}")
+    def of_index(self, index: Sequence[IndexEntry]) -> tuple[Result, ...]:
+        """The results of a card's ``model-index``, which may speak of no other model."""
+        results: list[Result] = []
+        for number, entry in enumerate(index):
+            place = f"model-index[{number}]"
+            if entry.name != self.model and not self.problems.are_within(f"{place}.name"):
+                self.problems.add(place, "name", f"'name' must be the card's name {self.model!r}, got {entry.name!r}")
+            results += self._of(entry.results, f"{place}.results")
+        self._check_reproductions("model-index")
+        return tuple(results)
 
+    def of_reference(self, blocks: Sequence[PublishedResultBlock]) -> tuple[Result, ...]:
+        """The results of a reference: as of a card, but none is measured, and a source may lack its address."""
+        results = self._of(blocks, "results")
+        self._check_reproductions("results")
+        return tuple(results)
 
-def _read_result(block: Fields, model: str, method: MethodFacts, is_reference: bool = False) -> Result:
-    """One entry of ``results``."""
-    block.allow({"task", "dataset", "metrics", "source"})
-    task, dataset = block.block("task"), block.block("dataset")
-    task.allow({"type", "name"})
-    if task.text("type") != TASK:
-        raise task.error(f"'type' must be {TASK}, got {task.text('type')!r}")
-    dataset.allow({"type", "name", "split", "config", "revision", "args"})
-    dataset.text("type")
-    metrics = _read_metrics(block)
-    if block.values.get("source") is None:
-        raise block.error("a figure needs a 'source' with 'name' and 'url'; without one it cannot be shown")
-    source = block.block("source")
-    source.allow({"name", "url"})
-    url = source.optional_text("url") or "" if is_reference else source.text("url")
-    if "://" in url and not url.startswith(("https://", "http://")):
-        raise source.error(f"'url' must be a web address or the path of a record beside the card, got {url!r}")
-    origin = "measured" if url and "://" not in url else "reproduced" if url in method.reproduced_in else "reported"
-    if origin == "measured" and is_reference:
-        raise source.error("a reference has no code to measure with: 'url' must be a web address or null")
-    arguments = _read_arguments(dataset)
-    result = Result(
-        model=model,
-        dataset=dataset.text("name"),
-        split=dataset.text("split"),
-        dataset_arguments=arguments,
-        metrics=metrics,
-        source_name=source.text("name"),
-        source_url=url,
-        origin=origin,
-        selected_on=method.selected_on if origin == "reported" else None,
-    )
-    if origin != "measured":
-        return result
-    record = _read_record(source, result)
-    return replace(result, record=record, selected_on=record.selected_on)
+    def _of(self, blocks: Sequence[ResultBlock | PublishedResultBlock], place: str) -> list[Result]:
+        """The results of a list that have no problem."""
+        results = [self._result(block, f"{place}[{number}]") for number, block in enumerate(blocks)]
+        return [result for number, result in enumerate(results) if not self.problems.are_within(f"{place}[{number}]")]
 
+    def _result(self, block: ResultBlock | PublishedResultBlock, place: str) -> Result:
+        """One result; it makes sense where no problem is added."""
+        url = block.source.url or ""
+        self._sources.add(url)
+        origin = "measured" if url and is_path(url) else "reported"
+        if url in self.method.reproduced_in:
+            origin = "reproduced"
+        metrics = self._metrics(block.metrics, place)
+        record = self._record(block, metrics, place) if origin == "measured" else None
+        selected_on = self.method.selected_on if origin == "reported" else record.selected_on if record else None
+        return Result(
+            model=self.model,
+            dataset=block.dataset.name,
+            split=block.dataset.split,
+            dataset_arguments=dict(block.dataset.args or {}),
+            metrics=metrics,
+            source_name=block.source.name,
+            source_url=url,
+            origin=origin,
+            record=record,
+            selected_on=selected_on,
+        )
 
-def _read_arguments(dataset: Fields) -> dict[str, Any]:
-    """What else identifies the data, as a record can hold it; nothing where the card says nothing."""
-    block = dataset.optional_block("args")
-    if block is None:
-        return {}
-    try:
-        is_json = json.loads(json.dumps(block.values, allow_nan=False)) == block.values
-    except (TypeError, ValueError):  # a date, or a number that is not finite
-        is_json = False
-    if not is_json:
-        raise dataset.error(f"'args' must be numbers and texts by name, got {block.values!r}; put others into quotes")
-    return dict(block.values)
+    def _metrics(self, blocks: Sequence[MetricBlock], place: str) -> dict[str, float]:
+        """The figures of one result, in the order of `METRICS`."""
+        metrics: dict[str, float] = {}
+        for number, block in enumerate(blocks):
+            here, name = f"{place}.metrics[{number}]", block.type
+            if name in metrics:
+                self.problems.add(here, None, f"{name} is given twice")
+            elif name and not 0.0 <= block.value <= 100.0:
+                self.problems.add(here, None, f"{name} is a percentage, got {block.value}")
+            if name and (name not in metrics) and not self.problems.are_within(here):
+                metrics[name] = block.value
+        if not blocks and not self.problems.are_within(f"{place}.metrics"):
+            self.problems.add(place, "metrics", "'metrics' is empty")
+        return {name: metrics[name] for name in METRICS if name in metrics}
 
+    def _check_reproductions(self, place: str) -> None:
+        """An address that no figure comes from is a mistake."""
+        if not self.problems.are_within(place):
+            for url in sorted(set(self.method.reproduced_in) - self._sources):
+                self.problems.add("", None, f"method.reproduced_in: no result has its source at {url}")
 
-def _read_metrics(block: Fields) -> dict[str, float]:
-    """The ``metrics`` list of one result, in the order of `METRICS`."""
-    metrics: dict[str, float] = {}
-    for metric in block.blocks("metrics"):
-        metric.allow({"type", "value", "name"})
-        name, value = metric.text("type"), metric.number("value")
-        if name not in METRICS:
-            raise metric.error(f"'type' must be one of {', '.join(METRICS)}, got {name!r}")
-        if name in metrics:
-            raise metric.error(f"{name} is given twice")
-        if not 0.0 <= value <= 100.0:
-            raise metric.error(f"{name} is a percentage, got {value}")
-        metrics[name] = value
-    if not metrics:
-        raise block.error("'metrics' is empty")
-    return {name: metrics[name] for name in METRICS if name in metrics}
-
-
-def _read_record(source: Fields, result: Result) -> Record:
-    """The record that a measured result names as its source; the two must say the same."""
-    try:
-        record = read_record(source.path.parent / result.source_url)
-    except RecordError as error:
-        raise source.error(str(error)) from error
-    if record.direction != TEXT_TO_IMAGE:
-        raise source.error(f"record {result.source_url} is {record.direction}, a card's figures are {TEXT_TO_IMAGE}")
-    for name in ("model", "dataset", "split", "dataset_arguments"):
-        if (said := getattr(result, name)) != (measured := getattr(record, name)):
-            raise source.error(f"{name} is {said!r} on the card and {measured!r} in its record {result.source_url}")
-    for name, value in result.metrics.items():
-        if abs(record.metrics[name] - value) > _ROUNDING:
-            raise source.error(
-                f"{name} is {value} on the card and {record.metrics[name]} in its record {result.source_url}"
-            )
-    return record
+    def _record(
+        self, block: ResultBlock | PublishedResultBlock, metrics: dict[str, float], place: str
+    ) -> Record | None:
+        """The record that a measured result names as its source; the two must say the same."""
+        url, source = str(block.source.url), f"{place}.source"
+        try:
+            record = read_record(self.path.parent / url)
+        except RecordError as error:
+            self.problems.add(source, None, str(error))
+            return None
+        if record.direction != TEXT_TO_IMAGE:
+            self.problems.add(source, None, f"record {url} is {record.direction}, a card's figures are {TEXT_TO_IMAGE}")
+        data = block.dataset
+        said = {"dataset": data.name, "split": data.split, "dataset_arguments": dict(data.args or {})}
+        if self.problems.are_within(f"{place}.dataset"):
+            said = {}
+        for name, value in {"model": self.model, **said}.items():
+            if value != (measured := getattr(record, name)):
+                self.problems.add(source, None, f"{name} is {value!r} on the card and {measured!r} in its record {url}")
+        for name, figure in metrics.items():
+            if abs(record.metrics[name] - figure) > _ROUNDING:
+                self.problems.add(
+                    source, None, f"{name} is {figure} on the card and {record.metrics[name]} in its record {url}"
+                )
+        return record

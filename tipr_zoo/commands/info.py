@@ -7,9 +7,10 @@ import textwrap
 from dataclasses import asdict
 from typing import Any
 
-from tipr_zoo.cards.card import Link, ModelCard
+from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.cards.method_facts import MethodFacts
 from tipr_zoo.cards.record import METRICS
+from tipr_zoo.cards.schema import Link
 from tipr_zoo.display.selection_mark import TEST_SELECTION_LEGEND, marked
 from tipr_zoo.display.tables import printable, render_table, terminal_width, to_json
 from tipr_zoo.models.lookup import load_card

@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tipr_zoo.cards.card import Link, read_link
-from tipr_zoo.cards.fields import Fields, parse_mapping
+from tipr_zoo.cards.front_matter import parse_mapping, problems_of_text
 from tipr_zoo.cards.index import core_cards_folder
-from tipr_zoo.cards.method_facts import MethodFacts, read_method_facts
-from tipr_zoo.cards.results import Result, read_published_results
+from tipr_zoo.cards.method_facts import MethodFacts
+from tipr_zoo.cards.results import Result, ResultReader
+from tipr_zoo.cards.schema import Link, ReferenceFile
 from tipr_zoo.errors import CardError
+from tipr_zoo.schemas.declared import built
+from tipr_zoo.schemas.problems import Problems
 
 FOLDER = "references"
 
@@ -49,11 +51,13 @@ def read_reference(path: Path) -> Reference:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise CardError(f"{path}: cannot be read: {error}") from error
-    fields = Fields(parse_mapping(text, path, "a reference"), path)
-    fields.allow({"name", "method", "paper", "code", "results"})
-    name, method = fields.text("name"), read_method_facts(fields.block("method"))
-    results = read_published_results(fields, name, method)
-    return Reference(name, path, method, read_link(fields, "paper"), read_link(fields, "code"), results)
+    values = parse_mapping(text, path, "a reference")
+    problems = Problems(problems_of_text(ReferenceFile, values, text))
+    file = built(ReferenceFile, values, problems.fields())
+    results = ResultReader(file.name, file.method, path, problems).of_reference(file.results)
+    if problems:
+        raise CardError(f"{path}: {problems[0]}")
+    return Reference(file.name, path, file.method, file.paper, file.code, results)
 
 
 def read_references(folder: Path | None = None) -> tuple[Reference, ...]:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tipr_zoo.cards.card import Link, ModelCard
+from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.cards.method_facts import MethodFacts
 from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, read_record
 from tipr_zoo.cards.results import Result
+from tipr_zoo.cards.schema import Link
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import RecordError
 from tipr_zoo.leaderboard.filter import ANY, LeaderboardFilter

@@ -8,7 +8,6 @@ from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.cards.hub_reference import is_hub_reference, parse_hub_reference
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.close_matches import unknown_name
-from tipr_zoo.hub.card import load_hub_card
 from tipr_zoo.plugins.discovery import installed_plugins
 
 
@@ -25,6 +24,8 @@ def load_card(name: str) -> ModelCard:
         HubError: The Hub cannot be reached, or has no such card.
     """
     if is_hub_reference(name):
+        from tipr_zoo.hub.card import load_hub_card  # not at the top: listing needs no YAML parser
+
         return load_hub_card(parse_hub_reference(name))
     index = card_index()
     if name in index.problems:

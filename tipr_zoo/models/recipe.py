@@ -12,36 +12,13 @@ from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.plugin_import import import_plugin
+from tipr_zoo.models.recipe_schema import ModelSettings, RecipeFile, TrainingSettings
 from tipr_zoo.plugins.discovery import find_plugin
+from tipr_zoo.schemas.declared import keys_of
 
 CONFIGS_FOLDER = "configs"
 
-RECIPE_FIELDS = ("plugins", "model", "training")
-
-MODEL_FIELDS = ("image_encoder", "text_encoder", "tokenizer", "neck", "losses", "heads", "mean", "std")
-
-TRAINING_FIELDS = (
-    "dataset",
-    "dataset_arguments",
-    "batch_size",
-    "max_epochs",
-    "seed",
-    "optimizer",
-    "parameter_groups",
-    "schedule",
-    "augmentation",
-    "caption_augmentation",
-    "sampler",
-    "masking",
-    "validate_every",
-    "num_workers",
-    "clip_gradient_norm",
-    "accumulate_steps",
-    "find_unused_parameters",
-    "trim_padding",
-    "precision",
-    "weights_dtype",
-)
+RECIPE_FIELDS, MODEL_FIELDS, TRAINING_FIELDS = map(keys_of, (RecipeFile, ModelSettings, TrainingSettings))
 
 
 def load_recipe(card: ModelCard, overrides: Mapping[str, Any] | None = None) -> ConfigDict:

@@ -15,6 +15,7 @@ from tipr_zoo.distributed import process_rank
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import NotFiniteError as NotFiniteError
 from tipr_zoo.errors import TrainingError
+from tipr_zoo.machine.whole_file import write_whole
 
 NAMED = 3
 """Files of a batch that the message names; all of them are in a file."""
@@ -52,7 +53,7 @@ def not_finite_error(runner: Runner, step: int, batch: Mapping[str, Tensor], err
         ],
     }
     file = Path(runner.work_dir) / f"not_finite_rank_{process_rank()}.json"
-    file.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(file, (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode())
     named = [files[row] for row in rows] or files
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     which = "of these pairs" if rows else "the batch"

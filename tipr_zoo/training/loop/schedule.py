@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.schemas.declared import Declared
+from tipr_zoo.schemas.value_kinds import NumberFromZero, NumbersFromZero
 
 SHAPES = ("cosine", "linear", "step", "exp", "poly", "constant")
 """What can follow the warm-up: the modes of the official code, and ``"constant"``."""
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Declared):
     """The factor of the base learning rate as a function of time alone, so that resuming needs no state.
 
     With t going from 0 at the end of the warm-up to 1 at the end of the training, the factor is
@@ -36,12 +37,12 @@ class Schedule:
     """
 
     type: str = "cosine"
-    warmup_epochs: float = 5
-    warmup_factor: float = 0.1
+    warmup_epochs: NumberFromZero = 5
+    warmup_factor: NumberFromZero = 0.1
     every_step: bool = False
-    milestones: Sequence[float] = (20, 50)
-    gamma: float = 0.1
-    power: float = 0.9
+    milestones: NumbersFromZero = (20, 50)
+    gamma: NumberFromZero = 0.1
+    power: NumberFromZero = 0.9
 
     def __post_init__(self) -> None:
         if self.type not in SHAPES:

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.pictures.preprocessing import ImageNormalisation
+from tipr_zoo.schemas.declared import Declared
+from tipr_zoo.schemas.value_kinds import NumberFromZero, NumbersFromZero, WholeFromZero
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class Augmentation(Declared):
     """Random changes to one picture; every draw comes from the generator that is passed.
 
     Attributes:
@@ -28,11 +30,11 @@ class Augmentation:
         ConfigError: A probability is above 1, or a range has no smallest and largest number above 0.
     """
 
-    flip: float = 0.5
-    pad: int = 10
-    erase: float = 0.5
-    erased_area: tuple[float, float] = (0.02, 0.4)
-    erased_aspect: tuple[float, float] = (0.3, 3.3)
+    flip: NumberFromZero = 0.5
+    pad: WholeFromZero = 10
+    erase: NumberFromZero = 0.5
+    erased_area: NumbersFromZero = (0.02, 0.4)
+    erased_aspect: NumbersFromZero = (0.3, 3.3)
 
     def __post_init__(self) -> None:
         for name in ("flip", "erase"):

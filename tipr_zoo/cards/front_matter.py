@@ -1,0 +1,113 @@
+"""Reading YAML: the front matter of a card, or a whole file; what was read and found right once is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tipr_zoo.cards.parsed_yaml_cache import parsed_yaml_cache
+from tipr_zoo.errors import CardError
+from tipr_zoo.schemas.problems import FieldProblem, problems_of
+
+
+@cache
+def _loader() -> type:
+    """A YAML loader to which a key given twice is an error; YAML's own takes the last and says nothing."""
+    import yaml
+
+    # libyaml's parser is ten times faster and is in every PyYAML wheel; the pure one is for builds without it.
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    def construct_mapping(loader: Any, node: Any) -> dict[Any, Any]:
+        keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+        if twice := [key for i, key in enumerate(keys) if key in keys[:i]]:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} is given twice", node.start_mark)
+        return dict(loader.construct_mapping(node, deep=True))
+
+    loader = type("UniqueKeyLoader", (base,), {})
+    loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, construct_mapping)  # type: ignore[attr-defined]
+    return loader
+
+
+def read_front_matter(path: Path) -> dict[str, Any]:
+    """The front matter of a card.
+
+    Raises:
+        CardError: The file cannot be read, has no front matter, or the front matter is no YAML mapping.
+    """
+    return parse_mapping(split_card(path)[0], path, "front matter")
+
+
+def split_card(path: Path) -> tuple[str, str]:
+    """Split a card into the text of its front matter and its Markdown body.
+
+    Raises:
+        CardError: The file cannot be read, or has no front matter.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig") + "\n"
+    except (OSError, UnicodeDecodeError) as error:
+        raise CardError(f"{path}: cannot be read: {error}") from error
+    if not text.startswith("---\n") or "\n---\n" not in text[4:]:
+        raise CardError(f"{path}: a card begins with YAML front matter between two lines of ---")
+    front_matter, _, body = text[4:].partition("\n---\n")
+    return front_matter, body
+
+
+def parse_mapping(text: str, path: Path, what: str) -> dict[str, Any]:
+    """Parse YAML that must be a mapping; what was parsed once is taken from the cache.
+
+    Args:
+        text: The YAML.
+        path: The file it stands in.
+        what: What it is called in errors.
+
+    Raises:
+        CardError: It is no YAML, has a key twice, or is no mapping.
+    """
+    if (known := parsed_yaml_cache().get(text)) is not None:
+        return known
+    import yaml  # not at the top: where everything was parsed before, it is not needed
+
+    try:
+        values = yaml.load(text, Loader=_loader())
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date like 2024-13-45
+        raise CardError(f"{path}: {what} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise CardError(f"{path}: {what} must be a mapping, got {type(values).__name__}")
+    if _is_too_large(values):
+        raise CardError(f"{path}: {what} has more than {_MOST_ENTRIES:,} entries; write out what its aliases repeat")
+    parsed_yaml_cache().add(text, values, path)
+    return values
+
+
+def problems_of_text(schema: type, values: Mapping[Any, Any], text: str) -> list[FieldProblem]:
+    """Everything in which a file is not what its schema asks for; of one that was right before this is known.
+
+    Args:
+        schema: What it must hold.
+        values: What it holds.
+        text: What these values were read from.
+    """
+    cache = parsed_yaml_cache()
+    if cache.is_right(text, schema.__name__):
+        return []
+    problems = problems_of(schema, values)
+    if not problems:
+        cache.keep_right(text, schema.__name__)
+    return problems
+
+
+_MOST_ENTRIES = 20_000
+
+
+def _is_too_large(values: Any) -> bool:
+    """Whether a mapping holds too much when its aliases are written out, which a few lines of YAML can make endless."""
+    left, seen = [values], 0
+    while left and seen <= _MOST_ENTRIES:
+        value = left.pop()
+        seen += 1
+        left.extend(value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
+    return seen > _MOST_ENTRIES

@@ -1,0 +1,224 @@
+"""What the files of models hold: the front matter of a card, and a reference.
+
+The Hub's fields are spelled as the Hub spells them, so that a card is a Hub README as it stands.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from tipr_zoo.cards.hub_reference import is_hub_reference
+from tipr_zoo.cards.method_facts import MethodFacts
+from tipr_zoo.cards.record import METRICS
+from tipr_zoo.schemas.declared import Declared
+from tipr_zoo.schemas.marks import Check, FromList, Limits, Told, must_be
+from tipr_zoo.schemas.value_kinds import AnyMapping, Number, Sha256, Text, Texts
+
+TASK = "text-to-image-person-retrieval"
+
+WEIGHTS_FORMATS = ("safetensors", "pytorch")
+
+
+def is_path(place: str) -> bool:
+    """Whether a place is a path and not an address."""
+    return "://" not in place
+
+
+def _is_path_of_a_file(place: str) -> bool:
+    return is_path(place) and not is_hub_reference(place)
+
+
+def _is_address_of_weights(url: str) -> bool:
+    return url.startswith(("https://", "hub:"))
+
+
+def _is_source(url: str) -> bool:
+    return is_path(url) or url.startswith(("https://", "http://"))
+
+
+def _is_json(values: dict[Any, Any]) -> bool:
+    try:
+        return bool(json.loads(json.dumps(values, allow_nan=False)) == values)
+    except (TypeError, ValueError, RecursionError):  # a date, a number that is not finite, or endless nesting
+        return False
+
+
+FilePath = Annotated[
+    Text,
+    Check(_is_path_of_a_file, must_be("a path as seen from the card") + "; an address is a 'url'"),
+]
+WeightsAddress = Annotated[
+    Text,
+    Check(
+        _is_address_of_weights,
+        "{key!r} must begin with https:// or hub:, got {value!r}; a file beside the card is a 'file'",
+    ),
+]
+SourcePlace = Annotated[Text, Check(_is_source, must_be("a web address or the path of a record beside the card"))]
+PublishedPlace = Annotated[
+    SourcePlace,
+    Check(
+        lambda url: not is_path(url),
+        "a reference has no code to measure with: {key!r} must be a web address or null",
+    ),
+]
+FileSize = Annotated[int, Limits(above=0), Told(must_be("the file's length in bytes"))]
+WeightsFormat = Annotated[Text, Check(WEIGHTS_FORMATS.__contains__, must_be(" or ".join(WEIGHTS_FORMATS)))]
+Task = Annotated[Text, Check(TASK.__eq__, must_be(TASK))]
+Metric = Annotated[Text, Check(METRICS.__contains__, must_be(f"one of {', '.join(METRICS)}"))]
+Arguments = Annotated[AnyMapping, Check(_is_json, must_be("numbers and texts by name") + "; put others into quotes")]
+
+
+@dataclass(frozen=True)
+class Link(Declared):
+    """Something published elsewhere: a paper or a repository.
+
+    Attributes:
+        title: What it is called.
+        url: Where it is.
+        license: Its licence; ``"none"`` where it carries none, None where nobody looked.
+    """
+
+    title: Text
+    url: Text
+    license: Text | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsBlock(Declared):
+    """``weights:`` of a card: where the pretrained weights are, in one of `file` and `url`, and how to know them."""
+
+    file: FilePath | None = None
+    url: WeightsAddress | None = None
+    sha256: Sha256
+    format: WeightsFormat
+    size: FileSize
+    license: Text
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskBlock(Declared):
+    """``task:`` of a result."""
+
+    type: Task
+    name: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetBlock(Declared):
+    """``dataset:`` of a result; `args` is what else identifies the data."""
+
+    type: Text
+    name: Text
+    split: Text
+    config: Any = None
+    revision: Any = None
+    args: Arguments | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricBlock(Declared):
+    """One of the ``metrics:`` of a result."""
+
+    type: Metric
+    value: Number
+    name: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceBlock(Declared):
+    """``source:`` of a result of a card: a publication, or a record beside the card."""
+
+    url: SourcePlace
+    name: Text
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedSourceBlock(Declared):
+    """``source:`` of a result of a reference: a publication, whose address may not be known."""
+
+    url: PublishedPlace | None = None
+    name: Text
+
+
+_NO_SOURCE = Told(
+    "field " + must_be("a mapping"),
+    absent="a figure needs a 'source' with 'name' and 'url'; without one it cannot be shown",
+    is_one=False,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FiguresBlock(Declared):
+    """What one of the ``results:`` of a card and of a reference share."""
+
+    task: TaskBlock
+    dataset: DatasetBlock
+    metrics: Annotated[tuple[MetricBlock, ...], FromList()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultBlock(FiguresBlock):
+    """One of the ``results:`` of a card."""
+
+    source: Annotated[SourceBlock, _NO_SOURCE]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedResultBlock(FiguresBlock):
+    """One of the ``results:`` of a reference."""
+
+    source: Annotated[PublishedSourceBlock, _NO_SOURCE]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexEntry(Declared):
+    """One entry of ``model-index:``, the results of one model."""
+
+    name: Text
+    results: Annotated[tuple[ResultBlock, ...], FromList()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZooBlock(Declared):
+    """``tipr_zoo:`` of a card: how the zoo builds the model, and what must be known of it."""
+
+    method: MethodFacts | None = None
+    plugin: Text | None = None
+    config: Text
+    weights: WeightsBlock | None = None
+    weights_note: Text | None = None
+    paper: Link | None = None
+    code: Link | None = None
+    protocol: Text
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontMatter(Declared):
+    """The front matter of a card; the zoo reads the Hub's other fields without asking what they hold."""
+
+    KEYS: ClassVar[Mapping[str, str]] = {"model_index": "model-index"}
+
+    license: Text
+    datasets: Texts
+    tags: Texts
+    model_index: Annotated[tuple[IndexEntry, ...], FromList()] | None = None
+    language: Any = None
+    library_name: Any = None
+    pipeline_tag: Any = None
+    base_model: Any = None
+    tipr_zoo: ZooBlock
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceFile(Declared):
+    """A reference: published figures of a method that the zoo has no code of."""
+
+    name: Text
+    method: MethodFacts
+    paper: Link | None = None
+    code: Link | None = None
+    results: Annotated[tuple[PublishedResultBlock, ...], FromList()]

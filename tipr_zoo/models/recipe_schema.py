@@ -1,0 +1,93 @@
+"""What a recipe may say, and what its ``training`` must say to be trained by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from tipr_zoo.schemas.declared import Declared
+from tipr_zoo.schemas.marks import Check, Limits, Told
+from tipr_zoo.schemas.value_kinds import NumberFromZero
+
+WEIGHTS_DTYPES = ("float32", "float16")
+"""How the final weights can be stored."""
+
+LARGEST_SEED = 2**32 - 1
+"""NumPy takes no larger one."""
+
+
+def _must_be(what: str) -> str:
+    return "the recipe's training.{where} must be " + what + ", got {value!r}"
+
+
+Count = Annotated[int, Limits(above=0), Told(_must_be("a whole number above 0"))]
+FromZero = Annotated[int, Limits(smallest=0), Told(_must_be("a whole number from 0"))]
+FromOne = Annotated[int, Limits(smallest=1), Told(_must_be("a whole number from 1"))]
+Seed = Annotated[FromZero, Check(lambda seed: seed <= LARGEST_SEED, _must_be(f"at most {LARGEST_SEED}"))]
+Switch = Annotated[bool, Told(_must_be("True or False"))]
+Rate = Annotated[NumberFromZero, Told(_must_be("a number from 0"))]
+AboveZero = Annotated[float, Limits(above=0), Told(_must_be("a number above 0"))]
+WeightsDtype = Annotated[str, Check(WEIGHTS_DTYPES.__contains__), Told(_must_be(f"one of {', '.join(WEIGHTS_DTYPES)}"))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerSettings(Declared):
+    """``training.optimizer``: the rates; all else is what the optimiser of this type takes."""
+
+    __pydantic_config__ = {**Declared.__pydantic_config__, "extra": "ignore"}  # noqa: RUF012  # as in `Declared`
+
+    type: Any = None
+    lr: Rate = 0.0
+    weight_decay: Rate = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings(Declared):
+    """``training`` of a recipe; what is ``Any`` here is checked where it is used."""
+
+    dataset: Any = None
+    dataset_arguments: Any = None
+    batch_size: Count
+    max_epochs: Count
+    seed: Seed = 0
+    num_workers: FromZero = 0
+    validate_every: FromOne = 1
+    accumulate_steps: FromOne = 1
+    clip_gradient_norm: AboveZero | None = None
+    weights_dtype: WeightsDtype = "float32"
+    find_unused_parameters: Switch = False
+    masking: Switch = False
+    trim_padding: Switch = False
+    optimizer: Annotated[
+        OptimizerSettings,
+        Told("the recipe has no training.optimizer, e.g. dict(type='AdamW', lr=1e-3)", is_one=False),
+    ]
+    parameter_groups: Annotated[dict[Any, Rate], Told(_must_be("a dict"), is_one=False)] = field(default_factory=dict)
+    schedule: Any = None
+    augmentation: Any = None
+    caption_augmentation: Any = None
+    sampler: Any = None
+    precision: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings(Declared):
+    """``model`` of a recipe: its components, each a dict with a ``type``, and the normalisation of pictures."""
+
+    image_encoder: Any
+    text_encoder: Any
+    tokenizer: Any
+    neck: Any = None
+    losses: Any = None
+    heads: Any = None
+    mean: Any = None
+    std: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeFile(Declared):
+    """A recipe: the model, how it is trained, and the plugins that parts come from besides the model's own."""
+
+    plugins: Any = ()
+    model: ModelSettings
+    training: TrainingSettings
