@@ -55,7 +55,7 @@ def whole_file(path: Path, *, must_last: bool = True) -> Iterator[Path]:
     Raises:
         WriteError: It cannot be written. It names `path`, also where the block's own error names the part or no file.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path)) if os.path.islink(path) else path
     part = target.with_name(f".{target.name[:_LONGEST_START]}.{os.urandom(8).hex()}.part")
     try:
         old = _state(target)
