@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+OLDEST := build/oldest
 SOURCES := pyproject.toml constraints.txt plugins/fmfa/pyproject.toml plugins/sen/pyproject.toml
 
-.PHONY: help install demo test lint docs bench clean
+.PHONY: help install demo test test-oldest lint rooms docs bench release-check clean
 
 help:  ## show this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
 
 install: $(INSTALLED)  ## make a virtual environment with the core and both plugins
 
@@ -25,11 +26,23 @@ demo: $(INSTALLED)  ## list, draw, evaluate, rank and search with the shipped ti
 test: $(INSTALLED)  ## run every test, on several cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
+test-oldest: $(OLDEST)/.installed  ## run every test with the oldest dependencies that pyproject.toml allows
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+
+$(OLDEST)/.installed: constraints-oldest.txt $(SOURCES)
+	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-oldest.txt \
+		--editable '.[dev]' --editable plugins/fmfa --editable plugins/sen
+	touch $@
+
 lint: $(INSTALLED)  ## check format, style, types, and which room imports which
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+rooms: $(INSTALLED)  ## draw docs/rooms.svg and docs/imports.svg from the imports (Python 3.11 or newer)
+	$(BIN)/python -m tools.draw_rooms
 
 docs: $(VENV)/.docs  ## build the documentation in build/site, with what every command prints (Python 3.11 or newer)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -51,6 +64,10 @@ bench: $(INSTALLED)  ## measure speed and memory against what is usual; prints r
 	$(BIN)/python benchmarks/training_step.py fmfa
 	$(BIN)/python benchmarks/training_step.py sen
 	$(BIN)/python benchmarks/caption_pruning.py
+
+release-check: $(INSTALLED)  ## build sdists and wheels, check them, install them elsewhere and use them
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[release]'
+	$(BIN)/python -m tools.release_check
 
 clean:  ## remove the virtual environment and what the demo drew
 	rm -rf $(VENV) demo build

@@ -21,7 +21,8 @@ from tipr_zoo.commands.argument_parser import ArgumentParser
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("plugins/*/README.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("plugins/*/README.md"))]
+FOR_MAINTAINERS = [ROOT / "CONTRIBUTING.md", DOCS / "architecture.md"]
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -136,8 +137,17 @@ def test_commands_and_options_in_the_text_exist(page: Path) -> None:
 @every_page
 def test_make_has_the_targets_that_are_named(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"(?:^|`)make ([a-z]+)", text_of(page), re.M):
+    for target in re.findall(r"(?:^|`)make ([a-z-]+)", text_of(page), re.M):
         assert re.search(rf"^{target}:", makefile, re.M), f"there is no `make {target}`"
+
+
+@pytest.mark.parametrize("page", FOR_MAINTAINERS, ids=lambda page: page.name)
+def test_places_that_maintainers_are_sent_to_exist(page: Path) -> None:
+    folders = "tipr_zoo|tests|docs|plugins|model_cards|tools"
+    places = re.findall(rf"(?:`|pytest )((?:{folders})/[\w./]*)", text_of(page))
+    assert len(places) >= 10
+    for place in places:
+        assert "NAME" in place or (ROOT / place).exists(), f"{place}: there is no such place"
 
 
 def test_readme_has_commands_to_type() -> None:

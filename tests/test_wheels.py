@@ -13,6 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+import zipfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from tipr_zoo.authoring.new_plugin import write_plugin
+from tipr_zoo.plugins.contract import PLUGIN_CONTRACT
 
 pytestmark = pytest.mark.slow
 
@@ -134,6 +136,15 @@ def test_a_plugin_stands_alone_beside_the_core(plugin: str, install: Callable[..
     assert f"install it with: pip install tipr-zoo-{OTHER[plugin]}" in missing.stderr
 
 
+@pytest.mark.parametrize("name", SOURCES)
+def test_wheels_carry_the_licence(name: str, wheel: Callable[[str], Path]) -> None:
+    with zipfile.ZipFile(wheel(name)) as archive:
+        folder = next(entry.partition("/")[0] for entry in archive.namelist() if ".dist-info/" in entry)
+        assert archive.read(f"{folder}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
+        metadata = archive.read(f"{folder}/METADATA").decode().splitlines()
+    assert {"License-Expression: Apache-2.0", "License-File: LICENSE"} <= set(metadata)
+
+
 def test_the_core_alone_lists_every_model_and_says_what_a_plugins_model_needs(
     install: Callable[..., None], run: Run
 ) -> None:
@@ -162,7 +173,7 @@ def test_a_new_plugin_comes_works_and_goes_without_a_trace(
     listed = json.loads(run("-m", "tipr_zoo", "list", "--plugin", "passing", "--json").stdout)
     assert [row["model"] for row in listed] == ["passing_tiny_synth"]
     (row,) = json.loads(run("-m", "tipr_zoo", "plugins", "passing", "--json").stdout)["plugins"]
-    assert (row["status"], row["contract"], row["components"]) == ("works", "1.0", {"loss": ["PassingLoss"]})
+    assert (row["status"], row["contract"], row["components"]) == ("works", PLUGIN_CONTRACT, {"loss": ["PassingLoss"]})
 
     weights = tmp_path / "passing.safetensors"
     code = "import sys, tipr_zoo; from safetensors.torch import save_file; "

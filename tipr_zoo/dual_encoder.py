@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from PIL import Image
@@ -13,7 +12,7 @@ from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import DataError
 from tipr_zoo.features import Batch, Features
 from tipr_zoo.pictures.preprocessing import ImageNormalisation, preprocess_picture
-from tipr_zoo.tokenizers.caption_tokenizer import CaptionTokenizer
+from tipr_zoo.protocols import ImageTower, Neck, TextTower, Tokenizer
 
 BATCH_KEYS = ("images", "caption_ids", "pids", "mlm_ids", "mlm_labels", "mask_noise")
 
@@ -23,7 +22,7 @@ class DualEncoder(nn.Module):
 
     Args:
         image_encoder: Maps (B, 3, H, W) pictures to (B, 1 + N, D) tokens; has ``image_size``. Where it has
-            ``encode_class``, that maps them to the (B, D) class tokens.
+            ``encode_class``, that maps them to the (B, D) class tokens. Like the text tower and the neck a module.
         text_encoder: Maps (B, L) token ids to (B, L, D) tokens; where it has ``encode_end``, that maps them to the
             (B, D) tokens at the ends of the captions.
         tokenizer: Maps captions to token ids.
@@ -38,20 +37,19 @@ class DualEncoder(nn.Module):
 
     def __init__(
         self,
-        image_encoder: nn.Module,
-        text_encoder: nn.Module,
-        tokenizer: CaptionTokenizer,
+        image_encoder: ImageTower,
+        text_encoder: TextTower,
+        tokenizer: Tokenizer,
         losses: Mapping[str, nn.Module],
         heads: Mapping[str, nn.Module],
         loss_weights: Mapping[str, float],
         normalisation: ImageNormalisation,
-        neck: nn.Module | None = None,
+        neck: Neck | None = None,
     ) -> None:
         super().__init__()
-        # Any, since what a tower has besides forward() is for its registry's contract to say.
-        self.image_encoder: Any = image_encoder
-        self.text_encoder: Any = text_encoder
-        self.neck: Any = neck
+        self.image_encoder = image_encoder
+        self.text_encoder = text_encoder
+        self.neck = neck
         self.losses = nn.ModuleDict(losses)
         self.heads = nn.ModuleDict(heads)
         self.loss_weights = dict(loss_weights)

@@ -5,6 +5,14 @@ The command line prints the message alone and exits with code 2; `--debug` shows
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_FOLDER = (errno.ENOENT, errno.ENOTDIR)
+
 
 class TiprZooError(Exception):
     """Base of every error that tipr-zoo raises on purpose."""
@@ -44,6 +52,65 @@ class TrainingError(TiprZooError):
 
 class WeightsError(TiprZooError):
     """Weights are missing, truncated, of another hash, or do not fit the model."""
+
+
+class WriteError(TiprZooError, OSError):
+    """A file or a folder cannot be written; what was there is as it was.
+
+    Args:
+        errno: The number of the system's error, or None.
+        strerror: What the system says.
+        filename: The file or folder.
+    """
+
+    def __str__(self) -> str:
+        folder, fix = Path(str(self.filename)).parent, "name another place"
+        if self.errno in _NO_ROOM:
+            fix = f"make room, or {fix}"
+        elif self.errno == errno.EFBIG:
+            fix = f"raise the limit of a file's size (ulimit -f), or {fix}"
+        elif self.errno in _NOT_ALLOWED:
+            fix = f"make it and its folder {folder} writable, or {fix}"
+        elif self.errno in _NO_FOLDER:
+            fix = f"make the folder {folder}, or {fix}"
+        return f"{self.filename}: cannot be written: {self.strerror}; {fix}"
+
+
+class HubError(TiprZooError):
+    """The Hub cannot be reached, does not have what was asked for, or does not allow it."""
+
+
+class MissingHubFileError(HubError):
+    """The repository is there and has no such file."""
+
+
+class BrokenPromiseError(TiprZooError, AssertionError):
+    """A component does not do what the plugin contract promises of it; see `tipr_zoo.testing`."""
+
+
+class NotFiniteError(ArithmeticError):
+    """A loss or a gradient is not finite; training turns it into a `TrainingError` that names the culprit.
+
+    Attributes:
+        losses: All losses by key, where one of them is the cause.
+        gradients: Otherwise the parameters whose gradients are not finite; none where their norm alone is not.
+    """
+
+    def __init__(self, losses: Mapping[str, float], gradients: Sequence[str] = ()) -> None:
+        super().__init__("a loss or a gradient is not finite")
+        self.losses, self.gradients = dict(losses), list(gradients)
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """A training was stopped from outside.
+
+    Attributes:
+        exit_code: What the process ends with, 128 and the number of the signal.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number
 
 
 def error_line(error: BaseException) -> str:

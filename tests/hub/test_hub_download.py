@@ -14,10 +14,19 @@ from typing import Any
 
 import pytest
 import torch
+from small_disk import contents, files_of_at_most
 
 import tipr_zoo
 from tipr_zoo.cards.hub_reference import HubReference, parse_hub_reference
-from tipr_zoo.errors import CardError, ConfigError, PluginError, TiprZooError, UnknownNameError, WeightsError
+from tipr_zoo.errors import (
+    CardError,
+    ConfigError,
+    PluginError,
+    TiprZooError,
+    UnknownNameError,
+    WeightsError,
+    WriteError,
+)
 from tipr_zoo.hub.card import load_hub_card
 from tipr_zoo.hub.client import HubError
 from tipr_zoo.hub.weights import local_weights, pinned_weights
@@ -66,6 +75,15 @@ def commit(hub: Any, weights: bytes) -> str:
     """A repository with a card and its weights; gives its only commit."""
     added: str = hub.add(REPOSITORY, {"README.md": card_text(weights), "weights/tiny.safetensors": weights})
     return added
+
+
+def test_a_full_disk_leaves_the_copy_of_a_card(commit: str) -> None:
+    reference = parse_hub_reference(f"hub:{REPOSITORY}")
+    copy = load_hub_card(reference).path
+    before = contents(copy.parent)
+    with pytest.raises(WriteError, match=r"tiny\.md: cannot be written: File too large"), files_of_at_most(100):
+        load_hub_card(reference)
+    assert contents(copy.parent) == before
 
 
 # Names

@@ -25,6 +25,7 @@ import open_clip
 import pytest
 import safetensors.torch
 import torch
+from small_disk import contents, files_of_at_most
 from torch import Tensor
 
 import tipr_zoo
@@ -550,6 +551,43 @@ def _complete(card: Path, **changes: str) -> None:
         for line in lines:
             text = text.replace(line + "\n", f"{line.partition(':')[0]}: {value}\n")
     card.write_text(text)
+
+
+def _converted(folder: Path) -> dict[str, bytes]:
+    """What lies beside the checkpoint."""
+    return {name: content for name, content in contents(folder).items() if name != "best.pth"}
+
+
+def test_a_full_disk_leaves_weights_card_and_recipe_as_they_were(
+    convert: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert convert(checkpoint(), "irra") == 0
+    before = _converted(tmp_path)
+    torch.save({"model": checkpoint()}, tmp_path / "best.pth")
+    words = ["convert", str(tmp_path / "best.pth"), "-o", str(tmp_path / "tiny.safetensors"), "--method", "irra"]
+    words += ["--image-size", "64", "32", "--force"]
+    with files_of_at_most(len(before["tiny.safetensors"]) - 10):
+        assert main(words) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"error: {tmp_path / 'tiny.safetensors'}: cannot be written: File too large; ")
+    assert _converted(tmp_path) == before
+
+
+@pytest.mark.parametrize("full", ["tiny.md", "tiny.py"])
+def test_weights_stay_where_what_lies_beside_them_cannot_be_written(
+    full: str, convert: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert convert(checkpoint(), "irra") == 0
+    (tmp_path / full).unlink()
+    (tmp_path / full).symlink_to("/dev/full")
+    before = _converted(tmp_path)
+    changed = checkpoint(**{"base_model.ln_final.bias": torch.ones(64)})
+    assert convert(changed, "irra", "--force") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error == (
+        f"error: {tmp_path / full}: cannot be written: No space left on device; make room, or name another place"
+    )
+    assert _converted(tmp_path) == before
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -143,12 +143,12 @@ BROKEN: dict[str, tuple[dict[str, str], str, str]] = {
     ),
     "promised": (
         {"code": NEVER, "init": "PLUGIN_CONTRACT = '9.0'"},
-        "does not fit this tipr-zoo: it is written for plugin contract 9.0, and this tipr-zoo keeps 1.0",
+        "does not fit this tipr-zoo: it is written for plugin contract 9.0, and this tipr-zoo keeps 1.1",
         "pip install --upgrade tipr-zoo",
     ),
     "outdated": (
         {"code": NEVER, "init": "PLUGIN_CONTRACT = '0.3'"},
-        "it is written for plugin contract 0.3, and this tipr-zoo keeps 1.0",
+        "it is written for plugin contract 0.3, and this tipr-zoo keeps 1.1",
         "pip install --upgrade tipr-zoo-outdated",
     ),
     "gone": (

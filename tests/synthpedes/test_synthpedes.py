@@ -163,11 +163,11 @@ def test_an_interrupted_drawing_looks_incomplete_and_is_resumed(
     drawn: list[Path] = []
     write = drawing.write_whole
 
-    def interrupted(path: Path, content: bytes) -> None:
+    def interrupted(path: Path, content: bytes, **options: bool) -> None:
         if len(drawn) == 5:
             raise KeyboardInterrupt
         drawn.append(path)
-        write(path, content)
+        write(path, content, **options)
 
     monkeypatch.setattr(drawing, "write_whole", interrupted)
     with pytest.raises(KeyboardInterrupt):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import ConfigError, TrainingError
 from tipr_zoo.registries import LOSSES
 from tipr_zoo.training.checkpoints.history import HISTORY
-from tipr_zoo.training.checkpoints.work_dir_lock import LOCK
+from tipr_zoo.training.checkpoints.work_dir_lock import LOCK, locked
 from tipr_zoo.training.loop.optim_wrapper import TrainingOptimWrapper
 from tipr_zoo.training.train import TrainingResult, train
 from tipr_zoo.weights.tensors import write_weights
@@ -147,7 +148,9 @@ def test_lost_weights_of_the_best_epoch_are_told(
     assert (result.selected_on, result.selected_epoch) == ("none", 2)
 
 
-HOLD = "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.lockf(file, fcntl.LOCK_EX); print(); sys.stdin.read()"
+HOLD = (
+    "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); sys.stdin.read()"
+)
 
 
 def test_two_trainings_do_not_share_a_work_dir(splits: Splits, tmp_path: Path, tiny_zoo: Path) -> None:
@@ -158,6 +161,31 @@ def test_two_trainings_do_not_share_a_work_dir(splits: Splits, tmp_path: Path, t
             train(TINY, *splits, tmp_path)
         other.kill()
     train(TINY, *splits, tmp_path, max_minutes=0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is nothing to inherit where nothing is forked")
+def test_a_process_that_loads_pictures_does_not_keep_the_work_dir(tmp_path: Path) -> None:
+    locking = f"""
+import os, signal, time
+from pathlib import Path
+from tipr_zoo.training.checkpoints.work_dir_lock import locked
+with locked(Path({str(tmp_path)!r})):
+    if not os.fork():
+        os.close(1)
+        time.sleep(60)
+    print(os.getpid(), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    first = subprocess.Popen([sys.executable, "-c", locking], stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        assert first.stdout is not None
+        assert first.stdout.read().strip()
+        assert first.wait() == -signal.SIGKILL
+        with locked(tmp_path):
+            pass
+        os.killpg(first.pid, 0)  # the other one is still there
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
 
 
 def test_a_work_dir_that_cannot_be_written_is_told(splits: Splits, tmp_path: Path, tiny_zoo: Path) -> None:
@@ -202,7 +230,7 @@ def test_a_process_that_loads_pictures_outlives_sigterm_for_a_while(monkeypatch:
 # A full disk
 
 
-@pytest.mark.parametrize("name", ["history.jsonl.part", "best.safetensors.part", f"{TINY}.safetensors.part"])
+@pytest.mark.parametrize("name", ["history.jsonl", "best.safetensors", f"{TINY}.safetensors"])
 def test_a_full_disk_is_one_line_whatever_is_written(splits: Splits, straight: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / name).symlink_to("/dev/full")
     with pytest.raises(TrainingError, match=r"No space left on device; .*go on with --resume") as raised:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
+from small_disk import files_of_at_most
 from torch import nn
 
 import tipr_zoo
@@ -268,6 +269,25 @@ def test_a_failed_fetch_leaves_nothing_behind(
     with pytest.raises(WeightsError, match=message):
         fetch_weights(replace(card, weights=replace(card.weights, location=url)))
     assert list(cache.iterdir()) == []
+
+
+def test_a_full_disk_is_told_and_no_fault_of_the_server(card: ModelCard, server: Server, cache: Path) -> None:
+    assert card.weights is not None
+    with pytest.raises(WeightsError) as raised, files_of_at_most(card.weights.size - 10):
+        fetch_weights(card)
+    file = cache / f"{card.weights.sha256}.safetensors"
+    assert str(raised.value) == (
+        f"weights of {card.name} cannot be kept in {file}: File too large; make room there, or set TIPR_ZOO_HOME to a"
+        " folder that can be written"
+    )
+    assert list(cache.iterdir()) == []
+    assert fetch_weights(card) == file
+
+
+def test_a_cache_that_cannot_be_made_is_told(card: ModelCard, server: Server, cache: Path) -> None:
+    cache.parent.touch()
+    with pytest.raises(WeightsError, match=r"cannot be kept in .*: (Not a directory|File exists); .*TIPR_ZOO_HOME"):
+        fetch_weights(card)
 
 
 def test_a_server_that_is_not_there_is_told(card: ModelCard, server: Server, cache: Path) -> None:

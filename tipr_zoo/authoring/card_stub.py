@@ -15,13 +15,16 @@ from tipr_zoo.machine.whole_file import file_sha256
 TAGS = ["text-to-image-person-retrieval", "person-re-identification", "clip"]
 
 
-def card_stub(weights: Path, config: str, plugin: str | None, links: Mapping[str, Link], origin: str) -> str:
+def card_stub(
+    name: str, weights: Mapping[str, Any], config: str, plugin: str | None, links: Mapping[str, Link], origin: str
+) -> str:
     """A card that says what is known of a safetensors file; what only a person can know is left empty.
 
     An empty field is an error to `tipr_zoo.cards.card.read_card`, so that none is forgotten.
 
     Args:
-        weights: The file, which is to lie beside the card.
+        name: The model's name.
+        weights: What `weights_fields` says of the file, which is to lie beside the card.
         config: The recipe's file.
         plugin: The plugin that brings the components; None where the core does.
         links: What is known of the fields ``paper`` and ``code``.
@@ -39,12 +42,12 @@ def card_stub(weights: Path, config: str, plugin: str | None, links: Mapping[str
         "  # In a plugin of your own, its name; the recipe belongs in its folder configs, this card in model_cards.",
         *yaml_lines({"plugin": plugin, "config": config}, indent=2),
         "  weights:",
-        *yaml_lines(weights_fields(weights, weights.name), indent=4),
+        *yaml_lines(weights, indent=4),
         "    license:  # TODO: SPDX identifier of the licence of the weights, or other",
         *yaml_lines({"weights_note": origin, **known}, indent=2),
         "  protocol:  # TODO: how its figures were obtained, e.g. the split that the best epoch was chosen on",
         "---",
-        f"\n# {weights.stem}\n\nTODO: what it is, what it was trained on, and what it must not be used for.",
+        f"\n# {name}\n\nTODO: what it is, what it was trained on, and what it must not be used for.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -15,7 +15,8 @@ from tipr_zoo.cards.index import card_index
 from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, read_record, record_file_name, write_record
 from tipr_zoo.cards.schema import TASK
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.machine.whole_file import file_sha256
+from tipr_zoo.machine.result_place import check_folder, make_folder
+from tipr_zoo.machine.whole_file import file_sha256, whole_file, write_whole
 from tipr_zoo.models.lookup import load_card
 
 WEIGHTS_FOLDER, RECORDS_FOLDER = "weights", "records"
@@ -67,7 +68,9 @@ def write_card(model: NewModel, folder: Path) -> list[Path]:
         The card, then the files beside it, as they were written.
 
     Raises:
-        ConfigError: Something is missing, does not go together, or is there already. Nothing is written then.
+        ConfigError: Something is missing, does not go together, or is there already, or nothing can be written in
+            `folder`. Nothing is written then.
+        WriteError: A file cannot be written. Nothing is left then.
         RecordError: A file is no record.
         UnknownNameError: No such plugin, or a record's model is unknown.
     """
@@ -77,18 +80,20 @@ def write_card(model: NewModel, folder: Path) -> list[Path]:
     contents = _files(model, records, folder)
     path = folder / f"{model.name}.md"
     _check_free(model.name, path, [target for target, _ in contents])
+    check_folder(folder)
     written: list[Path] = []
     try:
         for target, content in contents:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             written.append(target)
             if isinstance(content, Path):
-                shutil.copyfile(content, target)
+                with whole_file(target) as part:
+                    shutil.copyfile(content, part)
             else:
                 write_record(content, target)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         written.insert(0, path)
-        path.write_text("\n".join(_lines(model, base, records, folder)) + "\n", encoding="utf-8")
+        write_whole(path, ("\n".join(_lines(model, base, records, folder)) + "\n").encode())
         if problems := check_card(path):
             raise ConfigError(f"the card would be wrong: {problems[0].message}")
     except BaseException:

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import torch
 
-from tipr_zoo.authoring.card_stub import card_stub, recipe_stub
+from tipr_zoo.authoring.card_stub import card_stub, recipe_stub, weights_fields
 from tipr_zoo.backbones.modified_resnet import SQUARE
+from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.machine.whole_file import file_sha256
+from tipr_zoo.machine.result_place import check_folder, make_folder
+from tipr_zoo.machine.whole_file import file_sha256, whole_file, write_whole
 from tipr_zoo.models.building import build_dual_encoder
 from tipr_zoo.models.lookup import list_models
 from tipr_zoo.models.official_checkpoint import OfficialCheckpoint, load_official, read_official
 from tipr_zoo.models.resolved_model import resolve
+from tipr_zoo.protocols import PatchImageTower
 from tipr_zoo.weights.tensors import write_weights
 
 _OTHER_AUTHORS = ("nam", "ham")  # IRRA's architecture, but papers, code and licences of their own
@@ -64,7 +67,9 @@ def convert_checkpoint(
         overwrite: Whether files that exist may be overwritten.
 
     Raises:
-        ConfigError: `output` is no safetensors file, or a file exists and may not be overwritten.
+        ConfigError: `output` is no safetensors file, or a file exists and may not be overwritten, or nothing
+            can be written there.
+        WriteError: A file cannot be written; those that were there are as they were.
         WeightsError: The checkpoint cannot be read or does not fit; see `tipr_zoo.from_official`.
     """
     card, recipe = _files_beside(output, source, overwrite)
@@ -72,14 +77,25 @@ def convert_checkpoint(
     model = load_official(official, f"checkpoint {source}")  # proves that every tensor has its place
     reference = official.card
     origin = f"Converted from {source.name} (sha256 {file_sha256(source)}) by tipr-zoo convert --method {method}."
-    output.parent.mkdir(parents=True, exist_ok=True)
-    write_weights(official.state, output)
     links = {} if method in _OTHER_AUTHORS else {"paper": reference.paper, "code": reference.code}
     known = {key: link for key, link in links.items() if link is not None}
-    card.write_text(card_stub(output, recipe.name, reference.plugin, known, origin), encoding="utf-8")
-    recipe.write_text(recipe_stub(official.model, origin), encoding="utf-8")
+    make_folder(output.parent)
+    # None of the three takes its place before all are written: a card says what its weights are.
+    with whole_file(output) as weights_part, whole_file(card) as card_part, whole_file(recipe) as recipe_part:
+        write_weights(official.state, weights_part)
+        fields = weights_fields(weights_part, output.name)
+        text = card_stub(output.stem, fields, recipe.name, reference.plugin, known, origin)
+        # Each through a writer of its own, so that an error says which of them it is of.
+        write_whole(card_part, text.encode())
+        write_whole(recipe_part, recipe_stub(official.model, origin).encode())
     fitting = _fitting_models(official, list_models(plugin=reference.plugin or "core"))
-    return Conversion(official, model.image_encoder.grid_size, output, card, recipe, fitting)
+    return Conversion(official, _patch_tower(model).grid_size, output, card, recipe, fitting)
+
+
+def _patch_tower(model: DualEncoder) -> PatchImageTower:
+    """The image tower of a model that an official checkpoint can be loaded into: one of the zoo's own."""
+    assert isinstance(model.image_encoder, PatchImageTower)
+    return model.image_encoder
 
 
 def _files_beside(output: Path, source: Path, overwrite: bool) -> tuple[Path, Path]:
@@ -88,6 +104,7 @@ def _files_beside(output: Path, source: Path, overwrite: bool) -> tuple[Path, Pa
         raise ConfigError(f"--output must end in .safetensors, got {str(output)!r}")
     if output.exists() and source.exists() and output.samefile(source):
         raise ConfigError(f"{output} is the checkpoint itself; choose another --output")
+    check_folder(output.parent)
     card, recipe = output.with_suffix(".md"), output.with_suffix(".py")
     for file in (output, card, recipe):
         if file.exists() and not overwrite:
@@ -107,7 +124,7 @@ def _fitting_models(official: OfficialCheckpoint, names: Sequence[str]) -> list[
             continue
         with torch.device("meta"):  # shapes without numbers
             candidate = build_dual_encoder(model)
-        pictures = (candidate.image_encoder.image_size, candidate.image_encoder.stride)
+        pictures = (candidate.image_size, _patch_tower(candidate).stride)
         state = {key: value.shape for key, value in candidate.state_dict().items()}
         if _fits(shapes, state) and pictures == own_pictures:
             found.append(name)

@@ -14,9 +14,9 @@ from tipr_zoo.cards.card import ModelCard, read_card
 from tipr_zoo.cards.hub_reference import CARD_FILE, HubReference, checked_repository, checked_revision, is_hub_reference
 from tipr_zoo.cards.lines import replace_values, source_urls
 from tipr_zoo.cards.weights_check import check_file
-from tipr_zoo.errors import CardError, ConfigError, WeightsError
+from tipr_zoo.errors import CardError, ConfigError, HubError, WeightsError
 from tipr_zoo.hub.card import RECORDS_FOLDER, hub_model_name
-from tipr_zoo.hub.client import LOGIN, HubError, hub_client, hub_errors
+from tipr_zoo.hub.client import LOGIN, hub_client, hub_errors
 from tipr_zoo.machine.whole_file import file_sha256
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.plugins.discovery import find_plugin

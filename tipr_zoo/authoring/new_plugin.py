@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
 
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.errors import ConfigError, DuplicateNameError
+from tipr_zoo.machine.whole_file import write_whole
 from tipr_zoo.plugins.contract import PLUGIN_CONTRACT
 from tipr_zoo.plugins.discovery import FIRST_PARTY, installed_plugins
 from tipr_zoo.version import __version__
@@ -94,13 +97,30 @@ def write_plugin(name: str, parent: Path) -> Path:
     folder = parent / names.distribution
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is there already; remove it, or choose another name or --dir")
+    written: list[Path] = []
     try:
         for path, text in rendered_files(names).items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{folder} cannot be written: {error}; choose another --dir") from error
+            write_whole(folder / path, text.encode())
+            written.append(folder / path)
+    except BaseException as error:
+        _remove(written, folder)
+        if not isinstance(error, OSError):
+            raise
+        # In the system's own words, which name the file; the fix is another one here.
+        raise ConfigError(f"{folder} cannot be written: {OSError.__str__(error)}; choose another --dir") from error
     return folder
+
+
+def _remove(files: Sequence[Path], folder: Path) -> None:
+    """Remove files and every folder that is empty without them, `folder` the last."""
+    for file in files:
+        file.unlink(missing_ok=True)
+    for parent in sorted(folder.rglob("*"), reverse=True):
+        with suppress(OSError):  # not a folder, or not empty
+            parent.rmdir()
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def rendered_files(names: PluginNames) -> dict[Path, str]:

@@ -27,7 +27,7 @@ class ModifiedResNetEncoder(nn.Module):
 
     The pooling attends from the mean of all squares to the mean and the squares; its one output is CLIP's image
     embedding. Here every square asks the same way, so that there are tokens for what needs more than the embedding;
-    token 0 is not changed by that.
+    token 0 is not changed by that. Convolutions see every pixel around a square, so there is no ``encode_visible``.
 
     Args:
         model_name: Name of a CLIP ResNet of timm's: ``resnet50_clip``, ``resnet101_clip``, ``resnet50x4_clip``, ...
@@ -53,6 +53,7 @@ class ModifiedResNetEncoder(nn.Module):
         if not (timm.is_model(model_name) and model_name.startswith("resnet") and "_clip" in model_name):
             raise ConfigError(f"timm has no CLIP ResNet {model_name!r}; see timm.list_models('resnet*_clip')")
         self.image_size = (int(image_size[0]), int(image_size[1]))
+        self.embedding_size = embedding_size
         self.patch_size = self.stride = SQUARE
         _check_sizes(self.image_size)
         self.trunk: Any = timm.create_model(
@@ -82,16 +83,6 @@ class ModifiedResNetEncoder(nn.Module):
         )
         attended = F.scaled_dot_product_attention(query, key, value)
         return pooling.proj(attended.transpose(1, 2).flatten(2))
-
-    def encode_visible(self, images: Tensor, visible: Tensor) -> Tensor:
-        """What vision transformers can do and convolutions cannot: they see every pixel around a square.
-
-        Raises:
-            ConfigError: Always.
-        """
-        raise ConfigError(
-            "ModifiedResNetEncoder cannot leave out patches; image restoration needs a VisionTransformerEncoder"
-        )
 
 
 def _architecture(width: int | None, depths: Sequence[int] | None) -> dict[str, Any]:

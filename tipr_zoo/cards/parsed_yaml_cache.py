@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tipr_zoo.cache_folder import cache_folder
+from tipr_zoo.machine.whole_file import remove_parts, write_whole
 
 _MOST_ENTRIES = 5000
 
@@ -74,11 +75,10 @@ class ParsedYamlCache:
     def save(self) -> None:
         """Write the newest entries to the file, whole or not at all."""
         newest = dict(list(self.entries.items())[-_MOST_ENTRIES:])
-        part = self.file.with_name(f"{self.file.name}.{os.getpid()}")
         with suppress(OSError):
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(newest), encoding="utf-8")
-            part.replace(self.file)
+            remove_parts(self.file.parent)
+            write_whole(self.file, json.dumps(newest).encode(), must_last=False)
 
     def _read(self) -> dict[str, tuple[str, str, str]]:
         try:

@@ -18,6 +18,8 @@ from typing import Annotated, Any
 from tipr_zoo.cards.parsed_yaml_cache import parsed_yaml_cache
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import RecordError
+from tipr_zoo.machine.result_place import make_folder
+from tipr_zoo.machine.whole_file import write_whole
 from tipr_zoo.schemas.declared import Declared
 from tipr_zoo.schemas.marks import Check, FromList, Limits, Told, must_be
 from tipr_zoo.schemas.problems import MISSING, UNKNOWN, problems_of
@@ -168,11 +170,12 @@ def write_record(record: Record, path: Path) -> None:
 
     Raises:
         RecordError: An entry makes no sense.
+        WriteError: It cannot be written; what was there is as it was.
     """
     values = asdict(record)
     make_record(values)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    make_folder(path.parent)
+    write_whole(path, (json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
 def record_file_name(record: Record) -> str:

@@ -132,6 +132,7 @@ def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
     """One model on one data set."""
     from tipr_zoo.datasets import open_dataset
     from tipr_zoo.display.hits_picture import draw_hits, hits_rows
+    from tipr_zoo.display.picture_file import save_picture
     from tipr_zoo.distributed import is_main_process
     from tipr_zoo.evaluation.embedding_export import export_embeddings
     from tipr_zoo.evaluation.loaded_model import load_model
@@ -149,7 +150,7 @@ def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
         export_embeddings(outcomes[0], arguments.export)
         print(f"embeddings, not normalised: {arguments.export}", file=sys.stderr)
     if arguments.picture:
-        draw_hits(hits_rows(outcomes[0], arguments.captions)).save(arguments.picture)
+        save_picture(draw_hits(hits_rows(outcomes[0], arguments.captions)), arguments.picture)
         print(f"drawn: {arguments.picture}", file=sys.stderr)
     _print_records([outcome.record for outcome in outcomes], arguments.format)
 

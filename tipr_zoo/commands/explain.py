@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Explain, draw, and print the words that matter."""
     from tipr_zoo.display.explanation_picture import draw_explanation
+    from tipr_zoo.display.picture_file import save_picture
     from tipr_zoo.display.tables import render_table, terminal_width
     from tipr_zoo.errors import ConfigError
     from tipr_zoo.explaining.explanation import explain
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
     model = build_model(arguments)
     explanation = explain(model, picture, arguments.text)
     if arguments.picture:
-        draw_explanation(explanation, picture, arguments.words).save(arguments.picture)
+        save_picture(draw_explanation(explanation, picture, arguments.words), arguments.picture)
         print(f"drawn: {arguments.picture}", file=sys.stderr)
     if arguments.json:
         print(json.dumps(_as_json(explanation, arguments.image, arguments.words), ensure_ascii=False))

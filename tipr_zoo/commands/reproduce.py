@@ -81,10 +81,10 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from tipr_zoo.cards.record import check_records_folder, record_file_name, write_record
     from tipr_zoo.commands.options import parse_option
+    from tipr_zoo.errors import TrainingInterrupted
     from tipr_zoo.hub.weights import local_weights
     from tipr_zoo.machine.devices import choose_device
     from tipr_zoo.reproduction.reproduction import reproduce
-    from tipr_zoo.training.loop.interruption import TrainingInterrupted
 
     if arguments.records:
         check_records_folder(arguments.records)

@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Restore, draw, and print how far each restoration is from the picture."""
+    from tipr_zoo.display.picture_file import save_picture
     from tipr_zoo.display.restoration_picture import draw_restoration
     from tipr_zoo.display.tables import render_table, terminal_width
     from tipr_zoo.explaining.colour_words import change_colour
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     model = build_model(arguments)
     restored = restore(model, picture, [arguments.text, *others], arguments.seed)
     if arguments.picture:
-        draw_restoration(restored).save(arguments.picture)
+        save_picture(draw_restoration(restored), arguments.picture)
         print(f"drawn: {arguments.picture}", file=sys.stderr)
     if arguments.json:
         errors = [{"caption": each.caption, "error": each.error} for each in restored.restorations]

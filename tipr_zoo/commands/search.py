@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Search, print the hits, and draw them if asked to."""
     from tipr_zoo.display.hits_picture import HitsRow, PictureHit, draw_hits
+    from tipr_zoo.display.picture_file import save_picture
     from tipr_zoo.display.tables import Cell, render_table, terminal_width
     from tipr_zoo.gallery.search import search
     from tipr_zoo.machine.result_place import check_picture_file
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
     hits = search(model, arguments.folder, arguments.text, arguments.top, progress=sys.stderr.isatty())
     if arguments.picture:
         row = HitsRow(arguments.text, [PictureHit(hit.picture, hit.score, None) for hit in hits])
-        draw_hits([row]).save(arguments.picture)
+        save_picture(draw_hits([row]), arguments.picture)
         print(f"drawn: {arguments.picture}", file=sys.stderr)
     if arguments.json:
         print(json.dumps([asdict(hit) for hit in hits], indent=2, default=str, ensure_ascii=False))

@@ -15,7 +15,7 @@ from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.specification import DatasetSpecification
 from tipr_zoo.datasets.splits import EVERY_SPLIT
 from tipr_zoo.datasets.tables.location import tables_in
-from tipr_zoo.errors import DataError
+from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.registries import DATASETS
 
 
@@ -33,12 +33,12 @@ def recognise_dataset(root: str | os.PathLike[str], name: str | None = None) -> 
         UnknownNameError: No data set of this name is registered; close names are given.
         DataError: The folder is missing, has no annotation file of a registered data set, has several data sets', or
             has files of which nothing tells whose they are.
+        ConfigError: What is registered is no `PersonDataset` with a ``specification``.
     """
     if name is not None:
-        dataset: type[PersonDataset] = DATASETS.get(name)
-        return dataset
+        return _registered(name)
     root = Path(root).expanduser()
-    datasets = [dataset for dataset in map(DATASETS.get, DATASETS.names()) if issubclass(dataset, PersonDataset)]
+    datasets = [_registered(each) for each in DATASETS.names() if issubclass(DATASETS.get(each), PersonDataset)]
     published = [dataset for dataset in datasets if not dataset.specification.is_table]
     table = next(dataset for dataset in datasets if dataset.specification.is_table)
     if root.is_file() and _is_own_table(root, [dataset.specification for dataset in published]):
@@ -70,8 +70,21 @@ def open_dataset(root: str | os.PathLike[str], name: str | None = None, split: s
     Raises:
         UnknownNameError: No data set or split of this name exists.
         DataError: Nothing, several data sets, or something broken lies in the folder.
+        ConfigError: See `recognise_dataset`.
     """
     return recognise_dataset(root, name)(root, split=split)
+
+
+def _registered(name: str) -> type[PersonDataset]:
+    """The data set that is registered as `name`, if it has what is promised."""
+    dataset = DATASETS.get(name)
+    if not isinstance(dataset, type) or not issubclass(dataset, PersonDataset):
+        raise ConfigError(
+            f"data set {name!r} is no subclass of PersonDataset; see Components in docs/plugin_contract.md"
+        )
+    if not hasattr(dataset, "specification"):
+        raise ConfigError(f"data set {name!r} lacks specification; see Components in docs/plugin_contract.md")
+    return dataset
 
 
 def _is_own_table(file: Path, specifications: Sequence[DatasetSpecification]) -> bool:

@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +24,7 @@ from torch import Tensor
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.distributed import from_main_process, is_main_process
 from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.machine.whole_file import remove_parts
 from tipr_zoo.pictures.files import open_picture
 from tipr_zoo.weights.tensors import read_metadata, write_weights
 
@@ -86,11 +85,9 @@ class EmbeddingCache:
         """Write an entry; where that cannot be done, say so."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            # In a folder of its own, since another evaluation may be writing the same entry.
-            with tempfile.TemporaryDirectory(dir=self.folder) as own:
-                file = Path(own) / path.name
-                write_weights({"embeddings": embeddings}, file, {"sha256": _tensor_sha256(embeddings), "kind": kind})
-                os.replace(file, path)
+            remove_parts(self.folder)
+            about = {"sha256": _tensor_sha256(embeddings), "kind": kind}
+            write_weights({"embeddings": embeddings}, path, about, must_last=False)
         except OSError as error:
             logger.warning("%s: the embeddings of the %s cannot be kept (%s)", path, kind, error.strerror or error)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import torch
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.evaluation.measuring import Outcome
 from tipr_zoo.machine.result_place import check_place
+from tipr_zoo.machine.whole_file import whole_file
 from tipr_zoo.weights.tensors import write_weights
 
 SUFFIXES = (".npz", ".safetensors")
@@ -44,7 +44,7 @@ def export_embeddings(outcome: Outcome, path: Path) -> None:
         path: A file that `check_export_file` has approved; it is replaced in one step.
 
     Raises:
-        OSError: The file cannot be written.
+        WriteError: The file cannot be written.
     """
     dataset, folder = outcome.dataset, outcome.dataset.picture_folder
     paths = [
@@ -66,13 +66,8 @@ def export_embeddings(outcome: Outcome, path: Path) -> None:
         return
     arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
     arrays |= {"captions": np.array(dataset.captions), "picture_paths": np.array(paths)}
-    temporary = path.with_name(path.name + ".part")
-    try:
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, **arrays, metadata=np.array(json.dumps(metadata)))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, **arrays, metadata=np.array(json.dumps(metadata)))
 
 
 def _metadata(outcome: Outcome) -> dict[str, Any]:

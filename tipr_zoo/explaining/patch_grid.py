@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tipr_zoo.errors import ConfigError
-
-_ATTRIBUTES = ("image_size", "grid_size", "patch_size", "stride")
+from tipr_zoo.protocols import ImageTower, PatchImageTower, missing_names
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class PatchGrid:
         return (first <= pixel) & (pixel < first + self.patch_size)
 
 
-def patch_grid(image_encoder: nn.Module) -> PatchGrid:
+def patch_grid(image_encoder: ImageTower) -> PatchGrid:
     """The patches of an image tower.
 
     Args:
@@ -61,11 +60,10 @@ def patch_grid(image_encoder: nn.Module) -> PatchGrid:
     Raises:
         ConfigError: It does not.
     """
-    missing = [name for name in _ATTRIBUTES if not hasattr(image_encoder, name)]
-    if missing:
+    if not isinstance(image_encoder, PatchImageTower):
         raise ConfigError(
             f"{type(image_encoder).__name__} does not say where its patches lie; it needs the attributes "
-            + ", ".join(missing)
+            + ", ".join(missing_names(image_encoder, PatchImageTower))
         )
-    (height, width), (rows, columns), patch_size, stride = (getattr(image_encoder, name) for name in _ATTRIBUTES)
-    return PatchGrid((height, width), (rows, columns), patch_size, stride)
+    (height, width), (rows, columns) = image_encoder.image_size, image_encoder.grid_size
+    return PatchGrid((height, width), (rows, columns), image_encoder.patch_size, image_encoder.stride)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +15,8 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.explaining.patch_grid import patch_grid
 from tipr_zoo.grey import grey
+from tipr_zoo.models.component_check import check_needs
+from tipr_zoo.protocols import RestoringHead
 
 HIDDEN_COLOUR = (214, 222, 240)
 """What stands for a hidden patch: no grey, so that it cannot be taken for a part of the picture."""
@@ -66,7 +67,7 @@ def restore(model: DualEncoder, picture: Image.Image, captions: Sequence[str], s
         seed: Decides which patches are hidden; the same for every caption.
 
     Raises:
-        ConfigError: No head of the model restores pictures, or a caption is empty.
+        ConfigError: No head of the model restores pictures, a tower lacks what the head needs, or a caption is empty.
     """
     head = _restoring_head(model)
     _check(captions, seed)
@@ -96,10 +97,11 @@ def restore(model: DualEncoder, picture: Image.Image, captions: Sequence[str], s
     )
 
 
-def _restoring_head(model: DualEncoder) -> Any:
+def _restoring_head(model: DualEncoder) -> RestoringHead:
     """The head that restores pictures."""
-    for head in model.heads.values():
-        if hasattr(head, "restore_pictures"):
+    for key, head in model.heads.items():
+        if isinstance(head, RestoringHead):
+            check_needs(head, f"model.heads.{key}", model.image_encoder, model.text_encoder)
             return head
     raise ConfigError(
         "the model has no head that restores pictures, or its weights have none; SEN's have, see `tipr-zoo list 'sen*'`"

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from tipr_zoo.errors import DataError
 from tipr_zoo.features import Batch, Features
+from tipr_zoo.protocols import TwoTowerRetriever
 from tipr_zoo.registries import HEADS
 
 
@@ -27,7 +28,7 @@ class IdentityClassification(nn.Module):
         nn.init.normal_(self.classifier.weight, std=0.001)
         nn.init.zeros_(self.classifier.bias)
 
-    def forward(self, features: Features, batch: Batch, retriever: nn.Module) -> Tensor:
+    def forward(self, features: Features, batch: Batch, retriever: TwoTowerRetriever) -> Tensor:
         """The loss of a batch, a scalar. Needs ``pids`` in [0, num_identities)."""
         pids = batch["pids"]
         if int(pids.max()) >= self.classifier.out_features or int(pids.min()) < 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, cast
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tipr_zoo.backbones.quick_gelu import QuickGELU
 from tipr_zoo.features import Batch, Features
 from tipr_zoo.heads.cross_modal_transformer import CrossModalTransformer, initialise_like_official
+from tipr_zoo.protocols import TwoTowerRetriever
 from tipr_zoo.registries import HEADS
 
 
@@ -49,7 +50,7 @@ class ImplicitRelationReasoning(nn.Module):
         nn.init.normal_(cast(nn.Linear, dense).weight, std=(2 * width) ** -0.5)
         nn.init.normal_(cast(nn.Linear, words).weight, std=width**-0.5 * (2 * depth) ** -0.5)
 
-    def forward(self, features: Features, batch: Batch, retriever: Any) -> Tensor:
+    def forward(self, features: Features, batch: Batch, retriever: TwoTowerRetriever) -> Tensor:
         """The loss of a batch, a scalar; 0 where nothing is masked.
 
         Needs ``mlm_ids`` and ``mlm_labels``, whose zeros are not predicted.

@@ -5,7 +5,6 @@ Nothing of a repository is executed. Its card names a plugin and a recipe, and b
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -15,9 +14,10 @@ from tipr_zoo.cards.card import MODEL_NAME, ModelCard, read_card
 from tipr_zoo.cards.front_matter import read_front_matter
 from tipr_zoo.cards.hub_reference import CARD_FILE, HubReference, is_hub_reference, parse_hub_reference
 from tipr_zoo.cards.lines import replace_values, source_urls
-from tipr_zoo.errors import CardError
-from tipr_zoo.hub.client import MissingHubFileError
+from tipr_zoo.errors import CardError, MissingHubFileError
 from tipr_zoo.hub.download import fetch_hub_file
+from tipr_zoo.machine.result_place import make_folder
+from tipr_zoo.machine.whole_file import write_whole
 
 RECORDS_FOLDER = "records"
 """Where a repository keeps the records of its measured figures."""
@@ -61,10 +61,10 @@ def load_hub_card(reference: HubReference) -> ModelCard:
         raise CardError(f"{reference}: its {CARD_FILE} has no 'tipr_zoo' block, so it is no card of the zoo")
     repository = pinned.with_file(None)
     folder = cache_folder() / "hub" / reference.repository.replace("/", "--") / str(pinned.revision)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = folder / f"{name}.md"
     text = _with_records(readme.read_text(encoding="utf-8-sig"), repository, folder)
-    _write_whole(path, text.encode())
+    write_whole(path, text.encode())
     return _in_repository(read_card(path), repository)
 
 
@@ -111,17 +111,10 @@ def _with_records(text: str, repository: HubReference, folder: Path) -> str:
             if page is None:
                 raise
             continue  # a page of another repository, which reports a figure as any other publication does
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(folder / file, record.read_bytes())
+        make_folder((folder / file).parent)
+        write_whole(folder / file, record.read_bytes())
         changes[place] = file
     return replace_values(text, changes)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file that another process may be reading, so that it never sees a half."""
-    part = path.with_name(f"{path.name}.{os.getpid()}")
-    part.write_bytes(content)
-    os.replace(part, path)
 
 
 def _in_repository(card: ModelCard, repository: HubReference) -> ModelCard:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tipr_zoo.errors import HubError as HubError
+from tipr_zoo.errors import MissingHubFileError as MissingHubFileError
 from tipr_zoo.errors import TiprZooError
 from tipr_zoo.version import __version__
 
@@ -18,14 +20,6 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 LOGIN = "log in with `hf auth login`, or set HF_TOKEN"
-
-
-class HubError(TiprZooError):
-    """The Hub cannot be reached, does not have what was asked for, or does not allow it."""
-
-
-class MissingHubFileError(HubError):
-    """The repository is there and has no such file."""
 
 
 def hub_client() -> HfApi:

@@ -8,9 +8,8 @@ from pathlib import Path
 from tipr_zoo.cards.card import Weights
 from tipr_zoo.cards.hub_reference import HubReference, is_hub_reference, parse_hub_reference
 from tipr_zoo.cards.weights_check import check_file
-from tipr_zoo.errors import CardError, WeightsError
+from tipr_zoo.errors import CardError, HubError, WeightsError
 from tipr_zoo.hub.card import load_hub_card
-from tipr_zoo.hub.client import HubError
 from tipr_zoo.hub.download import fetch_large_hub_file
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from tipr_zoo.errors import ConfigError
+from tipr_zoo.errors import ConfigError, WriteError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -21,15 +22,54 @@ def check_picture_file(path: Path) -> None:
 
 
 def check_place(path: Path) -> None:
-    """Check that there is a folder for a file.
+    """Check that there is a folder for a file, and that it can be written.
 
     Raises:
-        ConfigError: `path` is a folder itself, or its folder does not exist.
+        ConfigError: `path` is a folder itself, or its folder does not exist, or one of them cannot be written.
     """
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder; name a file in it")
     if not path.parent.is_dir():
         raise ConfigError(f"{path}: the folder {path.parent} does not exist; make it first")
+    target = Path(os.path.realpath(path))
+    if target.exists() and not os.access(target, os.W_OK):
+        raise ConfigError(f"{path}: is write-protected; name another file, or allow writing")
+    if not target.exists() or target.is_file():  # not a device, which is written as it is
+        _check_writable(target.parent, path)
+
+
+def check_folder(folder: Path) -> None:
+    """Check that files can be written into a folder, which is made where it does not exist; it is not made here.
+
+    Raises:
+        ConfigError: It is a file or below one, or it cannot be made or written.
+    """
+    there = Path(os.path.realpath(folder))
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        raise ConfigError(f"{folder}: {there} is a file; name a folder")
+    _check_writable(there, folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those that it lies in, where it does not exist.
+
+    Raises:
+        WriteError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(error.errno, error.strerror, str(folder)) from error
+
+
+def _check_writable(folder: Path, path: Path) -> None:
+    """Raises ConfigError where nothing can be written into a folder that exists."""
+    if not os.access(folder, os.W_OK):
+        raise ConfigError(
+            f"{path}: nothing can be written in the folder {folder}; name another place, or allow writing"
+        )
 
 
 def check_output(picture: Path | None, as_json: bool) -> None:

@@ -15,9 +15,11 @@ from tipr_zoo.cards.hub_reference import is_hub_reference
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.hub.weights import local_weights
+from tipr_zoo.models.component_check import check_needs, checked
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.pictures.preprocessing import ImageNormalisation
+from tipr_zoo.protocols import Head, ImageTower, Loss, Neck, TextTower, Tokenizer
 from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, TOKENIZERS
 from tipr_zoo.registry import Registry
 from tipr_zoo.weights.fetching import fetch_weights
@@ -109,8 +111,9 @@ def build_with_weights(resolved: ResolvedModel, file: Path, is_own: bool) -> Dua
     """
     config = resolved.copied_recipe().model
     tensors = read_weights(file)
-    if IDENTITIES not in resolved.overrides:
-        _fit_identities(config, tensors, file)
+    classifier = tensors.get("heads.id.classifier.weight")
+    if classifier is not None and IDENTITIES not in resolved.overrides:
+        fit_identities(config, len(classifier), file, logging.INFO)
     model = build_dual_encoder(config)
     if not is_own:
         tensors = _leave_out_heads(model, tensors, file)
@@ -118,13 +121,19 @@ def build_with_weights(resolved: ResolvedModel, file: Path, is_own: bool) -> Dua
     return model
 
 
-def _fit_identities(model: Any, tensors: Mapping[str, Tensor], file: Path) -> None:
-    """Give the identity classifier as many classes as the weights have: it depends on what they were trained on."""
-    classifier = tensors.get("heads.id.classifier.weight")
+def fit_identities(model: Any, count: int, source: object, level: int) -> None:
+    """Give the identity classifier as many classes as there are identities to tell apart, and say so.
+
+    Args:
+        model: The ``model`` entry of a recipe; changed in place. Without an identity classifier nothing happens.
+        count: Number of identities.
+        source: What has that many: a file of annotations or of weights.
+        level: Level of the log line.
+    """
     head = model.get("heads", {}).get("id")
-    if classifier is not None and head is not None and head.get("num_identities") != len(classifier):
-        logger.info("id head: %d identities, as in %s", len(classifier), file)
-        head.num_identities = len(classifier)
+    if head is not None and head.get("num_identities") != count:
+        logger.log(level, "id head: %d identities, as in %s", count, source)
+        head.num_identities = count
 
 
 def _leave_out_heads(model: DualEncoder, tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
@@ -160,33 +169,38 @@ def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
 
     Raises:
         UnknownNameError: No such component.
-        ConfigError: An entry is missing or makes no sense.
+        ConfigError: An entry is missing or makes no sense, or a component lacks what another needs of it.
     """
-    losses, loss_weights = _build_objectives(model, "losses", LOSSES)
-    heads, head_weights = _build_objectives(model, "heads", HEADS)
+    losses, loss_weights = _build_objectives(model, "losses", LOSSES, Loss)
+    heads, head_weights = _build_objectives(model, "heads", HEADS, Head)
     if both := set(losses) & set(heads):
         raise ConfigError(f"losses and heads share the key {sorted(both)[0]!r}; rename one of them")
-    tokenizer = TOKENIZERS.build(model["tokenizer"])
+    tokenizer = checked(TOKENIZERS.build(model["tokenizer"]), Tokenizer, "model.tokenizer")
     known_ids = model["text_encoder"].get("vocabulary_size", tokenizer.vocabulary_size)
     if known_ids < tokenizer.vocabulary_size:
         raise ConfigError(
             f"model.text_encoder knows {known_ids} token ids, the tokenizer has {tokenizer.vocabulary_size};"
             f" set model.text_encoder.vocabulary_size to {tokenizer.vocabulary_size}"
         )
+    image_encoder = checked(BACKBONES.build(model["image_encoder"]), ImageTower, "model.image_encoder")
+    text_encoder = checked(BACKBONES.build(model["text_encoder"]), TextTower, "model.text_encoder")
+    for place, objectives in (("losses", losses), ("heads", heads)):
+        for key, objective in objectives.items():
+            check_needs(objective, f"model.{place}.{key}", image_encoder, text_encoder)
     return DualEncoder(
-        image_encoder=BACKBONES.build(model["image_encoder"]),
-        text_encoder=BACKBONES.build(model["text_encoder"]),
+        image_encoder=image_encoder,
+        text_encoder=text_encoder,
         tokenizer=tokenizer,
         losses=losses,
         heads=heads,
         loss_weights=loss_weights | head_weights,
         normalisation=ImageNormalisation(**{key: tuple(model[key]) for key in ("mean", "std") if key in model}),
-        neck=BACKBONES.build(model["neck"]) if model.get("neck") else None,
+        neck=checked(BACKBONES.build(model["neck"]), Neck, "model.neck") if model.get("neck") else None,
     )
 
 
 def _build_objectives(
-    model: Mapping[str, Any], kind: str, registry: Registry
+    model: Mapping[str, Any], kind: str, registry: Registry, protocol: type
 ) -> tuple[dict[str, nn.Module], dict[str, float]]:
     """The components under ``model.losses`` or ``model.heads`` by key, and their weights."""
     configs = model.get(kind, {})
@@ -202,5 +216,5 @@ def _build_objectives(
             if isinstance(weight, bool) or not isinstance(weight, (int, float)):
                 raise ConfigError(f"the weight of {key!r} must be a number, got {weight!r}")
             weights[key] = float(weight)
-        objectives[key] = registry.build(config)
+        objectives[key] = checked(registry.build(config), protocol, f"model.{kind}.{key}")
     return objectives, weights

@@ -128,12 +128,12 @@ def _clip_tensors(source: Mapping[str, Any], place: str) -> dict[str, Tensor]:
 
 def _check_towers(model: DualEncoder, place: str) -> None:
     """Both towers must be such that CLIP's weights mean in them what they mean in CLIP."""
-    image: Any = model.image_encoder
-    text: Any = model.text_encoder
-    for tower, kinds in ((image, (VisionTransformerEncoder, ModifiedResNetEncoder)), (text, (CLIPTextEncoder,))):
-        if not isinstance(tower, kinds):
-            names = " or ".join(kind.__name__ for kind in kinds)
-            raise WeightsError(f"{place} fit no {type(tower).__name__}; they need a {names}")
+    image, text = model.image_encoder, model.text_encoder
+    if not isinstance(image, (VisionTransformerEncoder, ModifiedResNetEncoder)):
+        needed = "VisionTransformerEncoder or ModifiedResNetEncoder"
+        raise WeightsError(f"{place} fit no {type(image).__name__}; they need a {needed}")
+    if not isinstance(text, CLIPTextEncoder):
+        raise WeightsError(f"{place} fit no {type(text).__name__}; they need a CLIPTextEncoder")
     heads = {"text_encoder": (text.trunk.config.num_attention_heads, text.trunk.config.hidden_size)}
     if isinstance(image, VisionTransformerEncoder):
         heads["image_encoder"] = (image.trunk.blocks[0].attn.num_heads, image.trunk.embed_dim)
@@ -201,8 +201,8 @@ def _misfits(clip: Mapping[str, Tensor], own: Mapping[str, Tensor], resnet: bool
 
 def _activations(model: DualEncoder) -> dict[str, str]:
     """Name of the activation in each tower's MLPs, as far as it has some."""
-    image: Any = model.image_encoder
-    text: Any = model.text_encoder
+    image, text = model.image_encoder, model.text_encoder
+    assert isinstance(text, CLIPTextEncoder)  # see _check_towers
     activations = {"text tower": text.trunk.text_model.encoder.layers[0].mlp.activation_fn}
     if isinstance(image, VisionTransformerEncoder):
         activations["image tower"] = image.trunk.blocks[0].mlp.act

@@ -12,7 +12,7 @@ import importlib.util
 import re
 from pathlib import Path
 
-PLUGIN_CONTRACT = "1.0"
+PLUGIN_CONTRACT = "1.1"
 """The version that this core keeps."""
 
 STATEMENT = "PLUGIN_CONTRACT"

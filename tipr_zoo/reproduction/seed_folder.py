@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.machine.whole_file import file_sha256, part_of, write_whole
+from tipr_zoo.machine.result_place import make_folder
+from tipr_zoo.machine.whole_file import file_sha256, is_part, write_whole
 
 STATE = "reproduction.json"
 
@@ -78,7 +79,7 @@ class SeedFolder:
         """What is noted down of the end; empty before it, None where nothing was begun here."""
         file, advice = self.path / STATE, "name another --work-dir, or delete this folder"
         if not file.exists():
-            if self.path.exists() and (not self.path.is_dir() or set(os.listdir(self.path)) - {part_of(file).name}):
+            if self.path.exists() and (not self.path.is_dir() or not all(map(is_part, os.listdir(self.path)))):
                 raise ConfigError(f"{self.path} holds something else than a training of `tipr-zoo reproduce`; {advice}")
             return None
         try:
@@ -98,7 +99,7 @@ class SeedFolder:
     def _write(self, state: Mapping[str, Any]) -> None:
         """Write it whole or not at all."""
         file = self.path / STATE
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         write_whole(file, (json.dumps(state, indent=2) + "\n").encode())
 
 

@@ -18,12 +18,12 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from tipr_zoo.errors import TrainingError
+from tipr_zoo.errors import TrainingError, TrainingInterrupted
 from tipr_zoo.machine.processes import available_cores
 from tipr_zoo.machine.whole_file import file_sha256
 from tipr_zoo.models.resolved_model import ResolvedModel
 from tipr_zoo.reproduction.seed_folder import SeedFolder
-from tipr_zoo.training.loop.interruption import SIGNALS, TrainingInterrupted
+from tipr_zoo.training.loop.interruption import SIGNALS
 from tipr_zoo.training.pairs.training_data import TrainingData
 from tipr_zoo.training.train import train_resolved
 from tipr_zoo.weights.tensors import read_metadata

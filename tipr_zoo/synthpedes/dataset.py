@@ -11,7 +11,8 @@ from typing import Any
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.machine.whole_file import write_whole
+from tipr_zoo.machine.result_place import check_folder, make_folder
+from tipr_zoo.machine.whole_file import remove_parts, write_whole
 from tipr_zoo.synthpedes.drawing import draw_all
 from tipr_zoo.synthpedes.folder import ABOUT, ANNOTATION, check_annotation, found_in, is_complete, undrawn
 from tipr_zoo.synthpedes.identity import SPLITS, identities
@@ -55,8 +56,9 @@ def draw_synthpedes(
         `sha256` of `reid_raw.json`, `drawn` (pictures drawn by this call) and `seconds`.
 
     Raises:
-        ConfigError: If a setting makes no sense.
+        ConfigError: If a setting makes no sense, or nothing can be written in the folder.
         DataError: If the folder holds anything else; nothing is overwritten.
+        WriteError: A file cannot be written; drawing goes on from there the next time.
     """
     started = time.perf_counter()
     directory = Path(directory)
@@ -67,6 +69,7 @@ def draw_synthpedes(
     if about and is_complete(directory, about):
         return about | {"directory": str(directory), "drawn": 0, "seconds": elapsed(started)}
 
+    check_folder(directory)
     splits = tuple((about or asked)["splits"])
     people = {split: identities(split, counts[split], seed=seed) for split in splits}
     records = [record for split in splits for record in split_records(split, people[split], counts, pictures, seed)]
@@ -76,7 +79,8 @@ def draw_synthpedes(
         check_annotation(directory / ANNOTATION, digest, about)
     about = described(seed, counts, pictures, splits) | {"sha256": digest}
     for split in splits:
-        (directory / "imgs" / split).mkdir(parents=True, exist_ok=True)
+        make_folder(directory / "imgs" / split)
+        remove_parts(directory / "imgs" / split)
     # Whoever looks for a data set looks for the annotation: it is there only while everything else is.
     (directory / ANNOTATION).unlink(missing_ok=True)
     write_whole(directory / ABOUT, json.dumps(about, indent=2).encode() + b"\n")

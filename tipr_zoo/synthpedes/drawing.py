@@ -59,5 +59,6 @@ def draw_some(sittings: Sequence[Sitting]) -> int:
         taken = shots(sitting.identity, sitting.split, sitting.index, len(sitting.paths), seed=sitting.seed)
         for picture, (shot, path) in enumerate(zip(taken, sitting.paths, strict=True)):
             chance = stream(sitting.seed, sitting.split, sitting.index, "picture", picture)
-            write_whole(Path(path), draw_picture(sitting.identity, shot, chance))
+            # Thousands of them: one that a crash of the machine emptied is drawn anew.
+            write_whole(Path(path), draw_picture(sitting.identity, shot, chance), must_last=False)
     return sum(len(sitting.paths) for sitting in sittings)

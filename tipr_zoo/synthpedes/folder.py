@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tipr_zoo.errors import DataError
+from tipr_zoo.machine.whole_file import is_part
 from tipr_zoo.synthpedes.drawing import Sitting
 from tipr_zoo.synthpedes.identity import SPLITS, Identity
 from tipr_zoo.synthpedes.records import file_path
@@ -34,8 +35,8 @@ def found_in(directory: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
         return None
     if not directory.is_dir():
         raise DataError(f"{directory} is a file; name a folder to draw SynthPEDES into")
-    names = sorted(os.listdir(directory))
-    if not names or names == [ABOUT + ".part"]:
+    names = sorted(name for name in os.listdir(directory) if not is_part(name))
+    if not names:
         return None
     if ABOUT not in names:
         raise DataError(

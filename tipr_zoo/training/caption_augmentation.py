@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 
+from tipr_zoo.protocols import CaptionAugmentation as CaptionAugmentation
 from tipr_zoo.registries import CAPTION_AUGMENTATIONS
-
-
-class CaptionAugmentation(Protocol):
-    """Random changes to one caption.
-
-    What is registered in `CAPTION_AUGMENTATIONS` is constructed with ``captions``, every caption of the training split,
-    so that what takes time can be done once; further arguments are the recipe's.
-    """
-
-    def __call__(self, index: int, generator: torch.Generator) -> str:
-        """The caption to learn from in place of number `index`; every draw comes from `generator`."""
 
 
 @CAPTION_AUGMENTATIONS.register_module()

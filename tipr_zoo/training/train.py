@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from mmengine.runner import Runner
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import gather_objects, is_main_process, joined_processes
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.errors import ConfigError, DataError, TrainingError
-from tipr_zoo.models.building import build_dual_encoder
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.models.building import build_dual_encoder, fit_identities
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve
 from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.training.checkpoints.best_weights_hook import BEST_WEIGHTS, best_epoch
@@ -25,6 +25,7 @@ from tipr_zoo.training.checkpoints.files import checkpoint_files, last_checkpoin
 from tipr_zoo.training.checkpoints.fingerprint import check_fingerprint, training_fingerprint
 from tipr_zoo.training.checkpoints.history import read_history, validation_of
 from tipr_zoo.training.checkpoints.work_dir_lock import locked
+from tipr_zoo.training.loop.failures import explained_failures
 from tipr_zoo.training.loop.interruption import Interruption
 from tipr_zoo.training.loop.runner import build_runner
 from tipr_zoo.training.pairs.training_data import TrainingData
@@ -139,12 +140,12 @@ def train_resolved(
         )
     name, recipe, train_set, validation_set = resolved.name, resolved.copied_recipe(), data.train, data.validation
     check_training(recipe.training)
-    _fit_classifier(recipe.model, train_set)
+    fit_identities(recipe.model, train_set.identity_count, train_set.annotation_file, logging.WARNING)
     place = torch.device(device)
     with (
         joined_processes(place),
         Interruption() as interruption,
-        _explained_failures(interruption, work_dir),
+        explained_failures(interruption, work_dir),
         locked(work_dir),
     ):
         torch.manual_seed(recipe.training.get("seed", 0))
@@ -175,14 +176,6 @@ def train_resolved(
         )
         _run(runner)
         return _keep_selected(runner, model, work_dir, name, recipe.training, validation_set, train_set)
-
-
-def _fit_classifier(model: Any, train_set: PersonDataset) -> None:
-    """Give the identity classifier as many classes as the training split has identities, and say so."""
-    head = model.get("heads", {}).get("id")
-    if head is not None and head.get("num_identities") != train_set.identity_count:
-        logger.warning("id head: %d identities, as in %s", train_set.identity_count, train_set.annotation_file)
-        head.num_identities = train_set.identity_count
 
 
 def _check_same_everywhere(checkpoint: Path | None, work_dir: Path) -> None:
@@ -216,43 +209,6 @@ def _run(runner: Runner) -> None:
         for hook in runner.hooks:
             if hasattr(hook, "close"):
                 hook.close()
-
-
-@contextmanager
-def _explained_failures(interruption: Interruption, work_dir: Path) -> Iterator[None]:
-    """Turns what is raised where a process, the memory or the disk gives out into one line with the fix."""
-    try:
-        yield
-    except DataError as error:  # one from a worker process carries a printed traceback
-        raise DataError(str(error).rpartition("DataError: ")[2].strip()) from error
-    except OSError as error:
-        raise TrainingError(
-            f"{error.filename or work_dir}: {error.strerror or error}; mend that, then go on with --resume"
-        ) from error
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            "the memory of the GPU is full; take a smaller training.batch_size, training.precision='bfloat16', or more"
-            " GPUs with torchrun"
-        ) from error
-    except RuntimeError as error:
-        text = " ".join(str(error).split())
-        if "DataLoader worker" in text:
-            raise TrainingError(
-                f"a process that loads pictures died ({text}), most often because the memory or /dev/shm is full; go on"
-                " with --resume and fewer training.num_workers"
-            ) from error
-        if isinstance(error, torch.distributed.DistBackendError) or "gloo" in text or "Connection closed" in text:
-            gone = TrainingError(
-                f"another process of this training is gone ({text[:200]}); its own message says why: start all of them"
-                " again with --resume"
-            )
-            raise interruption.explain(gone) from error
-        if "Expected to have finished reduction" in text:
-            raise ConfigError(
-                "parts of the model take no part in its losses; with several processes, pass --cfg-options"
-                " training.find_unused_parameters=True"
-            ) from error
-        raise
 
 
 def _keep_selected(

@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from tipr_zoo.protocols import PairSampler as PairSampler
 from tipr_zoo.registries import SAMPLERS
-
-
-class PairSampler(Protocol):
-    """The order of the pairs of an epoch, which should depend on a seed and the epoch alone.
-
-    What is registered in `SAMPLERS` is constructed with those of ``identities``, ``lengths`` (both (C,) int64, see
-    `tipr_zoo.training.pairs.pairs.TrainingPairs`), ``seed``, ``batch_size`` and ``by_length`` that its constructor
-    names; further arguments are the recipe's.
-    """
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by MMEngine before each epoch."""
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        """(epoch, index) keys of `tipr_zoo.training.pairs.pairs.TrainingPairs`."""
-
-    def __len__(self) -> int:
-        """Number of keys of the current epoch."""
 
 
 @SAMPLERS.register_module()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import http.client
-import os
-import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
@@ -15,16 +14,16 @@ from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.cards.card import ModelCard, Weights
 from tipr_zoo.cards.hub_reference import is_hub_reference
 from tipr_zoo.cards.weights_check import check_file
-from tipr_zoo.errors import WeightsError
+from tipr_zoo.errors import WeightsError, WriteError
 from tipr_zoo.hub.weights import fetch_hub_weights
-from tipr_zoo.machine.whole_file import CHUNK
+from tipr_zoo.machine.result_place import make_folder
+from tipr_zoo.machine.whole_file import CHUNK, whole_file
 
 
 def fetch_weights(card: ModelCard) -> Path:
     """The local file of a card's weights, fetched if need be, its size and hash checked.
 
-    A remote file is written to a temporary name, checked, and moved into the cache folder; a file that fails the
-    check never gets there.
+    A remote file is checked before it becomes one of the cache folder; a file that fails the check never gets there.
 
     Raises:
         WeightsError: The card has no weights, or they are missing, unreachable, truncated or of another hash.
@@ -45,15 +44,16 @@ def fetch_weights(card: ModelCard) -> Path:
     if path.is_file():
         check_file(path, weights, advice=f"delete {path} to fetch it again")
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    os.close(descriptor)
     try:
-        _download(weights.location, Path(temporary), weights.size)
-        check_file(Path(temporary), weights, advice=f"what {weights.location} serves is not what the card names")
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+        make_folder(path.parent)
+        with whole_file(path) as part:
+            _download(weights.location, part, weights.size)
+            check_file(part, weights, advice=f"what {weights.location} serves is not what the card names")
+    except WriteError as error:
+        raise WeightsError(
+            f"weights of {card.name} cannot be kept in {path}: {error.strerror}; make room there, or set TIPR_ZOO_HOME"
+            " to a folder that can be written"
+        ) from error
     return path
 
 
@@ -66,17 +66,25 @@ def _fetch_from_hub(weights: Weights) -> Path:
 
 def _download(url: str, path: Path, size: int) -> None:
     """Fetch `url` into `path` with a progress bar on stderr; reading ends soon after `size` bytes."""
+    received = 0
+    with (
+        path.open("wb") as file,
+        tqdm(total=size, unit="B", unit_scale=True, desc=url.rsplit("/", 1)[-1]) as bar,
+    ):
+        for chunk in _chunks(url):
+            file.write(chunk)
+            received += len(chunk)
+            bar.update(len(chunk))
+            if received > size:
+                return
+
+
+def _chunks(url: str) -> Iterator[bytes]:
+    """What `url` serves, piece by piece."""
     try:
-        with (
-            urllib.request.urlopen(url, timeout=60) as response,
-            path.open("wb") as file,
-            tqdm(total=size, unit="B", unit_scale=True, desc=url.rsplit("/", 1)[-1]) as bar,
-        ):
-            received = 0
-            while received <= size and (chunk := response.read(CHUNK)):
-                file.write(chunk)
-                received += len(chunk)
-                bar.update(len(chunk))
+        with urllib.request.urlopen(url, timeout=60) as response:
+            while chunk := response.read(CHUNK):
+                yield chunk
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         raise WeightsError(
             f"weights cannot be fetched from {url}: {error}; fetch them by hand, pass weights=FILE"

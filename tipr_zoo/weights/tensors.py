@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -15,29 +14,29 @@ import torch
 from torch import Tensor, nn
 
 from tipr_zoo.errors import WeightsError
+from tipr_zoo.machine.whole_file import whole_file
 
 
-def write_weights(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
-    """Write tensors as safetensors, under a temporary name first, so that no half of a file is ever found.
+def write_weights(
+    tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None, *, must_last: bool = True
+) -> None:
+    """Write tensors as safetensors, whole or not at all.
 
     Args:
         tensors: By name.
         path: The file.
         metadata: Texts for the file's header, e.g. on which split an epoch was chosen; see `read_metadata`.
+        must_last: Whether the file must outlast a crash of the machine; see `tipr_zoo.machine.whole_file.whole_file`.
 
     Raises:
-        OSError: The file cannot be written.
+        WriteError: The file cannot be written; what was there is as it was.
     """
-    temporary = path.with_name(path.name + ".part")
     # Copies, because some tensors are parts of one, which safetensors refuses.
     copies = {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     # One entry, since safetensors writes several in any order, and the same weights are to be the same bytes.
     header = {"tipr_zoo": json.dumps(metadata, sort_keys=True)} if metadata else None
-    try:
-        temporary.write_bytes(safetensors.torch.save(copies, header))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path, must_last=must_last) as part:
+        part.write_bytes(safetensors.torch.save(copies, header))
 
 
 def read_metadata(path: Path) -> dict[str, str]:

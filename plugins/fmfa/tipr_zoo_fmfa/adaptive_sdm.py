@@ -44,6 +44,7 @@ class AdaptiveSDM(nn.Module):
         if variant not in ("code", "paper"):
             raise ConfigError(f"variant of AdaptiveSDM must be 'code' or 'paper', got {variant!r}")
         self.variant = variant
+        self.depends_on_row_order = variant == "code"  # on which item of an identity is the first
         self.factor = checked_number("factor of AdaptiveSDM", factor)
         self.alpha = checked_number("alpha of AdaptiveSDM", alpha)
         self.scale = checked_number("scale of AdaptiveSDM", scale, is_scale=True)

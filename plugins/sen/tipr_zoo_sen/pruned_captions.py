@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from tipr_zoo.cache_folder import cache_folder
+from tipr_zoo.machine.whole_file import write_whole
 from tipr_zoo_sen.part_of_speech import Tagger, load_tagger, tag_caption, tagger_version
 
 logger = logging.getLogger("tipr_zoo")
@@ -77,13 +76,9 @@ def _read(path: Path, count: int) -> list[str] | None:
 
 def _write(path: Path, kept: list[str]) -> None:
     """Keep the captions; a process that reads meanwhile sees the whole file or none."""
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(kept, file)
-        os.replace(temporary, path)
+        write_whole(path, json.dumps(kept).encode())
     except OSError as error:
         logger.warning(
             "pruned captions cannot be kept in %s (%s), so that every training tags them anew; set TIPR_ZOO_HOME to a"
@@ -91,5 +86,3 @@ def _write(path: Path, kept: list[str]) -> None:
             path.parent,
             error.strerror,
         )
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +14,7 @@ from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.features import Batch, Features
 from tipr_zoo.grey import grey
 from tipr_zoo.heads.cross_modal_transformer import CrossModalTransformer, initialise_like_official, take_tokens
+from tipr_zoo.protocols import ImageTower, MaskableImageTower, TwoTowerRetriever, missing_names
 from tipr_zoo.registries import HEADS
 from tipr_zoo_sen.patch_masking import mask_patches, place_visible
 from tipr_zoo_sen.sine_cosine_positions import sine_cosine_positions
@@ -43,6 +43,7 @@ class TextGuidedRestoration(nn.Module):
     """
 
     needs_patch_tokens = False
+    needs_of_image_tower = ("grid_size", "patch_size", "stride", "embedding_size", "encode_visible")
 
     positions: Tensor
 
@@ -77,20 +78,21 @@ class TextGuidedRestoration(nn.Module):
         self.register_buffer("positions", sine_cosine_positions(*self.grid_size, width), persistent=False)
         initialise_like_official(self.cross_modal_transformer_mae, self.cross_attn_Text)
 
-    def forward(self, features: Features, batch: Batch, retriever: Any) -> Tensor:
+    def forward(self, features: Features, batch: Batch, retriever: TwoTowerRetriever) -> Tensor:
         """The loss of a batch, a scalar. Needs ``images``.
 
         ``mask_noise``, (B, 1 + N) in [0, 1), says which patches are hidden (see `mask_patches`); where the batch has
         none, it is drawn.
 
         Raises:
-            ConfigError: The retriever's image tower has another grid of patches, or overlapping ones.
+            ConfigError: The retriever's image tower has another grid of patches, or overlapping ones, or lacks a name
+                of `tipr_zoo.protocols.MaskableImageTower`.
             DataError: ``mask_noise`` has another shape.
         """
         images = batch["images"]
-        self._check_tower(retriever.image_encoder)
+        tower = self._checked_tower(retriever.image_encoder)
         masking = mask_patches(self._noise(batch), self.hidden_share)
-        visible_tokens = retriever.image_encoder.encode_visible(grey(images), masking.visible)
+        visible_tokens = tower.encode_visible(grey(images), masking.visible)
         # The published code encodes the caption once more for the decoder; the tokens are the same.
         predicted = self.restore(visible_tokens, masking.restore, features.text_tokens, masking.counted)
         return F.mse_loss(predicted, take_tokens(patchify(images, self.patch_size), masking.counted))
@@ -121,7 +123,7 @@ class TextGuidedRestoration(nn.Module):
         return self.decoder_pred(self.norm_7(tokens if wanted is not None else tokens[:, 1:]))
 
     def restore_pictures(
-        self, images: Tensor, caption_ids: Tensor, retriever: Any, mask_noise: Tensor
+        self, images: Tensor, caption_ids: Tensor, retriever: TwoTowerRetriever, mask_noise: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Hide patches and restore them, for somebody to look at; ``tipr-zoo restore`` draws it.
 
@@ -135,9 +137,9 @@ class TextGuidedRestoration(nn.Module):
             (B, 3, H, W), every patch as it was predicted, in normalised colours; and (B, N) bool, the patches that were
             hidden. Training asks nothing of the prediction of visible patches.
         """
-        self._check_tower(retriever.image_encoder)
+        tower = self._checked_tower(retriever.image_encoder)
         masking = mask_patches(self._checked_noise(mask_noise, len(images)), self.hidden_share)
-        visible_tokens = retriever.image_encoder.encode_visible(grey(images), masking.visible)
+        visible_tokens = tower.encode_visible(grey(images), masking.visible)
         predicted = self.restore(visible_tokens, masking.restore, retriever.text_encoder(caption_ids))
         return unpatchify(predicted, self.grid_size), masking.restore >= masking.visible.shape[1]
 
@@ -160,8 +162,11 @@ class TextGuidedRestoration(nn.Module):
             raise DataError("'mask_noise' has NaN in it; it needs numbers in [0, 1)")
         return noise
 
-    def _check_tower(self, image_encoder: Any) -> None:
-        """The patches to restore must be those of the image tower."""
+    def _checked_tower(self, image_encoder: ImageTower) -> MaskableImageTower:
+        """The image tower, if the patches to restore are its own."""
+        if not isinstance(image_encoder, MaskableImageTower):
+            missing = ", ".join(missing_names(image_encoder, MaskableImageTower))
+            raise ConfigError(f"{type(image_encoder).__name__} lacks {missing}, which TextGuidedRestoration needs")
         own, width = self.norm_1.normalized_shape[0], image_encoder.embedding_size
         if width != own:
             raise ConfigError(f"embedding_size of TextGuidedRestoration is {own}, that of the image encoder {width}")
@@ -172,6 +177,7 @@ class TextGuidedRestoration(nn.Module):
                 f" image encoder has {found[0]} of {found[1]} pixels, {found[2]} apart; give both the same image_size"
                 " and a stride equal to the patch size"
             )
+        return image_encoder
 
 
 def patchify(images: Tensor, patch_size: int) -> Tensor:

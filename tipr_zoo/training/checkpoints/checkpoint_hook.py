@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from mmengine.runner import Runner
 
 from tipr_zoo.distributed import is_main_process
 from tipr_zoo.errors import TrainingError
+from tipr_zoo.machine.whole_file import remove_parts, whole_file
 from tipr_zoo.training.checkpoints.files import checkpoint_files, checkpoint_name
 
 PREFIX = "retriever."
@@ -23,7 +23,7 @@ KEPT = 2
 class CheckpointHook(Hook):
     """Writes a checkpoint after every epoch, and within one where a training is interrupted.
 
-    A checkpoint is written under another name first, so that one with its own name is always whole. It holds tensors
+    It holds tensors
     and plain values, which ``torch.load(weights_only=True)`` reads; MMEngine's own cannot be resumed by a torch that
     refuses to unpickle objects. The parameters keep the names they have in the retriever, so that a checkpoint is a
     weights file.
@@ -45,8 +45,7 @@ class CheckpointHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         if is_main_process():
-            for part in self.work_dir.glob("*.pth.part"):  # of a process that was killed while it wrote
-                part.unlink()
+            remove_parts(self.work_dir, untouched_for=0)  # the work dir is locked: whoever wrote them was killed
 
     def after_train_epoch(self, runner: Runner) -> None:
         self._save(runner, runner.epoch + 1, 0, runner.iter)
@@ -83,17 +82,12 @@ class CheckpointHook(Hook):
     def _save(self, runner: Runner, epoch: int, step: int, iteration: int) -> Path:
         self._step_in_epoch = step
         file = self.work_dir / checkpoint_name(epoch, step)
-        part = file.with_name(file.name + ".part")
+        about = {"epoch": epoch, "iter": iteration}
         try:
-            runner.save_checkpoint(
-                str(self.work_dir), part.name, save_param_scheduler=False, meta={"epoch": epoch, "iter": iteration}
-            )
             if is_main_process():
-                with part.open("rb") as written:
-                    os.fsync(written.fileno())
-                os.replace(part, file)
+                with whole_file(file) as part:
+                    runner.save_checkpoint(str(part.parent), part.name, save_param_scheduler=False, meta=about)
         except OSError as error:
-            part.unlink(missing_ok=True)
             before = f"; {self.last} is whole" if self.last else ""
             raise TrainingError(
                 f"checkpoint {file} cannot be written: {error.strerror or error}{before}; make room, then go on with"

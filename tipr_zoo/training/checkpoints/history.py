@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tipr_zoo.errors import TrainingError
+from tipr_zoo.errors import TrainingError, WriteError
 from tipr_zoo.machine.whole_file import write_whole
 
 HISTORY = "history.jsonl"
@@ -39,14 +41,19 @@ def append_history(work_dir: Path, row: dict[str, Any]) -> None:
     """Add a row.
 
     Raises:
-        OSError: It cannot be written; the error names the file.
+        WriteError: It cannot be written; the rows that were there are as they were.
     """
     file = work_dir / HISTORY
+    size = file.stat().st_size if file.is_file() else None
     try:
+        # Appended, so that it can be followed while it grows. Of a row, a killed process may leave the beginning.
         with file.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(row) + "\n")
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(file)) from error  # a full disk names no file
+        if size is not None:
+            with suppress(OSError):
+                os.truncate(file, size)
+        raise WriteError(error.errno, error.strerror, str(file)) from error
 
 
 def forget_after(work_dir: Path, epoch: int) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from tipr_zoo.distributed import is_main_process
 from tipr_zoo.errors import ConfigError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 LOCK = ".lock"
 """The file in a work dir that a training holds; what it held falls free with its process, however that ends."""
@@ -33,20 +29,23 @@ def locked(work_dir: Path) -> Iterator[None]:
         return
     try:
         work_dir.mkdir(parents=True, exist_ok=True)
-        file = (work_dir / LOCK).open("a")
+        (work_dir / LOCK).touch()
     except OSError as error:
         raise ConfigError(
             f"nothing can be written in work dir {work_dir}: {error.strerror or error}; name another --work-dir"
         ) from error
-    with file:
-        try:
-            # The lock of this process alone: workers that load pictures do not inherit it and outlive it.
-            if fcntl is not None:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EACCES, errno.EAGAIN):
-                raise ConfigError(
-                    f"another process trains in {work_dir}; wait for its end, or name another --work-dir"
-                ) from error
-            # Otherwise it is a file system without locks.
+    # Workers that load pictures do not inherit it and outlive it. In place of a lock that the file system lacks, a file
+    # would stay behind where the process is killed.
+    lock = FileLock(work_dir / LOCK, blocking=False, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise ConfigError(
+            f"another process trains in {work_dir}; wait for its end, or name another --work-dir"
+        ) from error
+    except OSError:
+        pass  # a file system without locks
+    try:
         yield
+    finally:
+        lock.release()

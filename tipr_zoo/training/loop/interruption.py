@@ -15,21 +15,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from tipr_zoo.distributed import any_process, is_main_process, started_by_torchrun
+from tipr_zoo.errors import TrainingInterrupted as TrainingInterrupted
 from tipr_zoo.training.checkpoints.checkpoint_hook import CheckpointHook
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-
-
-class TrainingInterrupted(KeyboardInterrupt):
-    """A training was stopped from outside.
-
-    Attributes:
-        exit_code: What the process ends with, 128 and the number of the signal.
-    """
-
-    def __init__(self, message: str, number: int) -> None:
-        super().__init__(message)
-        self.exit_code = 128 + number
 
 
 class Interruption(AbstractContextManager["Interruption"]):

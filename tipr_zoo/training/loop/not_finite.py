@@ -13,23 +13,12 @@ from torch import Tensor
 
 from tipr_zoo.distributed import process_rank
 from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import NotFiniteError as NotFiniteError
 from tipr_zoo.errors import TrainingError
+from tipr_zoo.machine.whole_file import write_whole
 
 NAMED = 3
 """Files of a batch that the message names; all of them are in a file."""
-
-
-class NotFiniteError(ArithmeticError):
-    """A loss or a gradient is not finite.
-
-    Attributes:
-        losses: All losses by key, where one of them is the cause.
-        gradients: Otherwise the parameters whose gradients are not finite; none where their norm alone is not.
-    """
-
-    def __init__(self, losses: Mapping[str, float], gradients: Sequence[str] = ()) -> None:
-        super().__init__("a loss or a gradient is not finite")
-        self.losses, self.gradients = dict(losses), list(gradients)
 
 
 def not_finite_error(runner: Runner, step: int, batch: Mapping[str, Tensor], error: NotFiniteError) -> TrainingError:
@@ -64,7 +53,7 @@ def not_finite_error(runner: Runner, step: int, batch: Mapping[str, Tensor], err
         ],
     }
     file = Path(runner.work_dir) / f"not_finite_rank_{process_rank()}.json"
-    file.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(file, (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode())
     named = [files[row] for row in rows] or files
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     which = "of these pairs" if rows else "the batch"

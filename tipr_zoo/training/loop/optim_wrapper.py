@@ -10,7 +10,7 @@ import torch
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
-from tipr_zoo.training.loop.not_finite import NotFiniteError
+from tipr_zoo.errors import NotFiniteError
 
 SMALLEST_SCALE = 1e-4
 """Where a float16 loss multiplied by this still has gradients that are too large, they are not so by their size."""

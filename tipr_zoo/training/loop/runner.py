@@ -119,8 +119,8 @@ def _spread(model: RunnerModel, training: Mapping[str, Any], device: torch.devic
     """The model, whose gradients are averaged over the processes where there are several."""
     if process_count() == 1:
         return model
-    for tower in (model.retriever.image_encoder, model.retriever.text_encoder):
-        synchronise_batch_norms(tower)  # a neck sees the whole batch in every process
+    for tower in ("image_encoder", "text_encoder"):
+        synchronise_batch_norms(model.retriever.get_submodule(tower))  # a neck sees the whole batch in every process
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # newer versions of PyTorch have another name for the argument
         return MMDistributedDataParallel(

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from tipr_zoo.distributed import mean_over_processes
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.errors import ConfigError
+from tipr_zoo.errors import ConfigError, NotFiniteError
 from tipr_zoo.training.loop.global_batch import global_loss
-from tipr_zoo.training.loop.not_finite import NotFiniteError
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """What towers and heads can be computed in; the parameters are float32 in all of them."""

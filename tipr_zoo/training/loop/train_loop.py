@@ -10,8 +10,9 @@ from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
 from torch import Tensor, nn
 
+from tipr_zoo.errors import NotFiniteError
 from tipr_zoo.training.checkpoints.history import validation_of
-from tipr_zoo.training.loop.not_finite import NotFiniteError, not_finite_error
+from tipr_zoo.training.loop.not_finite import not_finite_error
 
 
 @LOOPS.register_module(name="TiprZooTrainLoop")

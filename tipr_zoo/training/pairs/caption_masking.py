@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tipr_zoo.tokenizers.caption_tokenizer import CaptionTokenizer
+from tipr_zoo.protocols import Tokenizer
 
 
 def mask_caption(
-    ids: Tensor, tokenizer: CaptionTokenizer, generator: torch.Generator, probability: float = 0.15
+    ids: Tensor, tokenizer: Tokenizer, generator: torch.Generator, probability: float = 0.15
 ) -> tuple[Tensor, Tensor]:
     """Mask some tokens of one caption.
 

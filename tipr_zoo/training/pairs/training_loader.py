@@ -11,12 +11,13 @@ from torch.utils.data import DataLoader
 
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.models.component_check import checked
+from tipr_zoo.protocols import CaptionAugmentation, PairSampler
 from tipr_zoo.registries import CAPTION_AUGMENTATIONS, SAMPLERS
 from tipr_zoo.training.pairs.augmentation import Augmentation
 from tipr_zoo.training.pairs.batch_sampler import BatchSampler
 from tipr_zoo.training.pairs.pairs import TrainingPairs, collate_trimmed_pairs
 from tipr_zoo.training.settings import settings
-from tipr_zoo.training.training_pairs import PairSampler
 
 GRACE = 60.0
 """Seconds that a step may take and its checkpoint."""
@@ -71,7 +72,11 @@ def _pairs(training: Mapping[str, Any], model: DualEncoder, train_set: PersonDat
         settings(Augmentation, training, "augmentation"),
         training.get("seed", 0),
         training.get("masking", True),
-        CAPTION_AUGMENTATIONS.build(training.get("caption_augmentation") or whole, captions=train_set.captions),
+        checked(
+            CAPTION_AUGMENTATIONS.build(training.get("caption_augmentation") or whole, captions=train_set.captions),
+            CaptionAugmentation,
+            "training.caption_augmentation",
+        ),
     )
 
 
@@ -88,4 +93,4 @@ def _sampler(training: Mapping[str, Any], pairs: TrainingPairs) -> PairSampler:
     if isinstance(config, Mapping) and "type" in config:  # otherwise the registry says what is wrong with it
         named = inspect.signature(SAMPLERS.get(config["type"])).parameters
         known = {name: value for name, value in known.items() if name in named}
-    return SAMPLERS.build(config, **known)
+    return checked(SAMPLERS.build(config, **known), PairSampler, "training.sampler")

@@ -1,0 +1,62 @@
+"""Whether the components of a model have what is needed of them; told when the model is built, not in training."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from torch import nn
+
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.protocols import Head, ImageTower, Loss, Neck, TextTower, missing_names
+
+PAGE = "see Components in docs/plugin_contract.md"
+
+_MODULES = (ImageTower, TextTower, Neck, Loss, Head)
+
+Component = TypeVar("Component")
+
+
+def checked(component: Component, protocol: type, place: str) -> Component:
+    """The component, if it has all that its protocol promises.
+
+    Args:
+        component: What a registry built.
+        protocol: One of `tipr_zoo.protocols`.
+        place: Where the recipe names it, e.g. ``"model.image_encoder"``.
+
+    Raises:
+        ConfigError: It lacks something, or is no module where it must be one.
+    """
+    name = type(component).__name__
+    if missing := missing_names(component, protocol):
+        raise ConfigError(f"{place}: {name} lacks {', '.join(missing)}, which every {_kind(protocol)} has; {PAGE}")
+    if protocol in _MODULES and not isinstance(component, nn.Module):
+        raise ConfigError(f"{place}: {name} is no torch.nn.Module, which every {_kind(protocol)} is; {PAGE}")
+    return component
+
+
+def check_needs(objective: object, place: str, image_encoder: object, text_encoder: object) -> None:
+    """Raise where a tower lacks what a loss or head says it needs.
+
+    Args:
+        objective: The loss or head; ``needs_of_image_tower`` and ``needs_of_text_tower`` are names, none where absent.
+        place: Where the recipe names it, e.g. ``"model.heads.tir"``.
+        image_encoder: The image tower.
+        text_encoder: The text tower.
+
+    Raises:
+        ConfigError: A tower lacks something.
+    """
+    for tower_place, tower in (("image", image_encoder), ("text", text_encoder)):
+        needs = getattr(objective, f"needs_of_{tower_place}_tower", ())
+        if missing := [name for name in needs if not hasattr(tower, name)]:
+            raise ConfigError(
+                f"model.{tower_place}_encoder: {type(tower).__name__} lacks {', '.join(missing)}, which"
+                f" {type(objective).__name__} ({place}) needs; take another tower, or leave it out ({place}=None);"
+                f" {PAGE}"
+            )
+
+
+def _kind(protocol: type) -> str:
+    """What a message calls the components of a protocol, e.g. ``"image tower"``."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in protocol.__name__).strip()

@@ -1,0 +1,306 @@
+"""What components rely on of each other, as protocols: a component has these names, and need not inherit anything.
+
+Each is runtime-checkable: ``isinstance(tower, PatchImageTower)`` says whether a tower has all that is promised there,
+and `missing_names` says what it lacks. docs/plugin_contract.md says which registry holds which.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from tipr_zoo.features import Batch, Features
+from tipr_zoo.tokenizers.caption_words import CaptionWord
+
+_CALLED_BY_PYTHON = ("__call__", "__iter__", "__len__")
+"""The special methods that protocols promise; classes have many others of their own accord."""
+
+
+class _SeesSubmodules(type(Protocol)):  # type: ignore[misc]  # typing has no public name for it
+    """Python 3.12 and newer look for attributes without ``__getattr__``, by which PyTorch gives submodules."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        if not getattr(cls, "_is_protocol", False):  # somebody's own class that inherits from a protocol
+            return bool(super().__instancecheck__(instance))
+        return not missing_names(instance, cls)
+
+
+@runtime_checkable
+class ImageTower(Protocol, metaclass=_SeesSubmodules):
+    """What every image tower has. Where it has ``encode_class(images)``, that gives the (B, D) class tokens alone."""
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width in pixels of the pictures that it takes."""
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) float pictures -> (B, 1 + N, D) tokens, the class token first."""
+
+
+@runtime_checkable
+class PatchImageTower(ImageTower, Protocol):
+    """An image tower whose N tokens after the class token are those of patches: what ``explain`` needs."""
+
+    @property
+    def grid_size(self) -> tuple[int, int]:
+        """Rows and columns of patches; their product is N, and the tokens go row by row."""
+
+    @property
+    def patch_size(self) -> int:
+        """Pixels a side of a patch."""
+
+    @property
+    def stride(self) -> int:
+        """Pixels from a patch to the next; smaller than `patch_size` where patches overlap."""
+
+
+@runtime_checkable
+class MaskableImageTower(PatchImageTower, Protocol):
+    """An image tower that can leave out patches: what SEN's restoration needs."""
+
+    @property
+    def embedding_size(self) -> int:
+        """Size D of its tokens."""
+
+    def encode_visible(self, images: Tensor, visible: Tensor) -> Tensor:
+        """The tokens of pictures of which only some patches are seen; nothing of the others enters them.
+
+        Args:
+            images: (B, 3, H, W) float.
+            visible: (B, V) int64, the visible patches of each picture, numbered row by row from 0.
+
+        Returns:
+            (B, 1 + V, D), the class token first, the patches in the order of `visible`.
+        """
+
+
+@runtime_checkable
+class TextTower(Protocol, metaclass=_SeesSubmodules):
+    """What every text tower has. Where it has ``encode_end(ids)``, that gives the (B, D) tokens at the ends alone."""
+
+    def __call__(self, ids: Tensor) -> Tensor:
+        """(B, L) int64 token ids, zero after the end token -> (B, L, D) tokens. L may be less than the context."""
+
+
+@runtime_checkable
+class Neck(Protocol, metaclass=_SeesSubmodules):
+    """What both embeddings go through before they are compared."""
+
+    @property
+    def image(self) -> Callable[[Tensor], Tensor]:
+        """Maps the (B, D) class tokens of pictures alone."""
+
+    @property
+    def text(self) -> Callable[[Tensor], Tensor]:
+        """Maps the (B, D) end tokens of captions alone."""
+
+    def __call__(self, image_embedding: Tensor, text_embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """Both (B, D) of one batch -> both (B, D)."""
+
+
+@runtime_checkable
+class Tokenizer(Protocol, metaclass=_SeesSubmodules):
+    """What turns captions into token ids; `tipr_zoo.tokenizers.caption_tokenizer.CaptionTokenizer` has all of it."""
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids; the end token is the last."""
+
+    @property
+    def mask_id(self) -> int:
+        """Id of the mask token of masked language modelling."""
+
+    @property
+    def context_length(self) -> int:
+        """Length L of a row."""
+
+    def __call__(self, captions: str | Sequence[str]) -> Tensor:
+        """One caption or B of them -> (B, L) int64 ids, zero after the end token."""
+
+    def words(self, caption: str) -> list[CaptionWord]:
+        """The words of a caption with the columns of its row of ids that they are made of."""
+
+
+@runtime_checkable
+class Retriever(Protocol, metaclass=_SeesSubmodules):
+    """What the zoo needs of a model that ranks pictures by a sentence; the score is the cosine of two embeddings."""
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width in pixels of the pictures that it takes."""
+
+    @property
+    def tokenize(self) -> Tokenizer:
+        """Turns captions into token ids."""
+
+    def preprocess(self, picture: Image.Image) -> Tensor:
+        """A picture of any size and mode -> (3, H, W) float32."""
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) float -> (B, D) embeddings."""
+
+    def encode_text(self, ids: Tensor) -> Tensor:
+        """(B, L) int64 -> (B, D) embeddings."""
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Every objective by its key, weighted: scalars."""
+
+
+@runtime_checkable
+class TwoTowerRetriever(Retriever, Protocol):
+    """A retriever with a tower a side, as `tipr_zoo.dual_encoder.DualEncoder` is: what a head is handed.
+
+    A head may run either tower again on something else than the batch.
+    """
+
+    @property
+    def image_encoder(self) -> ImageTower:
+        """The image tower."""
+
+    @property
+    def text_encoder(self) -> TextTower:
+        """The text tower."""
+
+
+@runtime_checkable
+class Loss(Protocol, metaclass=_SeesSubmodules):
+    """An objective without parameters."""
+
+    def __call__(self, features: Features, batch: Batch) -> Tensor:
+        """The loss of a batch, a scalar."""
+
+
+@runtime_checkable
+class Head(Protocol, metaclass=_SeesSubmodules):
+    """An objective with parameters."""
+
+    def __call__(self, features: Features, batch: Batch, retriever: TwoTowerRetriever) -> Tensor:
+        """The loss of a batch, a scalar."""
+
+
+@runtime_checkable
+class RestoringHead(Head, Protocol):
+    """A head that can restore hidden patches of a picture from a caption: what ``restore`` needs."""
+
+    def restore_pictures(
+        self, images: Tensor, caption_ids: Tensor, retriever: TwoTowerRetriever, mask_noise: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Hide patches and restore them.
+
+        Args:
+            images: (B, 3, H, W) normalised pictures.
+            caption_ids: (B, L) int64.
+            retriever: The model that this is a head of.
+            mask_noise: (B, 1 + N) in [0, 1), which decides what is hidden.
+
+        Returns:
+            (B, 3, H, W), every patch as it was predicted, in normalised colours; and (B, N) bool, which were hidden.
+        """
+
+
+@runtime_checkable
+class PairSampler(Protocol, metaclass=_SeesSubmodules):
+    """The order of the pairs of an epoch, which should depend on a seed and the epoch alone.
+
+    What is registered in `tipr_zoo.registries.SAMPLERS` is constructed with those of ``identities``, ``lengths`` (both
+    (C,) int64, see `tipr_zoo.training.pairs.pairs.TrainingPairs`), ``seed``, ``batch_size`` and ``by_length`` that its
+    constructor names; further arguments are the recipe's.
+    """
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by MMEngine before each epoch."""
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """(epoch, index) keys of `tipr_zoo.training.pairs.pairs.TrainingPairs`."""
+
+    def __len__(self) -> int:
+        """Number of keys of the current epoch."""
+
+
+@runtime_checkable
+class CaptionAugmentation(Protocol, metaclass=_SeesSubmodules):
+    """Random changes to one caption.
+
+    What is registered in `tipr_zoo.registries.CAPTION_AUGMENTATIONS` is constructed with ``captions``, every caption of
+    the training split, so that what takes time can be done once; further arguments are the recipe's.
+    """
+
+    def __call__(self, index: int, generator: torch.Generator) -> str:
+        """The caption to learn from in place of number `index`; every draw comes from `generator`."""
+
+
+@runtime_checkable
+class DataSet(Protocol, metaclass=_SeesSubmodules):
+    """One split of a data set, as training and evaluation read it.
+
+    `tipr_zoo.datasets.person_dataset.PersonDataset` has all of it, and a registered data set inherits from that.
+    """
+
+    @property
+    def name(self) -> str:
+        """The data set's name."""
+
+    @property
+    def split(self) -> str:
+        """The split's name."""
+
+    @property
+    def sha256(self) -> str:
+        """What tells these annotations from others, as 64 hexadecimal digits."""
+
+    @property
+    def pictures(self) -> list[Path]:
+        """Absolute path of each picture."""
+
+    @property
+    def picture_ids(self) -> list[int]:
+        """Identity in each picture, as annotated."""
+
+    @property
+    def labels(self) -> list[int]:
+        """Identity in each picture, renumbered from 0 without gaps."""
+
+    @property
+    def identity_count(self) -> int:
+        """How many different people the split shows."""
+
+    @property
+    def captions(self) -> list[str]:
+        """Every caption, picture by picture."""
+
+    @property
+    def caption_picture_indices(self) -> list[int]:
+        """Index into `pictures` of the picture that each caption describes."""
+
+    @property
+    def caption_ids(self) -> list[int]:
+        """Identity that each caption describes, as annotated."""
+
+
+def promised_names(protocol: type) -> tuple[str, ...]:
+    """What a protocol promises, its own names after those that it inherits, e.g. ``("image_size", "__call__")``."""
+    names: dict[str, None] = {}
+    for base in reversed(protocol.__mro__):
+        if getattr(base, "_is_protocol", False) and base is not Protocol:
+            own = [*inspect.get_annotations(base), *vars(base)]
+            names.update(dict.fromkeys(name for name in own if name[0] != "_" or name in _CALLED_BY_PYTHON))
+    return tuple(names)
+
+
+def missing_names(component: object, protocol: type) -> list[str]:
+    """What a component lacks of a protocol; nothing where it has all of it.
+
+    Args:
+        component: An instance. Of a module that defines no ``forward``, which calling it would run, that is missing.
+        protocol: One of this module's.
+    """
+    missing = [name for name in promised_names(protocol) if not hasattr(component, name)]
+    if "__call__" in promised_names(protocol) and isinstance(component, nn.Module):
+        missing += ["forward"] if type(component).forward is nn.Module.forward else []
+    return missing

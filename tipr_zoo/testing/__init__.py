@@ -1,0 +1,22 @@
+"""What a plugin's tests run over its own components: every promise of the plugin contract, tried.
+
+Each check takes a component, tries one promise after the other on copies of it, and raises a `BrokenPromiseError` of
+one line that names the first that is broken. Random numbers are the same every time, and those of the caller are left
+as they were.
+"""
+
+from tipr_zoo.errors import BrokenPromiseError
+from tipr_zoo.testing.head_check import check_head
+from tipr_zoo.testing.image_tower_check import check_image_tower
+from tipr_zoo.testing.loss_check import check_loss
+from tipr_zoo.testing.plugin_check import check_plugin
+from tipr_zoo.testing.text_tower_check import check_text_tower
+
+__all__ = [
+    "BrokenPromiseError",
+    "check_head",
+    "check_image_tower",
+    "check_loss",
+    "check_plugin",
+    "check_text_tower",
+]

@@ -1,0 +1,54 @@
+"""Trying what a head promises."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import torch
+from torch import nn
+
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.models.component_check import check_needs
+from tipr_zoo.protocols import Head, missing_names
+from tipr_zoo.testing.objective_check import Case, check_objective
+from tipr_zoo.testing.sample_batch import CAPTIONS, sample_batch
+from tipr_zoo.testing.trial import Trial, alike_every_time, expect
+
+
+def check_head(head: nn.Module, retriever: DualEncoder) -> None:
+    """Try every promise of a head on what a model makes of a small batch; see `tipr_zoo.testing.check_loss`.
+
+    Args:
+        head: It is not changed.
+        retriever: A model whose towers the head fits, such as the one that it is a head of; it is not changed. Its
+            identity classifier, where it has one, must know 4 identities.
+
+    Raises:
+        BrokenPromiseError: A promise is broken; the message names the first.
+    """
+    trial = Trial(f"head {type(head).__name__}")
+    with trial.promise("is a module"):
+        missing = missing_names(head, Head)
+        expect(not missing, f"it lacks {', '.join(missing)}")
+        expect(isinstance(head, nn.Module), "it is no torch.nn.Module")
+    with trial.promise("fits the towers of the model"):
+        check_needs(head, "the head", retriever.image_encoder, retriever.text_encoder)
+    with alike_every_time():
+        check_objective(trial, deepcopy(head), _case(deepcopy(retriever).eval()))
+
+
+def _case(retriever: DualEncoder) -> Case:
+    """Random pictures and real captions through both towers."""
+    images, ids = torch.randn(len(CAPTIONS), 3, *retriever.image_size), retriever.tokenize(CAPTIONS)
+    with torch.no_grad():
+        tokens = retriever.image_encoder(images[:1]).shape[1]
+    batch = sample_batch(images, ids, retriever.tokenize.mask_id, tokens)
+    sources = {
+        side: [
+            parameter
+            for parameter in retriever.get_submodule(f"{side}_encoder").parameters()
+            if parameter.requires_grad
+        ]
+        for side in ("image", "text")
+    }
+    return Case(batch, lambda: retriever.features(batch), sources, (retriever,))

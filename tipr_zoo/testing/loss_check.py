@@ -1,0 +1,60 @@
+"""Trying what a loss promises."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from tipr_zoo.features import Features
+from tipr_zoo.protocols import Loss, missing_names
+from tipr_zoo.testing.objective_check import Case, check_objective
+from tipr_zoo.testing.sample_batch import IDENTITIES, sample_batch
+from tipr_zoo.testing.trial import Trial, alike_every_time, expect
+
+PATCHES, LENGTH, VOCABULARY = 6, 12, 100
+"""Patches of a picture, token ids of a caption, and the number of ids: the last is the end token."""
+
+
+def check_loss(loss: nn.Module, embedding_size: int = 64) -> None:
+    """Try every promise of a loss on random features: finite, gradients, order, autocast, processes, saving.
+
+    Args:
+        loss: It is not changed.
+        embedding_size: Size D of the features.
+
+    Raises:
+        BrokenPromiseError: A promise is broken; the message names the first.
+    """
+    trial = Trial(f"loss {type(loss).__name__}")
+    with trial.promise("is a module without parameters"):
+        missing = missing_names(loss, Loss)
+        expect(not missing, f"it lacks {', '.join(missing)}")
+        expect(isinstance(loss, nn.Module), "it is no torch.nn.Module")
+        names = ", ".join(name for name, _ in loss.named_parameters())
+        expect(not names, f"it has {names}; register it as a head")
+    with alike_every_time():
+        check_objective(trial, deepcopy(loss), _case(embedding_size))
+
+
+def _case(embedding_size: int) -> Case:
+    """Random tokens in place of towers."""
+    rows = len(IDENTITIES)
+    ids = torch.randint(1, VOCABULARY - 2, (rows, LENGTH))
+    for row, end in enumerate(torch.randint(4, LENGTH, (rows,)).tolist()):
+        ids[row, end], ids[row, end + 1 :] = VOCABULARY - 1, 0
+    image_tokens = torch.randn(rows, 1 + PATCHES, embedding_size, requires_grad=True)
+    text_tokens = torch.randn(rows, LENGTH, embedding_size, requires_grad=True)
+    batch = sample_batch(torch.randn(rows, 3, 32, 16), ids, mask_id=VOCABULARY - 3, tokens=1 + PATCHES)
+
+    def forward() -> Features:
+        image, text = _rounded(image_tokens), _rounded(text_tokens)
+        return Features(image, text, image[:, 0], text[torch.arange(rows), ids.argmax(dim=1)])
+
+    return Case(batch, forward, {"image": [image_tokens], "text": [text_tokens]})
+
+
+def _rounded(tokens: Tensor) -> Tensor:
+    """The tokens as towers would give them: in half precision under autocast."""
+    return tokens.to(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else tokens

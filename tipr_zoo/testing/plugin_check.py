@@ -1,0 +1,148 @@
+"""Trying what a plugin promises: its package, its cards, its recipes, and every component of them."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+
+from tipr_zoo.cards.card import ModelCard
+from tipr_zoo.cards.index import card_index
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.models.building import build_dual_encoder
+from tipr_zoo.models.plugin_import import import_plugin
+from tipr_zoo.models.resolved_model import resolve_card
+from tipr_zoo.plugins.contract import STATEMENT, stated_contract
+from tipr_zoo.plugins.discovery import find_plugin
+from tipr_zoo.protocols import CaptionAugmentation, PairSampler, promised_names
+from tipr_zoo.registries import CAPTION_AUGMENTATIONS, DATASETS, HEADS, LOSSES, SAMPLERS
+from tipr_zoo.testing.head_check import check_head
+from tipr_zoo.testing.image_tower_check import check_image_tower
+from tipr_zoo.testing.loss_check import check_loss
+from tipr_zoo.testing.text_tower_check import check_text_tower
+from tipr_zoo.testing.trial import Trial, alike_every_time, expect
+
+logger = logging.getLogger("tipr_zoo")
+
+LARGEST = 20_000_000
+"""Parameters of a model that is still built for a trial; the others are built without numbers."""
+
+
+def check_plugin(name: str, largest: int = LARGEST) -> None:
+    """Try every promise of an installed plugin, of its recipes and of their components.
+
+    Models of more than `largest` parameters are built on the meta device, which has shapes and no numbers. Of them the
+    losses are tried. What is not tried is told by a warning of the logger ``tipr_zoo``, with the reason.
+
+    Args:
+        name: The entry point's name.
+        largest: Number of parameters.
+
+    Raises:
+        BrokenPromiseError: A promise is broken; the message names the first.
+    """
+    trial = Trial(f"plugin {name!r}")
+    with trial.promise("is found and fits this tipr-zoo"):
+        plugin = find_plugin(name)
+    with trial.promise("states the version of the contract that it is written for"):
+        stated = stated_contract(plugin.package)
+        expect(stated is not None, f'write {STATEMENT} = "..." into __init__.py of {plugin.package}')
+    with trial.promise("can be imported"):
+        import_plugin(name)
+    with trial.promise("has cards that can be read"):
+        for fault in card_index().faults.get(name, []):
+            raise fault
+    components = _Components(largest)
+    for card in card_index().cards.values():
+        if card.plugin == name:
+            components.check_recipe(trial, card)
+    components.check_registered(trial, plugin.package)
+
+
+class _Components:
+    """The components of a plugin's recipes, each tried once.
+
+    Args:
+        largest: Parameters of a model that is still built with numbers.
+    """
+
+    def __init__(self, largest: int) -> None:
+        self.largest = largest
+        self._tried: set[str] = set()
+        self._types: set[str] = set()
+        self._too_large: dict[str, str] = {}
+
+    def check_recipe(self, trial: Trial, card: ModelCard) -> None:
+        """Build the model of a card and try its components."""
+        with trial.promise(f"has a recipe from which {card.name} can be built"):
+            recipe = resolve_card(card).copied_recipe()
+            with torch.device("meta"):  # shapes without numbers
+                count = sum(parameter.numel() for parameter in build_dual_encoder(recipe.model).parameters())
+            model = None
+            if count <= self.largest:
+                with alike_every_time():
+                    model = build_dual_encoder(recipe.model)
+        if model is None:
+            logger.warning(
+                "%s: built without numbers, and towers and heads not tried: %d million parameters are more than %d",
+                *(card.name, count // 10**6, self.largest // 10**6),
+            )
+        self._check_objectives(recipe.model, model, card.name)
+        if model is not None:
+            image, text = model.get_submodule("image_encoder"), model.get_submodule("text_encoder")
+            self._once("image tower", recipe.model.image_encoder, partial(check_image_tower, image))
+            self._once("text tower", recipe.model.text_encoder, partial(check_text_tower, text, model.tokenize))
+
+    def check_registered(self, trial: Trial, package: str) -> None:
+        """Try what the plugin has registered for training, and tell what no recipe of its own has."""
+        for registry, protocol in ((SAMPLERS, PairSampler), (CAPTION_AUGMENTATIONS, CaptionAugmentation)):
+            for name in registry.names_from(package):
+                with trial.promise(f"registers {registry.name}s with all that is promised of them"):
+                    _check_class(registry.get(name), protocol)
+        for name in DATASETS.names_from(package):
+            with trial.promise("registers data sets that are a PersonDataset with a specification"):
+                dataset = DATASETS.get(name)
+                expect(inspect.isclass(dataset) and issubclass(dataset, PersonDataset), f"{name} is none")
+                expect(hasattr(dataset, "specification"), f"{name} lacks specification")
+        for registry in (LOSSES, HEADS):
+            for name in set(registry.names_from(package)) - self._types:
+                reason = self._too_large.get(name, "no recipe of the plugin has it")
+                logger.warning("%s %s is not tried: %s", registry.name, name, reason)
+
+    def _check_objectives(self, recipe: Mapping[str, Any], model: DualEncoder | None, model_name: str) -> None:
+        configs = [config for config in (recipe.get("losses") or {}).values() if config is not None]
+        for config in configs:
+            own = {name: value for name, value in config.items() if name != "weight"}
+            self._once("loss", own, partial(_check_configured_loss, own))
+        for key, config in (recipe.get("heads") or {}).items():
+            if config is None:
+                continue
+            if model is None:
+                self._too_large[config["type"]] = f"{model_name} is too large, and no smaller model has it"
+            else:
+                self._once("head", config, partial(check_head, model.heads[key], model))
+
+    def _once(self, kind: str, config: Mapping[str, Any], check: Callable[[], None]) -> None:
+        """Run a check of a component, unless one that is configured alike was tried."""
+        self._types.add(config["type"])
+        if (what := f"{kind} {dict(config)!r}") not in self._tried:
+            self._tried.add(what)
+            check()
+
+
+def _check_configured_loss(config: Mapping[str, Any]) -> None:
+    check_loss(LOSSES.build(config))
+
+
+def _check_class(component: Any, protocol: type) -> None:
+    """What a class lacks of a protocol that has methods alone; of another callable nothing is known."""
+    if not inspect.isclass(component):
+        return
+    defined = {name for base in component.__mro__[:-1] for name in vars(base)}
+    missing = [name for name in promised_names(protocol) if name not in defined]
+    expect(not missing, f"{component.__name__} lacks {', '.join(missing)}")

@@ -1,0 +1,65 @@
+"""What image towers and text towers promise alike."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tipr_zoo.testing.round_trips import pickled, trained_and_reloaded
+from tipr_zoo.testing.trial import Trial, expect, expect_finite, expect_same
+
+
+def check_tokens(trial: Trial, tower: nn.Module, inputs: Tensor) -> Tensor:
+    """Try every promise that towers share.
+
+    Args:
+        trial: Tells what is broken.
+        tower: In eval mode; a copy that may be changed.
+        inputs: (B, ...) pictures or token ids.
+
+    Returns:
+        The tokens of the inputs in eval mode, (B, K, D), without a graph.
+
+    Raises:
+        BrokenPromiseError: A promise is broken.
+    """
+    rows = len(inputs)
+    with trial.promise("gives (B, tokens, D) finite float32 tokens"):
+        tokens = tower(inputs)
+        expect(isinstance(tokens, Tensor), f"it gives a {type(tokens).__name__}")
+        expect(tokens.ndim == 3 and len(tokens) == rows, f"for B = {rows} their shape is {tuple(tokens.shape)}")
+        expect(tokens.dtype == torch.float32, f"they are {tokens.dtype}")
+        expect_finite(tokens, "what it gives")
+    with trial.promise("gives a gradient to its parameters"):
+        _check_gradients(tower, tokens)
+    tokens = tokens.detach()
+    with torch.no_grad():
+        with trial.promise("gives the same for the same in eval mode"):
+            expect_same(tower(inputs), tokens, "two passes")
+        with trial.promise("gives a row the same whatever else is in the batch, in eval mode"):
+            for row in range(rows):
+                expect_same(tower(inputs[row : row + 1])[0], tokens[row], f"row {row} alone and among {rows}")
+        with trial.promise("can be pickled"):
+            expect_same(pickled(tower)(inputs), tokens, "the tokens before and after")
+    with trial.promise("works under autocast in bfloat16"), torch.autocast("cpu", dtype=torch.bfloat16):
+        half = tower(inputs)
+        expect(
+            half.shape == tokens.shape, f"the tokens have shape {tuple(half.shape)} there, {tuple(tokens.shape)} else"
+        )
+        expect_finite(half, "what it gives")
+    with trial.promise("gives the same once it is saved and loaded"):
+        trained, reloaded = trained_and_reloaded(tower, lambda copy: copy(inputs).square().mean())
+        with torch.no_grad():
+            expect_same(reloaded(inputs), trained(inputs), "the tokens before and after")
+    return tokens
+
+
+def _check_gradients(tower: nn.Module, tokens: Tensor) -> None:
+    """Some parameter must learn, and none may get what is not finite."""
+    parameters = [parameter for parameter in tower.parameters() if parameter.requires_grad]
+    expect(bool(parameters), "it has none that learn")
+    expect(tokens.requires_grad, "there is none")
+    gradients = torch.autograd.grad(tokens.square().mean(), parameters, materialize_grads=True)
+    for gradient in gradients:
+        expect_finite(gradient, "it")
+    expect(any(bool(gradient.any()) for gradient in gradients), "there is none")

@@ -1,0 +1,63 @@
+"""What ends a training from below, in one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from tipr_zoo.errors import ConfigError, DataError, TrainingError
+from tipr_zoo.training.loop.interruption import Interruption
+
+
+@contextmanager
+def explained_failures(interruption: Interruption, work_dir: Path) -> Iterator[None]:
+    """Turn what is raised where a process, the memory or the disk gives out into one line with the fix.
+
+    PyTorch raises plain RuntimeErrors for much of it, which can be told apart by their words alone; a test a sentence
+    provokes each of them, so that another wording of another version is noticed.
+
+    Args:
+        interruption: Knows whether a signal explains that another process is gone.
+        work_dir: Named where an error of the disk names no file.
+
+    Raises:
+        TrainingError: A process died, or the memory or the disk is full.
+        ConfigError: Parts of the model take no part in its losses.
+        DataError: A picture is missing or cannot be read, also in a process that loads pictures.
+        TrainingInterrupted: Another process is gone because all of them were told to stop.
+    """
+    try:
+        yield
+    except DataError as error:  # one from a worker process carries a printed traceback
+        raise DataError(str(error).rpartition("DataError: ")[2].strip()) from error
+    except OSError as error:
+        raise TrainingError(
+            f"{error.filename or work_dir}: {error.strerror or error}; mend that, then go on with --resume"
+        ) from error
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            "the memory of the GPU is full; take a smaller training.batch_size, training.precision='bfloat16', or more"
+            " GPUs with torchrun"
+        ) from error
+    except RuntimeError as error:
+        text = " ".join(str(error).split())
+        if "DataLoader worker" in text:
+            raise TrainingError(
+                f"a process that loads pictures died ({text}), most often because the memory or /dev/shm is full; go on"
+                " with --resume and fewer training.num_workers"
+            ) from error
+        if isinstance(error, torch.distributed.DistBackendError) or "gloo" in text or "Connection closed" in text:
+            gone = TrainingError(
+                f"another process of this training is gone ({text[:200]}); its own message says why: start all of them"
+                " again with --resume"
+            )
+            raise interruption.explain(gone) from error
+        if "Expected to have finished reduction" in text:
+            raise ConfigError(
+                "parts of the model take no part in its losses; with several processes, pass --cfg-options"
+                " training.find_unused_parameters=True"
+            ) from error
+        raise

@@ -1,0 +1,1 @@
+"""For those who maintain tipr-zoo; none of it is installed."""
