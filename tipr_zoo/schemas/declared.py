@@ -127,37 +127,37 @@ def built(schema: type[T], values: Mapping[Any, Any], wrong: Collection[Where] =
     """
     given: dict[str, Any] = {}
     for name, key, convert, empty in _makers(schema):  # type: ignore[arg-type]  # a class is hashable
-        if key in values and (not wrong or (place, key) not in wrong):
-            given[name] = convert(values[key], wrong, f"{place}.{key}" if place else key)
+        value = values.get(key)
+        if value is not None and not (wrong and (place, key) in wrong):
+            given[name] = value if convert is None else convert(value, wrong, f"{place}.{key}".strip("."))
         elif empty is not None:
             given[name] = empty()
     return schema(**given)
 
 
 Convert = Callable[[Any, Collection[Where], str], Any]
+"""Makes a value of a field from what stands at a place of the file, of which some is wrong."""
 
 
 @cache
-def _makers(schema: type) -> tuple[tuple[str, str, Convert, Callable[[], Any] | None], ...]:
+def _makers(schema: type) -> tuple[tuple[str, str, Convert | None, Callable[[], Any] | None], ...]:
     """Name, key, what makes a value from the file's, and what makes an empty one, of every field of a schema."""
     return tuple((part.name, part.key, _convert(part), _empty(part)) for part in parts_of(schema))
 
 
-def _convert(part: Part) -> Convert:
-    """What makes a value of a field from what the file holds."""
+def _convert(part: Part) -> Convert | None:
+    """What makes a value of a field from what the file holds; None where it is taken as it is."""
     if part.is_block and part.is_list:
-        return lambda items, wrong, place: (
-            None
-            if items is None
-            else tuple(built(part.kind, item, wrong, f"{place}[{index}]") for index, item in enumerate(items))
+        return lambda items, wrong, place: tuple(
+            built(part.kind, item, wrong, f"{place}[{index}]") for index, item in enumerate(items)
         )
     if part.is_block:
-        return lambda value, wrong, place: None if value is None else built(part.kind, value, wrong, place)
+        return lambda value, wrong, place: built(part.kind, value, wrong, place)
     if part.is_list:
-        return lambda items, wrong, place: None if items is None else tuple(items)
+        return lambda items, wrong, place: tuple(items)
     if part.kind is float:
-        return lambda value, wrong, place: None if value is None else float(value)
-    return lambda value, wrong, place: value
+        return lambda value, wrong, place: float(value)
+    return None
 
 
 def _empty(part: Part) -> Callable[[], Any] | None:
