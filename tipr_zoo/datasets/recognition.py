@@ -1,4 +1,4 @@
-"""Opening a data set without saying which one it is."""
+"""The recognition of a data set by its files."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ from tipr_zoo.registries import DATASETS
 
 
 def recognise_dataset(root: str | os.PathLike[str], name: str | None = None) -> type[PersonDataset]:
-    """The registered data set whose files lie in a folder, or in a folder of the data set's name below it.
+    """Find the registered data set whose files lie in a folder, or in a folder of the data set's name below it.
 
-    Files whose names fit several data sets are told apart by the folder's name, by their pictures' paths, and by
-    their counts, in this order.
+    If the file names fit several data sets, the folder's name decides, then the pictures' paths, then the counts.
 
     Args:
         root: The folder; or the table of a custom data set.
-        name: Take this data set without looking at the files.
+        name: Take this data set without a look at the files.
 
     Raises:
         UnknownNameError: No data set of this name is registered; close names are given.
-        DataError: The folder is missing, has no annotation file of a registered data set, has several data sets', or
-            has files of which nothing tells whose they are.
+        DataError: The folder is missing. Or it has no annotation file of a registered data set. Or it has files of
+            several data sets. Or nothing tells which data set its files are.
         ConfigError: What is registered is no `PersonDataset` with a ``specification``.
     """
     if name is not None:
@@ -62,21 +61,21 @@ def open_dataset(root: str | os.PathLike[str], name: str | None = None, split: s
     """Open one split of a data set.
 
     Args:
-        root: The folder with the annotation file, or the folder above it if it bears the data set's name; or the table
-            of a custom data set.
-        name: A registered data set, e.g. ``"CUHK-PEDES"``; None recognises it by its files.
-        split: ``train``, ``val`` or ``test``; ``all`` for the records of every split.
+        root: The folder with the annotation file. Or the folder above it, if that folder has the data set's name. Or
+            the table of a custom data set.
+        name: A registered data set, e.g. ``"CUHK-PEDES"``. None recognises it by its files.
+        split: ``train``, ``val`` or ``test``; ``all`` for the annotations of every split.
 
     Raises:
         UnknownNameError: No data set or split of this name exists.
-        DataError: Nothing, several data sets, or something broken lies in the folder.
+        DataError: The folder holds nothing, several data sets, or something broken.
         ConfigError: See `recognise_dataset`.
     """
     return recognise_dataset(root, name)(root, split=split)
 
 
 def _registered(name: str) -> type[PersonDataset]:
-    """The data set that is registered as `name`, if it has what is promised."""
+    """Return the data set that is registered as `name`, if it has what is promised."""
     dataset = DATASETS.get(name)
     if not isinstance(dataset, type) or not issubclass(dataset, PersonDataset):
         raise ConfigError(
@@ -102,10 +101,10 @@ def _known_files(folder: Path, specification: DatasetSpecification) -> Iterable[
 
 
 def _told_apart(sources: dict[type[PersonDataset], list[Source]]) -> list[type[PersonDataset]]:
-    """The data sets that are there.
+    """Return the data sets that are there.
 
     Raises:
-        DataError: There are files of which nothing tells whose they are.
+        DataError: Nothing tells which data set some files are.
     """
     found = [
         dataset
@@ -135,7 +134,7 @@ def _folder_above_tells(source: Source, records: Sequence[Annotation]) -> bool:
 
 
 def _pictures_tell(source: Source, records: Sequence[Annotation]) -> bool:
-    """Whether the pictures' paths are those of a data set alone."""
+    """Return whether the pictures' paths are those of this data set alone."""
     specification = source.specification
     if specification.picture_pattern is None or not records:
         return False
@@ -144,7 +143,7 @@ def _pictures_tell(source: Source, records: Sequence[Annotation]) -> bool:
 
 
 def _counts_tell(source: Source, records: Sequence[Annotation]) -> bool:
-    """Whether a split has as many identities, pictures and captions as was published."""
+    """Return whether a split has as many identities, pictures and captions as were published."""
     published = source.specification.published
     return any(
         counts_of(record for record in records if split in (record.split, EVERY_SPLIT)) == counts

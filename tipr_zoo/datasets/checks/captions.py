@@ -1,4 +1,4 @@
-"""Captions that say too much, the wrong thing, or the same of two people."""
+"""The check of captions: too long, with wrong characters, or the same for two people."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tipr_zoo.datasets.checks.findings import Finding
 from tipr_zoo.datasets.splits import SPLITS
 
 CONTEXT_LENGTH = 77
-"""Tokens that CLIP takes, its start and end tokens among them."""
+"""Tokens that CLIP takes, with its start and end tokens."""
 
-# CLIP cuts at least here, and often inside of words, too.
+# CLIP cuts at least here. Often it cuts inside words, too.
 _PIECES = re.compile(r"[^\W\d_]+|\d|(?:[^\w\s]|_)+")
 _CODE_SIGN = re.compile(r"[<&\\{\ufffd\x00-\x08\x0b-\x1f]|http|_x")
 _CODE = re.compile(
     r"</?[A-Za-z][^<>]*>"  # a tag
     r"|&(?:[A-Za-z]{2,8}|#\d+|#x[0-9A-Fa-f]+);"  # a named or numbered character
     r"|\\(?:[nrt]\b|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})"  # an escape that was not undone
-    r"|_x[0-9A-Fa-f]{4}_"  # a spreadsheet's
+    r"|_x[0-9A-Fa-f]{4}_"  # an escape of a spreadsheet
     r"|\{[^{}]*\}"
     r"|https?://\S+"
     r"|[\ufffd\x00-\x08\x0b-\x1f]"  # what is left of a character that could not be decoded
@@ -29,11 +29,11 @@ _CODE = re.compile(
 
 
 def check_captions_of(records: Sequence[Annotation], shown: Callable[[int], str]) -> Iterator[Finding]:
-    """Notes on captions: shared by identities, in a foreign script, with stray code, or longer than CLIP reads.
+    """Note captions that are shared by identities, in a foreign script, with stray code, or longer than CLIP reads.
 
     Args:
-        records: Of all splits.
-        shown: How an identity is written in a message.
+        records: The annotations of all splits.
+        shown: Writes an identity for a message.
     """
     yield from _shared_captions(records, shown)
     for record in records:
@@ -52,14 +52,17 @@ def check_captions_of(records: Sequence[Annotation], shown: Callable[[int], str]
 
 
 def foreign_letters(caption: str) -> str:
-    """The letters of a caption that are not Latin, each once."""
+    """Return the letters of a caption that are not Latin, each once."""
     found = dict.fromkeys(letter for letter in caption if ord(letter) > 255 and letter.isalpha())
     return "".join(letter for letter in found if "LATIN" not in unicodedata.name(letter, ""))
 
 
 def least_tokens(caption: str) -> int:
-    """The least number of tokens, start and end counted, that CLIP can make of a caption: one a word, digit or mark."""
-    if len(caption) <= CONTEXT_LENGTH - 2:  # faster, and true: a token has a character at least
+    """Count the least number of tokens that CLIP can make of a caption, with the start and the end token.
+
+    Every word, every digit and every run of other marks is at least one token.
+    """
+    if len(caption) <= CONTEXT_LENGTH - 2:  # faster, and right: a token has at least one character
         return len(caption.split()) + 2
     return len(_PIECES.findall(caption)) + 2
 
@@ -77,13 +80,13 @@ def _shared_captions(records: Sequence[Annotation], shown: Callable[[int], str])
 
 
 def listed(values: Sequence[int], shown: Callable[[int], str] = str) -> str:
-    """Numbers in one line, the first eight of them."""
+    """Write numbers in one line: the first eight of them."""
     more = f" and {len(values) - 8} more" if len(values) > 8 else ""
     return ", ".join(map(shown, values[:8])) + more
 
 
 def _excerpt(caption: str, part: str) -> str:
-    """The neighbourhood of a part of a caption."""
+    """Return a part of a caption with what is around it."""
     place = caption.index(part)
     start, end = max(0, place - 24), place + len(part) + 24
     return repr(("..." if start else "") + caption[start:end] + ("..." if end < len(caption) else ""))

@@ -1,4 +1,4 @@
-"""Checking a data set on disk: counts against the published ones, and everything that is missing or odd."""
+"""The check of a data set on disk: its counts against the published ones, and everything that is missing or odd."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def check_dataset(
     """Check all splits of a data set, and every picture.
 
     Args:
-        root: The folder with the annotation file, or the folder above it if it bears the data set's name; or the table
-            of a custom data set.
-        name: A registered data set; None recognises it by its files.
-        decode: Decode every annotated picture; otherwise only its presence is checked.
-        progress: Show a progress bar on stderr, if that is a terminal, while pictures are decoded.
+        root: The folder with the annotation file. Or the folder above it, if that folder has the data set's name. Or
+            the table of a custom data set.
+        name: A registered data set. None recognises it by its files.
+        decode: Decode every annotated picture. Otherwise only its presence is checked.
+        progress: Show a progress bar on stderr while pictures are decoded, if stderr is a terminal.
 
     Raises:
         UnknownNameError: No data set of this name is registered.
-        DataError: There is no annotation file to check, or it is not a list of records.
+        DataError: There is no annotation file to check, or its content is no list of annotations.
     """
     root = Path(root).expanduser()
     specification = recognise_dataset(root, name).specification
@@ -80,7 +80,10 @@ def check_dataset(
 
 
 def _no_picture(source: Source, records: list[Annotation]) -> Iterator[Finding]:
-    """None of the pictures is in its place: the command that moves their folder, or those that move each of them."""
+    """Report that no picture is in its place.
+
+    The findings have the command that moves the pictures' folder, or the commands that move each picture.
+    """
     message = where_was_looked(source, records)
     if (fix := command_that_moves_pictures(source, records)) is not None:
         yield Finding("missing pictures", str(source.folder), message, fix)
@@ -92,7 +95,7 @@ def _no_picture(source: Source, records: list[Annotation]) -> Iterator[Finding]:
 
 
 def _annotation_problems(source: Source, annotations: Annotations, rows: list[CountRow]) -> Iterator[Finding]:
-    """What the annotations alone show to be wrong."""
+    """Find what is wrong in the annotations alone."""
     for problem in annotations.problems:
         yield Finding(problem.kind, place_in(problem.file, problem.number), problem.message)
     for row in rows:
@@ -105,7 +108,7 @@ def _annotation_problems(source: Source, annotations: Annotations, rows: list[Co
 
 
 def _annotation_notes(root: Path, source: Source, annotations: Annotations) -> Iterator[Finding]:
-    """What the annotations alone show to be odd."""
+    """Find what is odd in the annotations alone."""
     records = annotations.records
     for rule in annotations.rules:
         yield Finding("filled in by rule", str(source.paths[0]), rule)
@@ -118,7 +121,7 @@ def _annotation_notes(root: Path, source: Source, annotations: Annotations) -> I
 
 
 def _shown(annotations: Annotations) -> Callable[[int], str]:
-    """How an identity is written in a message: as it is annotated."""
+    """Return a function that writes an identity for a message: as it is annotated."""
     return lambda identity: annotations.identity_names.get(identity, str(identity))
 
 
@@ -154,7 +157,7 @@ def _count_rows(records: list[Annotation], published: Mapping[str, SplitCounts])
 
 
 def _changed_annotations(source: Source) -> Iterator[Finding]:
-    """A finding if the annotations are not the bytes that the file beside them vouches for."""
+    """Report annotations whose SHA-256 is not the one that the file beside them states."""
     if source.specification.counts_file is None:
         return
     file, annotation_file = source.folder / source.specification.counts_file, source.paths[0]
@@ -186,7 +189,7 @@ def _pictures_with_several_identities(annotations: Annotations) -> Iterator[Find
 
 
 def _other_files(root: Path, source: Source, annotations: Annotations) -> Iterator[Finding]:
-    """Annotation files under another name than the official one, or beside those that were read."""
+    """Note annotation files that do not have the official name, or that lie beside those that were read."""
     specification = source.specification
     if source.layout is CAPTION_ALL and not annotations.problems:
         (file,) = source.paths
@@ -205,7 +208,7 @@ def _other_files(root: Path, source: Source, annotations: Annotations) -> Iterat
 
 
 def _first_identity(records: list[Annotation], specification: DatasetSpecification) -> Iterator[Finding]:
-    # Identities are numbered through the splits, so that without the training split they begin later.
+    # One numbering runs through all splits. Without the training split it begins later.
     if specification.first_identity is None or not any(record.split == "train" for record in records):
         return
     first = min(record.identity for record in records)
