@@ -93,7 +93,7 @@ class Annotations:
     @property
     def splits(self) -> tuple[str, ...]:
         """The splits that have any entry, usable or not."""
-        present = {record.split for record in self.records} | {problem.split for problem in self.problems}
+        present = {annotation.split for annotation in self.records} | {problem.split for problem in self.problems}
         return tuple(split for split in SPLITS if split in present)
 
     def of_split(self, split: str, specification: DatasetSpecification) -> list[Annotation]:
@@ -114,13 +114,13 @@ class Annotations:
             others = len(problems) - 1
             more = f" (and {others:,} more unusable: `tipr-zoo data check` lists them)" if others else ""
             raise DataError(problems[0].message + more)
-        records = [record for record in self.records if split in (record.split, EVERY_SPLIT)]
-        if not records:
+        annotations = [annotation for annotation in self.records if split in (annotation.split, EVERY_SPLIT)]
+        if not annotations:
             raise self._empty_split(split, specification)
-        return records
+        return annotations
 
     def _empty_split(self, split: str, specification: DatasetSpecification) -> DataError:
-        present = Counter(record.split for record in self.records)
+        present = Counter(annotation.split for annotation in self.records)
         known = ", ".join(f"{name} ({present[name]:,})" for name in SPLITS if present[name]) or "none"
         published = specification.published
         is_unpublished = published and not {split, EVERY_SPLIT} & set(published)

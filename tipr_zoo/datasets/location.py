@@ -140,7 +140,7 @@ def _wrong_neighbours(folder: Path, specification: DatasetSpecification) -> Data
 
 
 def _found_below(root: Path, specifications: Sequence[DatasetSpecification]) -> str:
-    """Name annotations that lie deeper than the search went, or in the folder above; an empty text if there are none."""
+    """Name annotations that lie deeper than the search went, or in the folder above; empty text if there are none."""
     below = [path for pattern in ("*", "*/*") for path in sorted(root.glob(pattern)) if path.is_dir()]
     for folder in [*below, root.absolute().parent]:
         for specification in specifications:

@@ -81,12 +81,12 @@ class PersonDataset:
     @cached_property
     def pictures(self) -> list[Path]:
         """Absolute path of each annotation's picture."""
-        return [self.picture_folder / record.picture for record in self.records]
+        return [self.picture_folder / annotation.picture for annotation in self.records]
 
     @cached_property
     def picture_ids(self) -> list[int]:
         """Identity in each picture, as annotated."""
-        return [record.identity for record in self.records]
+        return [annotation.identity for annotation in self.records]
 
     @cached_property
     def labels(self) -> list[int]:
@@ -102,12 +102,12 @@ class PersonDataset:
     @cached_property
     def captions(self) -> list[str]:
         """Every caption, picture by picture."""
-        return [caption for record in self.records for caption in record.captions]
+        return [caption for annotation in self.records for caption in annotation.captions]
 
     @cached_property
     def caption_picture_indices(self) -> list[int]:
         """Index into `pictures` of the picture that each caption describes."""
-        return [index for index, record in enumerate(self.records) for _ in record.captions]
+        return [index for index, annotation in enumerate(self.records) for _ in annotation.captions]
 
     @cached_property
     def caption_ids(self) -> list[int]:
@@ -120,8 +120,8 @@ class PersonDataset:
             f" {len(self.records):,} pictures, {len(self.captions):,} captions"
         )
 
-    def _check_pictures_exist(self, records: list[Annotation]) -> None:
-        missing = [record for record in records if not (self.picture_folder / record.picture).is_file()]
+    def _check_pictures_exist(self, annotations: list[Annotation]) -> None:
+        missing = [annotation for annotation in annotations if not (self.picture_folder / annotation.picture).is_file()]
         if missing:
             more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
             raise DataError(

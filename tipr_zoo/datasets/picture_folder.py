@@ -33,7 +33,7 @@ def find_picture_folder(source: Source, records: Iterable[Annotation]) -> Path:
 def picture_folder_of(source: Source, records: Sequence[Annotation]) -> Path | None:
     """Find the picture folder as `find_picture_folder` does; None if no folder has any of the pictures."""
     for folder in source.picture_folders:
-        if folder.is_dir() and any((folder / record.picture).is_file() for record in records):
+        if folder.is_dir() and any((folder / annotation.picture).is_file() for annotation in records):
             return folder
     return None
 
@@ -57,7 +57,7 @@ def command_that_moves_pictures(source: Source, records: Sequence[Annotation]) -
     Returns:
         None if the pictures are found nowhere, or if a rename is not enough.
     """
-    sample = [PurePosixPath(record.picture) for record in records[:: max(1, len(records) // _SAMPLE)]]
+    sample = [PurePosixPath(annotation.picture) for annotation in records[:: max(1, len(records) // _SAMPLE)]]
     if not sample or any(path.is_absolute() for path in sample):
         return None
     base = source.folder

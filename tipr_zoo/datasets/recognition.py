@@ -116,9 +116,9 @@ def _told_apart(sources: dict[type[PersonDataset], list[Source]]) -> list[type[P
     possible = {dataset: own[0] for dataset, own in sources.items() if own}
     if not possible:
         return []
-    records = {dataset: read_json_annotations(source).records for dataset, source in possible.items()}
+    annotations = {dataset: read_json_annotations(source).records for dataset, source in possible.items()}
     for is_told in (_folder_above_tells, _pictures_tell, _counts_tell):
-        found = [dataset for dataset, source in possible.items() if is_told(source, records[dataset])]
+        found = [dataset for dataset, source in possible.items() if is_told(source, annotations[dataset])]
         if len(found) == 1:
             return found
     names = [dataset.specification.name for dataset in possible]
@@ -129,23 +129,23 @@ def _told_apart(sources: dict[type[PersonDataset], list[Source]]) -> list[type[P
     )
 
 
-def _folder_above_tells(source: Source, records: Sequence[Annotation]) -> bool:
+def _folder_above_tells(source: Source, annotations: Sequence[Annotation]) -> bool:
     return source.specification.is_folder_name(source.folder.parent.name)
 
 
-def _pictures_tell(source: Source, records: Sequence[Annotation]) -> bool:
+def _pictures_tell(source: Source, annotations: Sequence[Annotation]) -> bool:
     """Return whether the pictures' paths are those of this data set alone."""
     specification = source.specification
-    if specification.picture_pattern is None or not records:
+    if specification.picture_pattern is None or not annotations:
         return False
     pattern = re.compile(rf"(.*/)?{specification.picture_pattern}")
-    return all(pattern.match(record.picture) for record in records)
+    return all(pattern.match(annotation.picture) for annotation in annotations)
 
 
-def _counts_tell(source: Source, records: Sequence[Annotation]) -> bool:
+def _counts_tell(source: Source, annotations: Sequence[Annotation]) -> bool:
     """Return whether a split has as many identities, pictures and captions as were published."""
     published = source.specification.published
     return any(
-        counts_of(record for record in records if split in (record.split, EVERY_SPLIT)) == counts
+        counts_of(annotation for annotation in annotations if split in (annotation.split, EVERY_SPLIT)) == counts
         for split, counts in published.items()
     )

@@ -36,19 +36,19 @@ def check_captions_of(records: Sequence[Annotation], shown: Callable[[int], str]
         shown: Writes an identity for a message.
     """
     yield from _shared_captions(records, shown)
-    for record in records:
-        for place, caption in enumerate(record.captions):
-            where = f"{record.file.name}, {record.place}, caption {place}"
+    for annotation in records:
+        for place, caption in enumerate(annotation.captions):
+            where = f"{annotation.file.name}, {annotation.place}, caption {place}"
             if not caption.isascii() and (letters := foreign_letters(caption)):
                 message = f"{where}: {letters} in {_excerpt(caption, letters[0])}"
-                yield Finding("letters of a foreign script", record.picture, message)
+                yield Finding("letters of a foreign script", annotation.picture, message)
             if _CODE_SIGN.search(caption) and (code := _CODE.search(caption)):
                 message = f"{where}: {code.group()!r} in {_excerpt(caption, code.group())}"
-                yield Finding("stray code in a caption", record.picture, message)
+                yield Finding("stray code in a caption", annotation.picture, message)
             if (count := least_tokens(caption)) > CONTEXT_LENGTH:
                 words = len(caption.split())
                 message = f"{where}: {words} words are at least {count} tokens, so that its end is not read"
-                yield Finding(f"caption over {CONTEXT_LENGTH} tokens", record.picture, message)
+                yield Finding(f"caption over {CONTEXT_LENGTH} tokens", annotation.picture, message)
 
 
 def foreign_letters(caption: str) -> str:
@@ -67,11 +67,11 @@ def least_tokens(caption: str) -> int:
     return len(_PIECES.findall(caption)) + 2
 
 
-def _shared_captions(records: Sequence[Annotation], shown: Callable[[int], str]) -> Iterator[Finding]:
+def _shared_captions(annotations: Sequence[Annotation], shown: Callable[[int], str]) -> Iterator[Finding]:
     identities = defaultdict(set)
-    for record in records:
-        for caption in record.captions:
-            identities[record.split, caption].add(record.identity)
+    for annotation in annotations:
+        for caption in annotation.captions:
+            identities[annotation.split, caption].add(annotation.identity)
     for split in SPLITS:
         for (split_of_caption, caption), found in identities.items():
             if len(found) > 1 and split_of_caption == split:

@@ -22,7 +22,7 @@ def present_pictures(folder: Path, records: Sequence[Annotation]) -> tuple[dict[
     """Return the size in bytes of each annotated picture that exists, and the annotated paths of those that do not."""
     sizes: dict[str, int] = {}
     missing: list[str] = []
-    for picture in dict.fromkeys(record.picture for record in records):
+    for picture in dict.fromkeys(annotation.picture for annotation in records):
         path = os.path.join(folder, picture)
         if os.path.isfile(path):
             sizes[picture] = os.path.getsize(path)
@@ -53,12 +53,12 @@ def missing_pictures(folder: Path, missing: Sequence[str], present: Sequence[str
 
 def pictures_without_record(folder: Path, annotations: Annotations) -> list[Finding]:
     """Note each picture in the folder that no annotation names."""
-    if all(os.path.isabs(record.picture) for record in annotations.records):
+    if all(os.path.isabs(annotation.picture) for annotation in annotations.records):
         return []
     if annotations.problems:
         message = "not looked for pictures without a record: the unusable records may name them"
         return [Finding("check skipped", str(folder), message)]
-    annotated = {os.path.normpath(os.path.join(folder, record.picture)) for record in annotations.records}
+    annotated = {os.path.normpath(os.path.join(folder, annotation.picture)) for annotation in annotations.records}
     try:
         pictures = list_pictures(folder)
     except DataError as error:
@@ -94,8 +94,8 @@ def duplicate_pictures(
     if not groups:
         return
     of_picture = defaultdict(set)
-    for record in records:
-        of_picture[record.picture].add((record.identity, record.split))
+    for annotation in records:
+        of_picture[annotation.picture].add((annotation.identity, annotation.split))
     for pictures in groups:
         owners = {owner for picture in pictures for owner in of_picture[picture]}
         identities, splits = sorted({identity for identity, _ in owners}), sorted({split for _, split in owners})

@@ -43,24 +43,24 @@ def read_json_annotations(source: Source) -> Annotations:
             none has a split.
     """
     entries, remarks = _entries_of(source)
-    records: list[Annotation] = []
+    annotations: list[Annotation] = []
     problems: list[AnnotationProblem] = []
     rows_of: dict[tuple[str, int, str], int] = {}
     for entry in entries:
         try:
-            record, is_row = _read_annotation(entry, source.layout)
+            annotation, is_row = _read_annotation(entry, source.layout)
         except UnusableAnnotationError as unusable:
             problems.append(problem_of(entry, unusable))
             continue
-        key = (record.split, record.identity, record.picture)
+        key = (annotation.split, annotation.identity, annotation.picture)
         if is_row and not source.specification.one_caption_a_picture:
             if key in rows_of:
-                known = records[rows_of[key]]
-                records[rows_of[key]] = replace(known, captions=known.captions + record.captions)
+                known = annotations[rows_of[key]]
+                annotations[rows_of[key]] = replace(known, captions=known.captions + annotation.captions)
                 continue
-            rows_of[key] = len(records)
-        records.append(record)
-    return Annotations(source.paths, records, problems, remarks=tuple(remarks))
+            rows_of[key] = len(annotations)
+        annotations.append(annotation)
+    return Annotations(source.paths, annotations, problems, remarks=tuple(remarks))
 
 
 def problem_of(entry: Entry, unusable: UnusableAnnotationError, keys: Sequence[str] = PATH_KEYS) -> AnnotationProblem:

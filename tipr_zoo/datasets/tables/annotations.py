@@ -80,7 +80,7 @@ def read_table_annotations(source: Source) -> Annotations:
         except UnusableAnnotationError as unusable:
             problems.append(problem_of(entry, unusable, (columns.names["image"],)))
     number_of, names = _numbered(pictures, has_identities="identity" in columns.names)
-    records = [
+    annotations = [
         Annotation(p.entry.number, p.split, number_of[p.identity], path, tuple(p.captions), file)
         for path, p in pictures.items()
     ]
@@ -89,7 +89,7 @@ def read_table_annotations(source: Source) -> Annotations:
         ("column not read", f"{file}: column {name!r} is none of those that are read") for name in columns.unknown
     ]
     remarks += [("list not read", f"{file}: {name!r} is not read") for name in table.unread]
-    return Annotations((file,), records, problems, _rules(columns, has_splits, source), tuple(remarks), names)
+    return Annotations((file,), annotations, problems, _rules(columns, has_splits, source), tuple(remarks), names)
 
 
 def _rules(columns: Columns, has_splits: bool, source: Source) -> tuple[str, ...]:
