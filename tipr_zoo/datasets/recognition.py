@@ -87,7 +87,7 @@ def _registered(name: str) -> type[PersonDataset]:
 
 
 def _is_own_table(file: Path, specifications: Sequence[DatasetSpecification]) -> bool:
-    """Whether a file is not one of a published data set, so that it has to be a table."""
+    """Return whether a file is none of a published data set's, and so has to be a table."""
     folders = (file.absolute().parent, file.absolute().parent.parent)
     known = {
         path for folder in folders for specification in specifications for path in _known_files(folder, specification)
