@@ -249,7 +249,7 @@ def _grid(image_size: tuple[int, int], patch_size: int, stride: int) -> tuple[in
 
 
 def _fitting_strides(num_patches: int, image_size: tuple[int, int], patch_size: int) -> list[int]:
-    """Return strides that give `num_patches`: the patch size where it does, else at most two, the nearest to it first."""
+    """Return strides that give `num_patches`: the patch size if it does, else at most two, the nearest to it first."""
     fitting = [
         stride
         for stride in range(1, 2 * patch_size)
@@ -262,7 +262,7 @@ def _fitting_strides(num_patches: int, image_size: tuple[int, int], patch_size: 
 
 
 def _fitting_image_sizes(num_patches: int, patch_size: int, stride: int) -> list[tuple[int, int]]:
-    """Return at most two upright picture sizes that give `num_patches`, the nearest to 3 times as high as wide first."""
+    """Return at most two upright picture sizes that give `num_patches`, the nearest to three to one first."""
     grids = [(num_patches // columns, columns) for columns in range(1, num_patches + 1) if num_patches % columns == 0]
     sizes = [((rows - 1) * stride + patch_size, (columns - 1) * stride + patch_size) for rows, columns in grids]
     upright = [(height, width) for height, width in sizes if width <= height <= 4 * width]
