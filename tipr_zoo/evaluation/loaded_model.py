@@ -104,7 +104,7 @@ def load_resolved(resolved: ResolvedModel, weights: Path | None, device: torch.d
 
 
 def _training_of(file: Path, digest: str, card: ModelCard) -> dict[str, Any]:
-    """Return how weights were trained, by their header, or where it is silent by the card and its evaluation records."""
+    """Return how weights were trained, as their header says, or else as the card and its evaluation records say."""
     metadata = read_metadata(file)
     seed, selected_on = metadata.get("seed", ""), metadata.get("selected_on")
     own = card.weights is not None and card.weights.sha256 == digest

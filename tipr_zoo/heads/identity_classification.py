@@ -51,5 +51,5 @@ class IdentityClassification(nn.Module):
 
     @staticmethod
     def count_terms(batch: Batch) -> int:
-        """Count the pairs that the loss is a mean over. Of a batch spread over processes, each takes its own rows."""
+        """Count the pairs that the loss is a mean over. Of a spread batch, each process takes its own rows."""
         return len(batch["pids"])

@@ -72,7 +72,7 @@ class ImplicitRelationReasoning(nn.Module):
 
     @staticmethod
     def count_terms(batch: Batch) -> Tensor:
-        """Count the masked words that the loss is a mean over. Of a batch spread over processes, each takes its own rows."""
+        """Count the masked words that the loss is a mean over. Of a spread batch, each process takes its own rows."""
         return (batch["mlm_labels"] != 0).sum()
 
     def word_loss(self, tokens: Tensor, labels: Tensor) -> Tensor:
