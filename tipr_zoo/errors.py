@@ -115,7 +115,7 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 
 def error_line(error: BaseException) -> str:
-    """Return what an error says, in one line that can be printed anywhere; the name of its kind where it says nothing."""
+    """Return what an error says in one line that can be printed anywhere; its kind's name where it says nothing."""
     try:
         text = str(error)
     except Exception as unsaid:  # an error of a plugin's own, as its __str__ is
