@@ -9,7 +9,7 @@ def marked(name: str, selected_on: str | None) -> str:
     """Return a name, with a dagger where the epoch was chosen on the test split.
 
     >>> marked("irra_tiny_synth", "test"), marked("irra_tiny_synth", "val")
-    ('irra_tiny_synth†', 'irra_tiny_synth')
+    ('irra_tiny_synth †', 'irra_tiny_synth')
 
     Args:
         name: The name in the table.

@@ -87,10 +87,10 @@ def terminal_width() -> int | None:
 
 
 def one_line(text: str) -> str:
-    r"""Return `text` in one line, without characters that would control a terminal.
+    r"""Return `text` in one line. Characters that would control a terminal become replacement characters.
 
-    >>> one_line("a red\n\tjacket\x1b")
-    'a red jacket'
+    >>> one_line("a red\n\tjacket \x1b")
+    'a red jacket \ufffd'
 
     Args:
         text: Text from a card or an evaluation record, which anybody can write.
@@ -99,7 +99,7 @@ def one_line(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return `text` with its line breaks, without characters that would control a terminal."""
+    """Return `text` with its line breaks. Characters that would control a terminal become replacement characters."""
     return "\n".join(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", line.expandtabs()) for line in text.split("\n"))
 
 
