@@ -37,11 +37,6 @@ EXCEPTIONS = {
     "tipr_zoo/display/picture_file.py": {"picture.save": "into memory"},
     "tipr_zoo/synthpedes/camera.py": {"picture.save": "into memory"},
     "tipr_zoo/command_line.py": {"os.open": "the device that forgets everything"},
-    "tipr_zoo/authoring/card_problems.py": {
-        "copy.write_text": "in a folder that is removed",
-        "os.symlink": "in a folder that is removed",
-        "tempfile.TemporaryDirectory": "is removed",
-    },
     "tipr_zoo/authoring/plugin_check.py": {"tempfile.TemporaryFile": "is removed"},
     "tipr_zoo/training/checkpoints/history.py": {
         "file.open": "appended to, so that it can be followed; what was there is brought back",
