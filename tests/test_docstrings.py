@@ -27,9 +27,9 @@ def modules() -> list[Path]:
 
 
 def public_functions(path: Path) -> Iterator[tuple[str, Function, str]]:
-    """The functions and methods of a module that others may call: name, definition, and the docstring they go by.
+    """Yield the functions and methods of a module that others may call: name, definition, and the docstring they go by.
 
-    A constructor is described by its class.
+    A constructor is described by its class. What MMEngine's ``Hook`` defines is described there.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in tree.body:
@@ -37,12 +37,17 @@ def public_functions(path: Path) -> Iterator[tuple[str, Function, str]]:
             yield node.name, node, ast.get_docstring(node) or ""
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             for method in node.body:
-                if not isinstance(method, Function):
+                if not isinstance(method, Function) or is_of_hook(node, method.name):
                     continue
                 if method.name == "__init__":
                     yield f"{node.name}.__init__", method, ast.get_docstring(node) or ""
                 elif not method.name.startswith("_"):
                     yield f"{node.name}.{method.name}", method, ast.get_docstring(method) or ""
+
+
+def is_of_hook(kind: ast.ClassDef, method: str) -> bool:
+    """Tell whether MMEngine's ``Hook`` defines a method of a class that derives from one."""
+    return any(ast.unparse(base).endswith("Hook") for base in kind.bases) and method.startswith(("before_", "after_"))
 
 
 def parameters(function: Function) -> list[str]:

@@ -9,7 +9,7 @@ from tipr_zoo.errors import UnknownNameError
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], place: str = "") -> UnknownNameError:
-    """The error for a name that does not exist, with the closest names that do.
+    """Make the error for a name that does not exist, with the closest names that do.
 
     Args:
         kind: What the name stands for, e.g. ``"model"`` or ``"loss"``.

@@ -10,9 +10,15 @@ A command is a module of `tipr_zoo.commands` with
 
 Only the module of the called command is imported, so these modules cost nothing to the others.
 
-Exit codes: 0 done; 1 done, and what was looked at has problems (`doctor`, `plugins`, `data check`, `cards check`,
-`eval --matrix`) or was not reproduced (`reproduce`), or a bug, with its traceback; 2 a mistake in what was asked, told
-in one line; 130 interrupted with Ctrl-C; 143 ended by SIGTERM; 141 the reader of a pipe went away.
+Exit codes:
+
+- 0: done;
+- 1: done, and what was looked at has problems (`doctor`, `plugins`, `data check`, `cards check`, `eval --matrix`) or
+  was not reproduced (`reproduce`); or a bug, with its traceback;
+- 2: a mistake in what was asked, told in one line;
+- 130: interrupted with Ctrl-C;
+- 143: ended by SIGTERM;
+- 141: the reader of a pipe went away.
 """
 
 from __future__ import annotations
@@ -65,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     is_debug = "--debug" in words
-    # A file's name need not be text; what cannot be written is shown as an escape, which JSON reads, too.
+    # A file's name need not be text. What cannot be written is shown as an escape, which JSON reads, too.
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -123,7 +129,7 @@ def _run(words: list[str]) -> int:
 
 
 def _top_parser() -> ArgumentParser:
-    """The parser of what stands before the command."""
+    """Make the parser of what stands before the command."""
     parser = ArgumentParser(prog="tipr-zoo", description=DESCRIPTION, add_help=False)
     parser.usage = "tipr-zoo [--version] [--debug] COMMAND ..."
     parser.add_argument("-h", "--help", action="store_true", help="show this help; also of every command")
@@ -133,7 +139,7 @@ def _top_parser() -> ArgumentParser:
 
 
 def _split_command(words: list[str]) -> tuple[str, list[str]]:
-    """The command's name, which has one or two words, and what follows it; a group's name stands alone."""
+    """Split off the command's name, which has one or two words, from what follows it; a group's name stands alone."""
     first, rest = words[0], words[1:]
     members = [name for name in COMMANDS if name.startswith(first + " ")]
     if first in COMMANDS:
@@ -157,7 +163,7 @@ def _explain_group(name: str, rest: list[str]) -> int:
 
 
 def _command_list(prefix: str) -> str:
-    """One line for every command whose name begins with `prefix`."""
+    """Return one line for every command whose name begins with `prefix`."""
     names = [name for name in COMMANDS if name.startswith(prefix)]
     width = max(map(len, names))
     lines = [f"  {name:{width}}  {command_module(name).HELP}" for name in names]

@@ -15,25 +15,25 @@ from torch import Tensor
 from tipr_zoo.errors import ConfigError
 
 TIMEOUT = timedelta(minutes=30)
-"""How long a process waits for the others, for example while one of them draws a data set."""
+"""The time that a process waits for the others, for example while one of them draws a data set."""
 
 
 def started_by_torchrun() -> bool:
-    """Whether this process is one of several that ``torchrun`` started."""
+    """Tell whether this process is one of several that ``torchrun`` started."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def local_rank() -> int:
-    """The number of this process among those on its machine, which is that of its GPU."""
+    """Return the number of this process among those on its machine, which is that of its GPU."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 @contextmanager
 def joined_processes(device: torch.device) -> Iterator[None]:
-    """Joins the processes that ``torchrun`` started, for as long as the block runs; does nothing in a process alone.
+    """Join the processes that ``torchrun`` started while the block runs; do nothing in a process alone.
 
     Args:
-        device: Where the models live: NCCL connects GPUs, gloo everything else.
+        device: Where the models live. NCCL connects GPUs, gloo connects everything else.
 
     Raises:
         ConfigError: The other processes cannot be reached.
@@ -51,29 +51,29 @@ def joined_processes(device: torch.device) -> Iterator[None]:
         ) from error
     try:
         yield
-        dist.barrier()  # one that leaves while another still talks to it takes that one down
+        dist.barrier()  # a process that leaves while another still talks to it takes that one down
     finally:
         dist.destroy_process_group()
 
 
 def process_count() -> int:
-    """Number of joined processes; 1 in a process alone."""
+    """Return the number of joined processes; 1 in a process alone."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def process_rank() -> int:
-    """Number of this process among all, from 0."""
+    """Return the number of this process among all, from 0."""
     return dist.get_rank() if process_count() > 1 else 0
 
 
 def is_main_process() -> bool:
-    """Whether this is the one process that writes files and prints."""
+    """Tell whether this is the one process that writes files and prints."""
     return process_rank() == 0
 
 
 @contextmanager
 def main_process_first() -> Iterator[None]:
-    """The main process runs the block while the others wait, then they run it: for what is made once and then found.
+    """Run the block in the main process while the others wait, then in those: for what is made once, then found.
 
     Raises:
         ConfigError: In the other processes where the main one failed, with its message.
@@ -95,7 +95,7 @@ def main_process_first() -> Iterator[None]:
 
 
 def any_process(flag: bool, device: torch.device) -> bool:
-    """Whether the flag is set in any process; every process gets the same answer at the same time."""
+    """Tell whether the flag is set in any process; every process gets the same answer at the same time."""
     if process_count() == 1:
         return flag
     flags = torch.tensor(int(flag), device=device)
@@ -104,7 +104,7 @@ def any_process(flag: bool, device: torch.device) -> bool:
 
 
 def mean_over_processes(values: Tensor) -> Tensor:
-    """The mean of each number over the processes; carries no gradient."""
+    """Return the mean of each number over the processes; it carries no gradient."""
     if process_count() == 1:
         return values
     total = values.detach().clone()
@@ -113,19 +113,19 @@ def mean_over_processes(values: Tensor) -> Tensor:
 
 
 def differentiable_mean(values: Tensor) -> Tensor:
-    """The mean over the processes, with gradients."""
+    """Return the mean over the processes, with gradients."""
     return values if process_count() == 1 else _Mean.apply(values)
 
 
 def gather_rows(rows: Tensor) -> Tensor:
-    """The rows of all processes, in the order of the processes, with gradients.
+    """Gather the rows of all processes, in the order of the processes, with gradients.
 
     Args:
         rows: (B, ...), of the same shape in every process.
 
     Returns:
-        (processes * B, ...). In the backward pass each process gets the gradient of its own rows, summed over what all
-        processes computed from them.
+        (processes * B, ...). In the backward pass each process gets the gradient of its own rows. It is the sum over
+        what all processes computed from them.
     """
     if process_count() == 1:
         return rows
@@ -133,12 +133,12 @@ def gather_rows(rows: Tensor) -> Tensor:
 
 
 def own_rows(count: int) -> slice:
-    """Where this process's rows are among those of all processes, each of which has `count`."""
+    """Return where this process's rows are among those of all processes, each of which has `count`."""
     return slice(process_rank() * count, (process_rank() + 1) * count)
 
 
 def gather_objects(value: Any) -> list[Any]:
-    """One picklable value of each process, in the order of the processes."""
+    """Gather one picklable value of each process, in the order of the processes."""
     if process_count() == 1:
         return [value]
     values: list[Any] = [None] * process_count()
@@ -147,7 +147,7 @@ def gather_objects(value: Any) -> list[Any]:
 
 
 def from_main_process(value: Any) -> Any:
-    """The picklable value that the main process has, in every process."""
+    """Return, in every process, the picklable value that the main process has."""
     if process_count() == 1:
         return value
     values = [value]
@@ -156,7 +156,7 @@ def from_main_process(value: Any) -> Any:
 
 
 def rand_rows(rows: int, *shape: int, device: torch.device | None = None) -> Tensor:
-    """Uniform numbers for this process's rows of a batch: those that one process would draw for them.
+    """Draw uniform numbers for this process's rows of a batch: those that one process would draw for them.
 
     Every process must have been seeded alike, as training does before each step.
 

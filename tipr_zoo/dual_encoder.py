@@ -21,18 +21,19 @@ class DualEncoder(nn.Module):
     """Two towers, the losses and heads that train them, and what turns pictures and captions into tensors.
 
     Args:
-        image_encoder: Maps (B, 3, H, W) pictures to (B, 1 + N, D) tokens; has ``image_size``. Where it has
-            ``encode_class``, that maps them to the (B, D) class tokens. Like the text tower and the neck a module.
-        text_encoder: Maps (B, L) token ids to (B, L, D) tokens; where it has ``encode_end``, that maps them to the
-            (B, D) tokens at the ends of the captions.
+        image_encoder: A module that maps (B, 3, H, W) pictures to (B, 1 + N, D) tokens; has ``image_size``. Where it
+            has ``encode_class``, that maps the pictures to the (B, D) class tokens.
+        text_encoder: A module that maps (B, L) token ids to (B, L, D) tokens. Where it has ``encode_end``, that maps
+            them to the (B, D) tokens at the ends of the captions.
         tokenizer: Maps captions to token ids.
-        losses: Objectives without parameters by key: ``(features, batch) -> scalar``. Where none of them, nor of the
-            heads, has need of patches (each says so by ``needs_patch_tokens = False``), none are computed.
+        losses: Objectives without parameters by key: ``(features, batch) -> scalar``. An objective says by
+            ``needs_patch_tokens = False`` that it needs no patches. Where none of the losses and heads needs them, none
+            are computed.
         heads: Objectives with parameters by key: ``(features, batch, retriever) -> scalar``.
         loss_weights: Factor of each objective by key; 1 where it is left out.
         normalisation: Mean and standard deviation of the pictures; CLIP's by default.
-        neck: Maps both (B, D) embeddings to those that are compared, by its modules ``image`` and ``text``; None to
-            compare what the towers give.
+        neck: A module that maps both (B, D) embeddings to those that are compared, by its modules ``image`` and
+            ``text``; None to compare what the towers give.
     """
 
     def __init__(
@@ -62,12 +63,12 @@ class DualEncoder(nn.Module):
         return self.image_encoder.image_size
 
     def encode_image(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) float pictures -> (B, D) embeddings, not normalised."""
+        """Embed pictures: (B, 3, H, W) float -> (B, D), not normalised."""
         embedding = self._class_tokens(images).squeeze(1)
         return embedding if self.neck is None else self.neck.image(embedding)
 
     def encode_text(self, ids: Tensor) -> Tensor:
-        """(B, L) int64 token ids -> (B, D) embeddings, not normalised."""
+        """Embed captions: (B, L) int64 token ids -> (B, D), not normalised."""
         if hasattr(self.text_encoder, "encode_end"):
             embedding = self.text_encoder.encode_end(ids)
         else:
@@ -75,7 +76,7 @@ class DualEncoder(nn.Module):
         return embedding if self.neck is None else self.neck.text(embedding)
 
     def preprocess(self, picture: Image.Image) -> Tensor:
-        """A picture of any size and mode -> (3, H, W) float32, resized and normalised."""
+        """Resize and normalise a picture of any size and mode: -> (3, H, W) float32."""
         return preprocess_picture(picture, self.image_size, self.normalisation)
 
     def features(self, batch: Batch, patch_tokens: bool = True) -> Features:
@@ -83,7 +84,7 @@ class DualEncoder(nn.Module):
 
         Args:
             batch: See `tipr_zoo.features.Batch`.
-            patch_tokens: Whether ``image_tokens`` are to have those of the patches, or the class token alone, which is
+            patch_tokens: Whether ``image_tokens`` are to have those of the patches. With the class token alone there is
                 less work.
         """
         image_tokens, text_tokens = self.tokens(batch, patch_tokens)
@@ -91,18 +92,18 @@ class DualEncoder(nn.Module):
         return Features(image_tokens, text_tokens, *self.embeddings(image_tokens[:, 0], ends))
 
     def tokens(self, batch: Batch, patch_tokens: bool = True) -> tuple[Tensor, Tensor]:
-        """What the towers give for a batch: (B, 1 + N, D) and (B, L, D); (B, 1, D) without patches."""
+        """Run both towers over a batch: -> (B, 1 + N, D), or (B, 1, D) without patches, and (B, L, D)."""
         images = batch["images"]
         image_tokens = self.image_encoder(images) if patch_tokens else self._class_tokens(images)
         return image_tokens, self.text_encoder(batch["caption_ids"])
 
     def embeddings(self, class_tokens: Tensor, end_tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """The embeddings that are compared, after the neck where there is one; all are (B, D)."""
+        """Return the embeddings that are compared, after the neck where there is one; all are (B, D)."""
         return (class_tokens, end_tokens) if self.neck is None else self.neck(class_tokens, end_tokens)
 
     @staticmethod
     def end_tokens(text_tokens: Tensor, ids: Tensor) -> Tensor:
-        """The token at the first position of each row's largest id, the end token: (B, L, D), (B, L) -> (B, D)."""
+        """Pick the end token, which is at the first of each row's largest ids: (B, L, D) and (B, L) -> (B, D)."""
         return text_tokens[torch.arange(len(ids), device=ids.device), ids.argmax(dim=1)]
 
     @property
@@ -112,19 +113,28 @@ class DualEncoder(nn.Module):
 
     @property
     def needs_patch_tokens(self) -> bool:
-        """Whether any objective has need of them."""
+        """Whether any objective needs the tokens of patches."""
         return any(getattr(objective, "needs_patch_tokens", True) for objective in self.objectives.values())
 
     def objective(self, key: str, features: Features, batch: Batch) -> Tensor:
-        """One objective, weighted: a scalar."""
+        """Compute one objective, weighted: a scalar.
+
+        Args:
+            key: Of the loss or head.
+            features: What `features` gives for the batch.
+            batch: See `tipr_zoo.features.Batch`; which entries are needed depends on the objective.
+
+        Raises:
+            TiprZooError: Whatever the objective raises, e.g. DataError for a batch that lacks an entry.
+        """
         value = self.losses[key](features, batch) if key in self.losses else self.heads[key](features, batch, self)
         return self.loss_weights.get(key, 1.0) * value
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Every objective of the model, weighted; their sum is what training minimises.
+        """Compute every objective of the model, weighted; their sum is what training minimises.
 
         Args:
-            batch: See `tipr_zoo.features.Batch`; which keys are needed depends on the heads.
+            batch: See `tipr_zoo.features.Batch`; which entries are needed depends on the objectives.
 
         Returns:
             Scalars by key, e.g. ``{"sdm": ..., "id": ..., "irr": ...}``.
@@ -137,7 +147,7 @@ class DualEncoder(nn.Module):
         return {key: self.objective(key, features, batch) for key in self.objectives}
 
     def _class_tokens(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) pictures -> (B, 1, D)."""
+        """Encode pictures into their class tokens: (B, 3, H, W) -> (B, 1, D)."""
         if hasattr(self.image_encoder, "encode_class"):
             return self.image_encoder.encode_class(images).unsqueeze(1)
         return self.image_encoder(images)[:, :1]

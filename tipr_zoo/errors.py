@@ -31,7 +31,7 @@ class CardError(TiprZooError, ValueError):
 
 
 class RecordError(TiprZooError, ValueError):
-    """A record of an evaluation is malformed, or lacks something."""
+    """An evaluation record is malformed, or lacks something."""
 
 
 class PluginError(TiprZooError):
@@ -93,7 +93,8 @@ class NotFiniteError(ArithmeticError):
 
     Attributes:
         losses: All losses by key, where one of them is the cause.
-        gradients: Otherwise the parameters whose gradients are not finite; none where their norm alone is not.
+        gradients: The parameters whose gradients are not finite, where no loss is the cause; none where only the norm
+            of all gradients is not finite.
     """
 
     def __init__(self, losses: Mapping[str, float], gradients: Sequence[str] = ()) -> None:
@@ -105,7 +106,7 @@ class TrainingInterrupted(KeyboardInterrupt):
     """A training was stopped from outside.
 
     Attributes:
-        exit_code: What the process ends with, 128 and the number of the signal.
+        exit_code: What the process ends with: 128 and the number of the signal.
     """
 
     def __init__(self, message: str, number: int) -> None:
@@ -114,7 +115,7 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 
 def error_line(error: BaseException) -> str:
-    """What an error says in one line that can be printed anywhere; the name of its kind where it says nothing."""
+    """Return what an error says in one line that can be printed anywhere; its kind's name where it says nothing."""
     try:
         text = str(error)
     except Exception as unsaid:  # an error of a plugin's own, as its __str__ is

@@ -1,7 +1,7 @@
 """What components rely on of each other, as protocols: a component has these names, and need not inherit anything.
 
-Each is runtime-checkable: ``isinstance(tower, PatchImageTower)`` says whether a tower has all that is promised there,
-and `missing_names` says what it lacks. docs/plugin_contract.md says which registry holds which.
+Each is runtime-checkable: ``isinstance(tower, PatchImageTower)`` says whether a tower has all that is promised there.
+`missing_names` says what it lacks. docs/plugin_contract.md says which registry holds which.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from tipr_zoo.features import Batch, Features
 from tipr_zoo.tokenizers.caption_words import CaptionWord
 
 _CALLED_BY_PYTHON = ("__call__", "__iter__", "__len__")
-"""The special methods that protocols promise; classes have many others of their own accord."""
+"""The special methods that protocols promise. Classes have many others of their own accord."""
 
 
 class _SeesSubmodules(type(Protocol)):  # type: ignore[misc]  # typing has no public name for it
-    """Python 3.12 and newer look for attributes without ``__getattr__``, by which PyTorch gives submodules."""
+    """A metaclass for protocols whose check also sees a module's submodules.
+
+    Python 3.12 and newer look for attributes without ``__getattr__``, by which PyTorch gives submodules.
+    """
 
     def __instancecheck__(cls, instance: object) -> bool:
         if not getattr(cls, "_is_protocol", False):  # somebody's own class that inherits from a protocol
@@ -40,7 +43,7 @@ class ImageTower(Protocol, metaclass=_SeesSubmodules):
         """Height and width in pixels of the pictures that it takes."""
 
     def __call__(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) float pictures -> (B, 1 + N, D) tokens, the class token first."""
+        """Encode pictures: (B, 3, H, W) float -> (B, 1 + N, D) tokens, the class token first."""
 
 
 @runtime_checkable
@@ -53,11 +56,11 @@ class PatchImageTower(ImageTower, Protocol):
 
     @property
     def patch_size(self) -> int:
-        """Pixels a side of a patch."""
+        """Side of a patch in pixels."""
 
     @property
     def stride(self) -> int:
-        """Pixels from a patch to the next; smaller than `patch_size` where patches overlap."""
+        """Pixels from a patch to the next. It is smaller than `patch_size` where patches overlap."""
 
 
 @runtime_checkable
@@ -69,7 +72,7 @@ class MaskableImageTower(PatchImageTower, Protocol):
         """Size D of its tokens."""
 
     def encode_visible(self, images: Tensor, visible: Tensor) -> Tensor:
-        """The tokens of pictures of which only some patches are seen; nothing of the others enters them.
+        """Encode pictures of which only some patches are seen; nothing of the others enters the tokens.
 
         Args:
             images: (B, 3, H, W) float.
@@ -85,7 +88,10 @@ class TextTower(Protocol, metaclass=_SeesSubmodules):
     """What every text tower has. Where it has ``encode_end(ids)``, that gives the (B, D) tokens at the ends alone."""
 
     def __call__(self, ids: Tensor) -> Tensor:
-        """(B, L) int64 token ids, zero after the end token -> (B, L, D) tokens. L may be less than the context."""
+        """Encode captions: (B, L) int64 token ids -> (B, L, D) tokens.
+
+        The ids are zero after the end token. L may be less than the context.
+        """
 
 
 @runtime_checkable
@@ -101,7 +107,7 @@ class Neck(Protocol, metaclass=_SeesSubmodules):
         """Maps the (B, D) end tokens of captions alone."""
 
     def __call__(self, image_embedding: Tensor, text_embedding: Tensor) -> tuple[Tensor, Tensor]:
-        """Both (B, D) of one batch -> both (B, D)."""
+        """Map both (B, D) embeddings of one batch to (B, D) each."""
 
 
 @runtime_checkable
@@ -121,15 +127,15 @@ class Tokenizer(Protocol, metaclass=_SeesSubmodules):
         """Length L of a row."""
 
     def __call__(self, captions: str | Sequence[str]) -> Tensor:
-        """One caption or B of them -> (B, L) int64 ids, zero after the end token."""
+        """Turn one caption or B of them into (B, L) int64 ids, zero after the end token."""
 
     def words(self, caption: str) -> list[CaptionWord]:
-        """The words of a caption with the columns of its row of ids that they are made of."""
+        """List the words of a caption, with the columns of its row of ids that they are made of."""
 
 
 @runtime_checkable
 class Retriever(Protocol, metaclass=_SeesSubmodules):
-    """What the zoo needs of a model that ranks pictures by a sentence; the score is the cosine of two embeddings."""
+    """What the zoo needs of a model that ranks pictures by a sentence. The score is the cosine of two embeddings."""
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -137,24 +143,24 @@ class Retriever(Protocol, metaclass=_SeesSubmodules):
 
     @property
     def tokenize(self) -> Tokenizer:
-        """Turns captions into token ids."""
+        """The tokenizer that turns captions into token ids."""
 
     def preprocess(self, picture: Image.Image) -> Tensor:
-        """A picture of any size and mode -> (3, H, W) float32."""
+        """Turn a picture of any size and mode into (3, H, W) float32."""
 
     def encode_image(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) float -> (B, D) embeddings."""
+        """Embed pictures: (B, 3, H, W) float -> (B, D)."""
 
     def encode_text(self, ids: Tensor) -> Tensor:
-        """(B, L) int64 -> (B, D) embeddings."""
+        """Embed captions: (B, L) int64 -> (B, D)."""
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Every objective by its key, weighted: scalars."""
+        """Compute every objective by its key, weighted: scalars."""
 
 
 @runtime_checkable
 class TwoTowerRetriever(Retriever, Protocol):
-    """A retriever with a tower a side, as `tipr_zoo.dual_encoder.DualEncoder` is: what a head is handed.
+    """A retriever with a tower for each modality, as `tipr_zoo.dual_encoder.DualEncoder` is. Heads are handed one.
 
     A head may run either tower again on something else than the batch.
     """
@@ -173,7 +179,7 @@ class Loss(Protocol, metaclass=_SeesSubmodules):
     """An objective without parameters."""
 
     def __call__(self, features: Features, batch: Batch) -> Tensor:
-        """The loss of a batch, a scalar."""
+        """Compute the loss of a batch, a scalar."""
 
 
 @runtime_checkable
@@ -181,7 +187,7 @@ class Head(Protocol, metaclass=_SeesSubmodules):
     """An objective with parameters."""
 
     def __call__(self, features: Features, batch: Batch, retriever: TwoTowerRetriever) -> Tensor:
-        """The loss of a batch, a scalar."""
+        """Compute the loss of a batch, a scalar."""
 
 
 @runtime_checkable
@@ -206,21 +212,22 @@ class RestoringHead(Head, Protocol):
 
 @runtime_checkable
 class PairSampler(Protocol, metaclass=_SeesSubmodules):
-    """The order of the pairs of an epoch, which should depend on a seed and the epoch alone.
+    """The order of the pairs of an epoch. It should depend on a seed and the epoch alone.
 
-    What is registered in `tipr_zoo.registries.SAMPLERS` is constructed with those of ``identities``, ``lengths`` (both
-    (C,) int64, see `tipr_zoo.training.pairs.pairs.TrainingPairs`), ``seed``, ``batch_size`` and ``by_length`` that its
-    constructor names; further arguments are the recipe's.
+    A class that is registered in `tipr_zoo.registries.SAMPLERS` is constructed with those of the following arguments
+    that its constructor names. They are ``identities`` and ``lengths``, both (C,) int64 (see
+    `tipr_zoo.training.pairs.pairs.TrainingPairs`), ``seed``, ``batch_size`` and ``by_length``. Further arguments are
+    the recipe's.
     """
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by MMEngine before each epoch."""
+        """Note the number of the next epoch; MMEngine calls this before each epoch."""
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """(epoch, index) keys of `tipr_zoo.training.pairs.pairs.TrainingPairs`."""
+        """Yield the (epoch, index) keys of `tipr_zoo.training.pairs.pairs.TrainingPairs`."""
 
     def __len__(self) -> int:
-        """Number of keys of the current epoch."""
+        """Return the number of keys of the current epoch."""
 
 
 @runtime_checkable
@@ -228,11 +235,11 @@ class CaptionAugmentation(Protocol, metaclass=_SeesSubmodules):
     """Random changes to one caption.
 
     What is registered in `tipr_zoo.registries.CAPTION_AUGMENTATIONS` is constructed with ``captions``, every caption of
-    the training split, so that what takes time can be done once; further arguments are the recipe's.
+    the training split. So what takes time can be done once. Further arguments are the recipe's.
     """
 
     def __call__(self, index: int, generator: torch.Generator) -> str:
-        """The caption to learn from in place of number `index`; every draw comes from `generator`."""
+        """Return the caption to learn from in place of number `index`; every draw comes from `generator`."""
 
 
 @runtime_checkable
@@ -284,7 +291,7 @@ class DataSet(Protocol, metaclass=_SeesSubmodules):
 
 
 def promised_names(protocol: type) -> tuple[str, ...]:
-    """What a protocol promises, its own names after those that it inherits, e.g. ``("image_size", "__call__")``."""
+    """List what a protocol promises, e.g. ``("image_size", "__call__")``; inherited names come first."""
     names: dict[str, None] = {}
     for base in reversed(protocol.__mro__):
         if getattr(base, "_is_protocol", False) and base is not Protocol:
@@ -294,10 +301,10 @@ def promised_names(protocol: type) -> tuple[str, ...]:
 
 
 def missing_names(component: object, protocol: type) -> list[str]:
-    """What a component lacks of a protocol; nothing where it has all of it.
+    """List what a component lacks of a protocol; nothing where it has all of it.
 
     Args:
-        component: An instance. Of a module that defines no ``forward``, which calling it would run, that is missing.
+        component: An instance. A module without ``forward`` lacks ``__call__``, which would run it.
         protocol: One of this module's.
     """
     missing = [name for name in promised_names(protocol) if not hasattr(component, name)]

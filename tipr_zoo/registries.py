@@ -1,6 +1,6 @@
 """The registries: where components get their names.
 
-``@LOSSES.register_module()`` over a class registers it under its own name; a recipe then says
+``@LOSSES.register_module()`` over a class registers it under its own name. A recipe then says
 ``dict(type="ThatName", ...)``. Importing this module needs MMEngine, and neither torch nor any component.
 """
 

@@ -19,13 +19,13 @@ from tipr_zoo.plugins.discovery import idle_plugins_note
 class Registry(mmengine.Registry):
     """MMEngine's registry, closed: a lookup never imports a dotted path.
 
-    MMEngine's own ``Registry.get`` imports whatever dotted path it does not know, so that a config holding
-    ``dict(type="os.system", command=...)`` would run a command. Here a name was registered, or it is an error.
+    MMEngine's own ``Registry.get`` imports whatever dotted path it does not know. A recipe that holds
+    ``dict(type="os.system", command=...)`` would then run a command. Here a name was registered, or it is an error.
 
     Args:
         name: What one entry is called in messages, e.g. ``"loss"``.
-        home: Dotted name of the package whose import registers the core's own entries. It is imported by the
-            first lookup, so that declaring a registry stays cheap.
+        home: Dotted name of the package whose import registers the core's own entries. The first lookup imports it, so
+            that declaring a registry stays cheap.
     """
 
     def __init__(self, name: str, home: str) -> None:
@@ -34,23 +34,24 @@ class Registry(mmengine.Registry):
         self._places: dict[str, str] = {}
 
     def names(self) -> list[str]:
-        """Every registered name, sorted."""
+        """List every registered name, sorted."""
         self._import_home()
         return sorted(self._module_dict)
 
     def names_from(self, package: str) -> list[str]:
-        """Every name that modules of the top-level `package` have registered so far, sorted."""
+        """List every name that modules of the top-level `package` have registered so far, sorted."""
         return sorted(name for name, place in self._places.items() if _package(place) == package)
 
     def __contains__(self, key: object) -> bool:
-        """Whether something is registered as `key`."""
+        """Tell whether something is registered as `key`."""
         self._import_home()
         return key in self._module_dict
 
     def get(self, key: str) -> Any:
-        """The class or function registered as `key`.
+        """Return the class or function registered as `key`.
 
         Raises:
+            ConfigError: `key` is no text.
             UnknownNameError: Nothing of this name is registered.
         """
         if not isinstance(key, str):
@@ -61,15 +62,15 @@ class Registry(mmengine.Registry):
         return self._module_dict[key]
 
     def build(self, cfg: Mapping[str, Any], **arguments: Any) -> Any:
-        """An instance made from a config dict.
+        """Make an instance from an entry of a recipe.
 
         Args:
-            cfg: ``type`` names the component, every other entry is an argument of its constructor.
+            cfg: ``type`` names the component; every other entry is an argument of its constructor.
             arguments: Further arguments, used where `cfg` does not give them.
 
         Raises:
-            ConfigError: `cfg` has no ``type``, or an argument is unknown, missing or of no use.
-            UnknownNameError: ``type`` is not registered.
+            ConfigError: `cfg` has no ``type``, or an argument is missing or of no use.
+            UnknownNameError: ``type`` is not registered, or the constructor has no such argument.
         """
         if not isinstance(cfg, Mapping) or "type" not in cfg:
             raise ConfigError(f"a {self.name} is configured by a dict with a 'type', got {cfg!r}")
@@ -96,15 +97,15 @@ class Registry(mmengine.Registry):
             raise ConfigError(f"{self.name} {name!r}: {error}") from error
 
     def _register_module(self, module: Any, module_name: Any = None, force: bool = False) -> None:
-        """Called by MMEngine's ``register_module``; a taken name is an error that names both places.
+        """Register a component for MMEngine's ``register_module``; a taken name is an error that names both places.
 
         ``force=True`` replaces what the same top-level package has registered, and nothing of another's.
         """
         if not self._is_home(module.__module__):
-            self._import_home()  # the core's names are taken, whoever is imported first
+            self._import_home()  # the core's names are taken, no matter who is imported first
         names = [module_name or module.__name__] if not isinstance(module_name, (list, tuple)) else list(module_name)
         for name in names:
-            # A package may replace what is its own, as a notebook does that runs a cell twice, and nothing else.
+            # A package may replace only what is its own, as a notebook does that runs a cell twice.
             is_own = force and _package(self._places.get(name, "")) == _package(_place(module))
             if name in self._module_dict and not is_own:
                 raise DuplicateNameError(
@@ -118,8 +119,8 @@ class Registry(mmengine.Registry):
     def undone_on_error(self) -> Iterator[None]:
         """Forget what was registered inside the block if the block raises, and the modules that registered it.
 
-        A module that stays in ``sys.modules`` would not run, and so not register, when the import is tried again. The
-        core's own entries, which the block may be the first to import, stay.
+        A module that stays in ``sys.modules`` would not run when the import is tried again, and so register nothing.
+        The core's own entries stay, though the block may be the first to import them.
         """
         components, places = dict(self._module_dict), dict(self._places)
         try:
@@ -135,7 +136,7 @@ class Registry(mmengine.Registry):
             raise
 
     def _is_home(self, module: str) -> bool:
-        """Whether the module of this name belongs to the core."""
+        """Tell whether the module of this name belongs to the core."""
         return f"{module}.".startswith(f"{self._home}.")
 
     def _import_home(self) -> None:
@@ -143,10 +144,10 @@ class Registry(mmengine.Registry):
 
 
 def _place(component: Any) -> str:
-    """Module and qualified name of a class or function."""
+    """Return the module and qualified name of a class or function."""
     return f"{component.__module__}.{component.__qualname__}"
 
 
 def _package(place: str) -> str:
-    """The top-level package of a dotted name."""
+    """Return the top-level package of a dotted name."""
     return place.partition(".")[0]

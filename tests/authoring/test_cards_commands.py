@@ -312,7 +312,8 @@ d:
 
 
 @pytest.mark.parametrize(
-    ("place", "key", "line"), [("a.b[1]", "c", 2), ("d", "e", 4), ("d", "none", 3), ("d.f[0]", "h", 9), ("", "none", 1)]
+    ("place", "key", "line"),
+    [("a.b[1]", "c", 2), ("d", "e", 4), ("d", "none", 3), ("d.f[0]", "h", 9), ("d.none.x", "y", 3), ("", "none", 1)],
 )
 def test_a_field_has_a_line(place: str, key: str, line: int) -> None:
     assert line_of(front_matter_node(TEXT), place, key) == line

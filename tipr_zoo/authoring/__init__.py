@@ -1,1 +1,1 @@
-"""For those who make models and plugins: new plugins, cards written and checked, models published."""
+"""For authors of models and plugins: making plugins, writing and checking cards, publishing models."""

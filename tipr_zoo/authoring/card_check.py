@@ -1,4 +1,4 @@
-"""Checking cards: all that the reader asks for, what they name, and what the Hugging Face Hub asks for besides."""
+"""Checking cards: their fields, the files that they name, and what the Hugging Face Hub asks for."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ SECTIONS = {
     "## Use": "the command lines that somebody can try",
     "## Care": "what it must not be used for, and what is not known of its errors",
 }
-"""What the text of every card has below its title, and what stands there."""
+"""The sections in the text of every card, and what each of them says."""
 
 _HUB_DATASET = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*", re.ASCII)
 
 
 def installed_card_files() -> list[Path]:
-    """The files of all cards, the core's first; no plugin is imported."""
+    """Return the files of all cards, the core's first. No plugin is imported."""
     folders = list(card_folders())
     return [path for folder in folders for path in sorted(folder.glob("*.md"))]
 
 
 def card_files(places: Iterable[Path]) -> list[Path]:
-    """The cards in files and folders.
+    """Return the cards in files and folders.
 
     Args:
-        places: Markdown files, or folders whose Markdown files are cards.
+        places: Markdown files, or folders. Every Markdown file in such a folder is a card.
 
     Raises:
         ConfigError: A place does not exist, or a folder has no card.
@@ -58,15 +58,19 @@ def card_files(places: Iterable[Path]) -> list[Path]:
 def check_card(path: Path) -> list[CardProblem]:
     """Check one card.
 
-    Beyond what reading it asks for: its recipe is there, a weights file beside it has the size and the hash that it
-    says (what lies elsewhere is not fetched), its figures were measured with these weights, its text has the
-    `SECTIONS`, and huggingface_hub reads the same figures from it.
+    The card must be readable. Besides, the following must hold:
+
+    - Its recipe exists.
+    - A weights file beside it has the stated size and hash. Weights elsewhere are not fetched.
+    - Its figures were measured with these weights.
+    - Its text has the `SECTIONS`.
+    - huggingface_hub reads the same figures from it.
 
     Args:
         path: The Markdown file.
 
     Returns:
-        The problems by line; none for a card that is right.
+        The problems by line. A right card has none.
     """
     problems = card_problems(path, _findings)
     text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
@@ -76,13 +80,13 @@ def check_card(path: Path) -> list[CardProblem]:
 
 
 def todo_lines(path: Path) -> list[int]:
-    """The lines of a card that still say ``TODO``, counted from 1."""
+    """Return the lines of a card that still say ``TODO``, counted from 1."""
     lines = path.read_text(encoding="utf-8-sig").splitlines()
     return [number for number, line in enumerate(lines, start=1) if "TODO" in line]
 
 
 def _findings(card: ModelCard, problems: Problems) -> Iterator[FieldProblem]:
-    """What is wrong with fields of a card that the reader has no problem with."""
+    """Yield further problems of those fields of a card that were read without a problem."""
     yield from _recipe_problems(card)
     yield from _weights_problems(card)
     yield from _hub_problems(card, is_right=not problems)
@@ -145,11 +149,11 @@ def _is_of_other_weights(record: object, sha256: str) -> bool:
 
 
 def _hub_problems(card: ModelCard, is_right: bool) -> Iterator[FieldProblem]:
-    """What the Hub would not take, or would take for something else.
+    """Yield what the Hub would refuse or misunderstand.
 
     Args:
         card: The card.
-        is_right: Whether the reader has no problem with it; else the Hub is asked about its figures alone.
+        is_right: Whether the card was read without a problem. Otherwise only its figures are tried.
     """
     if card.license not in HUB_LICENCES:
         known = unknown_name("licence of the Hub", card.license, HUB_LICENCES, "'other' is one, too")
@@ -163,7 +167,7 @@ def _hub_problems(card: ModelCard, is_right: bool) -> Iterator[FieldProblem]:
         yield FieldProblem("", "tags", "a tag is given twice; the Hub shows it once")
     try:
         differing = _figures_of_the_hub(card.path, is_right) ^ _figures(card)
-    except Exception as error:  # huggingface_hub raises whatever a field that it does not expect provokes
+    except Exception as error:  # a field that huggingface_hub does not expect can raise anything
         yield FieldProblem("", "model-index", f"huggingface_hub cannot read the card: {type(error).__name__}: {error}")
         return
     for dataset, split, _, metric, value, _ in sorted(differing, key=str)[:1]:
@@ -175,7 +179,7 @@ def _hub_problems(card: ModelCard, is_right: bool) -> Iterator[FieldProblem]:
 
 
 def _figures(card: ModelCard) -> set[tuple[object, ...]]:
-    """Data set, split, arguments, metric, value and source of every figure."""
+    """Return the data set, split, arguments, metric, value and source of every figure."""
     return {
         (result.dataset, result.split, str(result.dataset_arguments), metric, value, result.source_url)
         for result in card.results
@@ -184,7 +188,7 @@ def _figures(card: ModelCard) -> set[tuple[object, ...]]:
 
 
 def _figures_of_the_hub(path: Path, is_right: bool) -> set[tuple[object, ...]]:
-    """The same as the Hub's own library reads them."""
+    """Return the same as `_figures`, read by the Hub's own library."""
     from huggingface_hub import ModelCard as HubModelCard
     from huggingface_hub import ModelCardData
 
@@ -207,7 +211,7 @@ def _figures_of_the_hub(path: Path, is_right: bool) -> set[tuple[object, ...]]:
 
 
 def _text_problems(text: str) -> Iterator[tuple[int, str]]:
-    """Line and message of what the Markdown text lacks."""
+    """Yield the line and the message of everything that the Markdown text lacks."""
     first = front_matter_text(text).count("\n") + 3  # the line of the second ---
     lines = text.replace("\r\n", "\n").splitlines()[first:]
     headings = {line.rstrip() for line in _outside_code(lines) if line.startswith("#")}
@@ -219,7 +223,7 @@ def _text_problems(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _outside_code(lines: Iterable[str]) -> Iterator[str]:
-    """The lines that are not between two fences; in a listing, ``# ...`` is a comment and no heading."""
+    """Yield the lines outside of code blocks. Inside, ``# ...`` is a comment and no heading."""
     fence = ""
     for line in lines:
         mark = line.lstrip()[:3]

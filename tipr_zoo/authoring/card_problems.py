@@ -16,12 +16,12 @@ from tipr_zoo.schemas.problems import FieldProblem, Problems
 
 @dataclass(frozen=True)
 class CardProblem:
-    """Something that must be mended in a card.
+    """A problem of a card that must be fixed.
 
     Attributes:
         path: The card's file.
         line: The line to look at, counted from 1.
-        field: Dotted name of the mapping that it is about, empty for the front matter as a whole or the text below.
+        field: Dotted name of the mapping with the problem. Empty for the whole front matter or the text below it.
         message: What is wrong and what to write instead.
     """
 
@@ -35,18 +35,18 @@ class CardProblem:
 
 
 Inspect = Callable[[ModelCard, Problems], Iterable[FieldProblem]]
-"""Finds what is wrong with a card, given what the reader objects to, which is empty or left out in it."""
+"""Finds problems of a card. It also gets the problems of reading, whose fields are empty or left out in the card."""
 
 
 def card_problems(path: Path, inspect: Inspect) -> list[CardProblem]:
-    """Read a card, and tell all that the reader objects to, and all that is found in what it has no objection to.
+    """Read a card, and return the problems of reading it together with those that an inspection finds.
 
     Args:
         path: The Markdown file.
-        inspect: What looks at what the reader has no objection to.
+        inspect: Looks at the fields that were read without a problem.
 
     Returns:
-        The problems in the order of their lines. Front matter that cannot be read is the only one that is told.
+        The problems in the order of their lines. Where the front matter cannot be read, it is the only problem.
     """
     text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
     root = front_matter_node(text)
@@ -65,15 +65,15 @@ def card_problems(path: Path, inspect: Inspect) -> list[CardProblem]:
 
 
 def _comes_of(finding: FieldProblem, problems: Problems) -> bool:
-    """Whether something is found only because what the reader objects to is empty."""
+    """Tell whether a finding only comes from a field that is empty because of another problem."""
     return problems.are_within(finding.where) or (
         finding.where == "tipr_zoo.config"
-        and problems.are_within("tipr_zoo.plugin")  # whose recipe it is cannot be told
+        and problems.are_within("tipr_zoo.plugin")  # then it is not known whose recipe it is
     )
 
 
 def _syntax_problem(error: CardError, path: Path) -> CardProblem:
-    """Front matter that is not YAML, or not there; with the line at which it ceases to be, where that is known."""
+    """Return the problem of front matter that is missing or not YAML, with the line of the mistake if it is known."""
     cause = error.__cause__
     if isinstance(cause, UnicodeDecodeError):
         line = cause.object.count(b"\n", 0, cause.start) + 1

@@ -1,4 +1,4 @@
-"""The beginnings of a card and a recipe, for weights that have neither."""
+"""A first card and a first recipe, for weights without them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ TAGS = ["text-to-image-person-retrieval", "person-re-identification", "clip"]
 def card_stub(
     name: str, weights: Mapping[str, Any], config: str, plugin: str | None, links: Mapping[str, Link], origin: str
 ) -> str:
-    """A card that says what is known of a safetensors file; what only a person can know is left empty.
+    """Return a card with everything that is known of a safetensors file. The other fields are empty.
 
-    An empty field is an error to `tipr_zoo.cards.card.read_card`, so that none is forgotten.
+    `tipr_zoo.cards.card.read_card` refuses an empty field, so no field is forgotten.
 
     Args:
         name: The model's name.
-        weights: What `weights_fields` says of the file, which is to lie beside the card.
+        weights: The fields of `weights_fields` for the file, which will lie beside the card.
         config: The recipe's file.
-        plugin: The plugin that brings the components; None where the core does.
-        links: What is known of the fields ``paper`` and ``code``.
-        origin: How the weights came to be, in words.
+        plugin: The plugin that brings the components. None where the core does.
+        links: The known ones of the fields ``paper`` and ``code``.
+        origin: Where the weights come from, in words.
     """
     known = {key: {k: v for k, v in vars(link).items() if v is not None} for key, link in links.items()}
     lines = [
@@ -53,11 +53,11 @@ def card_stub(
 
 
 def recipe_stub(model: Mapping[str, Any], origin: str) -> str:
-    """A recipe file that builds a model; it says nothing of training.
+    """Return the text of a recipe that builds a model. It has nothing about training.
 
     Args:
         model: The ``model`` entry.
-        origin: How the weights came to be, in words.
+        origin: Where the weights come from, in words.
     """
     from mmengine.config import Config
 
@@ -65,7 +65,7 @@ def recipe_stub(model: Mapping[str, Any], origin: str) -> str:
 
 
 def weights_fields(weights: Path, location: str) -> dict[str, Any]:
-    """What a card says of a safetensors file, its licence aside.
+    """Return what a card says of a safetensors file, without the licence.
 
     Args:
         weights: The file.
@@ -80,12 +80,15 @@ def weights_fields(weights: Path, location: str) -> dict[str, Any]:
 
 
 def yaml_lines(values: Mapping[str, Any], indent: int = 0, compact: bool = False) -> list[str]:
-    """The lines of the values as YAML.
+    """Return values as lines of YAML.
+
+    >>> yaml_lines({"name": "SEN", "size": 12})
+    ['name: SEN', 'size: 12']
 
     Args:
-        values: What to write.
-        indent: Blanks before each line.
-        compact: Whether the innermost lists and mappings stand on one line.
+        values: The values to write.
+        indent: Number of blanks before each line.
+        compact: Whether the innermost lists and mappings stand on one line each.
     """
     style = None if compact else False
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110, default_flow_style=style)
@@ -93,9 +96,12 @@ def yaml_lines(values: Mapping[str, Any], indent: int = 0, compact: bool = False
 
 
 def flow_list(texts: Sequence[str]) -> str:
-    """Texts as a YAML list on one line; those that YAML would take for something else are quoted.
+    """Return texts as a YAML list on one line. A text that YAML would take for something else is quoted.
+
+    >>> flow_list(["mit", "no"])
+    "[mit, 'no']"
 
     Args:
-        texts: What is in the list.
+        texts: The items of the list.
     """
     return yaml.safe_dump(list(texts), allow_unicode=True, width=math.inf, default_flow_style=True).strip()

@@ -1,4 +1,4 @@
-"""A new model's card: written from what its weights and its records say, with a hint where only a person can know."""
+"""Writing the card of a new model from its weights and its evaluation records. Hints mark what only a person knows."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ _SELECTED = {
 
 @dataclass(frozen=True)
 class NewModel:
-    """What is known of a model that has no card yet.
+    """Facts about a model that has no card yet.
 
     Attributes:
         name: Its name.
-        plugin: The plugin that brings its components; None where the core does.
-        config: Its recipe, among those of the plugin or of the core; None where `records` name a model with the same.
-        datasets: Names of the data sets it was trained on.
+        plugin: The plugin that brings its components. None where the core does.
+        config: Its recipe, one of the plugin or of the core. None where `records` name a model with the same recipe.
+        datasets: Names of the data sets that it was trained on.
         license: Identifier of the model's licence, as the Hub spells it.
         weights: Its weights, a safetensors file, or None.
-        records: Records of ``tipr-zoo eval`` with these weights.
+        records: Evaluation records of ``tipr-zoo eval`` with these weights.
     """
 
     name: str
@@ -55,24 +55,24 @@ class NewModel:
 
 
 def write_card(model: NewModel, folder: Path) -> list[Path]:
-    """Write a card that passes `check_card`, its weights and records beside it.
+    """Write a card that passes `check_card`. Put its weights and its evaluation records beside it.
 
-    A record may be of another model of the zoo where that has the same recipe, as after ``tipr-zoo train OTHER``: its
-    copy then bears the new name, for it is the new model that was measured. All else in it stays.
+    A record may name another model of the zoo with the same recipe, as after ``tipr-zoo train OTHER``. The new model
+    was measured, so the copy of the record gets the new name. Everything else in it stays.
 
     Args:
-        model: What is known.
-        folder: Where the card is to lie.
+        model: The facts about the model.
+        folder: The folder for the card.
 
     Returns:
-        The card, then the files beside it, as they were written.
+        The files that were written: the card, then the files beside it.
 
     Raises:
-        ConfigError: Something is missing, does not go together, or is there already, or nothing can be written in
+        ConfigError: Something is missing, contradicts something else or exists already, or nothing can be written in
             `folder`. Nothing is written then.
         WriteError: A file cannot be written. Nothing is left then.
-        RecordError: A file is no record.
-        UnknownNameError: No such plugin, or a record's model is unknown.
+        RecordError: A file is no evaluation record.
+        UnknownNameError: There is no such plugin, or no model of the name in a record.
     """
     records = [read_record(path) for path in model.records]
     base = _base(model, records)
@@ -104,7 +104,7 @@ def write_card(model: NewModel, folder: Path) -> list[Path]:
 
 
 def _base(model: NewModel, records: Sequence[Record]) -> ModelCard | None:
-    """The card of the model that the records name, if that is another one."""
+    """Return the card of the model that the evaluation records name, if it is another model."""
     names = {record.model for record in records} - {model.name}
     if len(names) > 1:
         raise ConfigError(f"the records are of several models, {' and '.join(sorted(names))}; name those of one")
@@ -112,7 +112,7 @@ def _base(model: NewModel, records: Sequence[Record]) -> ModelCard | None:
 
 
 def _completed(model: NewModel, records: Sequence[Record], base: ModelCard | None) -> NewModel:
-    """The model with what follows from its weights and records; what does not go together is an error."""
+    """Return the model with the facts from its weights and evaluation records. Raise where facts contradict."""
     if base is not None and model.config is None:
         model = replace(model, config=base.config, plugin=base.plugin)
     if model.config is None:
@@ -151,7 +151,7 @@ def _check_record(record: Record) -> None:
 
 
 def _datasets(model: NewModel) -> tuple[str, ...]:
-    """The data set that the weights say they were trained on."""
+    """Return the data set that the weights name as their training data."""
     from tipr_zoo.weights.tensors import read_metadata  # not at the top: a card without weights needs no torch
 
     name = read_metadata(model.weights).get("dataset") if model.weights else None
@@ -159,7 +159,7 @@ def _datasets(model: NewModel) -> tuple[str, ...]:
 
 
 def _files(model: NewModel, records: Sequence[Record], folder: Path) -> list[tuple[Path, Path | Record]]:
-    """What is to lie beside the card, and what it is made from; a file that lies there already is left out."""
+    """Return the files to write beside the card, and their sources. A file that lies there already is left out."""
     files: list[tuple[Path, Path | Record]] = []
     if model.weights is not None and not _lies_in(model.weights, folder):
         files.append((folder / WEIGHTS_FOLDER / f"{model.name}.safetensors", model.weights))
@@ -174,7 +174,7 @@ def _lies_in(file: Path, folder: Path) -> bool:
 
 
 def _check_free(name: str, card: Path, files: Sequence[Path]) -> None:
-    """Nothing is overwritten, and no name is taken twice."""
+    """Raise where a file would be overwritten or a name is taken."""
     if not MODEL_NAME.fullmatch(name):
         raise ConfigError(f"a model's name is made of letters, digits, - _ and ., 96 at most, got {name!r}")
     index = card_index()
@@ -188,7 +188,7 @@ def _check_free(name: str, card: Path, files: Sequence[Path]) -> None:
 
 
 def _lines(model: NewModel, base: ModelCard | None, records: Sequence[Record], folder: Path) -> Iterator[str]:
-    """The card's text."""
+    """Yield the lines of the card's text."""
     yield "---"
     todo = "  # TODO: an identifier of https://hf.co/docs/hub/repositories-licenses" if model.license == "other" else ""
     yield from (line + todo for line in yaml_lines({"license": model.license}))
@@ -210,10 +210,10 @@ def _lines(model: NewModel, base: ModelCard | None, records: Sequence[Record], f
 
 
 def _result(record: Record, name: str) -> dict[str, Any]:
-    """One entry of the model index."""
+    """Return the entry of the model index for one evaluation record."""
     dataset: dict[str, Any] = {"type": record.dataset.lower(), "name": record.dataset, "split": record.split}
     if record.dataset_arguments:
-        # huggingface_hub writes results of one data set, config and split as one, whatever their arguments.
+        # huggingface_hub joins results of the same data set, config and split, even where their arguments differ.
         dataset["config"] = "-".join(f"{key}-{value}" for key, value in record.dataset_arguments.items())
         dataset["args"] = record.dataset_arguments
     file = f"{RECORDS_FOLDER}/{record_file_name(replace(record, model=name))}"
@@ -249,7 +249,7 @@ def _weights_lines(model: NewModel, folder: Path) -> Iterator[str]:
 
 
 def _protocol(records: Sequence[Record]) -> str:
-    """How the figures came to be, as the records say."""
+    """Return how the figures were obtained, in the words of the evaluation records."""
     if not records:
         return "No figures yet."
     chosen = " and ".join(sorted({_SELECTED[record.selected_on] for record in records}))
@@ -257,7 +257,7 @@ def _protocol(records: Sequence[Record]) -> str:
 
 
 def _text_lines(model: NewModel, records: Sequence[Record]) -> Iterator[str]:
-    """The Markdown below the front matter."""
+    """Yield the lines of the Markdown below the front matter."""
     weights = "" if model.weights else " --weights FILE"
     yield f"\n# {model.name}\n"
     yield "<!-- TODO: one paragraph: what it is, what it was trained on, what goes in and what comes out. -->\n"

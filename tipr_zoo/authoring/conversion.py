@@ -1,4 +1,4 @@
-"""Checkpoints of the official code, written as weights of the zoo with the beginnings of a card and a recipe."""
+"""Turning checkpoints of the official code into weights of the zoo, with a first card and a recipe."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from tipr_zoo.models.resolved_model import resolve
 from tipr_zoo.protocols import PatchImageTower
 from tipr_zoo.weights.tensors import write_weights
 
-_OTHER_AUTHORS = ("nam", "ham")  # IRRA's architecture, but papers, code and licences of their own
+_OTHER_AUTHORS = ("nam", "ham")  # they have IRRA's architecture, but their own papers, code and licences
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What was written.
+    """The result of a conversion.
 
     Attributes:
-        official: What was read.
+        official: The checkpoint that was read.
         grid_size: Rows and columns of patches.
         weights: The safetensors file.
-        card: The card beside it, to be completed.
-        recipe: The recipe beside it.
+        card: The card beside the weights. A person has to complete it.
+        recipe: The recipe beside the weights.
         fitting_models: Names of models of the zoo that take these weights.
     """
 
@@ -55,37 +55,37 @@ def convert_checkpoint(
 ) -> Conversion:
     """Write a checkpoint of the official code as weights of the zoo.
 
-    Beside the weights, which keep the number types that the checkpoint has, come a card (``.md``), whose empty fields a
-    person has to fill, and a recipe (``.py``) that builds the model.
+    The weights keep the number types of the checkpoint. Beside them come a card (``.md``) and a recipe (``.py``). The
+    card has empty fields, which a person has to fill. The recipe builds the model.
 
     Args:
-        source: The checkpoint; it and the next arguments are those of `tipr_zoo.from_official`.
-        method: Its method.
+        source: The checkpoint file.
+        method: The method of the checkpoint, as in `tipr_zoo.from_official`.
         output: The safetensors file to write.
         image_size: Height and width in pixels.
-        stride: Pixels between two patches; None for patches that touch.
+        stride: Pixels from a patch to the next. None for patches that touch.
         overwrite: Whether files that exist may be overwritten.
 
     Raises:
-        ConfigError: `output` is no safetensors file, or a file exists and may not be overwritten, or nothing
-            can be written there.
-        WriteError: A file cannot be written; those that were there are as they were.
+        ConfigError: `output` is no safetensors file, a file exists and may not be overwritten, or nothing can be
+            written there.
+        WriteError: A file cannot be written. Files that were there before are unchanged.
         WeightsError: The checkpoint cannot be read or does not fit; see `tipr_zoo.from_official`.
     """
     card, recipe = _files_beside(output, source, overwrite)
     official = read_official(source, method, image_size, stride)
-    model = load_official(official, f"checkpoint {source}")  # proves that every tensor has its place
+    model = load_official(official, f"checkpoint {source}")  # proves that every tensor has a place
     reference = official.card
     origin = f"Converted from {source.name} (sha256 {file_sha256(source)}) by tipr-zoo convert --method {method}."
     links = {} if method in _OTHER_AUTHORS else {"paper": reference.paper, "code": reference.code}
     known = {key: link for key, link in links.items() if link is not None}
     make_folder(output.parent)
-    # None of the three takes its place before all are written: a card says what its weights are.
+    # No file takes its place before all three are written: the card states the hash of the weights.
     with whole_file(output) as weights_part, whole_file(card) as card_part, whole_file(recipe) as recipe_part:
         write_weights(official.state, weights_part)
         fields = weights_fields(weights_part, output.name)
         text = card_stub(output.stem, fields, recipe.name, reference.plugin, known, origin)
-        # Each through a writer of its own, so that an error says which of them it is of.
+        # Each has its own writer, so that an error names the right file.
         write_whole(card_part, text.encode())
         write_whole(recipe_part, recipe_stub(official.model, origin).encode())
     fitting = _fitting_models(official, list_models(plugin=reference.plugin or "core"))
@@ -93,13 +93,13 @@ def convert_checkpoint(
 
 
 def _patch_tower(model: DualEncoder) -> PatchImageTower:
-    """The image tower of a model that an official checkpoint can be loaded into: one of the zoo's own."""
+    """Return the image tower. A model that takes an official checkpoint has one of the zoo's own towers."""
     assert isinstance(model.image_encoder, PatchImageTower)
     return model.image_encoder
 
 
 def _files_beside(output: Path, source: Path, overwrite: bool) -> tuple[Path, Path]:
-    """The card and the recipe to be written."""
+    """Return the paths of the card and the recipe. Refuse paths that may not be written."""
     if output.suffix != ".safetensors":
         raise ConfigError(f"--output must end in .safetensors, got {str(output)!r}")
     if output.exists() and source.exists() and output.samefile(source):
@@ -113,7 +113,7 @@ def _files_beside(output: Path, source: Path, overwrite: bool) -> tuple[Path, Pa
 
 
 def _fitting_models(official: OfficialCheckpoint, names: Sequence[str]) -> list[str]:
-    """Those of the models `names` that have the same parameters and take the same pictures and captions."""
+    """Return the models among `names` with the same parameters that take the same pictures and captions."""
     own = official.model
     own_pictures = (own["image_encoder"]["image_size"], own["image_encoder"].get("stride", SQUARE))
     shapes = {name: tensor.shape for name, tensor in official.state.items()}
@@ -122,7 +122,7 @@ def _fitting_models(official: OfficialCheckpoint, names: Sequence[str]) -> list[
         model = resolve(name).recipe.model
         if any(model[part].type != own[part]["type"] for part in ("tokenizer", "image_encoder", "text_encoder")):
             continue
-        with torch.device("meta"):  # shapes without numbers
+        with torch.device("meta"):  # this device has shapes and no numbers
             candidate = build_dual_encoder(model)
         pictures = (candidate.image_size, _patch_tower(candidate).stride)
         state = {key: value.shape for key, value in candidate.state_dict().items()}
@@ -132,7 +132,7 @@ def _fitting_models(official: OfficialCheckpoint, names: Sequence[str]) -> list[
 
 
 def _fits(shapes: Mapping[str, torch.Size], model: Mapping[str, torch.Size]) -> bool:
-    """Whether a model takes weights of these shapes: heads may be absent, and identities are as many as there are."""
+    """Tell whether a model takes weights of these shapes. Heads may be absent, and any number of identities fits."""
     heads = tuple({".".join(name.split(".")[:2]) + "." for name in shapes if name.startswith("heads.")})
     wanted = {name: shape for name, shape in model.items() if not name.startswith("heads.") or name.startswith(heads)}
     if wanted.keys() != shapes.keys():

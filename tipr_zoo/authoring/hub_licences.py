@@ -1,4 +1,4 @@
-"""The identifiers of licences that the Hugging Face Hub accepts in a card's ``license``."""
+"""The licence identifiers that the Hugging Face Hub accepts in a card's ``license``."""
 
 from __future__ import annotations
 

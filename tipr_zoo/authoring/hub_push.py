@@ -1,4 +1,4 @@
-"""Publishing a model on the Hugging Face Hub: its card, weights, records and recipe, and nothing else."""
+"""Publishing a model on the Hugging Face Hub: only its card, weights, evaluation records and recipe."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tipr_zoo.models.lookup import load_card
 from tipr_zoo.plugins.discovery import find_plugin
 
 RECIPE_FILE = "recipe.py"
-"""The recipe in a repository; it is there to be read, and nothing runs it."""
+"""The recipe's file in a repository. It is for readers, and nothing runs it."""
 
 DEFAULT_BRANCH = "main"
 
@@ -33,8 +33,8 @@ class HubFile:
 
     Attributes:
         path: Path in the repository.
-        content: The file on this machine, or its text.
-        kind: What it is: card, weights, record or recipe.
+        content: The path of the file on this machine, or its text.
+        kind: Its kind: card, weights, record or recipe.
     """
 
     path: str
@@ -49,15 +49,15 @@ class HubFile:
 
 @dataclass(frozen=True)
 class PushPlan:
-    """What would be uploaded.
+    """The plan of an upload.
 
     Attributes:
         model: The model's name.
         repository: ``"owner/name"``.
-        branch: Where to.
-        private: Whether a new repository is to be private.
+        branch: The branch to upload to.
+        private: Whether a new repository is private.
         files: The files, the card first.
-        changes: How the uploaded card differs from the local one, in words.
+        changes: The differences between the uploaded card and the local one, in words.
     """
 
     model: str
@@ -70,12 +70,12 @@ class PushPlan:
 
 @dataclass(frozen=True)
 class Pushed:
-    """What was uploaded.
+    """The result of an upload.
 
     Attributes:
-        commit: The commit that has it.
+        commit: The commit with the files.
         url: The page of that commit.
-        is_new: Whether there was something to upload that the Hub did not have.
+        is_new: Whether the Hub lacked something, so that there was something to upload.
     """
 
     commit: str
@@ -90,20 +90,20 @@ def plan_push(
     branch: str | None = None,
     private: bool = False,
 ) -> PushPlan:
-    """Put together what a repository is to hold; the Hub is not asked.
+    """Put together the files of a repository. The Hub is not asked.
 
     Args:
         model: Name of a model, or path of a card (``.md``).
         repository: ``"owner/name"``.
         weights: A safetensors file to upload instead of the weights that the card names.
-        branch: Branch to upload to; ``main`` by default.
-        private: Whether a new repository is to be private.
+        branch: Branch to upload to. ``main`` by default.
+        private: Whether a new repository is private.
 
     Raises:
-        CardError: The card is not right, or has a ``TODO`` left.
-        ConfigError: `repository` or `branch` is no name of one, `model` is on the Hub, or `weights` are not what the
-            figures were measured with.
-        WeightsError: The weights are missing, no safetensors file or not what the card says.
+        CardError: The card is wrong, or has a ``TODO`` left.
+        ConfigError: `repository` or `branch` is not a possible name, `model` is on the Hub already, or the figures
+            were measured with other weights than `weights`.
+        WeightsError: The weights are missing, are no safetensors file, or do not agree with the card.
     """
     checked_repository(repository)
     if is_hub_reference(model):
@@ -130,11 +130,11 @@ def plan_push(
 
 
 def push(plan: PushPlan) -> Pushed:
-    """Upload, in one commit; the repository is made if need be.
+    """Upload everything in one commit. Make the repository if it is missing.
 
     Raises:
-        HubError: Nobody is logged in, the token does not allow it, the Hub cannot be reached or does not like the card,
-            or the repository holds something else than this model.
+        HubError: There is no token, the token does not allow it, the Hub cannot be reached or refuses the card, or
+            the repository holds something other than this model.
     """
     from huggingface_hub import CommitOperationAdd, get_token
 
@@ -160,13 +160,13 @@ def push(plan: PushPlan) -> Pushed:
             operations,
             commit_message=f"Upload {plan.model} with tipr-zoo",
             revision=plan.branch,
-            parent_commit=info.sha,  # somebody else's commit in between is an error, not overwritten
+            parent_commit=info.sha,  # a commit that came in between is an error and is not overwritten
         )
     return Pushed(commit.oid, commit.commit_url, is_new=commit.oid != info.sha)
 
 
 def _check_ready(card: ModelCard) -> None:
-    """A card that is published is right and complete."""
+    """Refuse a card that is wrong or not complete."""
     if problems := check_card(card.path):
         more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
         raise CardError(f"{problems[0]}{more}; mend it first: tipr-zoo cards check {card.path}")
@@ -175,7 +175,7 @@ def _check_ready(card: ModelCard) -> None:
 
 
 def _check_measured_with(card: ModelCard, weights: Path) -> None:
-    """Measured figures belong to the weights that were measured."""
+    """Refuse weights that are not those of the measured figures."""
     if not weights.is_file():
         raise WeightsError(f"weights {weights} do not exist; check the path")
     sha256 = file_sha256(weights)
@@ -188,7 +188,7 @@ def _check_measured_with(card: ModelCard, weights: Path) -> None:
 
 
 def _check_safetensors(file: HubFile) -> None:
-    """Only safetensors are published: whoever loads them need not trust whoever wrote them."""
+    """Refuse a file that is not safetensors. Loading safetensors needs no trust in their author."""
     import safetensors
 
     try:
@@ -201,7 +201,7 @@ def _check_safetensors(file: HubFile) -> None:
 
 
 def _weights_file(card: ModelCard, weights: Path | None) -> tuple[HubFile | None, dict[str, Any], str | None]:
-    """The weights to be uploaded, the field of the card that has to change for them, and that change in words."""
+    """Return the weights to upload, the card's fields that change because of them, and that change in words."""
     own = card.weights
     location = f"weights/{card.name}.safetensors"
     if weights is not None:
@@ -226,7 +226,7 @@ def _weights_file(card: ModelCard, weights: Path | None) -> tuple[HubFile | None
 
 
 def _record_files(card: ModelCard, text: str, pages: str) -> tuple[list[HubFile], dict[str, Any]]:
-    """The records to be uploaded, and the sources of the card that become the pages of these records."""
+    """Return the evaluation records to upload, and the card's sources, which become the pages of these records."""
     measured = {result.source_url for result in card.results if result.record is not None}
     files: dict[str, HubFile] = {}
     changes: dict[str, Any] = {}
@@ -242,8 +242,8 @@ def _record_files(card: ModelCard, text: str, pages: str) -> tuple[list[HubFile]
 
 
 def _recipe_text(card: ModelCard) -> str:
-    """The recipe with all that it takes from its bases, as one file."""
-    # Not at the top: a plan that goes wrong before its recipe is read needs no mmengine.
+    """Return the recipe with everything from its bases, as one file."""
+    # Not at the top: a plan that fails before its recipe is read needs no mmengine.
     from mmengine.config import Config
 
     from tipr_zoo.models.recipe import recipe_path
@@ -257,8 +257,8 @@ def _recipe_text(card: ModelCard) -> str:
 
 
 def _check_same_model(plan: PushPlan, names: Sequence[str], commit: str) -> None:
-    """A repository that holds something else is not written over."""
-    contents = [name for name in names if name != ".gitattributes"]  # which the Hub itself puts there
+    """Refuse a repository that holds something else. It must not be overwritten."""
+    contents = [name for name in names if name != ".gitattributes"]  # the Hub itself puts this file there
     if not contents:
         return
     place = f"{plan.repository} on the Hub"

@@ -1,4 +1,4 @@
-"""The beginnings of a plugin: a package that installs, lists, builds, trains and passes its tests as written."""
+"""A first plugin: a package that installs, lists, builds, trains and passes its tests without a change."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from tipr_zoo.version import __version__
 TEMPLATES = Path(__file__).parent / "plugin_template"
 
 PREFIX = "tipr-zoo-"
-"""How the distribution of a plugin begins by custom."""
+"""The usual beginning of the name of a plugin's distribution."""
 
 LONGEST_NAME = 24
-"""So that the lines with several names fit in 120 characters."""
+"""Longest name, in characters. Up to it, lines with several names fit in 120 characters."""
 
 
 @dataclass(frozen=True)
 class PluginNames:
-    """Every name in a new plugin, all made from one.
+    """Every name in a new plugin. All of them are made from one name.
 
     Attributes:
-        distribution: What ``pip install`` is given, e.g. ``"tipr-zoo-hard-pairs"``.
-        plugin: The entry point's name, which cards refer to, e.g. ``"hard_pairs"``.
+        distribution: The name for ``pip install``, e.g. ``"tipr-zoo-hard-pairs"``.
+        plugin: The entry point's name, which cards use, e.g. ``"hard_pairs"``.
         package: The top-level package, e.g. ``"tipr_zoo_hard_pairs"``.
         model: The model's name, e.g. ``"hard_pairs_tiny_synth"``.
         loss_module: The module of the loss, e.g. ``"hard_pairs_loss"``.
-        loss_class: The loss, e.g. ``"HardPairsLoss"``.
-        loss_key: What the loss is called among the losses of the recipe, e.g. ``"hard_pairs_loss"``.
-        title: What the leaderboard calls the method, e.g. ``"hard-pairs"``.
+        loss_class: The class of the loss, e.g. ``"HardPairsLoss"``.
+        loss_key: The key of the loss in the recipe, e.g. ``"hard_pairs_loss"``.
+        title: The method's name on the leaderboard, e.g. ``"hard-pairs"``.
     """
 
     distribution: str
@@ -52,10 +52,10 @@ class PluginNames:
 
     @classmethod
     def of(cls, name: str) -> PluginNames:
-        """The names that follow from one such as ``"hard-pairs"``.
+        """Make all names from one, e.g. from ``"hard-pairs"``.
 
         Raises:
-            ConfigError: It cannot be the name of a package; the message proposes one that can.
+            ConfigError: It cannot be the name of a package. The message proposes one that can.
         """
         if name.replace("_", "-").startswith(PREFIX):
             raise ConfigError(f"plugin name {name!r}: {PREFIX} is put before it; leave it out: {name[len(PREFIX) :]!r}")
@@ -83,14 +83,14 @@ def write_plugin(name: str, parent: Path) -> Path:
 
     Args:
         name: The plugin's name, e.g. ``"hard-pairs"``.
-        parent: The folder that the package's folder is made in; made where it is missing.
+        parent: The folder for the package's folder. It is made where it is missing.
 
     Returns:
         The package's folder.
 
     Raises:
-        ConfigError: The name cannot be one, or the folder is there and not empty, or cannot be written.
-        DuplicateNameError: A plugin or a model of this name is installed already, or the name is the zoo's own.
+        ConfigError: The name is not allowed, the folder exists and is not empty, or it cannot be written.
+        DuplicateNameError: A plugin or a model has this name already, or the name belongs to the zoo.
     """
     names = PluginNames.of(name)
     _check_free(names)
@@ -107,24 +107,24 @@ def write_plugin(name: str, parent: Path) -> Path:
         _remove(written, folder)
         if not isinstance(error, OSError):
             raise
-        # In the system's own words, which name the file; the fix is another one here.
+        # The system's own words name the file. The fix here is not the usual one of a WriteError.
         raise ConfigError(f"{folder} cannot be written: {OSError.__str__(error)}; choose another --dir") from error
     return folder
 
 
 def _remove(files: Sequence[Path], folder: Path) -> None:
-    """Remove files and every folder that is empty without them, `folder` the last."""
+    """Remove files, and then every folder that is empty without them, up to `folder`."""
     for file in files:
         file.unlink(missing_ok=True)
     for parent in sorted(folder.rglob("*"), reverse=True):
-        with suppress(OSError):  # not a folder, or not empty
+        with suppress(OSError):  # it is no folder, or not empty
             parent.rmdir()
     with suppress(OSError):
         folder.rmdir()
 
 
 def rendered_files(names: PluginNames) -> dict[Path, str]:
-    """The text of every file of a new plugin by its path in the plugin's folder."""
+    """Return the text of every file of a new plugin, by its path in the plugin's folder."""
     package = Path(names.package)
     templates = {
         Path("pyproject.toml"): "pyproject.toml",
@@ -147,7 +147,7 @@ def rendered_files(names: PluginNames) -> dict[Path, str]:
 
 
 def _check_free(names: PluginNames) -> None:
-    """Raise where something is named like the plugin already."""
+    """Raise where the plugin's name or its model's name is taken."""
     if names.plugin in FIRST_PARTY or names.plugin == "core":
         raise DuplicateNameError(f"plugin name {names.plugin!r} is taken by tipr-zoo itself; choose another")
     if (taken := installed_plugins().get(names.plugin)) is not None:
@@ -161,7 +161,7 @@ def _check_free(names: PluginNames) -> None:
 
 
 def _proposal(name: str) -> str:
-    """A name that can be one and resembles `name`."""
+    """Return an allowed name that resembles `name`."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", plain).lower())
     proposal = "-".join(words).lstrip("0123456789-")[:LONGEST_NAME].rstrip("-")

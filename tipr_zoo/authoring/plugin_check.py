@@ -1,4 +1,4 @@
-"""Trying whether a plugin imports, in a process of its own: one that raises, crashes or hangs harms nobody."""
+"""Trying whether a plugin imports, in its own process. There, an error, a crash or a hang does no harm."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import IO
 
 from tipr_zoo.plugins.discovery import installed_plugins
 
-# -I keeps the working folder off the path, and the path of this process takes its place: both see the same plugins.
+# -I keeps the working folder off the path. The child takes the path of this process, so both see the same plugins.
 _CHILD = """import sys
 sys.path[:] = {path!r}
 from tipr_zoo.authoring.plugin_check import report_import
@@ -25,12 +25,12 @@ report_import({name!r})
 
 @dataclass(frozen=True)
 class PluginCheck:
-    """What became of the attempt to import a plugin.
+    """The result of an attempt to import a plugin.
 
     Attributes:
-        works: Whether it imported.
-        reason: Why it did not, empty where it did.
-        components: Names that it registered, by the kind of component.
+        works: Whether the import succeeded.
+        reason: Why it failed. Empty where it succeeded.
+        components: The names that the plugin registered, by the kind of component.
     """
 
     works: bool
@@ -39,11 +39,11 @@ class PluginCheck:
 
 
 def check_plugins(names: Iterable[str], timeout: float = 60.0) -> dict[str, PluginCheck]:
-    """Import each plugin in a process of its own, a few at a time.
+    """Import each plugin in its own process, a few at a time.
 
     Args:
         names: Names of installed plugins.
-        timeout: Seconds after which an import is given up.
+        timeout: Seconds that an import may take.
     """
     names = list(names)
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
@@ -51,9 +51,9 @@ def check_plugins(names: Iterable[str], timeout: float = 60.0) -> dict[str, Plug
 
 
 def check_plugin(name: str, timeout: float = 60.0) -> PluginCheck:
-    """Import one plugin in a process of its own; see `check_plugins`."""
+    """Import one plugin in its own process; see `check_plugins`."""
     child = _CHILD.format(path=sys.path, name=name)
-    # Files and not pipes: what the plugin may have started can hold a pipe open after the plugin is gone.
+    # Files and not pipes: a process that the plugin started can hold a pipe open after the plugin has ended.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [sys.executable, "-I", "-c", child],
@@ -73,10 +73,10 @@ def check_plugin(name: str, timeout: float = 60.0) -> PluginCheck:
 
 
 def report_import(name: str) -> None:
-    """Import a plugin and write what came of it to stdout as JSON; run in the process of `check_plugin`."""
+    """Import a plugin and write the result to stdout as JSON. This runs in the process of `check_plugin`."""
     answer = os.dup(1)
-    os.dup2(2, 1)  # what the plugin prints must not mix with the answer
-    # Not at the top: they bring mmengine, which the parent has no need of, and what they print must not mix either.
+    os.dup2(2, 1)  # the plugin's output must not mix with the answer
+    # Not at the top: they bring mmengine, which the parent does not need. Nor may their output mix with the answer.
     from tipr_zoo.errors import TiprZooError
     from tipr_zoo.models.plugin_import import import_plugin
     from tipr_zoo.registries import REGISTRIES
@@ -92,7 +92,7 @@ def report_import(name: str) -> None:
 
 
 def _read_answer(name: str, code: int, output: IO[bytes], errors: IO[bytes]) -> PluginCheck:
-    """What the process wrote, or how it ended without writing anything."""
+    """Read what the process wrote. If it wrote nothing, report how it ended."""
     output.seek(0)
     try:
         result = json.loads(output.read())
@@ -105,13 +105,13 @@ def _read_answer(name: str, code: int, output: IO[bytes], errors: IO[bytes]) -> 
 
 
 def _failed(name: str, ending: str, fix: str = "") -> PluginCheck:
-    """A plugin whose import did not come to an end of its own."""
+    """Return the result for a plugin whose import did not finish by itself."""
     plugin = installed_plugins()[name]
     return PluginCheck(False, f"{plugin.place}: its import {ending}; {fix}{plugin.removal}")
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End the process and what it started."""
+    """End the process and every process that it started."""
     if hasattr(os, "killpg"):
         os.killpg(process.pid, signal.SIGKILL)
     else:

@@ -10,11 +10,11 @@ from torch import Tensor
 
 
 def class_token_block(block: Any, tokens: Tensor) -> Tensor:
-    """What a block makes of the first token: the others are attended to, and nothing else is computed for them.
+    """Compute what a block makes of the first token. Others are attended to; nothing else is computed for them.
 
     Args:
-        block: One of timm's. Of any other kind than its usual one, the whole block is run.
-        tokens: (B, 1 + N, W).
+        block: One of timm's. A block of another kind than timm's usual one is run as a whole.
+        tokens: (B, 1 + N, W) float.
 
     Returns:
         (B, 1, W).
@@ -27,7 +27,7 @@ def class_token_block(block: Any, tokens: Tensor) -> Tensor:
 
 
 def _attend(attention: Any, normed: Tensor) -> Tensor:
-    """The class token's query over all tokens: (B, 1 + N, W) -> (B, 1, W)."""
+    """Attend with the class token's query to all tokens: (B, 1 + N, W) -> (B, 1, W)."""
     width = attention.qkv.out_features // 3
     weight, bias = attention.qkv.weight, attention.qkv.bias
     query = F.linear(normed[:, :1], weight[:width], None if bias is None else bias[:width])

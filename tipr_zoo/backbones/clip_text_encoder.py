@@ -73,7 +73,7 @@ class CLIPTextEncoder(nn.Module):
     def encode_end(self, ids: Tensor) -> Tensor:
         """Encode captions into the token at their end alone: what `forward` gives there, for less work.
 
-        The last block answers the end tokens' queries only; the other tokens are but attended to.
+        The last block answers the end tokens' queries only; the other tokens are only attended to.
 
         Args:
             ids: (B, L) int64 token ids, zero after the end token.
@@ -91,7 +91,7 @@ class CLIPTextEncoder(nn.Module):
 
 
 def _causal_block(block: Any, tokens: Tensor, ends: Tensor | None = None) -> Tensor:
-    """One block of the transformer: (B, L, W) -> (B, L, W), or (B, 1, W) for the tokens at ``ends``, (B,) int64."""
+    """Run one block of the transformer: (B, L, W) -> (B, L, W), or (B, 1, W) for the tokens at ``ends``, (B,) int64."""
     attention = block.self_attn
     normed = block.layer_norm1(tokens)
     queries, seen = normed, None

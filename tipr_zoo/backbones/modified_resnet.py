@@ -16,7 +16,7 @@ from tipr_zoo.errors import ConfigError
 from tipr_zoo.registries import BACKBONES
 
 SQUARE = 32
-"""Pixels a side of the square that one token stands for."""
+"""Side in pixels of the square that one token stands for."""
 
 _STEM_WIDTH = 64  # of RN50, which timm's widths are multiples of
 
@@ -25,9 +25,9 @@ _STEM_WIDTH = 64  # of RN50, which timm's widths are multiples of
 class ModifiedResNetEncoder(nn.Module):
     """CLIP's ResNet with attention pooling (Radford et al., 2021, arXiv 2103.00020, section 2.4).
 
-    The pooling attends from the mean of all squares to the mean and the squares; its one output is CLIP's image
-    embedding. Here every square asks the same way, so that there are tokens for what needs more than the embedding;
-    token 0 is not changed by that. Convolutions see every pixel around a square, so there is no ``encode_visible``.
+    The pooling attends from the mean of all squares to the mean and the squares. Its one output is CLIP's image
+    embedding. Here every square asks the same way, so that there are tokens for what needs more than the embedding.
+    Token 0 is not changed by that. Convolutions see every pixel around a square, so there is no ``encode_visible``.
 
     Args:
         model_name: Name of a CLIP ResNet of timm's: ``resnet50_clip``, ``resnet101_clip``, ``resnet50x4_clip``, ...
@@ -86,7 +86,7 @@ class ModifiedResNetEncoder(nn.Module):
 
 
 def _architecture(width: int | None, depths: Sequence[int] | None) -> dict[str, Any]:
-    """What timm is to build otherwise than the model's name says."""
+    """Return how timm's model is to differ from what its name says."""
     architecture: dict[str, Any] = {}
     if width is not None:
         if width < 8 or width % 8:
@@ -103,7 +103,7 @@ def _architecture(width: int | None, depths: Sequence[int] | None) -> dict[str, 
 
 
 def _check_sizes(image_size: tuple[int, int]) -> None:
-    """Squares must cover the picture to its last pixel; nothing is cut off unseen."""
+    """Check that squares cover the picture to its last pixel; nothing is cut off unseen."""
     for side, name in zip(image_size, ("height", "width"), strict=True):
         if side < SQUARE or side % SQUARE:
             near = max(SQUARE, round(side / SQUARE) * SQUARE)

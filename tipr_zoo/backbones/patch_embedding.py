@@ -34,8 +34,8 @@ class OverlappingPatchEmbedding(PatchEmbed):
 class ConvolutionStem(PatchEmbed):
     """Patch tokens from a chain of 3 x 3 convolutions, each of which halves the picture (Xiao et al., 2021).
 
-    A transformer trained from nothing on little data learns colours and edges much sooner behind such a stem than
-    behind one large patch convolution (arXiv 2106.14881).
+    A transformer that is trained from nothing on little data learns colours and edges much sooner behind such a stem
+    than behind one large patch convolution (arXiv 2106.14881).
 
     Args:
         img_size: Height and width of the picture in pixels.
@@ -61,13 +61,13 @@ class ConvolutionStem(PatchEmbed):
         self.proj: Any = nn.Sequential(*layers, nn.Conv2d(embed_dim, embed_dim, kernel_size=1))
 
     def embed_visible(self, images: Tensor, visible: Tensor) -> Tensor:
-        """The tokens of pictures of which some patches are hidden; those of hidden patches mean nothing.
+        """Compute the tokens of pictures of which some patches are hidden; those of hidden patches mean nothing.
 
         Convolutions reach over the border of a patch, so hidden patches are made 0 first. Such pictures have other
-        statistics than whole ones: BatchNorm takes its running ones, and learns nothing from them.
+        statistics than whole ones. So BatchNorm uses its running statistics, and learns nothing from these pictures.
 
         Args:
-            images: (B, 3, H, W) normalised pictures.
+            images: (B, 3, H, W) float, normalised pictures.
             visible: (B, V) int64, the visible patches of each picture, numbered row by row from 0.
 
         Returns:
@@ -86,7 +86,7 @@ class ConvolutionStem(PatchEmbed):
 
 
 def patch_embedding(stem: str, stride: int) -> Callable[..., PatchEmbed]:
-    """The class that timm's vision transformer is to make its patch tokens with.
+    """Return the class that timm's vision transformer is to make its patch tokens with.
 
     Args:
         stem: ``"patch"`` for one convolution the size of a patch, ``"convolution"`` for `ConvolutionStem`.

@@ -11,10 +11,10 @@ from tipr_zoo.errors import WeightsError
 
 
 def learned_grid(num_patches: int, grid_size: tuple[int, int]) -> tuple[int, int]:
-    """Rows and columns of the grid that so many positions were learned on.
+    """Return rows and columns of the grid that so many positions were learned on.
 
     Positions do not tell their grid, only their number. CLIP's pictures are square, so a square number is a square
-    grid; another number can only be positions that were fitted to a grid before.
+    grid. Another number can only be positions that were fitted to a grid before.
 
     Args:
         num_patches: Number of positions without the class token's.
@@ -22,6 +22,10 @@ def learned_grid(num_patches: int, grid_size: tuple[int, int]) -> tuple[int, int
 
     Raises:
         WeightsError: They fill neither a square nor the model's grid.
+
+    Example:
+        >>> learned_grid(196, (24, 8)), learned_grid(192, (24, 8))
+        ((14, 14), (24, 8))
     """
     num_patches = max(num_patches, 0)  # where even the class token's is missing
     side = math.isqrt(num_patches)
@@ -39,7 +43,7 @@ def resize_position_grid(positions: Tensor, grid_size: tuple[int, int]) -> Tenso
     """Resize CLIP's learned positions to another grid of patches, as the official code of IRRA, SEN and FMFA does.
 
     The class token's position is kept. The others are interpolated bilinearly between the centres of the patches
-    (``align_corners=False``), without antialiasing also where the grid becomes coarser.
+    (``align_corners=False``). There is no antialiasing, also where the grid becomes coarser.
 
     Args:
         positions: (1 + N, D) float, the class token's position first, the patches' row by row.

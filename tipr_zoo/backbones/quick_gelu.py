@@ -16,15 +16,15 @@ class QuickGELU(nn.Module):
     """CLIP's approximation of GELU: x * sigmoid(1.702 x)."""
 
     def forward(self, values: Tensor) -> Tensor:
-        """Any shape -> the same shape."""
+        """Apply the activation to values of any shape; the shape stays."""
         return _QuickGELU.apply(values)
 
 
 class _QuickGELU(Function):
     """silu(1.702 x) / 1.702, which is the same.
 
-    It goes through memory half as often as the formula written out, and keeps one tensor for the backward pass and not
-    two, of the widest that a transformer has.
+    It goes through memory half as often as the formula written out. Of the widest tensors that a transformer has, it
+    keeps one for the backward pass and not two.
     """
 
     @staticmethod

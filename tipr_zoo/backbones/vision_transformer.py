@@ -106,11 +106,11 @@ class VisionTransformerEncoder(nn.Module):
     def encode_visible(self, images: Tensor, visible: Tensor) -> Tensor:
         """Encode pictures of which only the class token and some patches are seen.
 
-        All patches get their positions; the hidden ones are dropped before the first LayerNorm, so that nothing of them
-        is seen and nothing is computed for them. (`ConvolutionStem` hides them earlier.)
+        All patches get their positions. The hidden ones are dropped before the first LayerNorm, so nothing of them is
+        seen and nothing is computed for them. (`ConvolutionStem` hides them earlier.)
 
         Args:
-            images: (B, 3, H, W) normalised pictures.
+            images: (B, 3, H, W) float, normalised pictures.
             visible: (B, V) int64, the visible patches of each picture, numbered row by row from 0.
 
         Returns:
@@ -127,7 +127,7 @@ class VisionTransformerEncoder(nn.Module):
 
 
 def _patch_size(model_name: str) -> int:
-    """Side of a patch in pixels, which timm's vision transformers carry in their names."""
+    """Return the side of a patch in pixels, which timm's vision transformers carry in their names."""
     for part in model_name.split("_"):
         if part.startswith("patch") and part[5:].isdigit():
             return int(part[5:])
@@ -135,7 +135,7 @@ def _patch_size(model_name: str) -> int:
 
 
 def _check_sizes(image_size: tuple[int, int], patch_size: int, stride: int) -> None:
-    """Patches must cover the picture to its last pixel; nothing is cut off unseen."""
+    """Check that patches cover the picture to its last pixel; nothing is cut off unseen."""
     for side, name in zip(image_size, ("height", "width"), strict=True):
         if side < patch_size:
             raise ConfigError(f"image {name} {side} is smaller than a patch of {patch_size} pixels")

@@ -1,1 +1,1 @@
-"""What is written down of a model: its card, the records behind its figures, and where on the Hub things are."""
+"""What is written down of a model: its card, its evaluation records, and names of files on the Hub."""

@@ -1,8 +1,8 @@
 """Model cards: one Markdown file a model, with YAML front matter in the Hugging Face form.
 
-A card is a Hub README as it stands: ``license``, ``datasets``, ``tags`` and ``model-index`` are spelled as the Hub
-spells them, and one ``tipr_zoo:`` block says how the zoo builds the model. Fields that the zoo does not know are
-errors, and so is a figure without a source.
+A card is also a Hub README. It spells ``license``, ``datasets``, ``tags`` and ``model-index`` as the Hub does. Its
+``tipr_zoo:`` block says how the zoo builds the model. A field that the zoo does not know is an error. A figure without
+a source is an error, too.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from tipr_zoo.schemas.declared import built
 from tipr_zoo.schemas.problems import Problems
 
 MODEL_NAME = re.compile(r"\w[\w.-]{0,95}", re.ASCII)  # the Hub takes no longer one
-"""What a model may be called, and so the file of its card."""
+"""The names that a model may have. Its card's file has the same name."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Where a model's pretrained weights are, and how to know that they are the right ones.
+    """The place of a model's pretrained weights, and how to recognise them.
 
     Attributes:
         location: Path of a local file (relative to the card's folder), an ``https://`` URL, or
@@ -51,23 +51,23 @@ class Weights:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What is known of one model without importing anything of it.
+    """What is known of one model. Nothing of the model is imported.
 
     Attributes:
-        name: The model's name, which is the file's name without ``.md``.
+        name: The model's name: the file's name without ``.md``.
         path: The card's file.
         license: SPDX identifier of the model's licence, or ``"other"``.
         datasets: Names of the data sets it was trained on.
         tags: The Hub's tags.
         results: Published and measured figures, each with its source.
         plugin: Name of the plugin that brings its components, or None where the core does.
-        method: What must be known before its figures are compared with others'.
+        method: Facts to know before its figures are compared with others.
         config: Recipe file, relative to the ``configs`` folder of the plugin or of the core.
         weights: The pretrained weights, or None where none are published.
         weights_note: Where weights can be had, or why there are none.
         paper: The paper that describes the method.
         code: The authors' repository and its licence.
-        protocol: In words: how the reported figures were obtained, e.g. on which split the best epoch was chosen.
+        protocol: How the reported figures were obtained, in words. E.g. the split on which the best epoch was chosen.
         description: The card's Markdown body.
     """
 
@@ -92,10 +92,10 @@ def read_card(path: Path) -> ModelCard:
     """Read and check one card.
 
     Args:
-        path: The Markdown file; its name without ``.md`` is the model's name.
+        path: The Markdown file. Its name without ``.md`` is the model's name.
 
     Raises:
-        CardError: The card is malformed; the message names the file, the field and the fix.
+        CardError: The card is malformed. The message names the file, the field and the fix.
     """
     card, problems = examine_card(path)
     if problems:
@@ -104,13 +104,13 @@ def read_card(path: Path) -> ModelCard:
 
 
 def examine_card(path: Path) -> tuple[ModelCard, Problems]:
-    """Read one card, and tell everything that is wrong with it.
+    """Read one card and collect all its problems.
 
     Args:
-        path: The Markdown file; its name without ``.md`` is the model's name.
+        path: The Markdown file. Its name without ``.md`` is the model's name.
 
     Returns:
-        The card, in which whatever has a problem is empty or left out, and the problems.
+        The card, and the problems. In the card, a part with a problem is empty or left out.
 
     Raises:
         CardError: The file has no front matter that can be read.
@@ -143,7 +143,7 @@ def examine_card(path: Path) -> tuple[ModelCard, Problems]:
 
 
 def _weights(block: WeightsBlock, problems: Problems) -> Weights | None:
-    """What the ``weights:`` block says; None where something is wrong with it, which is added to `problems`."""
+    """Return what the ``weights:`` block says. Where it is wrong, add to `problems` and return None."""
     place, wrong = "tipr_zoo.weights", problems.fields()
     if not {(place, "file"), (place, "url")} & wrong and (block.file is None) == (block.url is None):
         problems.add(place, None, "needs either 'file' or 'url'")

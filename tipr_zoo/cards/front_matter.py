@@ -1,4 +1,4 @@
-"""Reading YAML: the front matter of a card, or a whole file; what was read and found right once is kept."""
+"""Reading YAML: the front matter of a card, or a whole file. What was read and was right is kept."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tipr_zoo.schemas.problems import FieldProblem, problems_of
 
 @cache
 def _loader() -> type:
-    """A YAML loader to which a key given twice is an error; YAML's own takes the last and says nothing."""
+    """Return a YAML loader that refuses a key given twice. PyYAML's own takes the last one and says nothing."""
     import yaml
 
-    # libyaml's parser is ten times faster and is in every PyYAML wheel; the pure one is for builds without it.
+    # libyaml's parser is ten times faster. Every PyYAML wheel has it. The pure one is for builds without it.
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
     def construct_mapping(loader: Any, node: Any) -> dict[Any, Any]:
@@ -32,7 +32,7 @@ def _loader() -> type:
 
 
 def read_front_matter(path: Path) -> dict[str, Any]:
-    """The front matter of a card.
+    """Read the front matter of a card.
 
     Raises:
         CardError: The file cannot be read, has no front matter, or the front matter is no YAML mapping.
@@ -57,19 +57,19 @@ def split_card(path: Path) -> tuple[str, str]:
 
 
 def parse_mapping(text: str, path: Path, what: str) -> dict[str, Any]:
-    """Parse YAML that must be a mapping; what was parsed once is taken from the cache.
+    """Parse YAML that must be a mapping. What was parsed before comes from the cache.
 
     Args:
         text: The YAML.
         path: The file it stands in.
-        what: What it is called in errors.
+        what: Its name in error messages.
 
     Raises:
-        CardError: It is no YAML, has a key twice, or is no mapping.
+        CardError: The text is no YAML, has a key twice, is no mapping, or its aliases stand for too many entries.
     """
     if (known := parsed_yaml_cache().get(text)) is not None:
         return known
-    import yaml  # not at the top: where everything was parsed before, it is not needed
+    import yaml  # not at the top: it is not needed where everything was parsed before
 
     try:
         values = yaml.load(text, Loader=_loader())
@@ -84,12 +84,12 @@ def parse_mapping(text: str, path: Path, what: str) -> dict[str, Any]:
 
 
 def problems_of_text(schema: type, values: Mapping[Any, Any], text: str) -> list[FieldProblem]:
-    """Everything in which a file is not what its schema asks for; of one that was right before this is known.
+    """Return every problem of a file by its schema. A text that was right before is not checked again.
 
     Args:
-        schema: What it must hold.
-        values: What it holds.
-        text: What these values were read from.
+        schema: The schema.
+        values: What the file holds.
+        text: The text from which the values were read.
     """
     cache = parsed_yaml_cache()
     if cache.is_right(text, schema.__name__):
@@ -104,7 +104,7 @@ _MOST_ENTRIES = 20_000
 
 
 def _is_too_large(values: Any) -> bool:
-    """Whether a mapping holds too much when its aliases are written out, which a few lines of YAML can make endless."""
+    """Tell whether a mapping is too large with its aliases written out. A few lines of YAML can make it endless."""
     left, seen = [values], 0
     while left and seen <= _MOST_ENTRIES:
         value = left.pop()

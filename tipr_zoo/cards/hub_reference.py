@@ -1,4 +1,4 @@
-"""How a file on the Hugging Face Hub is named: ``hub:owner/name[@revision][:file]``."""
+"""Names of files on the Hugging Face Hub: ``hub:owner/name[@revision][:file]``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REFERENCE = re.compile(r"hub:(?P<repository>[^@:\s]+)(?:@(?P<revision>[^@:\s]+)
 
 @dataclass(frozen=True)
 class HubReference:
-    """A repository on the Hub, perhaps at one revision, perhaps one file of it.
+    """A repository on the Hub. It may name a revision and a file.
 
     Attributes:
         repository: ``"owner/name"``.
@@ -38,15 +38,15 @@ class HubReference:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the revision is a commit, which never changes; a branch or a tag may."""
+        """Whether the revision is a commit. A commit never changes, a branch or a tag may."""
         return self.revision is not None and _COMMIT.fullmatch(self.revision) is not None
 
     def at(self, revision: str) -> HubReference:
-        """The same at another revision."""
+        """Return the same reference at another revision."""
         return replace(self, revision=revision)
 
     def with_file(self, file: str | None) -> HubReference:
-        """Another file of the same revision.
+        """Return a reference to another file of the same revision.
 
         Raises:
             ConfigError: The path leads out of the repository.
@@ -59,12 +59,19 @@ class HubReference:
 
 
 def is_hub_reference(text: object) -> bool:
-    """Whether a name or a path means something on the Hub."""
+    """Tell whether a name or a path means something on the Hub.
+
+    >>> is_hub_reference("hub:owner/name@main:weights.safetensors"), is_hub_reference("weights.safetensors")
+    (True, False)
+    """
     return str(text).startswith(PREFIX)
 
 
 def parse_hub_reference(text: object) -> HubReference:
     """Read ``hub:owner/name[@revision][:file]``.
+
+    >>> parse_hub_reference("hub:owner/name@main:weights.safetensors")
+    HubReference(repository='owner/name', revision='main', file='weights.safetensors')
 
     Raises:
         ConfigError: The text has another form.
@@ -81,10 +88,10 @@ def parse_hub_reference(text: object) -> HubReference:
 
 
 def checked_repository(name: str) -> str:
-    """The name of a repository as it was given.
+    """Return the name of a repository as it was given, or raise.
 
     Raises:
-        ConfigError: It is not ``owner/name`` in the characters that the Hub allows.
+        ConfigError: It is not ``owner/name``, or has a character that the Hub does not allow.
     """
     if _REPOSITORY.fullmatch(name) is None or "--" in name or ".." in name or len(name) > 96 or name.endswith(".git"):
         raise ConfigError(
@@ -94,7 +101,7 @@ def checked_repository(name: str) -> str:
 
 
 def checked_revision(revision: str) -> str:
-    """The name of a branch, a tag or a commit as it was given.
+    """Return the name of a branch, a tag or a commit as it was given, or raise.
 
     Raises:
         ConfigError: Git allows no such name.

@@ -1,4 +1,4 @@
-"""Finding cards: those of the core and those that plugins bring, without importing any plugin."""
+"""Finding the cards of the core and of plugins. No plugin is imported."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class CardIndex:
     """Every card that was found.
 
     Attributes:
-        cards: The readable ones by name.
-        problems: What is wrong with the others, by name; such a model is not listed, and loading it raises this.
-        notes: What is wrong without costing a model, e.g. a plugin that claims a name of the core's.
-        faults: Everything that is wrong, by the plugin whose card it is; of the core's own cards under None.
+        cards: The readable cards by name.
+        problems: The problems of the other cards, by name. Such a model is not listed. Loading it raises its problem.
+        notes: Problems that cost no model, e.g. a plugin that claims a name of the core.
+        faults: Every problem, by the plugin whose card it is. None stands for the core.
     """
 
     cards: dict[str, ModelCard] = field(default_factory=dict)
@@ -31,11 +31,11 @@ class CardIndex:
     faults: dict[str | None, list[TiprZooError]] = field(default_factory=dict)
 
     def add(self, path: Path, owner: str | None) -> None:
-        """Read one card into the index; whatever is wrong with it is kept as a problem of that name alone.
+        """Read one card into the index. A problem of the card is kept under its name and harms no other card.
 
         Args:
             path: The card's file.
-            owner: The plugin whose package it lies in; None for the core.
+            owner: The plugin in whose package the card lies. None for the core.
         """
         name = path.stem
         if name in self.cards or name in self.problems:
@@ -53,7 +53,7 @@ class CardIndex:
             self._blame(owner, error)
 
     def _add_duplicate(self, path: Path, owner: str | None) -> None:
-        """A second card of one name: the core keeps its name, of two plugins neither does."""
+        """Handle a second card of one name. The core keeps its name. Of two plugins, neither gets it."""
         name = path.stem
         first = self.cards.get(name)
         if first is None:
@@ -73,10 +73,10 @@ class CardIndex:
 
 
 def core_cards_folder() -> Path:
-    """The folder of the cards that ship with the core.
+    """Return the folder of the cards that ship with the core.
 
     Raises:
-        CardError: It is missing from the installation.
+        CardError: The folder is missing from the installation.
     """
     spec = find_spec(f"tipr_zoo.{CARDS_FOLDER}")
     if spec is None or not spec.submodule_search_locations:
@@ -85,9 +85,10 @@ def core_cards_folder() -> Path:
 
 
 def card_folders() -> dict[Path, str | None]:
-    """The folders of installed cards, the core's first, and the plugin in whose package each lies; None for the core.
+    """Return the folders of installed cards, each with the plugin in whose package it lies.
 
-    Of two plugins in one package it is the first; each card says whose it is.
+    The core's folder comes first and has None. Where two plugins share a package, the first plugin stands here. Each
+    card itself says whose it is.
     """
     folders: dict[Path, str | None] = {core_cards_folder(): None}
     for plugin in installed_plugins().values():
@@ -98,7 +99,7 @@ def card_folders() -> dict[Path, str | None]:
 
 @cache
 def card_index() -> CardIndex:
-    """Read every card, the core's first. Done once a process."""
+    """Read every card, the core's first. This is done once a process."""
     index = CardIndex()
     for folder, owner in card_folders().items():
         for path in sorted(folder.glob("*.md")):

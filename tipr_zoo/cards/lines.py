@@ -1,6 +1,6 @@
-"""Where in a card's front matter a field stands: its line, and its text to be replaced.
+"""The place of a field in a card's front matter: its line, and its text, which can be replaced.
 
-A field is named as in the reader's errors, e.g. ``model-index[0].results[1].source.url``.
+Fields have the names that error messages use, e.g. ``model-index[0].results[1].source.url``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _STEP = re.compile(r"\[(\d+)\]|[^.\[\]]+")
 _SOURCE = re.compile(r"model-index\[\d+\]\.results\[\d+\]\.source\.url")
 
 FIRST_LINE = 2
-"""Line of the file on which the front matter begins."""
+"""The line of the file where the front matter begins."""
 
 
 def front_matter_text(text: str) -> str:
-    """What stands between the two lines of ``---`` at the head of a card; empty where there is no such thing."""
+    """Return what stands between the two lines of ``---`` at the head of a card. Without them it is empty."""
     text = text.replace("\r\n", "\n")
     if not text.startswith("---\n") or "\n---\n" not in text[4:] + "\n":
         return ""
@@ -29,9 +29,9 @@ def front_matter_text(text: str) -> str:
 
 
 def front_matter_node(text: str) -> yaml.Node | None:
-    """The front matter of a card as YAML nodes, which know where they stand; None where it is no YAML.
+    """Return the front matter of a card as YAML nodes, which know their lines.
 
-    Nor are there nodes of what is nested hundreds of levels deep.
+    Return None where it is no YAML, or is nested hundreds of levels deep.
     """
     try:
         node: yaml.Node | None = yaml.compose(front_matter_text(text), Loader=yaml.SafeLoader)
@@ -41,11 +41,11 @@ def front_matter_node(text: str) -> yaml.Node | None:
 
 
 def node_at(root: yaml.Node | None, place: str) -> yaml.Node | None:
-    """The node of a field, or None where there is none.
+    """Return the node of a field, or None where there is none.
 
     Args:
-        root: From `front_matter_node`.
-        place: Dotted name; empty for `root` itself.
+        root: The result of `front_matter_node`.
+        place: Dotted name. Empty for `root` itself.
     """
     node = root
     for step in _STEP.finditer(place):
@@ -59,25 +59,25 @@ def node_at(root: yaml.Node | None, place: str) -> yaml.Node | None:
 
 
 def entry_of(mapping: yaml.Node | None, key: str) -> tuple[yaml.Node, yaml.Node] | None:
-    """The nodes of a key and its value in a mapping, or None."""
+    """Return the nodes of a key and its value in a mapping, or None."""
     pairs = mapping.value if isinstance(mapping, yaml.MappingNode) else []
     return next((pair for pair in pairs if _key_text(pair[0]) == key), None)
 
 
 def _key_text(key: yaml.Node) -> str:
-    """A key as the reader's errors name it: ``~`` is None to YAML, and ``yes`` is True."""
+    """Return a key as error messages name it. To YAML, ``~`` is None and ``yes`` is True."""
     is_text = key.tag == "tag:yaml.org,2002:str"
     return str(key.value if is_text else yaml.constructor.SafeConstructor().construct_object(key, deep=True))
 
 
 def line_of(root: yaml.Node | None, place: str, key: str | None = None) -> int:
-    """The line of the file that a field stands on.
+    """Return the line of the file on which a field stands.
 
     Args:
-        root: From `front_matter_node`.
+        root: The result of `front_matter_node`.
         place: Dotted name of a mapping.
-        key: A field of that mapping; where it is missing, the line is the mapping's, and where that is missing, too,
-            that of the innermost mapping around it.
+        key: A field of that mapping. Where the field is missing, the line is that of the mapping. Where the mapping is
+            missing, too, it is that of the innermost mapping around it.
     """
     node = node_at(root, place)
     entry = entry_of(node, key) if key is not None else None
@@ -92,11 +92,11 @@ def line_of(root: yaml.Node | None, place: str, key: str | None = None) -> int:
 
 
 def nodes_by_place(root: yaml.Node | None, place: str = "") -> Iterator[tuple[str, yaml.Node]]:
-    """Every node of the front matter with its place, from the outside to the inside.
+    """Yield every node of the front matter with its place, outer nodes first.
 
     Args:
-        root: From `front_matter_node`.
-        place: What `root` is called.
+        root: The result of `front_matter_node`.
+        place: The name of `root`.
     """
     if root is not None:
         yield place, root
@@ -109,7 +109,7 @@ def nodes_by_place(root: yaml.Node | None, place: str = "") -> Iterator[tuple[st
 
 
 def source_urls(text: str) -> list[tuple[str, str]]:
-    """Place and address of the source of every figure of a card.
+    """Return the place and the address of the source of every figure of a card.
 
     Args:
         text: The whole card.
@@ -122,24 +122,24 @@ def source_urls(text: str) -> list[tuple[str, str]]:
 
 
 def replace_values(text: str, changes: Mapping[str, Any]) -> str:
-    """A card with the values of some fields replaced, and all else as it was written.
+    """Return a card with the values of some fields replaced. Everything else stays as it was written.
 
     Args:
-        text: The whole card, with fields of these places in its front matter.
-        changes: New values by place; none lies inside another.
+        text: The whole card. Its front matter has a field at each of these places.
+        changes: New values by place. No place lies inside another.
     """
     text = text.replace("\r\n", "\n")
     root, start = front_matter_node(text), len("---\n")
     nodes = [(node, value) for place, value in changes.items() if (node := node_at(root, place)) is not None]
     for node, value in sorted(nodes, key=lambda pair: pair[0].start_mark.index, reverse=True):
-        end = len(text[: start + _end(node)].rstrip())  # a folded text's mark is beyond its last line break
+        end = len(text[: start + _end(node)].rstrip())  # the mark of a folded text is beyond its last line break
         written = json.dumps(value, ensure_ascii=False)  # JSON is YAML, on one line
         text = text[: start + node.start_mark.index] + written + text[end:]
     return text
 
 
 def _end(node: yaml.Node) -> int:
-    """Where the text of a node ends; YAML's own mark of an indented block is at whatever comes next."""
+    """Return where the text of a node ends. YAML's own mark of an indented block is at the next token instead."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         return _end(last[1] if isinstance(node, yaml.MappingNode) else last)

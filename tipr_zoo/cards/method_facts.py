@@ -1,4 +1,4 @@
-"""What must be known of a method before its figures are compared with another's."""
+"""Facts to know of a method before its figures are compared with another's."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from tipr_zoo.schemas.marks import Check, must_be
 from tipr_zoo.schemas.value_kinds import Text, Texts, Truth
 
 NO_EXTRA_DATA = "none"
-"""What ``pretraining`` says where no person data beside the training split was used."""
+"""The value of ``pretraining`` where the training split was the only person data."""
 
 SelectedOn = Annotated[Text, Check(SELECTED_ON.__contains__, must_be(f"{', '.join(SELECTED_ON)} or null"))]
 
 
 @dataclass(frozen=True)
 class MethodFacts(Declared):
-    """The ``method:`` block of a card or a reference; None is always *not known*.
+    """The ``method:`` block of a card or a reference. None always means *not known*.
 
     Attributes:
         name: The method's name, e.g. ``"IRRA"``.
-        image_encoder: As its authors name it, e.g. ``"CLIP ViT-B/16"``.
-        text_encoder: Likewise, e.g. ``"CLIP"``.
+        image_encoder: The image encoder, as the authors name it, e.g. ``"CLIP ViT-B/16"``.
+        text_encoder: The text encoder, as the authors name it, e.g. ``"CLIP"``.
         pretraining: Person data used beside the training split, e.g. ``"NAM"``, or `NO_EXTRA_DATA`.
-        selected_on: What the epoch of the reported figures was chosen on, one of `SELECTED_ON`; where the authors do
-            not say, what their code does by default.
-        weights_published: Whether somebody gives out the weights of these figures.
-        reproduced_in: Addresses of sources that print a training of their own, not the authors' figures.
+        selected_on: The split on which the epoch of the reported figures was chosen, one of `SELECTED_ON`. Where the
+            authors do not say, it is what their code does by default.
+        weights_published: Whether the weights of these figures are published.
+        reproduced_in: Addresses of sources that print figures of their own training, not those of the authors.
     """
 
     name: Text
@@ -41,5 +41,5 @@ class MethodFacts(Declared):
 
     @property
     def has_extra_data(self) -> bool:
-        """Whether person data beside the training split are named."""
+        """Whether the block names person data beside the training split."""
         return self.pretraining not in (None, NO_EXTRA_DATA)

@@ -1,6 +1,6 @@
-"""What YAML was parsed to and whether it was right, kept by the text's hash.
+"""A cache of parsed YAML. Its keys are hashes of the texts. It also keeps whether a text was right.
 
-Reading a thousand cards is nearly all YAML, and importing pydantic takes longer than all else that listing does.
+Most of the time of reading a thousand cards goes into YAML. Importing pydantic takes longer than the rest of listing.
 """
 
 from __future__ import annotations
@@ -21,14 +21,13 @@ _MOST_ENTRIES = 5000
 
 
 class ParsedYamlCache:
-    """Mappings by the text that they were parsed from, and the schemas by which they are right.
+    """Mappings by the text that they were parsed from, with the schemas by which they are right.
 
-    The key is a hash of the text itself, so that an entry is never out of date. An entry is forgotten once the file
-    that the text was read from is gone, so that a plugin leaves nothing behind. A cache that is missing, damaged or
-    cannot be written costs time and nothing else.
+    The key is a hash of the text, so an entry is never out of date. An entry is dropped once its file is gone, so a
+    plugin leaves nothing behind. A cache that is missing, damaged or cannot be written costs only time.
 
     Args:
-        file: Where it is kept: JSON, which reads a hundred times faster than YAML.
+        file: The file of the cache. It is JSON, which reads a hundred times faster than YAML.
     """
 
     def __init__(self, file: Path) -> None:
@@ -37,26 +36,31 @@ class ParsedYamlCache:
         self.entries = self._read()
 
     def get(self, text: str) -> dict[str, Any] | None:
-        """What `text` was parsed to, a mapping of its own every time; None where that is not known."""
+        """Return the mapping that `text` was parsed to, a new one every time. None where it is not known."""
         with suppress(KeyError, ValueError):
             values = json.loads(self.entries[_key(text)][1])
             return values if isinstance(values, dict) else None
         return None
 
     def add(self, text: str, values: dict[str, Any], source: Path) -> None:
-        """Keep what `text`, read from the file `source`, was parsed to.
+        """Keep the mapping that a text was parsed to.
 
-        What JSON cannot hold, such as a date, is parsed again every time.
+        A mapping that JSON cannot hold, e.g. with a date, is not kept. Its text is parsed again every time.
+
+        Args:
+            text: The YAML.
+            values: The mapping.
+            source: The file that the text was read from.
         """
         with suppress(TypeError, ValueError, RecursionError):
             entry = json.dumps(values)
-            if json.loads(entry) != values:  # keys that are no texts, and numbers that are not finite
+            if json.loads(entry) != values:  # e.g. keys that are no texts, or numbers that are not finite
                 return
             self.entries[_key(text)] = (str(source.absolute()), entry, "")
             self._save_at_exit()
 
     def is_right(self, text: str, schema: str) -> bool:
-        """Whether the mapping that `text` was parsed to was found to be what a schema asks for.
+        """Tell whether a text is known to be right by a schema.
 
         Args:
             text: The text.
@@ -66,7 +70,7 @@ class ParsedYamlCache:
         return mark != "" and mark == _mark(entry, schema)
 
     def keep_right(self, text: str, schema: str) -> None:
-        """Keep that `text`, if what it was parsed to is kept, is what a schema asks for."""
+        """Keep that `text` is right by a schema. Do nothing where its mapping is not kept."""
         if (known := self.entries.get(_key(text))) is not None:
             source, entry, _ = known
             self.entries[_key(text)] = (source, entry, _mark(entry, schema))
@@ -99,7 +103,8 @@ class ParsedYamlCache:
 
 @cache
 def parsed_yaml_cache() -> ParsedYamlCache:
-    """The cache of this process, in the cache folder; not in `parsed_yaml.json`, whose entries had no third part."""
+    """Return the cache of this process, a file in the cache folder."""
+    # The file is not `parsed_yaml.json`: the entries of that one had no third part.
     return ParsedYamlCache(cache_folder() / "checked_yaml.json")
 
 
@@ -108,13 +113,13 @@ def _key(text: str) -> str:
 
 
 def _mark(entry: str, schema: str) -> str:
-    """What stands beside an entry that is right; of another entry, and by another state of the schemas, it differs."""
+    """Return the mark of an entry that is right. It differs for every entry and every state of the schemas."""
     return hashlib.sha256(f"{_state_of_schemas()} {schema} {entry}".encode()).hexdigest()
 
 
 @cache
 def _state_of_schemas() -> str:
-    """A hash of the code that says what is right."""
+    """Return a hash of the code of the schemas."""
     rooms = (Path(__file__).parent, Path(__file__).parents[1] / "schemas")
     files = (file for room in rooms for file in sorted(room.glob("*.py")))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

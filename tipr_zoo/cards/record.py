@@ -1,7 +1,7 @@
-"""Records: one evaluation as a JSON file, written by ``tipr-zoo eval`` and named by a card as its source.
+"""Evaluation records: one evaluation as a JSON file. ``tipr-zoo eval`` writes it, and a card names it as a source.
 
-A record says what was measured, on which data, with which weights, by which command and when, so that a figure can
-be traced back and measured again.
+A record says what was measured, on which data, with which weights, by which command and when. So a figure can be
+traced back and measured again.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ METRICS = ("R1", "R5", "R10", "mAP", "mINP")
 TEXT_TO_IMAGE, IMAGE_TO_TEXT = "text-to-image", "image-to-text"
 
 DIRECTIONS = (TEXT_TO_IMAGE, IMAGE_TO_TEXT)
-"""What is searched with what: a picture with a caption, as this task usually means it, or a caption with a picture."""
+"""The directions of search: pictures with a caption, the usual task, or captions with a picture."""
 
 SELECTED_ON = ("val", "test", "none")
-"""Splits that the epoch of some weights can have been chosen on; ``"none"`` where the last one was taken."""
+"""Splits on which the epoch of weights can be chosen. ``"none"`` means that the last epoch was taken."""
 
 EMBEDDED = ("captions", "pictures")
-"""What an evaluation embeds."""
+"""The things that an evaluation embeds."""
 
 
 def _is_date(value: str) -> bool:
@@ -76,27 +76,27 @@ class Record(Declared):
         model: Name of the model's card.
         dataset: Name of the data set, e.g. ``"SynthPEDES"``.
         split: The split, e.g. ``"test"``.
-        dataset_arguments: What else identifies the data, e.g. ``{"seed": 0}``; empty where nothing does.
+        dataset_arguments: Further arguments that identify the data, e.g. ``{"seed": 0}``. Empty where there are none.
         direction: One of `DIRECTIONS`.
         metrics: All of `METRICS`, in percent.
-        queries: Number of captions; of pictures in the direction ``"image-to-text"``.
-        gallery: Number of pictures; of captions in the direction ``"image-to-text"``.
+        queries: Number of captions. In the direction ``"image-to-text"``, number of pictures.
+        gallery: Number of pictures. In the direction ``"image-to-text"``, number of captions.
         identities: Number of persons.
         overrides: Entries of the recipe that were changed, by dotted name.
         weights_sha256: Hash of the weights, 64 hexadecimal digits.
-        training_seed: Seed of the training that made the weights, or None where nothing says so.
-        selected_on: What their epoch was chosen on, one of `SELECTED_ON`, or None where nothing says so.
+        training_seed: Seed of the training that made the weights. None where it is not known.
+        selected_on: The split on which their epoch was chosen, one of `SELECTED_ON`. None where it is not known.
         dataset_sha256: Hash of the annotations, 64 hexadecimal digits.
         pictures_sha256: Hash of the split's picture files, or None where it was not taken; see
             `tipr_zoo.evaluation.embedding_cache.pictures_sha256`.
-        tipr_zoo_version: Version of tipr-zoo that measured, with its commit where it ran from a git checkout.
+        tipr_zoo_version: Version of tipr-zoo that measured. From a git checkout, it has the commit, too.
         command: The command line that measures it again.
         seed: Seed of the evaluation, or None where nothing in it is random.
-        date: When, ISO 8601.
+        date: Date of the evaluation, ISO 8601.
         duration_seconds: Wall-clock time of the evaluation.
-        from_cache: Which of `EMBEDDED` were not computed but taken from the cache of embeddings.
-        device: In words, e.g. ``"cpu, 2 threads"``.
-        protocol: In words: ties, which split chose the weights, what was left out.
+        from_cache: Those of `EMBEDDED` that came from the cache of embeddings and were not computed.
+        device: The device in words, e.g. ``"cpu, 2 threads"``.
+        protocol: The protocol in words: ties, which split chose the weights, what was left out.
     """
 
     model: _Text
@@ -125,16 +125,16 @@ class Record(Declared):
 
 
 def read_record(path: Path) -> Record:
-    """Read and check a record.
+    """Read and check an evaluation record.
 
     Raises:
-        RecordError: The file cannot be read, is not JSON, or a key is missing, unknown or makes no sense; the message
-            names the file and the key.
+        RecordError: The file cannot be read or is not JSON, or a key is missing, unknown or wrong. The message names
+            the file and the key.
     """
     try:
         text = path.read_text(encoding="utf-8")
         values = json.loads(text)
-        json.dumps(values, allow_nan=False)  # Python reads NaN and 1e999, which are no JSON
+        json.dumps(values, allow_nan=False)  # Python reads NaN and 1e999, although they are no JSON
     except (OSError, ValueError, RecursionError) as error:
         raise RecordError(f"{path}: cannot be read as a record: {error}; write it with `tipr-zoo eval`") from error
     cache = parsed_yaml_cache()
@@ -150,10 +150,10 @@ def read_record(path: Path) -> Record:
 
 
 def check_records_folder(folder: Path) -> None:
-    """Make the folder that a record is to be written into, before the work and not after it.
+    """Make the folder for an evaluation record. Call this before the evaluation, so that a bad folder costs no time.
 
     Raises:
-        RecordError: It is a file, or cannot be made or written into.
+        RecordError: The folder is a file, or cannot be made or written into.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -166,11 +166,11 @@ def check_records_folder(folder: Path) -> None:
 
 
 def write_record(record: Record, path: Path) -> None:
-    """Write `record` to `path` as JSON; its folder is made if need be.
+    """Write `record` to `path` as JSON. Make its folder where it is missing.
 
     Raises:
-        RecordError: An entry makes no sense.
-        WriteError: It cannot be written; what was there is as it was.
+        RecordError: An entry is wrong.
+        WriteError: The file cannot be written. What was there before is unchanged.
     """
     values = asdict(record)
     make_record(values)
@@ -179,7 +179,7 @@ def write_record(record: Record, path: Path) -> None:
 
 
 def record_file_name(record: Record) -> str:
-    """A file name for a record: no two evaluations of different things share one.
+    """Return a file name for an evaluation record. Evaluations of different things never share one.
 
     Returns:
         E.g. ``"irra_tiny_synth_SynthPEDES_test_5e160752_46d4b10d.json"``: model, data set, split, the direction where
@@ -200,13 +200,13 @@ def record_file_name(record: Record) -> str:
 
 
 def make_record(values: Any) -> Record:
-    """Check the entries of a record.
+    """Check the entries of an evaluation record and make it.
 
     Args:
         values: What the JSON file holds.
 
     Raises:
-        RecordError: A key is missing, unknown or makes no sense; the message names it.
+        RecordError: A key is missing, unknown or wrong. The message names it.
     """
     if not isinstance(values, dict):
         raise RecordError(f"a record is a JSON object, got {type(values).__name__}")
@@ -225,7 +225,7 @@ def make_record(values: Any) -> Record:
 
 
 def _check_metrics(metrics: dict[str, Any]) -> None:
-    """Raises RecordError where a metric is missing or unknown."""
+    """Raise RecordError where a metric is missing or unknown."""
     for name in metrics:
         if name not in METRICS:
             raise RecordError(str(unknown_name("metric", name, METRICS)))
@@ -235,6 +235,6 @@ def _check_metrics(metrics: dict[str, Any]) -> None:
 
 
 def _made(values: dict[str, Any]) -> Record:
-    """The record of entries that are right."""
+    """Make the evaluation record from entries that are right."""
     metrics = {name: float(values["metrics"][name]) for name in METRICS}
     return Record(**{**values, "metrics": metrics, "from_cache": tuple(values["from_cache"])})

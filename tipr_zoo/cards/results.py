@@ -1,8 +1,8 @@
-"""The figures of a card (``model-index``) or a reference, each with the source that makes it what it is.
+"""The figures of a card (``model-index``) or a reference, each with its source.
 
-Which kind a figure is follows from its source. A source that lies beside the card is a record written by
-``tipr-zoo eval``, and the figure is *measured*. A source on the web is a publication: the figure is *reproduced* where
-``method.reproduced_in`` says that a training of its own is printed there, and otherwise *reported*.
+The source decides the kind of a figure. A source beside the card is an evaluation record of ``tipr-zoo eval``: the
+figure is *measured*. A source on the web is a publication. The figure is *reproduced* where ``method.reproduced_in``
+names that source: it prints figures of its own training. Otherwise the figure is *reported*.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from tipr_zoo.errors import RecordError
 from tipr_zoo.schemas.problems import Problems
 
 ORIGINS = ("reported", "reproduced", "measured")
-"""Kinds of figures: printed in a publication; printed there by somebody who trained the method again; in a record."""
+"""Kinds of figures: printed by the authors; printed by others who trained the method again; in an evaluation record."""
 
-_ROUNDING = 0.005 + 1e-9  # a figure of two digits; 80.125 and 80.12 are further apart than 0.005 in binary
+_ROUNDING = 0.005 + 1e-9  # for figures of two digits; in binary, 80.125 and 80.12 are more than 0.005 apart
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class Result:
         model: Name of the model.
         dataset: Name of the data set, e.g. ``"CUHK-PEDES"``.
         split: The split, e.g. ``"test"``.
-        dataset_arguments: What else identifies the data, e.g. ``{"seed": 0}`` of SynthPEDES.
+        dataset_arguments: Further arguments that identify the data, e.g. ``{"seed": 0}`` of SynthPEDES.
         metrics: Figures in percent by metric, in the order of `METRICS`.
-        source_name: Who says so: a paper's table, a README, or the command that measured it.
-        source_url: Where: a web address, or the path of a record beside the card; empty where a reference does not
-            know the address.
+        source_name: The source in words: a paper's table, a README, or the command that measured.
+        source_url: The web address of the source, or the path of an evaluation record beside the card. Empty where a
+            reference does not know the address.
         origin: One of `ORIGINS`.
-        record: The record of a measured result, None for any other.
-        selected_on: What the epoch was chosen on: as the record says, or for reported figures the card; None where
-            that is not known, as of whatever somebody else trained.
+        record: The evaluation record of a measured result. None for other results.
+        selected_on: The split on which the epoch was chosen. The evaluation record says it, or for reported figures
+            the card. None where it is not known, as for reproduced figures.
     """
 
     model: str
@@ -56,14 +56,14 @@ class Result:
 
 
 class ResultReader:
-    """Makes results of what a file says, and tells what makes no sense in it.
+    """Makes results from the entries of a file, and finds the entries that make no sense.
 
     Args:
-        model: Name of the model, or what the rows of a reference are called.
+        model: Name of the model, or the name of a reference's rows.
         method: Its ``method:`` block.
         path: The file.
-        problems: What is wrong with it so far; what is found is added. Of a field with a problem nothing more is told,
-            and of a result with one nothing is made.
+        problems: The problems of the file so far. New ones are added. A field with a problem gets no second one. A
+            result with a problem is not made.
     """
 
     def __init__(self, model: str, method: MethodFacts, path: Path, problems: Problems) -> None:
@@ -71,7 +71,7 @@ class ResultReader:
         self._sources: set[str] = set()
 
     def of_index(self, index: Sequence[IndexEntry]) -> tuple[Result, ...]:
-        """The results of a card's ``model-index``, which may speak of no other model."""
+        """Return the results of a card's ``model-index``. It must name no other model."""
         results: list[Result] = []
         for number, entry in enumerate(index):
             place = f"model-index[{number}]"
@@ -82,18 +82,18 @@ class ResultReader:
         return tuple(results)
 
     def of_reference(self, blocks: Sequence[PublishedResultBlock]) -> tuple[Result, ...]:
-        """The results of a reference: as of a card, but none is measured, and a source may lack its address."""
+        """Return the results of a reference. None of them is measured, and a source may lack its address."""
         results = self._of(blocks, "results")
         self._check_reproductions("results")
         return tuple(results)
 
     def _of(self, blocks: Sequence[ResultBlock | PublishedResultBlock], place: str) -> list[Result]:
-        """The results of a list that have no problem."""
+        """Return the results of a list that have no problem."""
         results = [self._result(block, f"{place}[{number}]") for number, block in enumerate(blocks)]
         return [result for number, result in enumerate(results) if not self.problems.are_within(f"{place}[{number}]")]
 
     def _result(self, block: ResultBlock | PublishedResultBlock, place: str) -> Result:
-        """One result; it makes sense where no problem is added."""
+        """Make one result. It is right only where no problem is added."""
         url = block.source.url or ""
         self._sources.add(url)
         origin = "measured" if url and is_path(url) else "reported"
@@ -116,7 +116,7 @@ class ResultReader:
         )
 
     def _metrics(self, blocks: Sequence[MetricBlock], place: str) -> dict[str, float]:
-        """The figures of one result, in the order of `METRICS`."""
+        """Return the figures of one result, in the order of `METRICS`."""
         metrics: dict[str, float] = {}
         for number, block in enumerate(blocks):
             here, name = f"{place}.metrics[{number}]", block.type
@@ -131,7 +131,7 @@ class ResultReader:
         return {name: metrics[name] for name in METRICS if name in metrics}
 
     def _check_reproductions(self, place: str) -> None:
-        """An address that no figure comes from is a mistake."""
+        """Add a problem for each address of ``reproduced_in`` that no figure comes from."""
         if not self.problems.are_within(place):
             for url in sorted(set(self.method.reproduced_in) - self._sources):
                 self.problems.add("", None, f"method.reproduced_in: no result has its source at {url}")
@@ -139,7 +139,7 @@ class ResultReader:
     def _record(
         self, block: ResultBlock | PublishedResultBlock, metrics: dict[str, float], place: str
     ) -> Record | None:
-        """The record that a measured result names as its source; the two must say the same."""
+        """Read the evaluation record that a measured result names as its source. The two must say the same."""
         url, source = str(block.source.url), f"{place}.source"
         try:
             record = read_record(self.path.parent / url)

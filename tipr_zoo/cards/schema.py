@@ -1,6 +1,6 @@
-"""What the files of models hold: the front matter of a card, and a reference.
+"""Schemas of the files of models: the front matter of a card, and a reference.
 
-The Hub's fields are spelled as the Hub spells them, so that a card is a Hub README as it stands.
+The Hub's fields have the Hub's spelling. So a card is also a Hub README.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ WEIGHTS_FORMATS = ("safetensors", "pytorch")
 
 
 def is_path(place: str) -> bool:
-    """Whether a place is a path and not an address."""
+    """Tell whether a place is a path and not an address.
+
+    >>> is_path("records/test.json"), is_path("https://arxiv.org/abs/2307.09059")
+    (True, False)
+    """
     return "://" not in place
 
 
@@ -77,9 +81,9 @@ class Link(Declared):
     """Something published elsewhere: a paper or a repository.
 
     Attributes:
-        title: What it is called.
-        url: Where it is.
-        license: Its licence; ``"none"`` where it carries none, None where nobody looked.
+        title: Its title.
+        url: Its address.
+        license: Its licence. ``"none"`` where it has none, None where nobody looked.
     """
 
     title: Text
@@ -89,7 +93,7 @@ class Link(Declared):
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsBlock(Declared):
-    """``weights:`` of a card: where the pretrained weights are, in one of `file` and `url`, and how to know them."""
+    """``weights:`` of a card: where the pretrained weights are (`file` or `url`), and how to recognise them."""
 
     file: FilePath | None = None
     url: WeightsAddress | None = None
@@ -109,7 +113,7 @@ class TaskBlock(Declared):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetBlock(Declared):
-    """``dataset:`` of a result; `args` is what else identifies the data."""
+    """``dataset:`` of a result. `args` holds further arguments that identify the data."""
 
     type: Text
     name: Text
@@ -130,7 +134,7 @@ class MetricBlock(Declared):
 
 @dataclass(frozen=True, kw_only=True)
 class SourceBlock(Declared):
-    """``source:`` of a result of a card: a publication, or a record beside the card."""
+    """``source:`` of a result of a card: a publication, or an evaluation record beside the card."""
 
     url: SourcePlace
     name: Text
@@ -138,7 +142,7 @@ class SourceBlock(Declared):
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedSourceBlock(Declared):
-    """``source:`` of a result of a reference: a publication, whose address may not be known."""
+    """``source:`` of a result of a reference: a publication. Its address may be unknown."""
 
     url: PublishedPlace | None = None
     name: Text
@@ -153,7 +157,7 @@ _NO_SOURCE = Told(
 
 @dataclass(frozen=True, kw_only=True)
 class FiguresBlock(Declared):
-    """What one of the ``results:`` of a card and of a reference share."""
+    """The fields that ``results:`` of a card and of a reference share."""
 
     task: TaskBlock
     dataset: DatasetBlock
@@ -184,7 +188,7 @@ class IndexEntry(Declared):
 
 @dataclass(frozen=True, kw_only=True)
 class ZooBlock(Declared):
-    """``tipr_zoo:`` of a card: how the zoo builds the model, and what must be known of it."""
+    """``tipr_zoo:`` of a card: how the zoo builds the model, and facts about it."""
 
     method: MethodFacts | None = None
     plugin: Text | None = None
@@ -198,7 +202,7 @@ class ZooBlock(Declared):
 
 @dataclass(frozen=True, kw_only=True)
 class FrontMatter(Declared):
-    """The front matter of a card; the zoo reads the Hub's other fields without asking what they hold."""
+    """The front matter of a card. The Hub's other fields may hold anything."""
 
     KEYS: ClassVar[Mapping[str, str]] = {"model_index": "model-index"}
 
@@ -215,7 +219,7 @@ class FrontMatter(Declared):
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceFile(Declared):
-    """A reference: published figures of a method that the zoo has no code of."""
+    """A reference: published figures of a method for which the zoo has no code."""
 
     name: Text
     method: MethodFacts

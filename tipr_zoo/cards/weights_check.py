@@ -1,4 +1,4 @@
-"""A file of weights beside what a card says of it."""
+"""Comparing a weights file with its card."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def check_file(path: Path, weights: Weights, advice: str) -> None:
     Args:
         path: The file.
         weights: What the card says of it.
-        advice: What to do where they differ.
+        advice: The fix for the error message.
 
     Raises:
         WeightsError: They differ.

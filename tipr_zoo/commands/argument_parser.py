@@ -14,12 +14,12 @@ _NEGATIVE_NUMBER = re.compile(r"-\.?\d")
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """Raises instead of exiting, takes no abbreviated options, and knows what was meant.
+    """A parser that raises and does not exit, takes no abbreviated options, and offers close matches.
 
     Args:
-        prog: How the command is called.
-        description: What it does.
-        example: Command lines shown under the help, if any.
+        prog: The command.
+        description: What the command does.
+        example: Command lines under the help, if any.
         add_help: Whether ``--help`` prints the help and ends the program.
     """
 
@@ -37,7 +37,7 @@ class ArgumentParser(argparse.ArgumentParser):
         """Parse the words of a command line, all of them.
 
         Raises:
-            UnknownNameError: An option or choice does not exist; the message has close matches.
+            UnknownNameError: An option or choice does not exist. The message has close matches.
             ConfigError: Anything else is wrong.
         """
         self._check_options(words)
@@ -47,11 +47,11 @@ class ArgumentParser(argparse.ArgumentParser):
         return parsed
 
     def error(self, message: str) -> NoReturn:
-        """Called by argparse for every mistake that it finds."""
+        """Raise ConfigError for a mistake. argparse calls this."""
         raise ConfigError(f"{message}; see `{self.prog} --help`")
 
     def _check_options(self, words: Sequence[str]) -> None:
-        """Argparse would first complain of a missing value, and name the unknown option last or never."""
+        """Raise for an unknown option. argparse would report a missing value first and the option last or never."""
         for word in words[: words.index("--")] if "--" in words else words:
             option = word.partition("=")[0]
             if not word.startswith("-") or word == "-" or " " in word or _NEGATIVE_NUMBER.match(word):
@@ -61,7 +61,7 @@ class ArgumentParser(argparse.ArgumentParser):
                 raise unknown_name("option", option, known, f"see `{self.prog} --help`")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """Called by argparse to compare a value with its ``choices``."""
+        """Compare a value with its ``choices``. argparse calls this."""
         if action.choices is not None and value not in action.choices:
             name = action.option_strings[-1] if action.option_strings else str(action.metavar or action.dest)
             raise unknown_name(f"value of {name}", str(value), map(str, action.choices))

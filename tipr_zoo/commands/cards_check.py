@@ -1,4 +1,4 @@
-"""``tipr-zoo cards check``: whether cards are right, and if not, in which file and line and what to write."""
+"""``tipr-zoo cards check``: the problems of cards, each with file, line and fix."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the problems, one a line; 1 where there are any."""
+    """Print the problems, one a line. Return 1 where there are any."""
     from tipr_zoo.authoring.card_check import card_files, check_card, installed_card_files
     from tipr_zoo.display.tables import to_json
 

@@ -1,4 +1,4 @@
-"""``tipr-zoo cards new``: write the card of a model of one's own."""
+"""``tipr-zoo cards new``: write the card of your own model."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Convert, then say what was converted, left over and missing."""
+    """Convert, then say what was converted, what was left over, and what was missing."""
     from tipr_zoo.authoring.conversion import convert_checkpoint
 
     conversion = convert_checkpoint(
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _summary(conversion: Conversion) -> list[str]:
-    """What there is to say of a conversion, one line each."""
+    """Return the report on a conversion, in lines."""
     from tipr_zoo.backbones.modified_resnet import SQUARE
 
     official = conversion.official
@@ -84,7 +84,7 @@ def _summary(conversion: Conversion) -> list[str]:
 
 
 def _head(item: tuple[str, dict[str, Any]]) -> str:
-    """A head's key and size."""
+    """Return a head's key and size."""
     key, entry = item
     if "num_identities" in entry:
         return f"{key} ({entry['num_identities']:,} identities)"

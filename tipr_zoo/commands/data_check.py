@@ -1,4 +1,4 @@
-"""`tipr-zoo data check`: is this data set whole, and the one that was published?"""
+"""`tipr-zoo data check`: is this data set complete, and is it the published one?"""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ QUANTITIES = ("identities", "pictures", "captions")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
+    """Declare the options."""
     parser.add_argument(
         "root",
         metavar="DIR",
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check the data set and print what was found.
+    """Check the data set and print the findings.
 
     Returns:
         0 if the data set is usable, 1 if there are problems.
@@ -91,7 +91,7 @@ def _head(report: CheckReport, width: int | None) -> str:
 
 
 def _counts(report: CheckReport, width: int | None) -> str:
-    """A line for each split, with the published counts where they differ."""
+    """Return a line for each split, with the published counts where they differ."""
     by_split: dict[str, list[CountRow]] = defaultdict(list)
     for row in report.rows:
         by_split[row.split].append(row)
@@ -129,7 +129,7 @@ def _by_kind(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
 
 
 def _findings(title: str, findings: Sequence[Finding], width: int | None) -> str:
-    """Each kind with its number, and its first findings below it."""
+    """Return each kind with its number of findings, and the first of them below it."""
     lines = [f"{title}: {len(findings):,}"]
     for kind, group in _by_kind(findings).items():
         lines.append(f"\n  {kind}: {len(group):,}" if len(group) > 1 else f"\n  {kind}")
@@ -143,12 +143,12 @@ def _findings(title: str, findings: Sequence[Finding], width: int | None) -> str
 
 
 def _fixes(report: CheckReport) -> list[str]:
-    """The commands that mend what can be mended, each once."""
+    """Return the commands that fix what can be fixed, each once."""
     return list(dict.fromkeys(finding.fix for finding in [*report.problems, *report.notes] if finding.fix))
 
 
 def _wrapped(message: str, indent: str, width: int | None) -> str:
-    """A message in lines of the terminal's width; paths stay whole, so that they can be copied."""
+    """Break a message into lines of the terminal's width. Paths stay whole, so that they can be copied."""
     if width is None:
         return indent + message
     return textwrap.fill(

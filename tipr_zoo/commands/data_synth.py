@@ -1,4 +1,4 @@
-"""`tipr-zoo data synth`: draws SynthPEDES."""
+"""`tipr-zoo data synth`: draw SynthPEDES."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EXAMPLE = "tipr-zoo data synth data/synthpedes --splits test"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of the command."""
+    """Declare the options."""
     parser.add_argument("directory", metavar="DIR", help="a new or empty folder, or one drawn before")
     parser.add_argument("--seed", type=int, default=0, help="seed of the data set (default: 0)")
     for split, count in (("train", 1000), ("val", 100), ("test", 200)):
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int | None:
-    """Draws the data set and says what there is."""
+    """Draw the data set and say what it holds."""
     from tipr_zoo.synthpedes import draw_synthpedes
 
     summary = draw_synthpedes(

@@ -1,4 +1,4 @@
-"""``tipr-zoo doctor``: what is installed, what works, and what is missing with the command that brings it."""
+"""``tipr-zoo doctor``: what is installed, what works, what is missing, and the command that brings it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ tipr-zoo doctor --json > doctor.json
 """
 
 IMPORTED = ("torch", "timm", "transformers", "mmengine")
-"""Dependencies that can be installed and yet not import, e.g. where torch and torchvision do not fit."""
+"""Dependencies that can be installed and still fail to import, e.g. where torch and torchvision do not fit."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,12 +45,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def doctor_report() -> dict[str, Any]:
-    """Everything that the doctor looks at.
+    """Look at everything that the doctor looks at.
 
     Returns:
-        ``python``, ``platform``, ``tipr_zoo`` and ``device`` as texts; ``cache`` as a mapping; ``dependencies`` and
-        ``plugins`` as lists of mappings; ``missing`` with what is missing or broken, the command that mends it, and
-        whether the core needs it.
+        ``python``, ``platform``, ``tipr_zoo`` and ``device`` as texts. ``cache`` as a mapping. ``dependencies`` and
+        ``plugins`` as lists of mappings. ``missing`` as a list of mappings: what is missing or broken, the command
+        that fixes it, and whether the core needs it.
     """
     dependencies = dependency_rows()
     plugins = plugin_rows(timeout=60.0)
@@ -87,7 +87,7 @@ def doctor_report() -> dict[str, Any]:
 
 
 def dependency_rows() -> list[dict[str, Any]]:
-    """One row a dependency of tipr-zoo: its name, what is required, which version is there, and what is wrong."""
+    """Return a row for each dependency of tipr-zoo: its name, the requirement, the version, and the problem."""
     try:
         requirements = importlib.metadata.requires("tipr-zoo") or []
     except importlib.metadata.PackageNotFoundError as error:
@@ -107,8 +107,8 @@ def dependency_rows() -> list[dict[str, Any]]:
 
 
 def _problem(name: str, requirement: str, version: str) -> str | None:
-    """What is wrong with an installed dependency, if anything."""
-    # packaging comes with transformers; without both, the versions stay unchecked and transformers is missing anyway.
+    """Return the problem of an installed dependency. None where there is none."""
+    # packaging comes with transformers. Without both, no version is checked, and transformers is reported as missing.
     with contextlib.suppress(ImportError):
         from packaging.requirements import Requirement
 
@@ -117,17 +117,17 @@ def _problem(name: str, requirement: str, version: str) -> str | None:
     if name in IMPORTED:
         try:
             importlib.import_module(name)
-        except Exception as error:  # whatever a broken installation raises
+        except Exception as error:  # a broken installation can raise anything
             return f"does not import: {type(error).__name__}: {' '.join(str(error).split())}"
     return None
 
 
 def _device() -> str:
-    """The device that a model would run on, in words."""
+    """Return the device on which a model would run, in words."""
     cores = available_cores()
     try:
         import torch
-    except Exception as error:  # whatever a broken installation raises
+    except Exception as error:  # a broken installation can raise anything
         return f"unknown: torch does not import ({type(error).__name__}); {cores} cores"
     if torch.cuda.is_available():
         names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]

@@ -1,4 +1,4 @@
-"""``tipr-zoo eval``: how well a model's captions find the pictures of a data set."""
+"""``tipr-zoo eval``: how well captions find the pictures of a data set."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int | None:
-    """Evaluate, write what was asked for, and print the figures."""
+    """Evaluate, write the files that the options ask for, and print the figures."""
     from tipr_zoo.cards.record import check_records_folder
     from tipr_zoo.distributed import joined_processes
     from tipr_zoo.evaluation.embedding_export import check_export_file
@@ -99,10 +99,10 @@ def run(arguments: argparse.Namespace) -> int | None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Check what the options say together.
+    """Check that the options fit together.
 
     Raises:
-        ConfigError: Something is missing, below what makes sense, or not for this kind of evaluation.
+        ConfigError: An option is missing, too small, or not for this kind of evaluation.
     """
     for option, smallest in {"captions": 1, "workers": 0}.items():
         if (number := getattr(arguments, option)) < smallest:
@@ -129,7 +129,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
-    """One model on one data set."""
+    """Evaluate one model on one data set."""
     from tipr_zoo.datasets import open_dataset
     from tipr_zoo.display.hits_picture import draw_hits, hits_rows
     from tipr_zoo.display.picture_file import save_picture
@@ -156,7 +156,7 @@ def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
 
 
 def _print_records(records: Sequence[Record], format: str) -> None:
-    """The figures of one model on one data set: one record, or one a direction."""
+    """Print the figures of one model on one data set, for one direction or both."""
     first = records[0]
     if format == "json":
         values = [asdict(record) for record in records]
@@ -189,7 +189,7 @@ def _print_records(records: Sequence[Record], format: str) -> None:
 
 
 def _headline(records: Sequence[Record]) -> str:
-    """What was measured, on how much, for how long and where."""
+    """Return a line with the model, the data, their size, the time and the device."""
     first = records[0]
     captions, pictures = first.queries, first.gallery
     if first.direction != TEXT_TO_IMAGE:

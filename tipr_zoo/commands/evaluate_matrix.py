@@ -33,8 +33,8 @@ def run_matrix(arguments: argparse.Namespace, device: torch.device) -> int:
     """Measure all cells, then print the table.
 
     Args:
-        arguments: What was asked for.
-        device: Where to run.
+        arguments: The options of the command.
+        device: The device to run on.
 
     Returns:
         1 where a cell failed, else 0.
@@ -84,7 +84,7 @@ def _print_matrix(matrix: EvaluationMatrix, metric: str, arguments: argparse.Nam
 
 
 def _model_and_weights(word: str) -> tuple[str, Path | None]:
-    """``NAME`` or ``NAME=FILE``."""
+    """Split ``NAME`` or ``NAME=FILE``."""
     name, equals, file = word.partition("=")
     if equals and not file:
         raise ConfigError(f"{word} names no weights; write {name}=FILE, or {name} for those of its card")
@@ -92,7 +92,7 @@ def _model_and_weights(word: str) -> tuple[str, Path | None]:
 
 
 def _section(matrix: EvaluationMatrix, metric: str, direction: str, arguments: argparse.Namespace) -> str:
-    """A title and the table of one direction: one row a model, one column a data set."""
+    """Return a title and the table of one direction, with a row for each model and a column for each data set."""
     title = ", ".join([metric, arguments.split, *([direction] if direction != TEXT_TO_IMAGE else [])])
     cells = [
         [marked(_label(matrix, row), row.selected_on), row.trained_on, *figures]
@@ -104,7 +104,7 @@ def _section(matrix: EvaluationMatrix, metric: str, direction: str, arguments: a
 
 
 def _figures(matrix: EvaluationMatrix, metric: str, direction: str) -> list[list[Cell]]:
-    """One list a model: the metric on every data set, or the number of the problem there."""
+    """Return a list for each model: its metric on every data set, or the number of the problem there."""
     numbers = {problem: number for number, problem in enumerate(matrix.problems, start=1)}
     values = [
         [record.metrics[metric] for cell in column if (record := cell.records.get(direction))]
@@ -122,7 +122,7 @@ def _figures(matrix: EvaluationMatrix, metric: str, direction: str) -> list[list
 
 
 def _label(matrix: EvaluationMatrix, row: MatrixRow) -> str:
-    """The model with the file that was named for it, and its folder where another file is called the same."""
+    """Return the model with its weights file. Where another file has the same name, add the folder."""
     if row.weights is None:
         return row.model
     name = row.weights.name
@@ -131,7 +131,7 @@ def _label(matrix: EvaluationMatrix, row: MatrixRow) -> str:
 
 
 def _legend(matrix: EvaluationMatrix, format: str) -> str:
-    """What the marks mean, and what went wrong."""
+    """Return the meanings of the marks, and the problems."""
     width = terminal_width() if format == "text" else None
     lines = ["* best of its column; all figures in percent"] if format == "text" else []
     if any(row.selected_on == "test" for row in matrix.rows):
@@ -143,7 +143,7 @@ def _legend(matrix: EvaluationMatrix, format: str) -> str:
 
 
 def _as_json(matrix: EvaluationMatrix, metric: str) -> dict[str, Any]:
-    """Everything, with the whole record of every cell."""
+    """Return everything, with the whole evaluation record of every cell."""
     return {
         "metric": metric,
         "rows": [

@@ -1,4 +1,4 @@
-"""What `tipr-zoo eval` does alike for one model and for a matrix of them."""
+"""The parts of `tipr-zoo eval` that serve both one model and a matrix of models."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def directions_of(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """The directions that were asked for."""
+    """Return the directions that the options ask for."""
     return DIRECTIONS if arguments.direction == "both" else (arguments.direction,)
 
 
 def write_records(outcomes: Sequence[Outcome], folder: Path | None) -> None:
-    """Write a record a direction into the folder, if there is one, and say where."""
+    """Write an evaluation record for each direction into the folder, and say where. Without a folder, do nothing."""
     if folder is None:
         return
     for outcome in outcomes:

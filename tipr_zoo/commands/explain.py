@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _as_json(explanation: Explanation, image: Path, count: int) -> dict[str, Any]:
-    """The explanation in plain types, the words that matter most first."""
+    """Return the explanation in plain types. The words that matter most come first."""
     return {
         "picture": str(image),
         "caption": explanation.caption,

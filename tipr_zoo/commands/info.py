@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _facts(card: ModelCard) -> list[tuple[str, str]]:
-    """Name and text of every field, those left out that the card leaves out."""
+    """Return the name and text of every field that the card has."""
     facts = [
         ("plugin", _plugin(card)),
         ("method", _method(card.method)),
@@ -88,7 +88,7 @@ def _plugin(card: ModelCard) -> str:
 
 
 def _method(method: MethodFacts) -> str:
-    """The method with its encoders and what it was pretrained on."""
+    """Return the method with its encoders and its pretraining data."""
     by_kind = {"image": method.image_encoder, "text": method.text_encoder}
     encoders = [f"{kind} encoder {name}" for kind, name in by_kind.items() if name]
     extra = [f"extra person data: {method.pretraining}"] if method.pretraining else []
@@ -112,7 +112,7 @@ def _link(link: Link | None) -> str:
 
 
 def _commands(card: ModelCard) -> list[str]:
-    """Command lines for this model, the installation of its plugin first where that is missing."""
+    """Return command lines for this model. The first installs its plugin where that is missing."""
     install = []
     if card.plugin is not None and card.plugin not in installed_plugins():
         install = [f"  pip install {FIRST_PARTY.get(card.plugin, 'the distribution that brings ' + card.plugin)}"]

@@ -1,4 +1,4 @@
-"""``tipr-zoo leaderboard``: every figure with its source; reported, reproduced and measured told apart."""
+"""``tipr-zoo leaderboard``: every figure with its source, and whether it is reported, reproduced or measured."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the leaderboard. A filter that leaves nothing over is no error."""
+    """Print the leaderboard. A filter that keeps no row is no error."""
     if arguments.brief and arguments.format != "markdown":
         raise ConfigError("--brief is of --format markdown only; text leaves out by itself what has no room")
     for problem in [*card_index().problems.values(), *card_index().notes]:
@@ -66,7 +66,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def render(rows: Sequence[LeaderboardRow], format: str, sort: str, brief: bool) -> str:
-    """The leaderboard in one of `FORMATS`; only the modules of that format are imported."""
+    """Return the leaderboard in one format. Only the modules of that format are imported.
+
+    Args:
+        rows: As `tipr_zoo.leaderboard.rows.leaderboard_rows` sorts them.
+        format: One of `FORMATS`.
+        sort: The metric by which a page is sorted at first.
+        brief: Whether Markdown leaves out the less important columns.
+    """
     if format == "json":
         return to_json([asdict(row) for row in rows])
     if format == "csv":
@@ -93,7 +100,7 @@ def _csv(rows: Sequence[LeaderboardRow]) -> str:
 
 
 def _csv_cells(row: LeaderboardRow) -> list[Cell]:
-    """One row; whether something is so is ``yes``, ``no``, or empty where it is not known."""
+    """Return the cells of one row. A truth value is ``yes``, ``no``, or empty where it is not known."""
     method, truth = row.method, {None: None, True: "yes", False: "no"}
     return [
         *data_key(row)[:3],

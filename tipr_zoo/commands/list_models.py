@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the table. A pattern that no name matches is an error; a filter that leaves nothing over is not."""
+    """Print the table. A pattern that no name matches is an error. A filter that keeps no model is none."""
     for problem in [*card_index().problems.values(), *card_index().notes]:
         print(f"warning: {problem}", file=sys.stderr)
     if not list_models(arguments.pattern):
@@ -64,10 +64,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def model_row(card: ModelCard) -> dict[str, Any]:
-    """What the table says of one model."""
+    """Return the table's row of one model."""
     weights = "none" if card.weights is None else "link" if card.weights.is_remote else "yes"
     with_rank_1 = [result for result in card.results if "R1" in result.metrics]
-    # What the zoo measured itself goes before what it read.
+    # A figure that the zoo measured itself goes before a published one.
     result = min(with_rank_1, key=lambda result: result.origin != "measured", default=None)
     return {
         "model": card.name,

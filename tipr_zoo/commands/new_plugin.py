@@ -1,4 +1,4 @@
-"""``tipr-zoo new-plugin``: the beginnings of a plugin of one's own."""
+"""``tipr-zoo new-plugin``: write the start of your own plugin."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write the package, then say what there is and what to type next."""
+    """Write the package, then say what it has and what to type next."""
     folder = write_plugin(arguments.name, arguments.dir.expanduser())
     names = PluginNames.of(arguments.name)
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    # An option's look would make pip take a path for an option, and a bare name for a distribution of the index.
+    # pip would take a path that begins with a hyphen for an option, and a bare name for a distribution of its index.
     install = f"pip install -e {shlex.quote(str(folder) if folder.is_absolute() else f'./{folder.as_posix()}')}"
     listing = f"tipr-zoo list --plugin {names.plugin}"
     if arguments.json:

@@ -1,4 +1,4 @@
-"""Options that several commands share: which weights a model has, where it runs, what of its recipe is changed."""
+"""Options that several commands share: a model's weights, its device, and changes to its recipe."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def build_model(arguments: argparse.Namespace) -> DualEncoder:
-    """The model ``arguments.name`` with the weights and on the device that were asked for; see `tipr_zoo.build`."""
+    """Build the model ``arguments.name`` with the weights and on the device of the options; see `tipr_zoo.build`."""
     from tipr_zoo.machine.devices import choose_device
     from tipr_zoo.models.building import build
 
@@ -38,7 +38,10 @@ def build_model(arguments: argparse.Namespace) -> DualEncoder:
 
 
 def parse_option(option: str) -> tuple[str, Any]:
-    """``KEY=VALUE`` -> the key, and the value as a Python literal, or as text where it is none.
+    """Split ``KEY=VALUE``. The value is read as a Python literal, or as text where it is none.
+
+    >>> parse_option("training.seed=1"), parse_option("training.optimizer.type=Adam")
+    (('training.seed', 1), ('training.optimizer.type', 'Adam'))
 
     Raises:
         ConfigError: There is no ``=``.

@@ -1,4 +1,4 @@
-"""What `tipr-zoo plugins` and `tipr-zoo doctor` tell of plugins."""
+"""Rows about plugins for `tipr-zoo plugins` and `tipr-zoo doctor`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tipr_zoo.plugins.plugin import Plugin
 
 
 def plugin_rows(timeout: float, names: Collection[str] = ()) -> list[dict[str, Any]]:
-    """One row an installed plugin, in the order of their names, then the zoo's own that are not installed.
+    """Return a row for each installed plugin by name, then for each of the zoo's own plugins that is not installed.
 
     Args:
-        timeout: Seconds after which the import of a plugin is given up.
-        names: The plugins to look at; empty for all.
+        timeout: Seconds that the import of a plugin may take.
+        names: The plugins to look at. Empty for all.
 
     Raises:
-        UnknownNameError: There is no plugin of such a name.
+        UnknownNameError: There is no plugin with one of these names.
     """
     plugins = declared_plugins()
     known = {*FIRST_PARTY, *(plugin.name for plugin in plugins)}
@@ -44,7 +44,7 @@ def plugin_rows(timeout: float, names: Collection[str] = ()) -> list[dict[str, A
 
 
 def _installed_row(plugin: Plugin, check: PluginCheck | None, cards: int) -> dict[str, Any]:
-    """The row of an installed plugin; `check` is None where it was not imported because of its conflict."""
+    """Return the row of an installed plugin. `check` is None where a conflict kept it from being imported."""
     check = check if plugin.conflict is None and check else PluginCheck(False, plugin.conflict or "")
     return {
         "plugin": plugin.name,
@@ -60,7 +60,7 @@ def _installed_row(plugin: Plugin, check: PluginCheck | None, cards: int) -> dic
 
 
 def _missing_row(name: str, cards: int) -> dict[str, Any]:
-    """The row of one of the zoo's own plugins that is not installed."""
+    """Return the row of one of the zoo's own plugins that is not installed."""
     return {
         "plugin": name,
         "distribution": FIRST_PARTY[name],

@@ -1,4 +1,4 @@
-"""``tipr-zoo plugins``: what is installed, whether it works, and what it brings."""
+"""``tipr-zoo plugins``: the installed plugins, whether they work, and what they bring."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the table, why what does not work does not, and what is wrong with cards.
+    """Print the table, the reasons why plugins do not work, and the problems of cards.
 
     Returns:
-        1 where a plugin is broken or a card unusable, else 0; the zoo's own plugins may be missing.
+        1 where a plugin is broken or a card unusable, else 0. It is no fault where one of the zoo's own plugins is
+        missing.
     """
     if not arguments.timeout > 0:
         raise ConfigError(f"--timeout must be above 0 seconds, got {arguments.timeout:g}")
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _card_problems(names: Collection[str]) -> list[str]:
-    """What is wrong with cards: with those of the plugins `names`, or with any."""
+    """Return the problems of the cards of the plugins `names`, or of all cards where it is empty."""
     faults = card_index().faults.items()
     return [str(fault) for owner, several in faults if not names or owner in names for fault in several]
 

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Say what is uploaded, and upload it."""
+    """Print what is uploaded, and upload it."""
     from tipr_zoo.authoring.hub_push import plan_push, push
 
     plan = plan_push(arguments.name, arguments.repository, arguments.weights, arguments.revision, arguments.private)
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _summary(plan: PushPlan) -> str:
-    """What is to be uploaded where, and how the card differs from the local one."""
+    """Return the files to upload, their place, and the differences between the uploaded card and the local one."""
     from tipr_zoo.display.tables import render_table, terminal_width
 
     visibility = " (private if new)" if plan.private else ""

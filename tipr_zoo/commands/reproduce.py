@@ -1,4 +1,4 @@
-"""``tipr-zoo reproduce``: a card's recipe trained over several seeds, and what comes out beside the card's figures."""
+"""``tipr-zoo reproduce``: train a card's recipe with several seeds, and compare the results with the card's figures."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, measure, print the comparison, and write the records.
+    """Train, measure, print the comparison, and write the evaluation records.
 
     Returns:
-        0 if every figure is within, 1 if not.
+        0 if every figure is close enough, 1 if not.
     """
     from tipr_zoo.cards.record import check_records_folder, record_file_name, write_record
     from tipr_zoo.commands.options import parse_option
@@ -129,7 +129,7 @@ def _rendered(reproduction: Reproduction, format: str) -> str:
 
 
 def _heading(reproduction: Reproduction) -> str:
-    """What was trained, and how that differs from the card's recipe."""
+    """Return what was trained, and how it differs from the card's recipe."""
     seeds = [str(training.seed) for training in reproduction.trainings]
     start = reproduction.started_from or "random weights"
     numbers = f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(seeds)}"
@@ -145,7 +145,7 @@ def _heading(reproduction: Reproduction) -> str:
 
 
 def _chosen(reproduction: Reproduction) -> str:
-    """How the epochs were chosen here."""
+    """Return how the epochs were chosen here."""
     split = reproduction.selected_on
     return "the last epochs kept" if split == "none" else f"epochs chosen on the {split} split"
 
@@ -156,7 +156,7 @@ def _title(comparison: Comparison) -> str:
 
 
 def _table(comparisons: Sequence[Comparison], format: str) -> str:
-    """The figures on one split of one data set."""
+    """Return the table of figures on one split of one data set."""
     rows: list[list[Cell]] = []
     for comparison in comparisons:
         spread = "" if comparison.spread is None else f" ± {comparison.spread:.2f}"
@@ -169,7 +169,7 @@ def _table(comparisons: Sequence[Comparison], format: str) -> str:
 
 
 def _legend(reproduction: Reproduction) -> list[str]:
-    """What the verdicts rest on, what the figures are, and what came out."""
+    """Return the rule of the verdicts, the meaning of the figures, and the result."""
     from tipr_zoo.reproduction.figure_comparison import NO_SPREAD, RULE
 
     comparisons, is_single = reproduction.comparisons, len(reproduction.trainings) == 1
@@ -213,7 +213,7 @@ def _csv(reproduction: Reproduction) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Paths as texts, in everything that JSON holds."""
+    """Return a value for JSON, with every path as text."""
     if isinstance(value, dict):
         return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Search, print the hits, and draw them if asked to."""
+    """Search and print the hits. Draw them if an option asks for it."""
     from tipr_zoo.display.hits_picture import HitsRow, PictureHit, draw_hits
     from tipr_zoo.display.picture_file import save_picture
     from tipr_zoo.display.tables import Cell, render_table, terminal_width

@@ -25,7 +25,7 @@ CHOSEN = {
     "none": "the last: the data set has no validation split",
     "lost": "the last: the weights of the best one are lost",
 }
-"""How an epoch was chosen, in words."""
+"""The ways of choosing an epoch, in words."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
     device = choose_device(arguments.device)
     with joined_processes(device):
         if not is_main_process():
-            logging.getLogger("tipr_zoo").setLevel(logging.ERROR)  # the main process says the same
+            logging.getLogger("tipr_zoo").setLevel(logging.ERROR)  # the main process logs the same
         resolved = resolve(arguments.name, overrides)
         data = open_training_data(resolved, arguments.data, arguments.select_on, arguments.dataset)
         result = train_resolved(

@@ -1,4 +1,4 @@
-"""What an annotation file holds: usable records, and what is wrong with all others."""
+"""The annotations of a data set: the usable ones, and the problems of all others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tipr_zoo.datasets.splits import EVERY_SPLIT, SPLITS
 from tipr_zoo.errors import DataError
 
 LINE_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl"})
-"""Endings of files in which a record is found by its line."""
+"""Endings of files in which the place of an annotation is its line."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Annotation:
     """One annotated picture.
 
     Attributes:
-        number: Place of its first entry in the annotation file, from 0; in CSV, TSV and JSON Lines its line, from 1.
+        number: Place of its first entry in the annotation file, from 0. In CSV, TSV and JSON Lines its line, from 1.
         split: ``train``, ``val`` or ``test``.
         identity: The person's number as annotated.
-        picture: Path relative to the picture folder, with forward slashes; absolute in some custom data sets.
+        picture: Path relative to the picture folder, with forward slashes. Absolute in some custom data sets.
         captions: One or more sentences, none of them blank.
-        file: The annotation file it is from.
+        file: The annotation file that it is from.
     """
 
     number: int
@@ -38,25 +38,29 @@ class Annotation:
 
     @property
     def place(self) -> str:
-        """Where to find it in its file, e.g. ``"record 3 (counted from 0)"`` or ``"line 5"``."""
+        """Its place in its file, e.g. ``"record 3 (counted from 0)"`` or ``"line 5"``."""
         return place_in(self.file, self.number)
 
 
 def place_in(file: Path, number: int) -> str:
-    """What a message calls the place of a record."""
+    """Name the place of an annotation for a message.
+
+    >>> place_in(Path("reid_raw.json"), 3), place_in(Path("mine.csv"), 5)
+    ('record 3 (counted from 0)', 'line 5')
+    """
     return f"line {number}" if file.suffix.lower() in LINE_SUFFIXES else f"record {number} (counted from 0)"
 
 
 @dataclass(frozen=True)
 class AnnotationProblem:
-    """A record that cannot be used.
+    """An entry that cannot be used.
 
     Attributes:
         number: Its place, as in `Annotation`.
-        split: The record's split, or None where that cannot be told.
+        split: Its split; None if its split is unknown.
         kind: What is wrong in a few words, e.g. ``"empty caption"``.
-        message: One line naming the file, the record and the fix.
-        file: The annotation file it is from.
+        message: One line that names the file, the place and the fix.
+        file: The annotation file that it is from.
     """
 
     number: int
@@ -68,15 +72,15 @@ class AnnotationProblem:
 
 @dataclass(frozen=True)
 class Annotations:
-    """The records of all splits.
+    """The annotations of all splits.
 
     Attributes:
         files: The files that were read.
-        records: Usable records, in the files' order.
+        records: The usable annotations, in the files' order.
         problems: What is wrong with all others, in the files' order.
-        rules: One line for each rule that filled in what the files do not say, e.g. who is dealt to which split.
-        remarks: What was found and not read, as a kind in a few words and one line, e.g. an unknown column.
-        identity_names: The annotated text of each identity, where identities are texts that were numbered.
+        rules: One line for each rule that filled in what the files do not say, e.g. which identity goes to which split.
+        remarks: What was found and not read, e.g. an unknown column. Each is a kind in a few words, and one line.
+        identity_names: The annotated text of each identity, if identities are texts that were numbered.
     """
 
     files: tuple[Path, ...]
@@ -88,16 +92,20 @@ class Annotations:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits that have any record, usable or not."""
-        present = {record.split for record in self.records} | {problem.split for problem in self.problems}
+        """The splits that have any entry, usable or not."""
+        present = {annotation.split for annotation in self.records} | {problem.split for problem in self.problems}
         return tuple(split for split in SPLITS if split in present)
 
     def of_split(self, split: str, specification: DatasetSpecification) -> list[Annotation]:
-        """The records of one split, or of ``all``.
+        """Select the annotations of one split, or of ``all``.
+
+        Args:
+            split: ``train``, ``val``, ``test`` or ``all``.
+            specification: The data set, for messages.
 
         Raises:
-            UnknownNameError: There is no such split in any data set.
-            DataError: A record of this split, or of a split that cannot be told, is unusable; or the split is empty.
+            UnknownNameError: No data set has such a split.
+            DataError: An entry of this split, or of an unknown split, is unusable. Or the split is empty.
         """
         if split not in (*SPLITS, EVERY_SPLIT):
             raise unknown_name("split", str(split), (*SPLITS, EVERY_SPLIT))
@@ -106,13 +114,13 @@ class Annotations:
             others = len(problems) - 1
             more = f" (and {others:,} more unusable: `tipr-zoo data check` lists them)" if others else ""
             raise DataError(problems[0].message + more)
-        records = [record for record in self.records if split in (record.split, EVERY_SPLIT)]
-        if not records:
+        annotations = [annotation for annotation in self.records if split in (annotation.split, EVERY_SPLIT)]
+        if not annotations:
             raise self._empty_split(split, specification)
-        return records
+        return annotations
 
     def _empty_split(self, split: str, specification: DatasetSpecification) -> DataError:
-        present = Counter(record.split for record in self.records)
+        present = Counter(annotation.split for annotation in self.records)
         known = ", ".join(f"{name} ({present[name]:,})" for name in SPLITS if present[name]) or "none"
         published = specification.published
         is_unpublished = published and not {split, EVERY_SPLIT} & set(published)
@@ -124,7 +132,7 @@ class Annotations:
 
 
 def counts_of(annotations: Iterable[Annotation]) -> SplitCounts:
-    """How many people, pictures and captions some annotations have."""
+    """Count the people, the pictures and the captions of some annotations."""
     annotations = list(annotations)
     return SplitCounts(
         identities=len({annotation.identity for annotation in annotations}),

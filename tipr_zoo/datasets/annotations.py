@@ -1,4 +1,4 @@
-"""Reading the annotations of whatever was found."""
+"""The reading of annotations, whether they are a table or a published data set's files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ def read_annotations(source: Source) -> Annotations:
     """Read all splits of a data set.
 
     Raises:
-        DataError: A file cannot be read, is broken, or lacks what makes records of it.
+        DataError: A file cannot be read, is broken, or lacks something that every annotation needs.
     """
     return read_table_annotations(source) if source.specification.is_table else read_json_annotations(source)

@@ -1,4 +1,4 @@
-"""What identifies the data of an evaluation beside the data set's name."""
+"""What identifies the data of an evaluation, besides the data set's name."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from tipr_zoo.errors import DataError
 
 
 def dataset_arguments(dataset: PersonDataset) -> dict[str, Any]:
-    """What tells this copy from others of its name, since only whole copies of published data sets are all alike.
+    """Describe what distinguishes this copy from others of its name.
+
+    Only whole copies of a published data set are all alike.
 
     Returns:
-        Nothing for a whole copy of a published one; of a part of one, or one with additions, how many identities and
-        captions the split holds where they are not the published ones. Of a drawn one its seed, and its sizes where
-        they are not the usual ones. Of somebody's own table the file's name and the first digits of its hash.
+        For a whole copy of a published data set: nothing. For a part of one, or one with additions: how many identities
+            and captions the split holds, if they are not the published counts. For a drawn data set: its seed, and its
+            sizes if they are not the usual ones. For somebody's own table: the file's name and the first 8 digits of
+            its SHA-256.
 
     Raises:
         DataError: The file that describes a drawn data set is broken.
@@ -39,7 +42,10 @@ def dataset_arguments(dataset: PersonDataset) -> dict[str, Any]:
 
 
 def _unpublished_counts(dataset: PersonDataset) -> dict[str, int]:
-    """The counts of a split that are not the published ones; not of pictures, since some layouts merge records."""
+    """Return the counts of a split that are not the published ones.
+
+    Pictures are not counted, because some layouts merge entries.
+    """
     published, splits = dataset.specification.published, [dataset.split]
     if dataset.split == EVERY_SPLIT and EVERY_SPLIT not in published:
         splits = list(published)

@@ -9,12 +9,12 @@ from tipr_zoo.registries import DATASETS
 
 @DATASETS.register_module(name="custom")
 class CustomDataset(PersonDataset):
-    """A CSV, TSV, JSON Lines or JSON file of image, caption, identity and split, or a folder with one such file.
+    """A CSV, TSV, JSON Lines or JSON file with image, caption, identity and split, or a folder with one such file.
 
-    Columns go by several spellings (`tipr_zoo.datasets.tables.columns.COLUMNS`); rows of one image are its captions.
-    Paths are relative to the file or to a folder of images beside it, or absolute. Without a split, identities are
-    dealt to train, val and test by a hash; without an identity, each picture is a person of its own. Identities may
-    be texts. Each rule that was applied is logged.
+    Columns have several spellings (`tipr_zoo.datasets.tables.columns.COLUMNS`). The rows of one image are its captions.
+    Paths are absolute, or relative to the file or to a folder of images beside it. Identities may be texts. Without a
+    split, a hash deals the identities to train, val and test. Without an identity, each picture is its own person. Each
+    rule that was applied is logged.
     """
 
     specification = DatasetSpecification(

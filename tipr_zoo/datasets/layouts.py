@@ -1,4 +1,4 @@
-"""The layouts in which data sets circulate: where the files lie, and under which keys an entry says what."""
+"""The layouts of data sets: where the files lie, and which keys an entry has."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ IDENTITY_KEYS = ("id", "person_id", "pid")
 """Keys under which an entry may hold the person's number, the official one first."""
 
 CAPTION_KEYS = ("captions", "caption", "sentence", "text")
-"""Keys under which an entry may hold its captions: a list, or, but for the official first one, a single sentence."""
+"""Keys under which an entry may hold its captions. The first is the official one, which holds a list.
+
+The others hold a list or a single sentence.
+"""
 
 
 @dataclass(frozen=True)
@@ -23,14 +26,14 @@ class Layout:
     """One way in which annotation files lie below a data set's folder.
 
     Attributes:
-        name: Whose it is, as `tipr-zoo data check` says it.
-        files: Paths below the folder, each of which makes the layout alone. ``{split}`` stands for each of the three
-            splits, ``{name}`` for the data set's name and ``{nickname}`` for its nickname; a path without these two
+        name: Whose layout it is, as `tipr-zoo data check` writes it.
+        files: Paths below the folder. Each of them alone makes the layout. ``{split}`` stands for each of the three
+            splits, ``{name}`` for the data set's name and ``{nickname}`` for its nickname. A path without the last two
             does not tell which data set it is.
-        dataset: The only data set that was rewritten in this way; None where there are several.
+        dataset: The only data set that has this layout; None if several have it.
         identity_keys: Keys under which an entry may hold the identity.
         has_text_identities: Whether an identity may be written as a string of digits.
-        picture_folders: Further places of pictures relative to the folder.
+        picture_folders: Further places of pictures, relative to the folder.
     """
 
     name: str
@@ -46,7 +49,11 @@ class Layout:
         return self.dataset is not None or all("{n" in file for file in self.files)
 
     def files_in(self, folder: Path, specification: DatasetSpecification) -> list[dict[str | None, Path]]:
-        """Every complete or partial set of this layout's files in a folder, by split; None is a file of all splits."""
+        """Find every complete or partial set of this layout's files in a folder.
+
+        Returns:
+            For each set, its files by split. None is the split of a file that holds all splits.
+        """
         if self.dataset not in (None, specification.name):
             return []
         templates = specification.annotation_files if self is OFFICIAL else self.files
@@ -63,10 +70,10 @@ class Layout:
 
 
 OFFICIAL = Layout("the official layout", ("{name}",))
-"""One file as the authors hand it out; its names are the specification's `annotation_files`."""
+"""One file, as the authors publish it. Its names are the specification's `annotation_files`."""
 
 CAPTION_ALL = Layout("caption_all.json in place of reid_raw.json", ("caption_all.json",), "CUHK-PEDES")
-"""What some people receive; it is read where it says everything that the official file does."""
+"""A file that some people receive. It is read if it says everything that the official file says."""
 
 LAYOUTS = (
     OFFICIAL,
@@ -88,7 +95,7 @@ LAYOUTS = (
     Layout("one file a split", ("{split}.json",), has_text_identities=True, picture_folders=("../imgs", "..")),
     CAPTION_ALL,
 )
-"""Every layout of a published data set, from the one to be preferred down."""
+"""Every layout of a published data set, the preferred one first."""
 
 TABLE = Layout("a table", ())
 """Anybody's own file of pictures and captions; see `tipr_zoo.datasets.custom`."""

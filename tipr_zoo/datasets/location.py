@@ -1,4 +1,4 @@
-"""Where a data set's annotation files lie below the folder a user names, and in which layout."""
+"""The search for a data set's annotation files below a folder, and for their layout."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from tipr_zoo.errors import DataError
 
 
 def check_root(root: Path) -> None:
-    """Raise a DataError unless `root` is a folder."""
+    """Check that `root` is a folder.
+
+    Raises:
+        DataError: It does not exist, or it is a file.
+    """
     if not root.exists():
         raise DataError(
             f"no folder at {root}; check the path, or draw a data set there with `tipr-zoo data synth {root}`"
@@ -26,12 +30,12 @@ def check_root(root: Path) -> None:
 
 
 def find_source(root: Path, specification: DatasetSpecification) -> Source:
-    """The files of a data set in `root`, or in a folder of the data set's name below it, in whichever layout.
+    """Find the files of a data set in `root`, or in a folder of the data set's name below it, in any layout.
 
-    Where files of several layouts lie there, the first of `LAYOUTS` is taken.
+    If files of several layouts lie there, the first of `LAYOUTS` is taken.
 
     Raises:
-        DataError: There is none, and the message lists what was looked for; or two different files could be meant.
+        DataError: There is none, and the message lists what was looked for. Or two different files could be meant.
     """
     if specification.is_table:
         return Source(specification, TABLE, *_folder_and_file(find_table(root)))
@@ -43,9 +47,9 @@ def find_source(root: Path, specification: DatasetSpecification) -> Source:
 
 
 def sources_in(root: Path, specification: DatasetSpecification) -> list[Source]:
-    """Every layout of a data set that lies in `root` or in a folder of its name, the preferred one first.
+    """Find every layout of a data set in `root` or in a folder of its name, the preferred one first.
 
-    A layout whose file names fit several data sets is among them for each of these.
+    If the file names of a layout fit several data sets, the layout is found for each of these.
     """
     layouts = (OFFICIAL,) if specification.beside else LAYOUTS
     return [
@@ -58,12 +62,12 @@ def sources_in(root: Path, specification: DatasetSpecification) -> list[Source]:
 
 
 def missing_annotations(root: Path, specifications: Sequence[DatasetSpecification]) -> DataError:
-    """The error for a folder without annotations of any of these data sets."""
+    """Return the error for a folder that has annotations of none of these data sets."""
     for specification in specifications:
         for folder in (root, root / specification.name):
             if (error := _wrong_neighbours(folder, specification)) is not None:
                 return error
-    # Of many, those that people have; the others are told by the same means.
+    # The message stays short: of many data sets it names those that people have.
     named = [specification for specification in specifications if specification.nickname] or specifications
     wanted = "; ".join(f"{' or '.join(s.annotation_files)} for {s.name}" for s in named)
     subfolders = ", ".join(f"{specification.name}/" for specification in named)
@@ -84,12 +88,12 @@ def _folders(root: Path, specification: DatasetSpecification) -> list[Path]:
 
 
 def _preferred(root: Path, found: Sequence[Source]) -> Source:
-    """The first of several, if all others of its layout hold the same.
+    """Return the first of several sources, if all others of its layout hold the same.
 
     Raises:
         DataError: They do not.
     """
-    # Files whose own name or folder says what they are go before those that any data set may have.
+    # Some files say by their name or folder what they are. They go before those that any data set may have.
     found = sorted(found, key=lambda source: not (source.layout.names_dataset or source.is_in_own_folder))
     first = found[0]
     for other in found[1:]:
@@ -111,7 +115,7 @@ def _neighbours_fit(folder: Path, specification: DatasetSpecification) -> bool:
 
 
 def _wrong_neighbours(folder: Path, specification: DatasetSpecification) -> DataError | None:
-    """The error for files that lie beside the wrong ones, or without the right ones."""
+    """Return the error for files that lie beside the wrong files, or without the right ones."""
     beside = [name for name in specification.never_beside if (folder / name).is_file()]
     files = [name for name in specification.annotation_files if (folder / name).is_file()]
     marks = [name for name in specification.beside if (folder / name).is_file()]
@@ -136,14 +140,14 @@ def _wrong_neighbours(folder: Path, specification: DatasetSpecification) -> Data
 
 
 def _found_below(root: Path, specifications: Sequence[DatasetSpecification]) -> str:
-    """Where annotations lie deeper than was looked, or in the folder above, if they do."""
+    """Name annotations that lie deeper than the search went, or in the folder above; empty text if there are none."""
     below = [path for pattern in ("*", "*/*") for path in sorted(root.glob(pattern)) if path.is_dir()]
     for folder in [*below, root.absolute().parent]:
         for specification in specifications:
             try:
                 sources = [source for source in sources_in(folder, specification) if source.layout.names_dataset]
             except OSError:
-                continue  # it only serves to explain what is missing
+                continue  # the search only helps to explain what is missing
             if sources:
                 command = shlex.join(["tipr-zoo", "data", "check", str(folder)])
                 return f"found {sources[0].paths[0]}: name that folder, as in `{command}`"

@@ -1,4 +1,4 @@
-"""A data set of person pictures with captions, one split of it, as plain Python values."""
+"""One split of a data set of person pictures with captions, as plain Python values."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ logger = logging.getLogger("tipr_zoo")
 
 
 class PersonDataset:
-    """One split of a data set, in whichever layout it lies on disk; subclasses only set `specification`.
+    """One split of a data set, in any layout on disk. Subclasses only set `specification`.
 
-    Pictures and captions keep the order of the annotation file, so that indices into them are stable. What a rule
-    filled in that the files do not say is logged, once a process.
+    Pictures and captions keep the order of the annotation file, so indices into them are stable. If a rule fills in
+    what the files do not say, this is logged once a process.
 
     Args:
-        root: The folder with the annotation file, or the folder above it if it bears the data set's name; or the table
-            of a custom data set.
-        split: ``train``, ``val`` or ``test``; ``all`` for the records of every split.
-        check_pictures: Look for every picture of the split on disk, instead of the first alone.
+        root: The folder with the annotation file. Or the folder above it, if that folder has the data set's name. Or
+            the table of a custom data set.
+        split: ``train``, ``val`` or ``test``; ``all`` for the annotations of every split.
+        check_pictures: Check that every picture of the split exists, instead of the first alone.
 
     Attributes:
         name: The data set's name.
         root: The folder as given.
         split: The split as given.
         splits: The splits that the annotations have, usable or not.
-        layout: Whose layout it is, e.g. ``"TextReID's layout"``.
+        layout: The layout that it has, e.g. ``"TextReID's layout"``.
         annotation_files: The files that were read, for all splits.
         annotation_file: The first of them.
-        picture_folder: The folder that the records' picture paths start from.
-        records: The annotated pictures of the split.
-        identity_names: The annotated text of each identity, where identities are texts that were numbered.
+        picture_folder: The folder that the annotations' picture paths start from.
+        records: The annotations of the split, one for each picture.
+        identity_names: The annotated text of each identity, if identities are texts that were numbered.
 
     Raises:
-        DataError: A file is missing, broken or incomplete, a record is unusable, or the split is empty.
+        DataError: A file is missing, broken or incomplete, an annotation is unusable, or the split is empty.
         UnknownNameError: There is no such split.
     """
 
@@ -69,9 +69,9 @@ class PersonDataset:
 
     @cached_property
     def sha256(self) -> str:
-        """What tells these annotations from others: the annotation file's SHA-256 as 64 hexadecimal digits.
+        """The SHA-256 of the annotation file, as 64 hexadecimal digits. It distinguishes these annotations from others.
 
-        For several files, the SHA-256 of theirs (32 bytes each) in the order of `annotation_files`.
+        For several files, it is the SHA-256 of their SHA-256 values (32 bytes each) in the order of `annotation_files`.
         """
         digests = [hashlib.sha256(file.read_bytes()) for file in self.annotation_files]
         if len(digests) == 1:
@@ -80,13 +80,13 @@ class PersonDataset:
 
     @cached_property
     def pictures(self) -> list[Path]:
-        """Absolute path of each record's picture."""
-        return [self.picture_folder / record.picture for record in self.records]
+        """Absolute path of each annotation's picture."""
+        return [self.picture_folder / annotation.picture for annotation in self.records]
 
     @cached_property
     def picture_ids(self) -> list[int]:
         """Identity in each picture, as annotated."""
-        return [record.identity for record in self.records]
+        return [annotation.identity for annotation in self.records]
 
     @cached_property
     def labels(self) -> list[int]:
@@ -96,18 +96,18 @@ class PersonDataset:
 
     @cached_property
     def identity_count(self) -> int:
-        """How many different people the split shows."""
+        """The number of different people in the split."""
         return len(set(self.picture_ids))
 
     @cached_property
     def captions(self) -> list[str]:
         """Every caption, picture by picture."""
-        return [caption for record in self.records for caption in record.captions]
+        return [caption for annotation in self.records for caption in annotation.captions]
 
     @cached_property
     def caption_picture_indices(self) -> list[int]:
         """Index into `pictures` of the picture that each caption describes."""
-        return [index for index, record in enumerate(self.records) for _ in record.captions]
+        return [index for index, annotation in enumerate(self.records) for _ in annotation.captions]
 
     @cached_property
     def caption_ids(self) -> list[int]:
@@ -120,8 +120,8 @@ class PersonDataset:
             f" {len(self.records):,} pictures, {len(self.captions):,} captions"
         )
 
-    def _check_pictures_exist(self, records: list[Annotation]) -> None:
-        missing = [record for record in records if not (self.picture_folder / record.picture).is_file()]
+    def _check_pictures_exist(self, annotations: list[Annotation]) -> None:
+        missing = [annotation for annotation in annotations if not (self.picture_folder / annotation.picture).is_file()]
         if missing:
             more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
             raise DataError(

@@ -1,4 +1,4 @@
-"""The folder that picture paths start from; and where the pictures lie if they lie elsewhere."""
+"""The folder that picture paths start from, and the search for pictures that lie elsewhere."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _DEPTH = 3
 
 
 def find_picture_folder(source: Source, records: Iterable[Annotation]) -> Path:
-    """The folder that the records' picture paths start from: the first one that has any of the pictures.
+    """Find the folder that the annotations' picture paths start from: the first one that has any of the pictures.
 
     Raises:
-        DataError: No folder has any; the message says where was looked, for what, and what to do.
+        DataError: No folder has any. The message says what was looked for, where, and what to do.
     """
     records = list(records)
     if (folder := picture_folder_of(source, records)) is not None:
@@ -31,17 +31,17 @@ def find_picture_folder(source: Source, records: Iterable[Annotation]) -> Path:
 
 
 def picture_folder_of(source: Source, records: Sequence[Annotation]) -> Path | None:
-    """As `find_picture_folder`, or None where no folder has any of the pictures."""
+    """Find the picture folder as `find_picture_folder` does; None if no folder has any of the pictures."""
     for folder in source.picture_folders:
-        if folder.is_dir() and any((folder / record.picture).is_file() for record in records):
+        if folder.is_dir() and any((folder / annotation.picture).is_file() for annotation in records):
             return folder
     return None
 
 
 def where_was_looked(source: Source, records: Sequence[Annotation]) -> str:
-    """What is missing, and in which folders it was looked for."""
+    """Say what is missing, and in which folders it was looked for."""
     example = f", e.g. {records[0].picture}" if records else ""
-    # The further places are peculiar to other codes; a message lists those that are there.
+    # Only other codes use the further places. So a message lists only those that exist.
     places = [folder for place, folder in enumerate(source.picture_folders) if place < 2 or folder.is_dir()]
     looked = " and ".join(f"{place}{'' if place.is_dir() else ' (no such folder)'}" for place in places)
     others = len(source.paths) - 1
@@ -50,14 +50,14 @@ def where_was_looked(source: Source, records: Sequence[Annotation]) -> str:
 
 
 def command_that_moves_pictures(source: Source, records: Sequence[Annotation]) -> str | None:
-    """A command after which pictures are found that lie below the data set's folder, in the wrong place.
+    """Write the command that moves the pictures to their place, if they lie elsewhere below the data set's folder.
 
-    Nothing is deleted by it: what lies in its way is renamed.
+    The command deletes nothing. Whatever is in the way is renamed.
 
     Returns:
-        None where they are not found anywhere, or the command would be more than a rename.
+        None if the pictures are found nowhere, or if a rename is not enough.
     """
-    sample = [PurePosixPath(record.picture) for record in records[:: max(1, len(records) // _SAMPLE)]]
+    sample = [PurePosixPath(annotation.picture) for annotation in records[:: max(1, len(records) // _SAMPLE)]]
     if not sample or any(path.is_absolute() for path in sample):
         return None
     base = source.folder
@@ -74,7 +74,7 @@ def command_that_moves_pictures(source: Source, records: Sequence[Annotation]) -
 
 
 def _command_that_unpacks(base: Path, sample: Sequence[PurePosixPath]) -> str | None:
-    """A command that unpacks a zip file with the pictures beside the annotations, if there is one."""
+    """Write the command that unpacks a zip file with the pictures, if one lies beside the annotations."""
     wanted = {str(path) for path in sample}
     for file in sorted(base.glob("*.zip")):
         try:
@@ -90,7 +90,7 @@ def _command_that_unpacks(base: Path, sample: Sequence[PurePosixPath]) -> str | 
 
 
 def _folders_below(base: Path) -> list[Path]:
-    """The folders below one, the upper ones first; not those of a tree deeper than pictures can lie."""
+    """List the folders below one, the upper ones first, but none that is deeper than pictures can lie."""
     found, level = [], [base]
     for _ in range(_DEPTH + 1):
         level = [
@@ -104,10 +104,21 @@ def _folders_below(base: Path) -> list[Path]:
 
 
 def rename_command(folder: Path, place: Path, keep: Sequence[Path]) -> str | None:
-    """A command that makes `folder` be at `place`; None if annotation files would move with it."""
+    """Write the command that renames a folder.
+
+    Whatever is in the way is renamed, too.
+
+    Args:
+        folder: The folder.
+        place: Its new path.
+        keep: Annotation files, which must stay where they are.
+
+    Returns:
+        None if annotation files would move with it, or if `place` lies inside of `folder`.
+    """
     if any(path.is_relative_to(folder) or path.is_relative_to(place) for path in keep):
         return None
-    if not os.path.lexists(place):  # a link that leads nowhere is in the way, too
+    if not os.path.lexists(place):  # a broken link is in the way, too
         parents = "" if place.parent.is_dir() else f"mkdir -p {_quoted(place.parent)} && "
         return f"{parents}mv {_quoted(folder)} {_quoted(place)}"
     if place.is_relative_to(folder):
@@ -118,7 +129,7 @@ def rename_command(folder: Path, place: Path, keep: Sequence[Path]) -> str | Non
 
 
 def free_name(path: Path) -> Path:
-    """A name beside `path` that nothing has."""
+    """Return a path beside `path` that does not exist."""
     number = 0
     while (aside := path.with_name(f"{path.name}_before{number or ''}")).exists() or aside.is_symlink():
         number += 1

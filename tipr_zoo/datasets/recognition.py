@@ -1,4 +1,4 @@
-"""Opening a data set without saying which one it is."""
+"""The recognition of a data set by its files."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ from tipr_zoo.registries import DATASETS
 
 
 def recognise_dataset(root: str | os.PathLike[str], name: str | None = None) -> type[PersonDataset]:
-    """The registered data set whose files lie in a folder, or in a folder of the data set's name below it.
+    """Find the registered data set whose files lie in a folder, or in a folder of the data set's name below it.
 
-    Files whose names fit several data sets are told apart by the folder's name, by their pictures' paths, and by
-    their counts, in this order.
+    If the file names fit several data sets, the folder's name decides, then the pictures' paths, then the counts.
 
     Args:
         root: The folder; or the table of a custom data set.
-        name: Take this data set without looking at the files.
+        name: Take this data set without a look at the files.
 
     Raises:
         UnknownNameError: No data set of this name is registered; close names are given.
-        DataError: The folder is missing, has no annotation file of a registered data set, has several data sets', or
-            has files of which nothing tells whose they are.
+        DataError: The folder is missing. Or it has no annotation file of a registered data set. Or it has files of
+            several data sets. Or nothing tells which data set its files are.
         ConfigError: What is registered is no `PersonDataset` with a ``specification``.
     """
     if name is not None:
@@ -62,21 +61,21 @@ def open_dataset(root: str | os.PathLike[str], name: str | None = None, split: s
     """Open one split of a data set.
 
     Args:
-        root: The folder with the annotation file, or the folder above it if it bears the data set's name; or the table
-            of a custom data set.
-        name: A registered data set, e.g. ``"CUHK-PEDES"``; None recognises it by its files.
-        split: ``train``, ``val`` or ``test``; ``all`` for the records of every split.
+        root: The folder with the annotation file. Or the folder above it, if that folder has the data set's name. Or
+            the table of a custom data set.
+        name: A registered data set, e.g. ``"CUHK-PEDES"``. None recognises it by its files.
+        split: ``train``, ``val`` or ``test``; ``all`` for the annotations of every split.
 
     Raises:
         UnknownNameError: No data set or split of this name exists.
-        DataError: Nothing, several data sets, or something broken lies in the folder.
+        DataError: The folder holds nothing, several data sets, or something broken.
         ConfigError: See `recognise_dataset`.
     """
     return recognise_dataset(root, name)(root, split=split)
 
 
 def _registered(name: str) -> type[PersonDataset]:
-    """The data set that is registered as `name`, if it has what is promised."""
+    """Return the data set that is registered as `name`, if it has what is promised."""
     dataset = DATASETS.get(name)
     if not isinstance(dataset, type) or not issubclass(dataset, PersonDataset):
         raise ConfigError(
@@ -88,7 +87,7 @@ def _registered(name: str) -> type[PersonDataset]:
 
 
 def _is_own_table(file: Path, specifications: Sequence[DatasetSpecification]) -> bool:
-    """Whether a file is not one of a published data set, so that it has to be a table."""
+    """Return whether a file is none of a published data set's, and so has to be a table."""
     folders = (file.absolute().parent, file.absolute().parent.parent)
     known = {
         path for folder in folders for specification in specifications for path in _known_files(folder, specification)
@@ -102,10 +101,10 @@ def _known_files(folder: Path, specification: DatasetSpecification) -> Iterable[
 
 
 def _told_apart(sources: dict[type[PersonDataset], list[Source]]) -> list[type[PersonDataset]]:
-    """The data sets that are there.
+    """Return the data sets that are there.
 
     Raises:
-        DataError: There are files of which nothing tells whose they are.
+        DataError: Nothing tells which data set some files are.
     """
     found = [
         dataset
@@ -117,9 +116,9 @@ def _told_apart(sources: dict[type[PersonDataset], list[Source]]) -> list[type[P
     possible = {dataset: own[0] for dataset, own in sources.items() if own}
     if not possible:
         return []
-    records = {dataset: read_json_annotations(source).records for dataset, source in possible.items()}
+    annotations = {dataset: read_json_annotations(source).records for dataset, source in possible.items()}
     for is_told in (_folder_above_tells, _pictures_tell, _counts_tell):
-        found = [dataset for dataset, source in possible.items() if is_told(source, records[dataset])]
+        found = [dataset for dataset, source in possible.items() if is_told(source, annotations[dataset])]
         if len(found) == 1:
             return found
     names = [dataset.specification.name for dataset in possible]
@@ -130,23 +129,23 @@ def _told_apart(sources: dict[type[PersonDataset], list[Source]]) -> list[type[P
     )
 
 
-def _folder_above_tells(source: Source, records: Sequence[Annotation]) -> bool:
+def _folder_above_tells(source: Source, annotations: Sequence[Annotation]) -> bool:
     return source.specification.is_folder_name(source.folder.parent.name)
 
 
-def _pictures_tell(source: Source, records: Sequence[Annotation]) -> bool:
-    """Whether the pictures' paths are those of a data set alone."""
+def _pictures_tell(source: Source, annotations: Sequence[Annotation]) -> bool:
+    """Return whether the pictures' paths are those of this data set alone."""
     specification = source.specification
-    if specification.picture_pattern is None or not records:
+    if specification.picture_pattern is None or not annotations:
         return False
     pattern = re.compile(rf"(.*/)?{specification.picture_pattern}")
-    return all(pattern.match(record.picture) for record in records)
+    return all(pattern.match(annotation.picture) for annotation in annotations)
 
 
-def _counts_tell(source: Source, records: Sequence[Annotation]) -> bool:
-    """Whether a split has as many identities, pictures and captions as was published."""
+def _counts_tell(source: Source, annotations: Sequence[Annotation]) -> bool:
+    """Return whether a split has as many identities, pictures and captions as were published."""
     published = source.specification.published
     return any(
-        counts_of(record for record in records if split in (record.split, EVERY_SPLIT)) == counts
+        counts_of(annotation for annotation in annotations if split in (annotation.split, EVERY_SPLIT)) == counts
         for split, counts in published.items()
     )

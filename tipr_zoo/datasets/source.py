@@ -13,13 +13,14 @@ from tipr_zoo.datasets.specification import DatasetSpecification
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set was found.
+    """The place where a data set was found.
 
     Attributes:
         specification: Which data set it is.
         layout: How its files are laid out.
         folder: The folder that the layout starts from.
-        files: Annotation files, absolute, by split in the order of the splits; None is a file of all splits.
+        files: Annotation files by split, in the order of the splits, as absolute paths. None is the split of a file
+            that holds all splits.
     """
 
     specification: DatasetSpecification
@@ -39,7 +40,7 @@ class Source:
 
     @property
     def picture_folders(self) -> list[Path]:
-        """Where pictures may lie, the official place first."""
+        """The folders where pictures may lie, the official one first."""
         if self.layout is TABLE:
             return [self.folder / name for name in self.specification.picture_folders]
         beside = list(dict.fromkeys(path.parent for path in self.paths))

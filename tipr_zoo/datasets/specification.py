@@ -1,4 +1,4 @@
-"""What tells one data set from another: file names, pictures' names, and how much of everything was published."""
+"""What distinguishes one data set from another: file names, picture names and published counts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class SplitCounts:
-    """How much one split holds.
+    """The size of one split.
 
     Attributes:
-        identities: Different people.
-        pictures: Annotated pictures; a picture with two records counts twice, as in the published figures.
-        captions: Captions of all pictures.
+        identities: Number of different people.
+        pictures: Number of annotated pictures. A picture with two annotations counts twice, as in the published
+            figures.
+        captions: Number of captions of all pictures.
     """
 
     identities: int
@@ -24,21 +25,23 @@ class SplitCounts:
 
 @dataclass(frozen=True)
 class DatasetSpecification:
-    """What is particular to one data set; how its files may be laid out is told by `layouts.LAYOUTS`.
+    """What is particular to one data set. For the layouts of its files, see `layouts.LAYOUTS`.
 
     Attributes:
         name: The name as its authors write it.
         annotation_files: File names under which the official annotations circulate.
-        nickname: What other codes call it in file and folder names, e.g. ``"cuhk"``.
+        nickname: Its name in file and folder names of other codes, e.g. ``"cuhk"``.
         first_identity: The smallest identity of the published file.
-        published: Counts of the published splits, by split; under ``all`` where only totals were published.
-        picture_folders: Where pictures may lie, relative to the data set's folder, the official place first.
-        picture_pattern: What the path of each of its pictures begins with, where that tells it from other data sets.
-        one_caption_a_picture: Whether each of its records has one caption, so that two records of one picture stay two.
-        beside: Files that lie beside the annotations, where a file name alone does not tell data sets apart.
-        never_beside: Files that show that these annotations are another data set's.
-        counts_file: A JSON file beside the annotations, for a data set that is drawn in any size: ``splits`` holds
-            this copy's counts, ``sha256`` that of its annotations.
+        published: Counts of the published splits, by split; under ``all`` if only totals were published.
+        picture_folders: Folders where pictures may lie, relative to the data set's folder, the official one first.
+        picture_pattern: A regular expression for the beginning of each picture's path, if it distinguishes this data
+            set from others.
+        one_caption_a_picture: Whether each of its annotations has one caption. Then two annotations of one picture stay
+            two.
+        beside: Files that lie beside the annotations, if a file name alone does not distinguish data sets.
+        never_beside: Files that show that these annotations are those of another data set.
+        counts_file: A JSON file beside the annotations, for a data set that is drawn in any size. ``splits`` holds this
+            copy's counts, ``sha256`` the hash of its annotations.
         is_table: Whether it is anybody's own table of pictures and captions.
     """
 
@@ -56,7 +59,11 @@ class DatasetSpecification:
     is_table: bool = False
 
     def is_folder_name(self, name: str) -> bool:
-        """Whether a folder of this name says that it holds the data set: ``CUHK-PEDES``, ``cuhkpedes``, ``cuhk``..."""
+        """Return whether a folder of this name must hold the data set: ``CUHK-PEDES``, ``cuhkpedes``, ``cuhk``...
+
+        >>> DatasetSpecification("CUHK-PEDES", nickname="cuhk").is_folder_name("cuhk_pedes")
+        True
+        """
         known = {_folded(self.name)} | ({_folded(self.nickname)} if self.nickname else set())
         return _folded(name) in known
 

@@ -6,4 +6,4 @@ SPLITS = ("train", "val", "test")
 """The names a split can have."""
 
 EVERY_SPLIT = "all"
-"""What to ask for to get the records of all splits together."""
+"""The name that stands for all splits together."""

@@ -1,1 +1,1 @@
-"""Rows turned into something to look at: tables and pictures."""
+"""Turning results into tables and pictures."""

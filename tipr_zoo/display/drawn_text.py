@@ -1,4 +1,4 @@
-"""What every drawn page shares: its colours, its font, and a text broken into lines."""
+"""Parts that all drawn pages share: colours, the font, and breaking a text into lines."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def page_font(size: int) -> Font:
-    """The font of every drawn page."""
+    """Return the font of all drawn pages."""
     return ImageFont.load_default(size)
 
 
 def break_lines(text: str, font: Font, width: int) -> list[tuple[int, int]]:
-    """Break a text between words, and inside those that are wider than a line.
+    """Break a text between words. Break also inside a word that is wider than a line.
 
     Args:
-        text: Any text; its white space is where it may break.
-        font: The font that it is written in.
-        width: Most pixels a line.
+        text: Any text. It may break at white space.
+        font: The font of the text.
+        width: Most pixels of a line.
 
     Returns:
-        First character of each line in `text`, and the one after its last.
+        For each line, the index in `text` of its first character and the index after its last.
     """
     lines: list[tuple[int, int]] = []
     for start, end in (match.span() for match in re.finditer(r"\S+", text)):
@@ -42,6 +42,6 @@ def break_lines(text: str, font: Font, width: int) -> list[tuple[int, int]]:
 
 
 def _most_that_fits(text: str, start: int, end: int, font: Font, width: int) -> int:
-    """Where to break inside a word that is too wide for a line, after at least one character."""
+    """Return where to break a word that is too wide for a line. The first part has at least one character."""
     stops = range(start + 1, end)
     return start + max(1, bisect_right(stops, float(width), key=lambda stop: font.getlength(text[start:stop])))

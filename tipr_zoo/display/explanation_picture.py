@@ -1,4 +1,4 @@
-"""Drawing an explanation: the caption with the words that matter, and the patches that each of them is similar to."""
+"""Drawing an explanation: the caption with the words that matter, and the patches that each word is similar to."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ _CAPTION_SIZE, _WORD_SIZE = 19, 17
 _CAPTION_LINE, _WORD_LINE, _SCORE_LINE, _LEGEND_HEIGHT = 31, 22, 34, 26
 _UNREAD_INK = (176, 180, 186)
 _HEAT = np.array([(255, 244, 190), (254, 178, 76), (240, 59, 32), (150, 0, 38)], dtype=np.float32)
-"""Colours along the scale of the weights, from its lower end to its upper."""
+"""Colours along the scale of the weights, from its lower end to its upper end."""
 
 
 def draw_explanation(explanation: Explanation, picture: Image.Image, count: int = 5) -> Image.Image:
     """Draw the caption and its score, then the picture, and the picture once more for each word that matters.
 
-    In the caption these words stand on a colour, the stronger the more they matter, and what was cut off is pale. Under
-    each word's picture stands how the score changes when the word is left out. A patch is coloured by how far its
-    weight is above 1/N, an equal share for each of the N patches, on one scale for all words: a word that is
-    equally similar to all patches leaves its picture grey. Where patches overlap, a pixel has their mean.
+    In the caption these words stand on a colour. The more a word matters, the stronger its colour. Text that was cut
+    off is pale. Under each word's picture stands how the score changes when the word is left out.
+
+    A patch is coloured by how far its weight is above 1/N, the equal share of each of the N patches. All words share
+    one scale. A word that is equally similar to all patches leaves its picture grey. Where patches overlap, a pixel has
+    the mean of them.
 
     Args:
-        explanation: What `tipr_zoo.explaining.explanation.explain` gave.
-        picture: The picture that it explains, RGB.
-        count: Number of words; where the caption has fewer, all of them.
+        explanation: The result of `tipr_zoo.explaining.explanation.explain`.
+        picture: The explained picture, RGB.
+        count: Number of words. Where the caption has fewer, all of them.
 
     Returns:
         An RGB picture, 900 pixels wide.
@@ -63,38 +65,38 @@ def draw_explanation(explanation: Explanation, picture: Image.Image, count: int 
 
 @dataclass(frozen=True)
 class _Scale:
-    """What the colours stand for: from an equal share of the weight up to the greatest weight of a pixel."""
+    """The scale of the colours, from an equal share of the weight up to the greatest weight of a pixel."""
 
     equal: float
     greatest: float
 
     def shares(self, weights: Tensor) -> Tensor:
-        """Weights of any shape -> their places on the scale, from 0 to 1."""
-        # Rounding must not colour a word whose patches all have an equal share.
+        """Return the places of weights, of any shape, on the scale from 0 to 1."""
+        # Rounding must not colour a word whose patches all have the equal share.
         span = max(self.greatest - self.equal, 1e-3 * self.equal)
         return ((weights - self.equal) / span).clamp(0, 1)
 
 
 def _label(word: ExplainedWord) -> tuple[str, str]:
-    """The word, and how the score changes without it."""
+    """Return the word, and how the score changes without it."""
     return word.word.text, f"{-word.importance:+.3f}"
 
 
 def _fit(picture: Image.Image) -> Image.Image:
-    """The picture at the size of a panel, in its own shape."""
+    """Return the picture at the size of a panel. Its proportions stay."""
     scale = min(_PANEL_WIDTH / picture.width, _PANEL_HEIGHT / picture.height)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     return picture.resize(size, Image.Resampling.LANCZOS)
 
 
 def _dimmed(picture: Image.Image) -> Image.Image:
-    """The picture in pale grey, so that colours on it are those of the weights."""
+    """Return the picture in pale grey, so that all colours on it are those of the weights."""
     grey = picture.convert("L").convert("RGB")
     return Image.blend(grey, Image.new("RGB", picture.size, PAPER), 0.35)
 
 
 def _overlay(grey: Image.Image, shares: Tensor) -> Image.Image:
-    """Lay the colours of (H, W) places on the scale over a picture; the higher, the more opaque."""
+    """Lay the colours of (H, W) places on the scale over a picture. A higher place is more opaque."""
     resized = Image.fromarray(shares.numpy()).resize(grey.size, Image.Resampling.NEAREST)
     share = np.asarray(resized)
     opacity = 0.85 * share[..., None]
@@ -102,12 +104,12 @@ def _overlay(grey: Image.Image, shares: Tensor) -> Image.Image:
 
 
 def _to_picture(pixels: np.ndarray) -> Image.Image:
-    """(H, W, 3) float pixels in [0, 255] as a picture."""
+    """Turn (H, W, 3) float pixels in [0, 255] into a picture."""
     return Image.fromarray(pixels.round().astype(np.uint8))
 
 
 def _colour(share: np.ndarray) -> np.ndarray:
-    """Shares in [0, 1] of any shape -> float RGB colours of them."""
+    """Return the float RGB colours of shares in [0, 1], of any shape."""
     stops = np.linspace(0, 1, len(_HEAT))
     return np.stack([np.interp(share, stops, channel) for channel in _HEAT.T], axis=-1)
 
@@ -115,7 +117,7 @@ def _colour(share: np.ndarray) -> np.ndarray:
 def _draw_caption(
     sheet: Image.Image, explanation: Explanation, words: Sequence[ExplainedWord], lines: Sequence[tuple[int, int]]
 ) -> None:
-    """Write the caption, the words that matter on a colour, and what the model does not read in a pale ink."""
+    """Write the caption. The words that matter stand on a colour. What the model does not read has a pale ink."""
     draw, font, caption = ImageDraw.Draw(sheet), page_font(_CAPTION_SIZE), explanation.caption
     most = max(word.importance for word in words)
     for index, (start, end) in enumerate(lines):
@@ -132,13 +134,13 @@ def _draw_caption(
 
 
 def _word_colour(importance: float, most: float) -> tuple[int, ...]:
-    """What a word stands on: pale at no importance, strong, yet not too dark to read, at the most of any word."""
+    """Return the colour behind a word: pale at no importance, strong at the greatest, but never too dark to read."""
     share = max(0.0, importance / most) if most > 0 else 0.0
     return tuple(int(channel) for channel in _colour(np.array(0.1 + 0.35 * share)).round())
 
 
 def _draw_panel(sheet: Image.Image, panel: Image.Image, label: tuple[str, str], left: int, top: int) -> None:
-    """Paste a picture, and write under it, centred, what it shows and a number."""
+    """Paste a picture. Write under it, centred, what it shows and a number."""
     sheet.paste(panel, (left + (_PANEL_WIDTH - panel.width) // 2, top))
     draw = ImageDraw.Draw(sheet)
     middle, y = left + _PANEL_WIDTH / 2, top + panel.height + 8
@@ -149,12 +151,12 @@ def _draw_panel(sheet: Image.Image, panel: Image.Image, label: tuple[str, str], 
 
 
 def _word_lines(text: str) -> list[str]:
-    """The lines of what stands under a panel."""
+    """Break the text under a panel into lines."""
     return [text[start:end] for start, end in break_lines(text, page_font(_WORD_SIZE), _PANEL_WIDTH)]
 
 
 def _draw_legend(sheet: Image.Image, scale: _Scale, top: int) -> None:
-    """Say what the colours and the numbers are."""
+    """Draw the meanings of the colours and the numbers."""
     draw, font = ImageDraw.Draw(sheet), page_font(14)
     bar = _to_picture(_colour(np.tile(np.linspace(0, 1, 110), (12, 1))))
     x = float(_MARGIN)

@@ -1,4 +1,4 @@
-"""Drawing search results: a row for each sentence with its best pictures, their ranks and scores."""
+"""Drawing search results: a row for each sentence, with its best pictures, their ranks and scores."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PictureHit:
     Attributes:
         picture: Its file.
         score: Its similarity to the sentence.
-        is_right: Whether it shows the person looked for; None where nobody knows.
+        is_right: Whether it shows the person of the sentence. None where it is not known.
     """
 
     picture: Path
@@ -40,19 +40,19 @@ class PictureHit:
 
 @dataclass(frozen=True)
 class HitsRow:
-    """A sentence and its best pictures, from the best down."""
+    """A sentence and its best pictures, the best first."""
 
     sentence: str
     hits: Sequence[PictureHit]
 
 
 def hits_rows(outcome: Outcome, count: int, top: int = 5) -> list[HitsRow]:
-    """The best hits of some captions, taken at equal distances through the split, good or bad as they are.
+    """Return the best hits of some captions. They are at equal distances through the split, so none is picked.
 
     Args:
         outcome: An evaluation with its embeddings.
         count: Number of captions.
-        top: Pictures a caption.
+        top: Number of pictures for each caption.
 
     Raises:
         ConfigError: `count` is below 1.
@@ -78,8 +78,8 @@ def hits_rows(outcome: Outcome, count: int, top: int = 5) -> list[HitsRow]:
 def draw_hits(rows: Sequence[HitsRow]) -> Image.Image:
     """Draw a row for each sentence: the sentence, then its pictures with rank and score.
 
-    Right pictures are framed green, wrong ones red, and neither where nobody knows; a word under the frame says the
-    same without colour.
+    Right pictures have a green frame and wrong ones a red one. The frame is grey where it is not known. A word under
+    the frame says the same without colour.
 
     Args:
         rows: At least one row with at least one hit.
@@ -109,7 +109,7 @@ def draw_hits(rows: Sequence[HitsRow]) -> Image.Image:
 
 @dataclass(frozen=True)
 class _FittedSentence:
-    """A sentence broken into lines of the column on the left."""
+    """A sentence, broken into lines for the column on the left."""
 
     lines: list[str]
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -121,7 +121,7 @@ class _FittedSentence:
 
 
 def _fit(sentence: str, height: int) -> _FittedSentence:
-    """The sentence in the largest letters that fit the height; in the smallest ones where none do."""
+    """Return the sentence in the largest letters that fit the height, or in the smallest ones where none fit."""
     for size in range(18, 8, -1):
         font = ImageFont.load_default(size)
         fitted = _FittedSentence(
@@ -140,7 +140,7 @@ def _draw_sentence(sheet: Image.Image, sentence: _FittedSentence, top: int) -> N
 
 
 def _draw_hit(sheet: Image.Image, hit: PictureHit, rank: int, left: int, top: int) -> None:
-    """Paste a picture into its frame, its rank above and its score below."""
+    """Paste a picture into its frame, with its rank above and its score below."""
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(15)
     draw.text((left + _FRAME, top + 3), f"{rank}", font=font, fill=INK)

@@ -1,4 +1,4 @@
-"""Drawing what a model restored of a picture, caption by caption."""
+"""Drawing the restorations of a picture, one for each caption."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _PANEL_WIDTH, _MOST_HEIGHT = 200, 560
 _TITLE_SIZE, _TEXT_SIZE = 17, 15
 _TITLE_LINE, _TEXT_LINE = 26, 21
 _CHANGED = (255, 226, 138)
-"""What a word stands on that the first caption does not have in its place."""
+"""The colour behind a word that differs from the first caption's word in that place."""
 
 
 def draw_restoration(restored: RestoredPicture) -> Image.Image:
-    """Draw the picture, what the model saw of it, and the restoration by each caption, side by side.
+    """Draw side by side the picture, what the model saw of it, and the restoration by each caption.
 
-    The caption stands under its restoration, with the words on a colour that differ from the first caption's.
+    The caption stands under its restoration. Words that differ from the first caption's stand on a colour.
 
     Args:
-        restored: What `tipr_zoo.explaining.restoration.restore` gave.
+        restored: The result of `tipr_zoo.explaining.restoration.restore`.
 
     Returns:
         An RGB picture.
@@ -55,13 +55,13 @@ def draw_restoration(restored: RestoredPicture) -> Image.Image:
 
 
 def _enlarged(picture: Image.Image, height: int) -> Image.Image:
-    """The picture at the size of a panel, without smoothing, so that patches keep their borders."""
+    """Enlarge the picture to a panel. It is not smoothed, so patches keep their borders."""
     width = min(_PANEL_WIDTH, round(picture.width * height / picture.height))
     return picture.resize((width, height), Image.Resampling.NEAREST)
 
 
 def _changed_words(first: str, caption: str) -> Sequence[tuple[int, int]]:
-    """First character and the one after the last of each word that the first caption does not have in its place."""
+    """Return the start and the end of each word that differs from the first caption's word in that place."""
     words, usual = (list(re.finditer(r"\S+", text)) for text in (caption, first))
     before = [word[0] for word in usual] + [""] * max(0, len(words) - len(usual))
     return [word.span() for word, other in zip(words, before, strict=False) if word[0] != other]
@@ -75,7 +75,7 @@ def _write(
     left: int,
     top: int,
 ) -> None:
-    """Write a text line by line, its changed words on a colour."""
+    """Write a text line by line, with its changed words on a colour."""
     font = page_font(_TEXT_SIZE)
     for index, (start, end) in enumerate(lines):
         y = top + index * _TEXT_LINE

@@ -1,4 +1,4 @@
-"""The dagger of figures that flatter themselves: the epoch of their weights was chosen on the test split."""
+"""The dagger for figures that are too good: the epoch of their weights was chosen on the test split."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ TEST_SELECTION_LEGEND = "† the epoch of these weights was chosen on the test s
 
 
 def marked(name: str, selected_on: str | None) -> str:
-    """A name, with a dagger where the epoch was chosen on the test split.
+    """Return a name, with a dagger where the epoch was chosen on the test split.
+
+    >>> marked("irra_tiny_synth", "test"), marked("irra_tiny_synth", "val")
+    ('irra_tiny_synth †', 'irra_tiny_synth')
 
     Args:
-        name: What the table shows.
-        selected_on: One of `tipr_zoo.cards.record.SELECTED_ON`, or None where nothing says so.
+        name: The name in the table.
+        selected_on: One of `tipr_zoo.cards.record.SELECTED_ON`, or None where it is not known.
     """
     return f"{name} †" if selected_on == "test" else name

@@ -1,4 +1,4 @@
-"""Tables for people and for programs, from the same rows."""
+"""Tables for people and for programs, made from the same rows."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ _WORD_PART = re.compile(r"[^\s_/.-]*[_/.-]+|[^\s_/.-]+")
 
 @dataclass(frozen=True)
 class Best:
-    """A number that is the best of its column: starred in text, bold in Markdown, a plain number elsewhere."""
+    """The best number of a column. It has a star in text, is bold in Markdown, and plain elsewhere."""
 
     value: float
 
 
 @dataclass(frozen=True)
 class Second:
-    """A number that is the second best of its column: a plus in text, slanted in Markdown, a plain number elsewhere."""
+    """The second best number of a column. It has a plus in text, is slanted in Markdown, and plain elsewhere."""
 
     value: float
 
 
 @dataclass(frozen=True)
 class Note:
-    """Stands where a number is missing, e.g. ``"[1]"``: shown in text and Markdown, empty elsewhere."""
+    """A note in place of a missing number, e.g. ``"[1]"``. Text and Markdown show it. Elsewhere the cell is empty."""
 
     text: str
 
@@ -54,16 +54,16 @@ def render_table(
 
     Args:
         columns: The columns' names.
-        rows: One cell a column; None where there is nothing to say.
-        format: One of `FORMATS`. Text and Markdown show floats with two digits; CSV and JSON hold them as they are.
-        width: Most characters a line of text may have; long texts are wrapped, the widest columns first, and where
-            that is not enough, each row becomes a few lines of its own. None wraps nothing.
+        rows: The rows, with one cell for each column. None is an empty cell.
+        format: One of `FORMATS`. Text and Markdown show floats with two digits. CSV and JSON hold them unchanged.
+        width: Most characters of a line of text. Long texts are wrapped, the widest columns first. Where that is not
+            enough, each row becomes a few lines of its own. With None, nothing is wrapped.
 
     Returns:
         The table, without a line break at its end.
 
     Raises:
-        ValueError: There is no such format.
+        ValueError: `format` is not one of `FORMATS`.
     """
     if format == "json":
         return to_json([{name: _plain(cell) for name, cell in zip(columns, row, strict=True)} for row in rows])
@@ -77,26 +77,29 @@ def render_table(
 
 
 def to_json(value: Any) -> str:
-    """`value` as JSON, indented, with letters of every language as they are."""
+    """Return `value` as indented JSON. Letters of all languages stay as they are."""
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def terminal_width() -> int | None:
-    """Width of the terminal in characters; None where the output goes into a file or a pipe, which has none."""
+    """Return the terminal's width in characters. None where the output goes into a file or a pipe."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() or os.environ.get("COLUMNS") else None
 
 
 def one_line(text: str) -> str:
-    """`text` in one line, without what a terminal would obey instead of showing it.
+    r"""Return `text` in one line. Characters that would control a terminal become replacement characters.
+
+    >>> one_line("a red\n\tjacket \x1b")
+    'a red jacket \ufffd'
 
     Args:
-        text: What anybody may have written into a card or a record.
+        text: Text from a card or an evaluation record, which anybody can write.
     """
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
 
 
 def printable(text: str) -> str:
-    """`text` with its line breaks, and without what a terminal would obey instead of showing it."""
+    """Return `text` with its line breaks. Characters that would control a terminal become replacement characters."""
     return "\n".join(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", line.expandtabs()) for line in text.split("\n"))
 
 
@@ -123,10 +126,10 @@ def _markdown(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
 
 
 def _text(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | None) -> str:
-    """The columns side by side with a line under their names; one row under the other where they find no room."""
+    """Draw columns side by side with a line under their names. Where they do not fit, stack the cells of each row."""
     is_number = _number_columns(columns, rows)
     is_marked = [any(isinstance(row[i], (Best, Second)) for row in rows) for i in range(len(columns))]
-    # A number beside a marked one gets a blank, so that the digits stand under each other.
+    # In a column with marks, a number without a mark gets a blank, so that the digits stand under each other.
     texts = [[_shown(cell) + (_mark(cell) or " " * is_marked[i]) for i, cell in enumerate(row)] for row in rows]
     names = [name + " " * is_marked[i] for i, name in enumerate(columns)]
     widths = _fitted_widths(names, texts, is_number, width)
@@ -138,14 +141,14 @@ def _text(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | N
 def _drawn(
     names: Sequence[str], texts: Sequence[Sequence[str]], widths: Sequence[int], is_number: Sequence[bool]
 ) -> str:
-    """The table at these widths; a cell that is longer goes over several lines."""
+    """Draw the table at these widths. A longer cell goes over several lines."""
     from prettytable import HRuleStyle, PrettyTable, VRuleStyle
 
     table = PrettyTable([str(i) for i in range(len(names))])
-    # The names are a row, since those of a header go over one line only.
+    # The names are a row, since a header has only one line.
     table.header, table.hrules, table.vrules = False, HRuleStyle.NONE, VRuleStyle.NONE
     table.horizontal_char, table.junction_char = "-", "-"
-    # With a blank where the vertical line would be, one of padding leaves a gap of two between columns.
+    # A blank stands in place of the vertical line, so a padding of one makes a gap of two between columns.
     table.left_padding_width, table.right_padding_width = 0, _GAP - 1
     table.align = {str(i): "r" if number else "l" for i, number in enumerate(is_number)}
     table.min_width = {str(i): width for i, width in enumerate(widths)}
@@ -161,8 +164,11 @@ def _drawn(
 def _fitted_widths(
     names: Sequence[str], texts: Sequence[Sequence[str]], is_number: Sequence[bool], width: int | None
 ) -> list[int] | None:
-    """Widths at which the table fits: texts are wrapped between words, then after the underscores, hyphens, slashes
-    and dots inside of them; None where it fits nevertheless not."""
+    """Return widths at which the table fits. None where it cannot fit.
+
+    Texts are wrapped between words. Where that is not enough, they are also wrapped after ``_``, ``-``, ``/`` and
+    ``.`` inside words.
+    """
     columns = [[name, *(row[i] for row in texts)] for i, name in enumerate(names)]
     widths = [max(map(len, column)) for column in columns]
     if width is None:
@@ -180,7 +186,7 @@ def _fitted_widths(
 
 
 def _stacked(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
-    """The first cell of every row as a title, and the others, each after its column's name, below."""
+    """Draw each row as lines: the first cell as a title, and below it the others after their columns' names."""
     lines: list[str] = []
     for title, *cells in rows:
         lines += wrap(title, width)
@@ -201,11 +207,16 @@ def _stacked(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) 
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Break a text between words; a word that is wider than a line after one of ``_-/.``, or where it must be.
+    """Break a text between words.
+
+    A word that is wider than a line breaks after one of ``_-/.``, or anywhere if it must.
+
+    >>> wrap("a man in a red jacket", 8)
+    ['a man in', 'a red', 'jacket']
 
     Args:
-        text: The text; its white space is not kept where a line ends.
-        width: Most characters a line.
+        text: The text. White space at the end of a line is dropped.
+        width: Most characters of a line.
 
     Returns:
         The lines, at least one.
@@ -226,19 +237,19 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def _number_columns(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[bool]:
-    """For every column whether it holds numbers, which stand right-aligned."""
+    """Tell for each column whether it holds numbers. Numbers are right-aligned."""
     cells = [[row[i] for row in rows if row[i] is not None] for i in range(len(columns))]
     kinds = (int, float, Best, Second, Note)
     return [bool(column) and all(isinstance(cell, kinds) for cell in column) for column in cells]
 
 
 def _mark(cell: Cell) -> str:
-    """What stands after a number in text."""
+    """Return the mark after a number in text."""
     return "*" if isinstance(cell, Best) else "+" if isinstance(cell, Second) else ""
 
 
 def _shown(cell: Cell) -> str:
-    """A cell as text; the mark of a best one is its format's own."""
+    """Return a cell as text, without the mark of a best number, which depends on the format."""
     if cell is None:
         return ""
     if isinstance(cell, Note):

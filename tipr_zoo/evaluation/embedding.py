@@ -36,7 +36,7 @@ class Embeddings:
 class _PreprocessedPictures(Dataset["Tensor | DataError"]):
     """Pictures from disk as the image tower takes them, or what is wrong with one.
 
-    An error is handed over and not raised, since one raised in a worker process comes back as a printed traceback.
+    An error is returned and not raised: one raised in a worker process comes back as a printed traceback.
     """
 
     def __init__(self, paths: Sequence[Path], preprocess: Callable[..., Tensor]) -> None:
@@ -53,7 +53,7 @@ class _PreprocessedPictures(Dataset["Tensor | DataError"]):
 
 
 def _stack(pictures: list[Tensor | DataError]) -> tuple[list[bool], Tensor | None, list[DataError]]:
-    """Which pictures could be read, these as one batch, and what is wrong with the others."""
+    """Return which pictures could be read, these as one batch, and what is wrong with the others."""
     read = [picture for picture in pictures if isinstance(picture, Tensor)]
     errors = [picture for picture in pictures if isinstance(picture, DataError)]
     return [isinstance(picture, Tensor) for picture in pictures], torch.stack(read) if read else None, errors
@@ -73,10 +73,10 @@ def embed_pictures(
     Args:
         model: In eval mode, on the device where it is to run.
         paths: G picture files.
-        batch_size: Pictures a forward pass.
+        batch_size: Pictures in one forward pass.
         num_workers: Processes that decode pictures beside this one.
         progress: Whether to show a progress bar on stderr.
-        on_unreadable: Told of each picture that is missing or cannot be read, which is then left out.
+        on_unreadable: Told of each picture that is missing or cannot be read; that picture is then left out.
 
     Returns:
         (G, D) float32 on the CPU, not normalised; NaN where a picture was left out.
@@ -116,14 +116,14 @@ def embed_captions(
 ) -> Tensor:
     """Embed captions. Of several processes each embeds some batches, and all get all embeddings.
 
-    Captions are taken in order of length and each batch is cut after its longest one: attention is causal, so
-    what follows the end token cannot change an embedding.
+    Captions are taken in order of length, and each batch is cut after its longest one. Attention is causal, so what
+    follows the end token cannot change an embedding.
 
     Args:
         model: In eval mode, on the device where it is to run.
         captions: Q texts.
-        batch_size: Captions a forward pass; 256 where left out, and 32 on a CPU, where little of a small batch is
-            padding and what its tokens are on the way stays in the cache.
+        batch_size: Captions in one forward pass. The default is 256, and 32 on a CPU: little of a small batch is
+            padding, and its values stay in the CPU's cache.
         progress: Whether to show a progress bar on stderr.
 
     Returns:
@@ -145,9 +145,9 @@ def embed_captions(
 
 
 def _in_order(embedded: Sequence[tuple[list[int], Tensor]], count: int) -> Tensor | None:
-    """What all processes have embedded, (count, D) in the order of the indices; NaN where nothing was.
+    """Put together what all processes have embedded: (count, D) in the order of the indices, NaN where nothing was.
 
-    None where nothing was embedded at all.
+    Return None where nothing was embedded at all.
     """
     parts = [part for of_process in gather_objects(list(embedded)) for part in of_process]
     if not parts:
@@ -160,7 +160,17 @@ def _in_order(embedded: Sequence[tuple[list[int], Tensor]], count: int) -> Tenso
 def embed_dataset(
     model: DualEncoder, dataset: PersonDataset, num_workers: int = 0, progress: bool = False
 ) -> Embeddings:
-    """Embed every caption and every picture of a split."""
+    """Embed every caption and every picture of a split.
+
+    Args:
+        model: In eval mode, on the device where it is to run.
+        dataset: The split.
+        num_workers: Processes that decode pictures beside this one.
+        progress: Whether to show progress bars on stderr.
+
+    Raises:
+        DataError: A picture is missing or cannot be read.
+    """
     captions = embed_captions(model, dataset.captions, progress=progress)
     return Embeddings(captions, embed_pictures(model, dataset.pictures, num_workers=num_workers, progress=progress))
 
@@ -168,17 +178,20 @@ def embed_dataset(
 def directed_metrics(
     embeddings: Embeddings, dataset: PersonDataset, direction: str = TEXT_TO_IMAGE
 ) -> dict[str, float]:
-    """Retrieval figures of a split from its embeddings.
+    """Compute the retrieval figures of a split from its embeddings.
 
     Args:
         embeddings: Of `dataset`.
         dataset: The split.
-        direction: ``"text-to-image"``: every caption is a query, every picture of the split is in the gallery, and
-            pictures of the caption's identity are its matches. ``"image-to-text"``: every picture is a query, every
-            caption is in the gallery, and captions of the picture's identity are its matches.
+        direction: For ``"text-to-image"`` every caption is a query and every picture of the split is in the gallery.
+            Pictures of the caption's identity are its matches. For ``"image-to-text"`` every picture is a query and
+            every caption is in the gallery. Captions of the picture's identity are its matches.
 
     Returns:
         ``R1``, ``R5``, ``R10``, ``mAP`` and ``mINP`` in percent; see `tipr_zoo.evaluation.metrics`.
+
+    Raises:
+        DataError: A query has no match in the gallery, or an embedding is all zero or not finite.
     """
     captions, pictures = (embeddings.captions, dataset.caption_ids), (embeddings.pictures, dataset.picture_ids)
     (queries, query_ids), (gallery, gallery_ids) = (
@@ -190,7 +203,20 @@ def directed_metrics(
 def evaluate(
     model: DualEncoder, dataset: PersonDataset, num_workers: int = 0, progress: bool = False
 ) -> dict[str, float]:
-    """Text-to-image retrieval figures of a model on a split; see `directed_metrics`."""
+    """Measure the text-to-image retrieval figures of a model on a split.
+
+    Args:
+        model: In eval mode, on the device where it is to run.
+        dataset: The split.
+        num_workers: Processes that decode pictures beside this one.
+        progress: Whether to show progress bars on stderr.
+
+    Returns:
+        ``R1``, ``R5``, ``R10``, ``mAP`` and ``mINP`` in percent; see `directed_metrics`.
+
+    Raises:
+        DataError: A picture is missing or cannot be read, or a query has no match.
+    """
     was_training = model.training
     model.eval()
     try:

@@ -1,7 +1,7 @@
 """Embeddings kept on disk by what they were made of, so that nothing is embedded twice.
 
-An entry is found by the content of everything that went into it: the model (weights, recipe, code, kind of device) and
-the captions or the bytes of the pictures, in their order. Where files lie and what they are called plays no part.
+An entry is found by the content of everything that went into it. That is the model (weights, recipe, code, kind of
+device) and the captions, or the bytes of the pictures, in their order. File names and folders play no part.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tipr_zoo.weights.tensors import read_metadata, write_weights
 logger = logging.getLogger("tipr_zoo")
 
 RELEASED = ("torch", "timm", "transformers")
-"""Packages whose version says what their code computes; that of others may change between two versions."""
+"""Packages whose version says what their code computes. The code of others may change between two versions."""
 
 _SOURCES = (".py", ".json")  # vocabularies are JSON
 
@@ -51,7 +51,7 @@ class EmbeddingCache:
     def embed(self, kind: str, content_sha256: str, compute: Callable[[], Tensor]) -> tuple[Tensor, bool]:
         """Take embeddings from the cache, or compute and keep them.
 
-        A damaged entry is told and made anew; where an entry cannot be written, one log line says so.
+        A damaged entry is told and made anew. Where an entry cannot be written, one log line says so.
 
         Args:
             kind: ``"captions"`` or ``"pictures"``.
@@ -73,7 +73,7 @@ class EmbeddingCache:
         return embeddings, False
 
     def _find(self, path: Path, kind: str) -> Tensor | None:
-        """The embeddings in an entry; None where there is none, or a damaged one, which is told."""
+        """Return the embeddings in an entry; None where there is none, or where it is damaged, which is told."""
         if not path.is_file():
             return None
         found = _read(path)
@@ -93,7 +93,7 @@ class EmbeddingCache:
 
 
 def model_sha256(model: DualEncoder, recipe: Mapping[str, Any], weights_sha256: str) -> str:
-    """Hash of everything about a model that its embeddings depend on.
+    """Hash everything about a model that its embeddings depend on.
 
     Args:
         model: The model, on its device.
@@ -114,12 +114,12 @@ def model_sha256(model: DualEncoder, recipe: Mapping[str, Any], weights_sha256: 
 
 
 def captions_sha256(captions: Sequence[str]) -> str:
-    """Hash of some texts in their order."""
+    """Hash some texts in their order."""
     return _sha256(json.dumps(list(captions)).encode())
 
 
 def pictures_sha256(paths: Sequence[Path]) -> str:
-    """Hash of the contents of some picture files: the SHA-256 of their SHA-256 digests in order.
+    """Hash the contents of some picture files: the SHA-256 of their SHA-256 digests in order.
 
     Raises:
         DataError: A file is missing or cannot be read.
@@ -138,14 +138,14 @@ def _file_digest(path: Path) -> bytes:
 
 
 def _packages(model: DualEncoder) -> set[str]:
-    """The packages that a model's classes and their bases come from."""
+    """Return the packages that a model's classes and their bases come from."""
     parts = [*model.modules(), model.tokenize]
     modules = {base.__module__ for part in parts for base in type(part).__mro__}
     return {module.partition(".")[0] for module in modules} - {"builtins"}
 
 
 def _package_version(package: str) -> str:
-    """The version of a released package; of any other, which may be edited at any time, a hash of its source files."""
+    """Return the version of a released package. Others may be edited at any time: hash their source files."""
     module = sys.modules[package]
     if package in RELEASED:
         return str(module.__version__)
@@ -158,7 +158,7 @@ def _package_version(package: str) -> str:
 
 
 def _read(path: Path) -> Tensor | None:
-    """The embeddings in an entry; None where it is damaged."""
+    """Read the embeddings in an entry; None where it is damaged."""
     try:
         embeddings = safetensors.torch.load_file(path)["embeddings"]
     except (OSError, KeyError, safetensors.SafetensorError):

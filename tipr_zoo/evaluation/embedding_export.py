@@ -32,12 +32,16 @@ def check_export_file(path: Path) -> None:
 def export_embeddings(outcome: Outcome, path: Path) -> None:
     """Write the embeddings of an evaluation, with what they belong to.
 
-    Both formats hold ``caption_embeddings`` (Q, D) and ``picture_embeddings`` (G, D), float32 and not normalised,
-    ``caption_ids`` (Q,) and ``picture_ids`` (G,), the identities as annotated, and ``caption_picture_indices`` (Q,),
-    the picture that each caption describes; the last three are int64. In ``.npz``, ``captions`` and ``picture_paths``
-    are arrays of text, and ``metadata`` is one text in JSON; in ``.safetensors`` all three are in the header, the lists
-    as JSON. ``metadata`` has ``identity_names``, the annotated texts, where identities are
-    texts that were numbered. Paths start from the data set's picture folder, where they lie below it.
+    Both formats hold these tensors:
+
+    - ``caption_embeddings`` (Q, D) and ``picture_embeddings`` (G, D), float32 and not normalised;
+    - ``caption_ids`` (Q,) and ``picture_ids`` (G,), int64, the identities as annotated;
+    - ``caption_picture_indices`` (Q,), int64, the picture that each caption describes.
+
+    They also hold ``captions``, ``picture_paths`` and ``metadata``. In ``.npz`` the first two are arrays of text, and
+    ``metadata`` is one text in JSON. In ``.safetensors`` all three are in the header, the lists as JSON. Where
+    identities are texts that were numbered, ``metadata`` has the annotated texts as ``identity_names``. Paths start
+    from the data set's picture folder, where they lie below it.
 
     Args:
         outcome: The evaluation.
@@ -71,7 +75,7 @@ def export_embeddings(outcome: Outcome, path: Path) -> None:
 
 
 def _metadata(outcome: Outcome) -> dict[str, Any]:
-    """What the embeddings belong to."""
+    """Collect what the embeddings belong to."""
     record = outcome.record
     names = (
         "model",

@@ -76,7 +76,7 @@ def load_model(
 
 
 def load_resolved(resolved: ResolvedModel, weights: Path | None, device: torch.device) -> LoadedModel:
-    """The same for a model that was looked up already.
+    """Do the same for a model that was looked up already.
 
     Args:
         resolved: The model.
@@ -104,7 +104,7 @@ def load_resolved(resolved: ResolvedModel, weights: Path | None, device: torch.d
 
 
 def _training_of(file: Path, digest: str, card: ModelCard) -> dict[str, Any]:
-    """How weights were trained: as their header says, or where it is silent as the card and its records say of them."""
+    """Return how weights were trained, as their header says, or else as the card and its evaluation records say."""
     metadata = read_metadata(file)
     seed, selected_on = metadata.get("seed", ""), metadata.get("selected_on")
     own = card.weights is not None and card.weights.sha256 == digest

@@ -20,7 +20,7 @@ from tipr_zoo.evaluation.measuring import Outcome, measure
 from tipr_zoo.models.lookup import load_card
 
 FAILURES = (TiprZooError, OSError, torch.OutOfMemoryError)
-"""What costs a cell, and not the whole table."""
+"""The errors that cost a cell, and not the whole table."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class MatrixColumn:
 
 @dataclass(frozen=True)
 class MatrixCell:
-    """One model on one data set: its records by direction, or why there are none."""
+    """One model on one data set: its evaluation records by direction, or why there are none."""
 
     records: dict[str, Record]
     problem: str | None
@@ -111,7 +111,7 @@ def evaluate_matrix(
     """Measure every model on every data set. A cell that fails does not stop the others.
 
     Args:
-        models: Names, each with the weights to use instead of its card's.
+        models: Names, each with the weights to use instead of its card's, or None.
         columns: From `open_columns`.
         device: Where to run.
         directions: Some of `tipr_zoo.cards.record.DIRECTIONS`.
@@ -151,7 +151,7 @@ def evaluate_matrix(
 
 
 def _open(folder: Path, name: str | None, split: str) -> tuple[str, PersonDataset | str]:
-    """A label and the split, or the folder and what is wrong with it."""
+    """Open a split. Return a label and the split, or the folder and what is wrong with it."""
     try:
         dataset = open_dataset(folder, name, split)
         arguments = [f"{key} {value}" for key, value in dataset_arguments(dataset).items()]

@@ -1,4 +1,4 @@
-"""One evaluation of a model of the zoo, with the record that lets anybody repeat it."""
+"""One evaluation of a model of the zoo, with the evaluation record that lets anybody repeat it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PROTOCOLS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """An evaluation: its record, and the embeddings behind it."""
+    """An evaluation: its evaluation record, and the embeddings behind it."""
 
     record: Record
     dataset: PersonDataset
@@ -73,7 +73,8 @@ def evaluate_and_record(
 
     Raises:
         WeightsError: There are no weights, or they are damaged or do not fit.
-        DataError: A picture is missing or cannot be read.
+        DataError: A picture is missing or cannot be read, or a query has no match.
+        TiprZooError: Whatever else `tipr_zoo.build` raises.
     """
     loaded = load_model(name, weights, device, overrides)
     return measure(loaded, dataset, [direction], num_workers, progress, use_cache)[0]
@@ -87,7 +88,7 @@ def measure(
     progress: bool = False,
     use_cache: bool = False,
 ) -> list[Outcome]:
-    """Evaluate a model on a split in one or both directions, embedding once.
+    """Evaluate a model on a split in one or both directions. It is embedded once.
 
     Args:
         loaded: The model.
@@ -98,7 +99,8 @@ def measure(
         use_cache: Whether to take embeddings from the cache folder, and to keep them there.
 
     Returns:
-        One outcome a direction; the durations of all but the first are those of the comparison alone.
+        One outcome for each direction. The first one's durations are those of embedding and comparing, the others'
+        those of comparing alone.
 
     Raises:
         DataError: A picture is missing or cannot be read, or a query has no match.
@@ -139,7 +141,7 @@ def _embed(
     num_workers: int,
     progress: bool,
 ) -> tuple[Embeddings, tuple[str, ...]]:
-    """The embeddings of a split, and which of them come from the cache."""
+    """Embed a split, or take it from the cache; return also which of the embeddings come from the cache."""
     if cache is None:
         return embed_dataset(loaded.model, dataset, num_workers, progress), ()
     captions, captions_found = cache.embed(
@@ -157,7 +159,7 @@ def _embed(
 
 
 def _facts_of_model(loaded: LoadedModel) -> dict[str, Any]:
-    """The entries of a record that do not depend on the data."""
+    """Collect the entries of an evaluation record that do not depend on the data."""
     return {
         "model": loaded.name,
         "overrides": json.loads(json.dumps(loaded.overrides, default=repr)),
@@ -172,7 +174,7 @@ def _facts_of_model(loaded: LoadedModel) -> dict[str, Any]:
 
 
 def _facts_of_dataset(dataset: PersonDataset) -> dict[str, Any]:
-    """The entries of a record that depend on the split alone."""
+    """Collect the entries of an evaluation record that depend on the split alone."""
     return {
         "dataset": dataset.name,
         "split": dataset.split,
@@ -183,7 +185,7 @@ def _facts_of_dataset(dataset: PersonDataset) -> dict[str, Any]:
 
 
 def _command(loaded: LoadedModel, dataset: PersonDataset, direction: str) -> str:
-    """The command line that measures the same again; where the data lie is for whoever runs it to say."""
+    """Return the command line that measures the same again. It leaves out where the data lie."""
     words = ["tipr-zoo", "eval", loaded.name, "--data", "DIR"]
     if not _is_recognised(dataset):
         words += ["--dataset", dataset.name]
@@ -198,7 +200,7 @@ def _command(loaded: LoadedModel, dataset: PersonDataset, direction: str) -> str
 
 
 def _is_recognised(dataset: PersonDataset) -> bool:
-    """Whether the data set's folder alone says which data set it is."""
+    """Tell whether the data set's folder alone says which data set it is."""
     try:
         return recognise_dataset(dataset.root) is type(dataset)
     except TiprZooError:

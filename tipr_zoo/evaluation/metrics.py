@@ -8,10 +8,10 @@ gallery is sorted by falling similarity. Then, averaged over the queries,
 - mINP is the mean of M / rank_M (Ye et al., "Deep Learning for Person Re-identification", 2021).
 
 **Ties are pessimistic**: a non-match that is exactly as similar as a match is placed before it. So the figures do not
-depend on the order of the gallery, and a model that gives every picture the same score gains nothing by it.
+depend on the order of the gallery. A model that gives every picture the same score gains nothing by it.
 
-Only the ranks of the few matches matter, so nothing is argsorted: each row's non-matches are sorted by value, and the
-rank of a match follows from the number of non-matches that are not below it. Rows are handled a chunk at a time.
+Only the ranks of the few matches matter, so nothing is argsorted. Each row's non-matches are sorted by value. The rank
+of a match follows from the number of non-matches that are not below it. Rows are handled a chunk at a time.
 """
 
 from __future__ import annotations
@@ -70,6 +70,12 @@ def retrieval_metrics(
         DataError: the similarity is empty, not two-dimensional or holds NaN, an identity list has another length, or
             a query has no match in the gallery.
         ConfigError: `ranks` or `chunk_rows` are not whole numbers from 1.
+
+    Example:
+        Of two matches, one is placed first and the other third.
+
+        >>> retrieval_metrics([[0.9, 0.5, 0.1]], query_ids=[7], gallery_ids=[7, 8, 7], ranks=(1,))
+        {'R1': 100.0, 'mAP': 83.33..., 'mINP': 66.66...}
     """
     matrix = similarity if _is_tensor(similarity) else np.asarray(similarity)
     if len(matrix.shape) != 2:
@@ -95,13 +101,16 @@ def retrieval_metrics_from_embeddings(
 ) -> dict[str, float]:
     """Compute the same metrics from the cosine of embeddings, without ever holding the whole similarity matrix.
 
-    The cosine is taken on the CPU in float32 (float64 if an embedding is), wherever the embeddings lie, so that a GPU's
-    TF32 or half-precision settings do not change the figures.
+    The cosine is taken on the CPU in float32 (float64 if an embedding is), wherever the embeddings lie. So a GPU's TF32
+    or half-precision settings do not change the figures.
 
     Args:
         query_embeddings: (queries, D) floats, normalised or not; a NumPy array or a torch tensor on any device.
         gallery_embeddings: (gallery, D) likewise.
-        query_ids, gallery_ids, ranks, chunk_rows: as in `retrieval_metrics`.
+        query_ids: (queries,) the identity of each query, as in `retrieval_metrics`.
+        gallery_ids: (gallery,) the identity of each gallery item, of the same kind.
+        ranks: the k of the R-k to report.
+        chunk_rows: how many rows each thread ranks at once, as in `retrieval_metrics`.
 
     Returns:
         What `retrieval_metrics` returns for the cosine similarity of the embeddings.
@@ -159,7 +168,7 @@ def _metrics(
     ranks: Sequence[int],
     chunk_rows: int | None,
 ) -> dict[str, float]:
-    """Rank chunk after chunk in a thread pool (NumPy lets go of the GIL while it sorts), then average."""
+    """Rank chunk after chunk in a thread pool (NumPy releases the GIL while it sorts), then average."""
     for rank in ranks:
         _check_positive("ranks", rank)
     step = rows.that_fit_a_chunk() if chunk_rows is None else chunk_rows
@@ -220,9 +229,9 @@ def _ranks_of_matches(
     for values, begin, end in zip(rows, first.tolist(), (first + count).tolist(), strict=True):
         below[begin:end] = values.searchsorted(score[begin:end])
     width = rows.shape[1]
-    # A match at -inf would count the overwritten matches too; there are no more non-matches than this.
+    # A match at -inf would count the overwritten matches, too. There are no more non-matches than this.
     ahead = np.minimum(width - below, np.repeat(width - count, count))
-    # Sort within each row by one sort: rows are kept apart by a multiple larger than any count.
+    # One sort for all rows: a multiple that is larger than any count keeps the rows apart.
     offset = row * (width + 1)
     ahead = np.sort(ahead + offset) - offset
     return ahead + np.arange(len(row)) - np.repeat(first, count) + 1, first
@@ -245,7 +254,7 @@ def _find_matches(query_ids: list[Any], gallery_ids: list[Any]) -> _Matches:
 
 
 def _identity_list(identities: Identities, name: str, expected: int, what: str) -> list[Any]:
-    """Return plain Python values, whose equality is exact whatever integer types the two sides have."""
+    """Return plain Python values: their equality is exact, whatever integer types the two sides have."""
     values = identities.detach().cpu() if _is_tensor(identities) else np.asarray(identities)
     if tuple(values.shape) != (expected,):
         raise DataError(f"{name} must be one identity for each of the {expected} {what}, not {tuple(values.shape)}")

@@ -1,1 +1,1 @@
-"""Why a picture fits a caption, and what a model makes of a hidden one."""
+"""Why a picture fits a caption, and how a model restores hidden patches of a picture."""

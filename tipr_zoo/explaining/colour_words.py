@@ -26,7 +26,7 @@ ANOTHER_COLOUR = {
     "rose": "green",
     "brown": "blue",
 }
-"""A colour that is far from each."""
+"""For each colour, one that is far from it."""
 
 _NAME = rf"(?:navy blue|{'|'.join(ANOTHER_COLOUR)})"
 _SHADE = r"(?:(?:very |light|dark|bright|pale|deep|jet|off|sky|navy|royal|forest|rose)[ -]?)*"
@@ -38,10 +38,13 @@ _COLOUR = re.compile(
 
 
 def change_colour(caption: str) -> str | None:
-    """The caption with its first colour changed to one that is far from it; None where it has none.
+    """Return the caption with its first colour changed to one that is far from it. None where it has no colour.
 
-    A shade goes with its colour (``light blue``, ``navy blue``). Of colours that are named together (``black and
-    white``) the first changes, and not to one that is named beside it.
+    A shade changes with its colour (``light blue``, ``navy blue``). Of colours that are named together (``black and
+    white``), only the first changes. It does not become a colour that is named beside it.
+
+    >>> change_colour("a person on a bike") is None
+    True
     """
     found = _COLOUR.search(caption)
     if found is None:

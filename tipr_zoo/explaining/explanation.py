@@ -1,4 +1,4 @@
-"""Why a picture fits a caption: the words that matter, and the patches that each of them is most similar to."""
+"""Why a picture fits a caption: the words that matter, and the patches that each word is most similar to."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class ExplainedWord:
 
     Attributes:
         word: The word and its place in the caption.
-        importance: How much the score falls when the word is left out, in cosine; below 0 where it rises.
-        weights: (rows, columns) float32, the weight of each patch, of sum 1: the mean over the word's pieces of their
-            rows in `tipr_zoo.token_patch_map.token_patch_map`.
+        importance: How much the score, a cosine, falls when the word is left out. Below 0 where it rises.
+        weights: (rows, columns) float32, the weights of the patches. Their sum is 1. They are the mean over the word's
+            pieces of their rows in `tipr_zoo.token_patch_map.token_patch_map`.
     """
 
     word: CaptionWord
@@ -41,7 +41,7 @@ class Explanation:
     Attributes:
         caption: The caption as the model reads it: cleaned and in lower case.
         score: Cosine of the picture's and the caption's embeddings, in [-1, 1].
-        read: Number of the caption's characters before the first word that was cut off; all where none was.
+        read: Number of the caption's characters before the first word that was cut off. All, where none was.
         words: Every word that the model reads, in the order of the caption.
         grid: Where the patches lie in the picture.
     """
@@ -53,10 +53,12 @@ class Explanation:
     grid: PatchGrid
 
     def most_important(self, count: int) -> list[ExplainedWord]:
-        """The words whose loss costs the score most, from the greatest fall down; equal ones in the caption's order.
+        """Return the words that matter most, the greatest fall of the score first.
+
+        Words with an equal fall keep the caption's order.
 
         Args:
-            count: Number of words; where the caption has fewer, all of them.
+            count: Number of words. Where the caption has fewer, all of them.
 
         Raises:
             ConfigError: `count` is below 1.
@@ -70,18 +72,18 @@ class Explanation:
 def explain(model: DualEncoder, picture: Image.Image, caption: str) -> Explanation:
     """Explain the score of a picture and a caption.
 
-    A word matters as much as the score falls when it alone is left out: its pieces are taken out of the row of ids,
-    what follows moves up, and the caption is encoded again. That needs nothing of the model but its two towers. Words
-    that say the same thing stand in for each other, so each of them may come out low.
+    The importance of a word is the fall of the score when this word alone is left out. For this, its pieces are taken
+    out of the row of ids. What follows moves up, and the caption is encoded again. This needs only the two towers.
+    Words that say the same replace each other, so each of them may have a low importance.
 
-    The map of a word is the one that FMFA's explicit fine-grained alignment aggregates (`token_patch_map`), for any
-    dual encoder, whether it was trained with that loss or not. It compares single tokens with single patches, before
-    any neck; the score is made of the two embeddings, so a heavy patch need not be one that the score hangs on.
+    The map of a word is the one that FMFA's explicit fine-grained alignment sums up (`token_patch_map`). It can be
+    computed for any dual encoder, trained with that loss or not. It compares single tokens with single patches, before
+    any neck. The score is made of the two embeddings. So the score need not depend on a patch with a large weight.
 
     Args:
-        model: In eval mode, on the device where it is to run.
+        model: A retriever in eval mode, on the device where it is to run.
         picture: A picture of any size and mode.
-        caption: A sentence. What exceeds the context is cut, with the tokenizer's warning, and is not explained.
+        caption: A sentence. What exceeds the context is cut, with the tokenizer's warning. It is not explained.
 
     Returns:
         The explanation, its tensors on the CPU.
@@ -108,7 +110,7 @@ def explain(model: DualEncoder, picture: Image.Image, caption: str) -> Explanati
 
 
 def _read_words(words: Sequence[CaptionWord], caption: str) -> list[CaptionWord]:
-    """Those of a caption's words that the model reads, at least one."""
+    """Return the words of a caption that the model reads. There must be at least one."""
     advice = "describe the person, e.g. 'a man in a red jacket'"
     if not clean(caption):
         raise ConfigError(f"the caption is empty; {advice}")
@@ -119,7 +121,7 @@ def _read_words(words: Sequence[CaptionWord], caption: str) -> list[CaptionWord]
 
 
 def _patch_tokens(image_tokens: Tensor, grid: PatchGrid) -> Tensor:
-    """(1 + N, D) tokens -> (N, D), those of the patches."""
+    """Return the (N, D) patch tokens among (1 + N, D) image tokens."""
     rows, columns = grid.grid_size
     if len(image_tokens) != 1 + rows * columns:
         raise ConfigError(
@@ -130,7 +132,7 @@ def _patch_tokens(image_tokens: Tensor, grid: PatchGrid) -> Tensor:
 
 
 def _each_left_out(ids: Tensor, words: Sequence[CaptionWord]) -> Tensor:
-    """(L,) ids -> (words, L), row i without the pieces of word i, filled up with zeros."""
+    """Turn (L,) ids into (words, L) ids. Row i lacks the pieces of word i and is filled up with zeros."""
     rows = ids.new_zeros(len(words), len(ids))
     for row, word in zip(rows, words, strict=True):
         kept = torch.cat([ids[: word.tokens.start], ids[word.tokens.stop :]])

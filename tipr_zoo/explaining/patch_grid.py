@@ -1,4 +1,4 @@
-"""Where the patches of an image tower lie in the picture."""
+"""The places of an image tower's patches in the picture."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tipr_zoo.protocols import ImageTower, PatchImageTower, missing_names
 
 @dataclass(frozen=True)
 class PatchGrid:
-    """The patches of a picture, row by row; they may overlap.
+    """The patches of a picture, row by row. They may overlap.
 
     Attributes:
         image_size: Height and width in pixels of the pictures that the tower takes.
         grid_size: Rows and columns of patches.
-        patch_size: Pixels a side of a patch.
-        stride: Pixels from a patch to the next; smaller than `patch_size` where patches overlap.
+        patch_size: Side of a patch in pixels.
+        stride: Pixels from a patch to the next. Smaller than `patch_size` where patches overlap.
     """
 
     image_size: tuple[int, int]
@@ -34,7 +34,7 @@ class PatchGrid:
             values: (rows, columns) float.
 
         Returns:
-            (H, W) float: at each pixel the mean over the patches that it lies in, 0 where it lies in none.
+            (H, W) float: at each pixel, the mean over the patches that cover it. 0 where no patch does.
         """
         down, across = (
             self._covers(length, count).to(values)
@@ -44,21 +44,20 @@ class PatchGrid:
         return down.T @ values @ across / patches.clamp(min=1)
 
     def _covers(self, length: int, count: int) -> Tensor:
-        """Of one side: (count, length) bool, which patch covers which pixel."""
+        """Tell for one side which patch covers which pixel: (count, length) bool."""
         first = torch.arange(count).unsqueeze(1) * self.stride
         pixel = torch.arange(length)
         return (first <= pixel) & (pixel < first + self.patch_size)
 
 
 def patch_grid(image_encoder: ImageTower) -> PatchGrid:
-    """The patches of an image tower.
+    """Return the patches of an image tower.
 
     Args:
-        image_encoder: A tower that states ``image_size``, ``grid_size``, ``patch_size`` and ``stride``, as those of the
-            zoo do.
+        image_encoder: A tower with ``image_size``, ``grid_size``, ``patch_size`` and ``stride``, like those of the zoo.
 
     Raises:
-        ConfigError: It does not.
+        ConfigError: The tower lacks one of them.
     """
     if not isinstance(image_encoder, PatchImageTower):
         raise ConfigError(

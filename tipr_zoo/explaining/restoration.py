@@ -1,4 +1,4 @@
-"""Restoring the hidden patches of a picture from a caption, with a model that was trained to."""
+"""Restoring the hidden patches of a picture from a caption, with a model that was trained for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tipr_zoo.models.component_check import check_needs
 from tipr_zoo.protocols import RestoringHead
 
 HIDDEN_COLOUR = (214, 222, 240)
-"""What stands for a hidden patch: no grey, so that it cannot be taken for a part of the picture."""
+"""The colour of a hidden patch. It is not grey, so that nobody takes it for a part of the picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Restoration:
 
     Attributes:
         caption: The caption.
-        picture: The hidden patches as they were restored, the others in grey, as the model saw them.
+        picture: The hidden patches as they were restored. The others are grey, as the model saw them.
         error: Mean squared error of the hidden patches, in normalised colours.
     """
 
@@ -39,13 +39,13 @@ class Restoration:
 
 @dataclass(frozen=True, eq=False)
 class RestoredPicture:
-    """A picture and what was restored of it.
+    """A picture and its restorations.
 
     Attributes:
         original: The picture at the model's size.
-        seen: What the model sees of it: some patches, in grey; the hidden ones are `HIDDEN_COLOUR`.
+        seen: The picture as the model sees it: some patches in grey. The hidden ones are `HIDDEN_COLOUR`.
         hidden_share: Share of the patches that are hidden.
-        restorations: One a caption, all with the same patches hidden.
+        restorations: One for each caption. All have the same hidden patches.
     """
 
     original: Image.Image
@@ -59,15 +59,17 @@ def restore(model: DualEncoder, picture: Image.Image, captions: Sequence[str], s
     """Hide patches of a picture, and restore them with each caption in turn.
 
     Args:
-        model: In eval mode. One of its heads must have ``restore_pictures``, as SEN's TextGuidedRestoration has:
-            (B, 3, H, W) normalised pictures, (B, L) token ids, the model and (B, 1 + N) noise -> the (B, 3, H, W)
-            restored pictures, normalised, and which of the N patches were hidden, (B, N) bool.
+        model: A retriever in eval mode. One of its heads must have ``restore_pictures``, like SEN's
+            TextGuidedRestoration. This takes (B, 3, H, W) normalised pictures, (B, L) token ids, the retriever and
+            (B, 1 + N) noise. It returns the restored pictures, (B, 3, H, W) and normalised, and which of the N patches
+            were hidden, (B, N) bool.
         picture: A picture of any size and mode.
         captions: At least one sentence.
-        seed: Decides which patches are hidden; the same for every caption.
+        seed: Decides which patches are hidden. They are the same for every caption.
 
     Raises:
-        ConfigError: No head of the model restores pictures, a tower lacks what the head needs, or a caption is empty.
+        ConfigError: No head of the model restores pictures, a tower lacks what the head needs, there is no caption, a
+            caption is empty, or `seed` is no whole number from 0 to 2^63 - 1.
     """
     head = _restoring_head(model)
     _check(captions, seed)
@@ -98,7 +100,7 @@ def restore(model: DualEncoder, picture: Image.Image, captions: Sequence[str], s
 
 
 def _restoring_head(model: DualEncoder) -> RestoringHead:
-    """The head that restores pictures."""
+    """Return the head that restores pictures."""
     for key, head in model.heads.items():
         if isinstance(head, RestoringHead):
             check_needs(head, f"model.heads.{key}", model.image_encoder, model.text_encoder)
@@ -109,7 +111,7 @@ def _restoring_head(model: DualEncoder) -> RestoringHead:
 
 
 def _check(captions: Sequence[str], seed: int) -> None:
-    """Raise where there is nothing to restore with, or no seed."""
+    """Raise where there is no caption, an empty one, or no valid seed."""
     if isinstance(captions, str) or not all(isinstance(caption, str) for caption in captions):
         raise ConfigError(f"captions must be a list of sentences, got {captions!r}")
     if not captions or not all(caption.strip() for caption in captions):
@@ -119,5 +121,5 @@ def _check(captions: Sequence[str], seed: int) -> None:
 
 
 def _to_picture(pixels: Tensor) -> Image.Image:
-    """(3, H, W) pixels in [0, 1] as a picture."""
+    """Turn (3, H, W) pixels in [0, 1] into a picture."""
     return Image.fromarray((pixels * 255).round().byte().permute(1, 2, 0).contiguous().numpy())

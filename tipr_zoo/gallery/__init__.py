@@ -1,1 +1,1 @@
-"""Pictures to be searched."""
+"""Searching pictures."""

@@ -22,7 +22,7 @@ class Hit:
     """A picture that a search found.
 
     Attributes:
-        rank: Its place, from 1.
+        rank: Its rank, from 1.
         picture: Its file.
         score: Cosine of the picture's and the sentence's embeddings, in [-1, 1].
     """
@@ -33,22 +33,23 @@ class Hit:
 
 
 def search(model: DualEncoder, folder: Path, text: str, top: int = 10, progress: bool = False) -> list[Hit]:
-    """The pictures of a folder that fit a sentence best.
+    """Find the pictures of a folder that fit a sentence best.
+
+    A picture that cannot be read is left out, with a warning in the log.
 
     Args:
-        model: In eval mode, on the device where it is to run.
-        folder: Searched with its sub-folders.
+        model: A retriever in eval mode, on the device where it is to run.
+        folder: The folder. Its sub-folders are searched, too.
         text: The sentence.
-        top: Number of hits; fewer where the folder holds fewer pictures.
+        top: Number of hits. Fewer where the folder holds fewer pictures.
         progress: Whether to show a progress bar on stderr.
 
     Returns:
-        Hits from the best down; equal scores stay in the order of their paths.
+        The hits, the best first. Equal scores stay in the order of their paths.
 
     Raises:
         ConfigError: The sentence is empty, or `top` is below 1.
-        DataError: The folder is missing, or holds no picture that can be read. Those that cannot be read are left out,
-            each with a warning in the log.
+        DataError: The folder is missing, or holds no readable picture.
     """
     if not text.strip():
         raise ConfigError("the sentence to search for is empty; describe the person, e.g. 'a man in a red jacket'")

@@ -28,10 +28,10 @@ class ResidualAttentionBlock(nn.Module):
         self.ln_2 = nn.LayerNorm(width)
 
     def forward(self, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
-        """Every token attends to all.
+        """Let every token attend to all.
 
         Args:
-            tokens: (B, L, D).
+            tokens: (B, L, D) float.
             positions: (B, M) int64, the tokens that are wanted; None for all. The others are still attended to, but
                 nothing else is computed for them.
 
@@ -44,7 +44,7 @@ class ResidualAttentionBlock(nn.Module):
             tokens, queries = take_tokens(tokens, positions), take_tokens(normed, positions)
         tokens = tokens + self.attn(queries, normed, normed, need_weights=False)[0]
         widened = self.mlp[0](self.ln_2(tokens))
-        # The activation is made again in the backward pass: that is quick, and it is the widest tensor of the block.
+        # The backward pass computes the activation again: that is quick, and it is the widest tensor of the block.
         return tokens + checkpoint(self.mlp[1:], widened, use_reentrant=False, preserve_rng_state=False)
 
 
@@ -64,9 +64,9 @@ class CrossModalTransformer(nn.Module):
         """Run every block.
 
         Args:
-            tokens: (B, L, D).
+            tokens: (B, L, D) float.
             positions: (B, M) int64, the tokens that are wanted; None for all. All tokens go through all blocks but the
-                last, in which the queries and the MLP of the others would be in vain.
+                last. In the last block the queries and the MLP of the others would be in vain.
 
         Returns:
             (B, L, D), or (B, M, D) in the order of ``positions``.
@@ -78,7 +78,7 @@ class CrossModalTransformer(nn.Module):
 
 
 def take_tokens(tokens: Tensor, positions: Tensor) -> Tensor:
-    """The tokens at some positions: (B, L, D) and (B, M) int64 -> (B, M, D)."""
+    """Pick the tokens at some positions: (B, L, D) and (B, M) int64 -> (B, M, D)."""
     return tokens.gather(1, positions.unsqueeze(2).expand(-1, -1, tokens.shape[2]))
 
 

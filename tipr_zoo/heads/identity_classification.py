@@ -29,7 +29,16 @@ class IdentityClassification(nn.Module):
         nn.init.zeros_(self.classifier.bias)
 
     def forward(self, features: Features, batch: Batch, retriever: TwoTowerRetriever) -> Tensor:
-        """The loss of a batch, a scalar. Needs ``pids`` in [0, num_identities)."""
+        """Compute the loss of a batch, a scalar.
+
+        Args:
+            features: The projected features of the batch; both embeddings are read.
+            batch: Needs ``pids``, (B,) int64 in [0, num_identities).
+            retriever: Not used.
+
+        Raises:
+            DataError: A value of ``pids`` is out of range.
+        """
         pids = batch["pids"]
         if int(pids.max()) >= self.classifier.out_features or int(pids.min()) < 0:
             raise DataError(
@@ -42,5 +51,5 @@ class IdentityClassification(nn.Module):
 
     @staticmethod
     def count_terms(batch: Batch) -> int:
-        """Of how many pairs the loss is the mean; where a batch is spread over processes, each takes its own."""
+        """Count the pairs that the loss is a mean over. Of a spread batch, each process takes its own rows."""
         return len(batch["pids"])

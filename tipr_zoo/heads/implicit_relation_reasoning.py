@@ -20,8 +20,8 @@ class ImplicitRelationReasoning(nn.Module):
     """Masked language modelling with the picture: cross-attention, a few transformer blocks, and a word classifier.
 
     The masked caption is encoded by the retriever's text tower. Its tokens query all image tokens, the class token
-    included, without a residual connection. The loss is the cross-entropy over masked positions alone, so only those
-    go through the last block, where the others are but attended to, and through the word classifier.
+    included, without a residual connection. The loss is the cross-entropy over masked positions alone. So only those go
+    through the last block and the word classifier; in the last block the others are only attended to.
 
     Args:
         embedding_size: Size D of the tokens.
@@ -51,9 +51,12 @@ class ImplicitRelationReasoning(nn.Module):
         nn.init.normal_(cast(nn.Linear, words).weight, std=width**-0.5 * (2 * depth) ** -0.5)
 
     def forward(self, features: Features, batch: Batch, retriever: TwoTowerRetriever) -> Tensor:
-        """The loss of a batch, a scalar; 0 where nothing is masked.
+        """Compute the loss of a batch, a scalar; 0 where nothing is masked.
 
-        Needs ``mlm_ids`` and ``mlm_labels``, whose zeros are not predicted.
+        Args:
+            features: The projected features of the batch; ``image_tokens`` are read.
+            batch: Needs ``mlm_ids`` and ``mlm_labels``, both (B, L) int64. Where a label is 0, nothing is predicted.
+            retriever: Its text tower encodes the masked captions.
         """
         labels = batch["mlm_labels"]
         text = self.ln_pre_t(retriever.text_encoder(batch["mlm_ids"]))
@@ -62,21 +65,21 @@ class ImplicitRelationReasoning(nn.Module):
         most = int((labels != 0).sum(dim=1).max())
         if not most:  # a mean over nothing is not a number
             return 0.0 * self.ln_post(self.cross_modal_transformer(tokens)).sum()
-        # The masked positions of each caption in order, and others up to as many as the fullest caption has.
+        # The masked positions of each caption in order, then others, up to the number that the fullest caption has.
         positions = (labels != 0).byte().argsort(dim=1, descending=True, stable=True)[:, :most]
         tokens = self.ln_post(self.cross_modal_transformer(tokens, positions))
         return self.word_loss(tokens, labels.gather(1, positions))
 
     @staticmethod
     def count_terms(batch: Batch) -> Tensor:
-        """Of how many masked words the loss is the mean; where a batch is spread over processes, each takes its own."""
+        """Count the masked words that the loss is a mean over. Of a spread batch, each process takes its own rows."""
         return (batch["mlm_labels"] != 0).sum()
 
     def word_loss(self, tokens: Tensor, labels: Tensor) -> Tensor:
-        """The cross-entropy of the word classifier over masked positions, the only ones that go through it.
+        """Compute the cross-entropy of the word classifier over masked positions; only these go through it.
 
         Args:
-            tokens: (B, M, D).
+            tokens: (B, M, D) float.
             labels: (B, M) int64 word ids, zero where nothing is masked; not all zero.
         """
         masked = labels != 0

@@ -1,6 +1,6 @@
-"""A card on the Hub, read as one of the zoo's: ``tipr_zoo.build("hub:owner/name")``.
+"""Cards on the Hub, read like the zoo's own: ``tipr_zoo.build("hub:owner/name")``.
 
-Nothing of a repository is executed. Its card names a plugin and a recipe, and both must be installed here.
+Nothing in a repository is executed. Its card names a plugin and a recipe. Both must be installed on this machine.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from tipr_zoo.machine.result_place import make_folder
 from tipr_zoo.machine.whole_file import write_whole
 
 RECORDS_FOLDER = "records"
-"""Where a repository keeps the records of its measured figures."""
+"""The folder of a repository for the evaluation records of its measured figures."""
 
 _RECORD_PAGE = re.compile(rf"https?://[^/\s]+/[^/\s]+/[^/\s]+/blob/[^/\s]+/(?P<file>{RECORDS_FOLDER}/[\w./-]+\.json)")
 
 
 def pinned_model(name: str) -> str:
-    """The name under which the same model is found again: on the Hub, with the commit.
+    """Return the name under which the same model is found again. For a model on the Hub, it has the commit.
 
     Args:
-        name: A name that ``tipr-zoo list`` shows, which stays as it is, or ``hub:owner/name[@revision]``.
+        name: ``hub:owner/name[@revision]``, or a name that ``tipr-zoo list`` shows. The latter stays as it is.
 
     Raises:
         HubError: The Hub cannot be reached, or has no such repository, revision or README.md.
@@ -40,17 +40,17 @@ def pinned_model(name: str) -> str:
 
 
 def load_hub_card(reference: HubReference) -> ModelCard:
-    """The card of a repository, its ``README.md``.
+    """Read the card of a repository, its ``README.md``.
 
-    A page of the Hub that shows a record of the same repository, which is how a pushed card names the source of a
-    measured figure, is read as that record. Weights beside the card become a reference to the same commit.
+    A pushed card names pages of the Hub as the sources of its measured figures. Such a page shows an evaluation record
+    of the same repository. It is read as that record. Weights beside the card become a reference to the same commit.
 
     Args:
-        reference: Without a file.
+        reference: A repository, without a file.
 
     Raises:
-        ConfigError: `reference` names a file.
-        CardError: There is a README.md, but it is no card of the zoo, or it names a file outside of where it may.
+        CardError: `reference` names a file. Or the README.md is no card of the zoo, or it names a file in a place
+            that is not allowed.
         HubError: The Hub cannot be reached, or has no such repository, revision or README.md.
     """
     if reference.file is not None:
@@ -69,7 +69,7 @@ def load_hub_card(reference: HubReference) -> ModelCard:
 
 
 def hub_model_name(reference: HubReference) -> str | None:
-    """The name of the model whose card a repository has; None where its ``README.md`` is no card of the zoo.
+    """Return the name of the model whose card a repository has. None where its ``README.md`` is no card of the zoo.
 
     Raises:
         HubError: The Hub cannot be reached, or has no such repository, revision or README.md.
@@ -81,7 +81,7 @@ def hub_model_name(reference: HubReference) -> str | None:
 
 
 def _model_name(readme: Path, reference: HubReference) -> str | None:
-    """The model's name, which is that of the model index, else the repository's; None where this is no card."""
+    """Return the model's name: that of the model index, else the repository's. None where this is no card."""
     values = read_front_matter(readme)
     if not isinstance(values.get("tipr_zoo"), dict):
         return None
@@ -96,12 +96,12 @@ def _model_name(readme: Path, reference: HubReference) -> str | None:
 
 
 def _with_records(text: str, repository: HubReference, folder: Path) -> str:
-    """The card's text with every source that is a record of the repository as a path; the records are put there."""
+    """Fetch the evaluation records of the repository, and return the card's text with their paths as sources."""
     changes: dict[str, str] = {}
     for place, url in source_urls(text):
         page = _RECORD_PAGE.fullmatch(url)
         file = page["file"] if page else url if url.startswith(f"{RECORDS_FOLDER}/") else None
-        if file is None and "://" not in url:  # which would be read as a file of this machine
+        if file is None and "://" not in url:  # else it would be read as a file of this machine
             raise CardError(f"{repository}: {place}: a record of a repository lies in {RECORDS_FOLDER}/, got {url!r}")
         if file is None:
             continue
@@ -110,7 +110,7 @@ def _with_records(text: str, repository: HubReference, folder: Path) -> str:
         except MissingHubFileError:
             if page is None:
                 raise
-            continue  # a page of another repository, which reports a figure as any other publication does
+            continue  # the page is of another repository: like any publication, it reports a figure
         make_folder((folder / file).parent)
         write_whole(folder / file, record.read_bytes())
         changes[place] = file
@@ -118,7 +118,7 @@ def _with_records(text: str, repository: HubReference, folder: Path) -> str:
 
 
 def _in_repository(card: ModelCard, repository: HubReference) -> ModelCard:
-    """The card with its weights where they are; what it names must not lead out of the places it may name."""
+    """Return the card with the place of its weights on the Hub. Refuse a recipe outside of the plugin."""
     config = PurePosixPath(card.config)
     if config.is_absolute() or ".." in config.parts or "\\" in card.config:
         raise CardError(f"{repository}: tipr_zoo: 'config' must name a recipe of the plugin, got {card.config!r}")

@@ -1,8 +1,7 @@
-"""The one door to huggingface_hub, and its errors in one line each.
+"""The only access to huggingface_hub, and its errors in one line each.
 
-The client library is imported when something of the Hub is asked for, and not before. Where the Hub is
-(``HF_ENDPOINT``), the token (``HF_TOKEN`` or ``hf auth login``), the cache (``HF_HOME``) and offline mode
-(``HF_HUB_OFFLINE``) are its own settings and are read by it alone.
+The library is imported only when the Hub is needed. It reads its own settings: the Hub's address (``HF_ENDPOINT``),
+the token (``HF_TOKEN`` or ``hf auth login``), the cache (``HF_HOME``) and offline mode (``HF_HUB_OFFLINE``).
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ LOGIN = "log in with `hf auth login`, or set HF_TOKEN"
 
 
 def hub_client() -> HfApi:
-    """A client of the Hub that says who is asking."""
+    """Return a client of the Hub that says who is asking."""
     from huggingface_hub import HfApi
 
     return HfApi(library_name="tipr-zoo", library_version=__version__)
 
 
 def is_offline() -> bool:
-    """Whether ``HF_HUB_OFFLINE`` forbids to ask the Hub."""
+    """Tell whether ``HF_HUB_OFFLINE`` forbids to ask the Hub."""
     from huggingface_hub import constants
 
     return bool(constants.HF_HUB_OFFLINE)
@@ -38,7 +37,7 @@ def is_offline() -> bool:
 
 @contextmanager
 def hub_errors(place: str) -> Iterator[None]:
-    """Turn whatever the client raises inside the block into a `HubError` of one line.
+    """Turn every error of the client inside the block into a `HubError` of one line.
 
     Args:
         place: What was asked for, e.g. ``"hub:owner/name:README.md"``.
@@ -55,14 +54,14 @@ def hub_errors(place: str) -> Iterator[None]:
 
 
 def _is_missing_file(error: Exception) -> bool:
-    """Whether the Hub has been asked and does not have the file."""
+    """Tell whether the Hub was asked and does not have the file."""
     from huggingface_hub import errors
 
     return isinstance(error, errors.EntryNotFoundError) and not isinstance(error, errors.LocalEntryNotFoundError)
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong and what to do, by the kind of the client's error."""
+    """Return what went wrong and what to do, by the kind of the client's error."""
     from huggingface_hub import errors
 
     status = error.response.status_code if isinstance(error, errors.HfHubHTTPError) else None
@@ -88,7 +87,7 @@ def _reason(error: Exception) -> str:
 
 
 def _not_at_hand(error: Exception) -> str:
-    """Why a file is neither in the cache nor to be had."""
+    """Tell why a file is not in the cache and cannot be fetched."""
     if is_offline():
         return "not in the local cache, and offline mode is on; unset HF_HUB_OFFLINE once to fetch it"
     cause = error.__cause__
@@ -97,7 +96,7 @@ def _not_at_hand(error: Exception) -> str:
 
 
 def _said(error: BaseException) -> str:
-    """The message of an error in one line; of the Hub's own words where it has some."""
+    """Return the message of an error in one line, in the Hub's own words where it has some."""
     words = getattr(error, "server_message", None) or str(error)
     text = " ".join(words.split()) or type(error).__name__
     return text if len(text) <= 300 else text[:297] + "..."

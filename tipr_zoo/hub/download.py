@@ -1,4 +1,4 @@
-"""Files of the Hub, from its cache on this machine where they are there."""
+"""Files of the Hub. Those in its cache on this machine are not fetched again."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def fetch_hub_file(reference: HubReference) -> tuple[Path, HubReference]:
-    """A file of a repository.
+    """Fetch a file of a repository.
 
-    A branch or a tag is resolved to the commit that it is now; one log line a revision says which. In offline mode, or
-    where the Hub cannot be reached, the commit is the one that it was when it was last asked.
+    A branch or a tag is resolved to its current commit. One log line a revision names the commit. In offline mode, or
+    where the Hub cannot be reached, it is the commit of the last time that the Hub was asked.
 
     Args:
-        reference: With a file.
+        reference: The repository and a file of it.
 
     Returns:
-        The file in huggingface_hub's cache, and the reference with the commit that it was taken from.
+        The file in huggingface_hub's cache, and the reference with the commit of that file.
 
     Raises:
         HubError: The Hub cannot be reached and the file is not in the cache, or the Hub does not have or give it.
@@ -42,18 +42,18 @@ def fetch_hub_file(reference: HubReference) -> tuple[Path, HubReference]:
 
 
 def fetch_large_hub_file(reference: HubReference) -> tuple[Path, HubReference]:
-    """The same for a file that the Hub keeps under its SHA-256, such as weights; that hash is compared.
+    """Fetch a large file, such as weights. The Hub keeps it under its SHA-256, and that hash is compared.
 
     Raises:
-        WeightsError: The content is not what the Hub's hash says. It is taken out of the cache.
+        WeightsError: The content does not have the Hub's hash. The file is removed from the cache.
         HubError: See `fetch_hub_file`.
     """
     path, pinned = fetch_hub_file(reference)
-    if not path.is_symlink():  # where there are no symbolic links, the cache does not keep the hash
+    if not path.is_symlink():  # on a system without symbolic links, the cache does not keep the hash
         return path, pinned
-    # The link's own target, named by the hash that the Hub gave; it may be a link into a store with names of its own.
+    # The link's direct target has the Hub's hash as its name. It may itself be a link into a store with other names.
     blob = path.parent / path.readlink()
-    # huggingface_hub itself compares the size alone.
+    # huggingface_hub compares only the size.
     if _SHA256.fullmatch(blob.name) and (sha256 := file_sha256(path)) != blob.name:
         path.unlink()
         blob.unlink(missing_ok=True)
@@ -64,11 +64,11 @@ def fetch_large_hub_file(reference: HubReference) -> tuple[Path, HubReference]:
 
 
 def _commit_of(path: Path, file: str) -> str:
-    """The commit that a file of the cache belongs to: it lies in ``snapshots/<commit>/<file>``."""
+    """Return the commit that a file of the cache belongs to. The file lies in ``snapshots/<commit>/<file>``."""
     return path.parents[file.count("/")].name
 
 
 @cache
 def _log_resolution(floating: str, pinned: str) -> None:
-    """Say once a process which commit a revision is."""
+    """Log once a process which commit a revision is."""
     logger.warning("%s is %s now; name the commit to get the same again", floating, pinned)

@@ -1,4 +1,4 @@
-"""Weights on the Hub, named ``hub:owner/name[@revision][:file]`` wherever a file of weights can be named."""
+"""Weights on the Hub. ``hub:owner/name[@revision][:file]`` can stand for any file of weights."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from tipr_zoo.hub.download import fetch_large_hub_file
 
 
 def local_weights(weights: str | Path) -> Path:
-    """The file on this machine that weights are in, fetched if they are on the Hub.
+    """Return the file of weights on this machine. Fetch it if it is on the Hub.
 
     Args:
         weights: A path, or ``hub:owner/name[@revision][:file]``.
 
     Raises:
         HubError: The Hub cannot be reached or does not give the file.
-        WeightsError: It is not what the repository's card or the Hub's hash says.
+        WeightsError: The file does not agree with the repository's card or with the Hub's hash.
     """
     return fetch_hub_weights(weights)[0] if is_hub_reference(weights) else Path(weights)
 
 
 def pinned_weights(weights: str | Path) -> Path:
-    """The name under which the same weights are found again: on the Hub, with the commit and the file.
+    """Return the name under which the same weights are found again. On the Hub, it has the commit and the file.
 
     Args:
-        weights: A path, which stays as it is, or ``hub:owner/name[@revision][:file]``.
+        weights: ``hub:owner/name[@revision][:file]``, or a path. A path stays as it is.
 
     Returns:
         E.g. ``Path("hub:owner/name@<commit>:weights/mine.safetensors")``.
@@ -39,7 +39,9 @@ def pinned_weights(weights: str | Path) -> Path:
 
 
 def fetch_hub_weights(weights: str | Path) -> tuple[Path, HubReference]:
-    """Weights on the Hub; where no file is named, those that the repository's card names, checked as it says.
+    """Fetch weights from the Hub.
+
+    Where no file is named, they are the weights that the repository's card names. They are then checked by the card.
 
     Args:
         weights: ``hub:owner/name[@revision][:file]``.
@@ -50,7 +52,7 @@ def fetch_hub_weights(weights: str | Path) -> tuple[Path, HubReference]:
     Raises:
         ConfigError: `weights` has another form.
         HubError: The Hub cannot be reached or does not give a file.
-        WeightsError: The repository's card names no weights, or they are not what it or the Hub's hash says.
+        WeightsError: The repository's card names no weights, or they do not agree with it or with the Hub's hash.
     """
     return _fetch(parse_hub_reference(weights))
 
@@ -66,7 +68,7 @@ def _fetch(reference: HubReference) -> tuple[Path, HubReference]:
 
 
 def _weights_of_card(reference: HubReference) -> Weights:
-    """What the card of a repository says of its weights, which are in the same repository."""
+    """Return what the card of a repository says of its weights. They must be in the same repository."""
     advice = f"name the file: {reference}:FILE"
     try:
         weights = load_hub_card(reference).weights

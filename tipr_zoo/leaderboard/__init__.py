@@ -1,1 +1,1 @@
-"""The leaderboard: rows first, then text, Markdown, LaTeX and a page."""
+"""The leaderboard: its rows, and the rows as text, Markdown, LaTeX or a page."""

@@ -1,4 +1,4 @@
-"""Which rows of the leaderboard to keep."""
+"""The rows of the leaderboard to keep."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from tipr_zoo.cards.results import ORIGINS
 from tipr_zoo.close_matches import unknown_name
 
 EXTRA_DATA = "extra"
-"""What stands for any person data beside the training split."""
+"""Stands for any person data beside the training split."""
 
 
 @dataclass(frozen=True)
 class LeaderboardFilter:
-    """What a row must have; None asks for nothing. A row of which it is not known is left out.
+    """What a row must have. None asks for nothing. A row whose value is not known is left out.
 
     Attributes:
         origin: One of `tipr_zoo.cards.results.ORIGINS`.
         pretraining: `NO_EXTRA_DATA`, `EXTRA_DATA` for any, or the name of what was used, e.g. ``"NAM"``.
-        encoder: Part of the image encoder's name, e.g. ``"ViT-B/16"``. Names are in any mix of upper and lower case.
-        weights: Whether the weights can be had.
+        encoder: Part of the image encoder's name, e.g. ``"ViT-B/16"``. Upper and lower case do not matter.
+        weights: Whether the weights are published.
     """
 
     origin: str | None = None
@@ -30,13 +30,13 @@ class LeaderboardFilter:
     weights: bool | None = None
 
     def check(self, methods: Iterable[MethodFacts]) -> None:
-        """See whether what is asked for exists.
+        """Check that the filter's values exist.
 
         Args:
-            methods: Those of all rows there are.
+            methods: The methods of all rows.
 
         Raises:
-            UnknownNameError: No row has this origin, pretraining or encoder; the message has close matches.
+            UnknownNameError: No row has this origin, pretraining or encoder. The message has close matches.
         """
         methods = set(methods)
         if self.origin is not None and self.origin not in ORIGINS:
@@ -50,7 +50,7 @@ class LeaderboardFilter:
             raise unknown_name("image encoder", self.encoder, encoders)
 
     def keeps(self, origin: str, method: MethodFacts) -> bool:
-        """Whether a row of this origin and method stays."""
+        """Tell whether the filter keeps a row of this origin and method."""
         return (
             self.origin in (None, origin)
             and (self.pretraining is None or self._has_pretraining(method))

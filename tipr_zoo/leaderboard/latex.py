@@ -1,4 +1,4 @@
-"""The leaderboard as LaTeX tables in the manner of booktabs."""
+"""The leaderboard as LaTeX tables in the style of booktabs."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _ESCAPED = {
 _ESCAPE = str.maketrans(_ESCAPED)
 
 _LIGATURE = re.compile(r"(?<=[-'`,?!])(?=[-'`,])")
-"""Where two letters would be drawn as one, as the hyphens of ``--data``."""
+"""Places where LaTeX would join two characters to one, e.g. the hyphens of ``--data``."""
 
 _OPTION = re.compile(r"(?=[\[*])")
-"""What LaTeX takes for an option of the line end or the rule above, where a line of a table begins with it."""
+"""Characters that LaTeX reads as an option of the line end or rule above, when a line of a table begins with one."""
 
 
 def latex_leaderboard(rows: Sequence[LeaderboardRow]) -> str:
-    """One ``table`` a section, and notes with the sources behind the last; compiles with booktabs alone.
+    """Return one ``table`` a section, then notes with the sources. It compiles with booktabs alone.
 
     Args:
         rows: As `tipr_zoo.leaderboard.rows.leaderboard_rows` sorts them.
@@ -50,13 +50,17 @@ def latex_leaderboard(rows: Sequence[LeaderboardRow]) -> str:
     lines = [f"Bold is best, underlined second best. {RULE}", *notes(rows)]
     lines += [f"[{number}] {text}" for number, text in sources.items()]
     head = r"% needs \usepackage{booktabs}, and \usepackage[T1]{fontenc} where it is not LuaLaTeX or XeLaTeX"
-    # Long addresses may break after a slash; the braces keep a bracket from being read as an argument.
+    # Long addresses may break after a slash. The braces keep a bracket from being read as an argument.
     closing = "\n\n".join(rf"\noindent {{}}{escape(line)}".replace("/", r"/\allowbreak{}") for line in lines)
     return "\n\n".join([head, *tables, rf"{{\footnotesize\raggedright {closing}\par}}"])
 
 
 def escape(text: str) -> str:
-    """`text` as LaTeX prints it letter by letter, in one line and without what no letter is."""
+    """Return LaTeX that prints `text` letter by letter, in one line and without control characters.
+
+    >>> escape("50 % of R&D")
+    '50 \\\\% of R\\\\&D'
+    """
     line = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
     return _LIGATURE.sub("{}", line.translate(_ESCAPE))
 

@@ -1,4 +1,4 @@
-"""The marks beside a model's name on the leaderboard, and what they and its words mean."""
+"""The marks beside a model's name on the leaderboard, and the meanings of its marks and words."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UNITS = "figures are in percent, text-to-image where a title says nothing else"
 
 
 def marks_of(row: LeaderboardRow) -> list[str]:
-    """The marks of a row, in the order of `MEANINGS`."""
+    """Return the marks of a row, in the order of `MEANINGS`."""
     is_shown = {
         ON_TEST: row.selected_on == "test",
         NOT_KNOWN: row.selected_on is None,
@@ -36,12 +36,12 @@ def marks_of(row: LeaderboardRow) -> list[str]:
 
 
 def marked_model(row: LeaderboardRow) -> str:
-    """The model's name and its marks."""
+    """Return the model's name and its marks."""
     return " ".join([row.model, *marks_of(row)])
 
 
 def notes(rows: Sequence[LeaderboardRow]) -> list[str]:
-    """What the marks and origins of these rows mean, and what the figures are."""
+    """Return the meanings of these rows' marks and origins, and the units of the figures."""
     marks = {mark for row in rows for mark in marks_of(row)}
     origins = {row.origin for row in rows}
     return [
@@ -52,26 +52,30 @@ def notes(rows: Sequence[LeaderboardRow]) -> list[str]:
 
 
 def extra_data(row: LeaderboardRow) -> str:
-    """The extra person data of a row: a name, ``"none"``, or `NOT_KNOWN`."""
+    """Return the extra person data of a row: a name, ``"none"``, or `NOT_KNOWN`."""
     return row.method.pretraining or NOT_KNOWN
 
 
 def encoder(row: LeaderboardRow) -> str:
-    """The image encoder's name, or `NOT_KNOWN`."""
+    """Return the image encoder's name, or `NOT_KNOWN`."""
     return row.method.image_encoder or NOT_KNOWN
 
 
 def weights(row: LeaderboardRow) -> str:
-    """Whether the weights can be had: ``"yes"``, ``"no"`` or `NOT_KNOWN`."""
+    """Tell whether the weights are published: ``"yes"``, ``"no"`` or `NOT_KNOWN`."""
     published = row.method.weights_published
     return NOT_KNOWN if published is None else "yes" if published else "no"
 
 
 def code_license(row: LeaderboardRow) -> str:
-    """The licence of the authors' code; ``"none"`` where it carries none, `NOT_KNOWN` where nobody looked."""
+    """Return the licence of the authors' code: ``"none"`` where it has none, `NOT_KNOWN` where nobody looked."""
     return (row.code.license if row.code else None) or NOT_KNOWN
 
 
 def is_web_address(url: str | None) -> bool:
-    """Whether a link may lead there; a card of anybody's may say anything, such as ``javascript://``."""
+    """Tell whether a link may lead to an address. A card can come from anybody and may name ``javascript://``.
+
+    >>> is_web_address("https://arxiv.org/abs/2307.09059"), is_web_address("javascript://alert"), is_web_address(None)
+    (True, False, False)
+    """
     return url is not None and url.startswith(("https://", "http://"))

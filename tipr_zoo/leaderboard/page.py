@@ -1,4 +1,4 @@
-"""The leaderboard as one HTML page that needs no network, and no JavaScript to be read."""
+"""The leaderboard as one HTML page. It needs no network, and it can be read without JavaScript."""
 
 from __future__ import annotations
 
@@ -54,18 +54,20 @@ _LEGEND = {
     "Authors' code": "The licence of their repository, and a link to it.",
     NOT_KNOWN: "not known",
 }
-"""What words and marks of the page mean."""
+"""The meanings of the page's words and marks."""
 
 
 def leaderboard_page(rows: Sequence[LeaderboardRow], sort: str = "R1") -> str:
-    """The page: a table for each data set, split, arguments and direction, sorted and filtered where there is a script.
+    """Return the page, with a table for each data set, split, arguments and direction.
+
+    With JavaScript, a reader can sort and filter the tables.
 
     Args:
         rows: Rows of the leaderboard.
-        sort: The metric that the tables are sorted by at first; rows without it come last.
+        sort: The metric by which the tables are sorted at first. Rows without it come last.
 
     Returns:
-        A whole HTML document with its style and script; it asks the network for nothing.
+        A complete HTML document with its style and script. It loads nothing from the network.
     """
     style = (_ASSETS / "leaderboard.css").read_text(encoding="utf-8")
     script = (_ASSETS / "leaderboard.js").read_text(encoding="utf-8")
@@ -108,11 +110,11 @@ reported by others and what was measured by the zoo is never mixed up. <a href="
 
 
 def _section(number: int, key: Sequence[str], group: Sequence[tuple[LeaderboardRow, dict[str, int]]], sort: str) -> str:
-    """One table with its title."""
+    """Return one table with its title."""
     title = escape(", ".join(filter(None, key)))
     headers = "".join(_header(name, is_sorted=name == sort) for name in _COLUMNS)
     body = "\n".join(_row(row, ranks) for row, ranks in group)
-    # Narrow screens lay rows out anew, for which browsers forget what a table is unless its roles are spelled out.
+    # On narrow screens the rows get another layout. Browsers then forget that it is a table, unless roles say so.
     return f"""<section aria-labelledby="table-{number}">
 <h2 id="table-{number}">{title}</h2>
 <div class="scroll" tabindex="0" role="region" aria-labelledby="table-{number}">
@@ -133,7 +135,7 @@ def _header(name: str, is_sorted: bool) -> str:
 
 
 def _row(row: LeaderboardRow, ranks: dict[str, int]) -> str:
-    """One row; its attributes are what the script filters and sorts by."""
+    """Return one row. The script filters and sorts by its attributes."""
     shown = {"encoder": encoder(row), "extra": extra_data(row), "weights": weights(row), "licence": code_license(row)}
     shown["epoch"] = row.selected_on or NOT_KNOWN
     attributes = {"dataset": row.dataset, "origin": row.origin, **{name: shown[name] for name in list(shown)[:3]}}
@@ -149,7 +151,7 @@ def _row(row: LeaderboardRow, ranks: dict[str, int]) -> str:
 
 
 def _model(row: LeaderboardRow) -> str:
-    """The name, whether the zoo has it, and the marks."""
+    """Return the cell with the name, the marks, and whether the zoo has the model."""
     marks = [ON_TEST] * (row.selected_on == "test") + [DISPUTED] * bool(row.disagrees_on)
     words = [f'<span class="name">{escape(row.model)}</span>']
     words += [f'<a class="mark" href="#legend" title="{escape(MEANINGS[mark])}">{mark}</a>' for mark in marks]
@@ -177,7 +179,7 @@ def _cell(name: str, content: str, value: str, kind: str = "") -> str:
 
 
 def _words(row: LeaderboardRow, name: str, text: str) -> str:
-    """One of the facts; the licence is a link to the code that it is the licence of."""
+    """Return the cell of one fact. The licence is a link to the licensed code."""
     if name == "licence" and row.code and is_web_address(row.code.url):
         known = "no licence" if text == "none" else "licence ?" if text == NOT_KNOWN else escape(text)
         return f'<a href="{escape(row.code.url)}">{known}</a>'
@@ -189,7 +191,10 @@ def _words(row: LeaderboardRow, name: str, text: str) -> str:
 
 
 def _source(row: LeaderboardRow) -> str:
-    """A link; of a measured row its date and command, and the record's file without the folders of this machine."""
+    """Return the source: a link, or for a measured row its date, command and the name of its evaluation record.
+
+    The record's folders are left out, since they are those of this machine.
+    """
     if row.date is not None:
         record = escape(f"record: {Path(str(row.source_url)).name}")
         return f'<span title="{record}">{escape(row.date[:10])}</span><code>{escape(row.source)}</code>'
@@ -199,7 +204,7 @@ def _source(row: LeaderboardRow) -> str:
 
 
 def _filters(rows: Sequence[LeaderboardRow], sort: str) -> str:
-    """The form, which the script shows."""
+    """Return the form of the filters. The script shows it."""
     choices = {
         "dataset": ("Data set", sorted({row.dataset for row in rows})),
         "origin": ("Origin", [origin for origin in ORIGINS if any(row.origin == origin for row in rows)]),
@@ -238,5 +243,5 @@ def _legend() -> str:
 
 
 def _hash(text: str) -> str:
-    """What allows an element of this content, and no other, to be used."""
+    """Return the hash that allows an element with exactly this content."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

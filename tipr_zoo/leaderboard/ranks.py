@@ -15,7 +15,7 @@ RULE = (
     " data in pretraining only among themselves. The best is marked of at least two different figures, the second best"
     " of at least three; equal figures share a mark."
 )
-"""What `figure_ranks` does, in words."""
+"""The rule of `figure_ranks`, in words."""
 
 
 def figure_ranks(rows: Sequence[LeaderboardRow]) -> list[dict[str, int]]:
@@ -25,7 +25,8 @@ def figure_ranks(rows: Sequence[LeaderboardRow]) -> list[dict[str, int]]:
         rows: Rows of one or several groups, in any order.
 
     Returns:
-        For each row its metrics that are `BEST` or `SECOND` of their group, to two digits as they are shown.
+        For each row, the metrics that are `BEST` or `SECOND` of its group. Figures are compared at two digits, as they
+        are shown.
     """
     ranks: list[dict[str, int]] = [{} for _ in rows]
     in_groups = sorted(range(len(rows)), key=lambda i: comparison_group(rows[i]))
@@ -41,6 +42,6 @@ def figure_ranks(rows: Sequence[LeaderboardRow]) -> list[dict[str, int]]:
 
 
 def _marked_values(values: Iterable[float]) -> dict[float, int]:
-    """The rank of the one or two highest of the values."""
+    """Return the rank of the one or two highest of the values."""
     ordered = sorted({round(value, 2) for value in values}, reverse=True)
     return dict(zip(ordered[: len(ordered) - 1], (BEST, SECOND), strict=False))

@@ -1,6 +1,6 @@
-"""References: published figures of methods that the zoo has no code of, one YAML file each.
+"""References: published figures of methods for which the zoo has no code. Each is one YAML file.
 
-They lie in ``model_cards/references`` and spell ``results``, ``method``, ``paper`` and ``code`` as cards do.
+They lie in ``model_cards/references``. Their ``results``, ``method``, ``paper`` and ``code`` are written as in cards.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ FOLDER = "references"
 
 @dataclass(frozen=True)
 class Reference:
-    """What is known of one method that cannot be built here.
+    """Facts about one method that the zoo cannot build.
 
     Attributes:
-        name: What its rows are called, e.g. ``"IRRA + NAM"``.
+        name: The name of its rows, e.g. ``"IRRA + NAM"``.
         path: Its file.
-        method: What must be known before its figures are compared with others'.
+        method: Facts to know before its figures are compared with others.
         paper: The paper that describes it.
         code: The authors' repository and its licence.
         results: Its published figures, each with its source.
@@ -45,7 +45,7 @@ def read_reference(path: Path) -> Reference:
     """Read and check one reference.
 
     Raises:
-        CardError: The file is malformed; the message names the file, the field and the fix.
+        CardError: The file is malformed. The message names the file, the field and the fix.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -61,12 +61,12 @@ def read_reference(path: Path) -> Reference:
 
 
 def read_references(folder: Path | None = None) -> tuple[Reference, ...]:
-    """Every reference, by the names of their files.
+    """Read every reference of a folder, in the order of their files' names.
 
     Args:
-        folder: Where they lie; by default those that ship with the core.
+        folder: The folder. By default, that of the references that ship with the core.
 
     Raises:
-        CardError: One is malformed.
+        CardError: A reference is malformed.
     """
     return tuple(map(read_reference, sorted((folder or core_cards_folder() / FOLDER).glob("*.yaml"))))

@@ -1,4 +1,4 @@
-"""The leaderboard's rows: every figure of cards, references and further records, each with where it comes from."""
+"""The leaderboard's rows: every figure of cards, references and further evaluation records, each with its source."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ class LeaderboardRow:
     """Figures of one model on one split of one data set, from one source.
 
     Attributes:
-        model: Name of the model, or of the reference where the zoo has no code of it.
+        model: Name of the model. Name of the reference where the zoo has no code of it.
         dataset: Name of the data set.
         split: The split.
-        dataset_arguments: What else identifies the data, e.g. ``{"seed": 0}``.
+        dataset_arguments: Further arguments that identify the data, e.g. ``{"seed": 0}``.
         direction: ``"text-to-image"`` or ``"image-to-text"``.
-        metrics: Figures in percent by metric; a metric that the source does not give is left out.
-        origin: ``"reported"`` where a publication prints the figures, ``"reproduced"`` where it prints a training of
-            its own, ``"measured"`` where there is a record.
-        source: Who says so: a publication, or the command that measured.
-        source_url: Where: a web address, or the path of the record; None where nobody noted it.
-        date: When it was measured, ISO 8601; None for published figures.
-        selected_on: What the epoch of the weights was chosen on: as the record says, or for reported figures what the
-            authors say or their code does by default; None where that is not known.
-        method: What must be known before the figures are compared with others'.
+        metrics: Figures in percent by metric, without metrics that the source does not give.
+        origin: ``"reported"`` where the authors' publication prints the figures, ``"reproduced"`` where a publication
+            prints those of its own training, ``"measured"`` where there is an evaluation record.
+        source: The source in words: a publication, or the command that measured.
+        source_url: A web address, or the path of the evaluation record. None where nobody noted it.
+        date: Date of the measurement, ISO 8601. None for published figures.
+        selected_on: The split on which the epoch of the weights was chosen. The evaluation record says it. For reported
+            figures it is what the authors say, or what their code does by default. None where it is not known.
+        method: Facts to know before the figures are compared with others.
         has_card: Whether the zoo can build the model.
         paper: The paper that describes the method.
         code: The authors' repository and its licence.
@@ -67,19 +67,19 @@ class LeaderboardRow:
 def leaderboard_rows(
     dataset: str | None = None, records: Path | None = None, sort: str = "R1", filter: LeaderboardFilter = ANY
 ) -> list[LeaderboardRow]:
-    """The rows, by `comparison_group`, and within a group the best first.
+    """Return the rows by `comparison_group`, the best of a group first.
 
     Args:
-        dataset: Keep this data set alone, in any mix of upper and lower case.
-        records: Folder with further records (``*.json``) as ``tipr-zoo eval`` writes them. A record of the same
-            weights on the same data as a card's stands in its place.
-        sort: Metric to sort by; rows without it come last.
-        filter: Which of these rows to keep.
+        dataset: Keep only this data set. Upper and lower case do not matter.
+        records: Folder with further evaluation records (``*.json``) of ``tipr-zoo eval``. A record takes the place of
+            a card's record where both are of the same weights and data.
+        sort: Metric to sort by. Rows without it come last.
+        filter: The rows to keep.
 
     Raises:
-        UnknownNameError: There are no figures on this `dataset`, `sort` is no metric, or the filter asks for what no
-            row has ever had.
-        RecordError: The folder does not exist, or one of its records is malformed.
+        UnknownNameError: There are no figures on `dataset`, `sort` is no metric, or the filter asks for something that
+            no row has.
+        RecordError: The folder does not exist, or one of its evaluation records is malformed.
         CardError: A reference is malformed.
     """
     if sort not in METRICS:
@@ -98,24 +98,24 @@ def leaderboard_rows(
 
 
 def data_key(row: LeaderboardRow) -> tuple[str, str, str, str]:
-    """What was measured on, in words: data set, split, further arguments, direction.
+    """Return in words what a row was measured on: data set, split, further arguments, direction.
 
-    The direction is an empty text where it is text-to-image, so that such rows come first.
+    For text-to-image, the direction is an empty text, so that such rows come first.
     """
     arguments = ", ".join(f"{name} {value}" for name, value in sorted(row.dataset_arguments.items()))
     return row.dataset, row.split, arguments, row.direction if row.direction != TEXT_TO_IMAGE else ""
 
 
 def comparison_group(row: LeaderboardRow) -> tuple[str, str, str, str, bool]:
-    """What rows share whose figures may be compared: `data_key`, and whether extra person data are named.
+    """Return what rows share whose figures may be compared: `data_key`, and whether they name extra person data.
 
-    Rows of which it is not known whether such data were used are compared with those without.
+    Where it is not known whether such data were used, the row counts as one without.
     """
     return *data_key(row), row.method.has_extra_data
 
 
 def _card_rows(measured_again: set[tuple[str, ...]]) -> list[LeaderboardRow]:
-    """One row a result of every readable card, but for those that have been measured again."""
+    """Make a row for each result of every readable card, except for results that were measured again."""
     rows = []
     for card in card_index().cards.values():
         method = _with_weights(card)
@@ -130,7 +130,7 @@ def _card_rows(measured_again: set[tuple[str, ...]]) -> list[LeaderboardRow]:
 
 
 def _reference_rows() -> list[LeaderboardRow]:
-    """One row a result of every reference."""
+    """Make a row for each result of every reference."""
     return [
         _result_row(result, reference.method, reference.paper, reference.code, has_card=False)
         for reference in read_references()
@@ -141,7 +141,7 @@ def _reference_rows() -> list[LeaderboardRow]:
 def _result_row(
     result: Result, method: MethodFacts, paper: Link | None, code: Link | None, has_card: bool
 ) -> LeaderboardRow:
-    """The row of a card's or a reference's result."""
+    """Make the row of a result of a card or a reference."""
     return LeaderboardRow(
         model=result.model,
         dataset=result.dataset,
@@ -162,14 +162,17 @@ def _result_row(
 
 
 def _read_records(folder: Path) -> dict[Path, Record]:
-    """The records of `folder` by their files."""
+    """Read the evaluation records of `folder`, by their files."""
     if not folder.is_dir():
         raise RecordError(f"{folder}: no such folder; `tipr-zoo eval NAME --data DIR --records DIR` writes records")
     return {path: read_record(path) for path in sorted(folder.glob("*.json"))}
 
 
 def _record_rows(records: Mapping[Path, Record]) -> list[LeaderboardRow]:
-    """One row a record; what the card of its model says goes for it, but for weights that are not the card's."""
+    """Make a row for each evaluation record, with the facts of its model's card.
+
+    Where the record is not of the card's weights, what the card says of weights does not hold for it.
+    """
     rows = []
     for path, record in records.items():
         card = card_index().cards.get(record.model)
@@ -199,12 +202,12 @@ def _record_rows(records: Mapping[Path, Record]) -> list[LeaderboardRow]:
 
 
 def _with_weights(card: ModelCard) -> MethodFacts:
-    """The card's facts; weights that it names itself can be had."""
+    """Return the card's facts. If the card itself names weights, they are published."""
     return replace(card.method, weights_published=True) if card.weights else card.method
 
 
 def _flag_disagreements(rows: Iterable[LeaderboardRow]) -> list[LeaderboardRow]:
-    """Fill in `disagrees_on`; who trained the model again is expected to come to other figures."""
+    """Fill in `disagrees_on`. Reproduced figures are left out, since they are expected to differ."""
     by_thing: defaultdict[tuple[Any, ...], dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
     rows = list(rows)
     for row in rows:
@@ -221,7 +224,7 @@ def _flag_disagreements(rows: Iterable[LeaderboardRow]) -> list[LeaderboardRow]:
 
 
 def _measured_thing(record: Record) -> tuple[str, ...]:
-    """What two records have in common that measure the same weights on the same data in the same way."""
+    """Return what two evaluation records share if they measure the same weights on the same data in the same way."""
     mappings = [json.dumps(values, sort_keys=True) for values in (record.dataset_arguments, record.overrides)]
     counts = [str(count) for count in (record.queries, record.gallery, record.identities)]
     return record.model, record.weights_sha256, record.dataset, record.split, record.direction, *mappings, *counts

@@ -1,4 +1,4 @@
-"""The leaderboard as sections of rows that may be compared, for every format that is read from top to bottom."""
+"""The leaderboard as sections of rows that may be compared. The formats of plain reading use it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Section:
     """Rows of one `comparison_group`.
 
     Attributes:
-        title: What they share, in words.
+        title: What the rows share, in words.
         rows: The rows.
-        figures: Of each row its metrics as cells, the best two of the section marked.
+        figures: The metrics of each row as cells. The best two of the section are marked.
     """
 
     title: str
@@ -54,22 +54,22 @@ def _figure(value: float | None, rank: int | None) -> Cell:
 
 
 class Sources:
-    """Numbers the sources of rows in the order in which they are asked for."""
+    """Numbers for the sources of rows, in the order in which they are asked for."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
     def number(self, row: LeaderboardRow) -> int:
-        """The number of a row's source, from 1."""
+        """Return the number of a row's source, from 1."""
         return self._numbers.setdefault(source_text(row), len(self._numbers) + 1)
 
     def items(self) -> list[tuple[int, str]]:
-        """Every number with its source in words."""
+        """Return every number with its source in words."""
         return [(number, text) for text, number in self._numbers.items()]
 
 
 def source_text(row: LeaderboardRow) -> str:
-    """Who says so and where; a measured row is told by its date, command and record."""
+    """Return the source in words, with its place. For a measured row: date, command and evaluation record."""
     if row.date is not None:
         return f"{row.date[:10]}, {row.source} (record: {row.source_url})"
     return f"{row.source}, {row.source_url}" if row.source_url else row.source

@@ -19,23 +19,23 @@ _FURTHER: dict[str, Callable[[LeaderboardRow], str]] = {
     "weights": weights,
     "code licence": code_license,
 }
-"""Columns that text has room for or not, the most wanted first."""
+"""Columns that are left out where there is no room, the most important first."""
 
 _MARKUP = re.compile(r"[\\`*\[\]<&]|(?<!\w)_|_(?!\w)")
-"""What Markdown does not show as it is; an underscore inside a word is a letter to it."""
+"""Characters that Markdown does not show as they are. It shows an underscore inside a word."""
 
 _ENTITIES = {"<": "&lt;", "&": "&amp;"}
 
 _OF_ADDRESSES = "%/:?#@!$&'*+,;=~[]"
-"""What stays as it is in a link; brackets, blanks and quotation marks would end it."""
+"""Characters that stay as they are in a link. Brackets, blanks and quotation marks would end it."""
 
 
 def text_leaderboard(rows: Sequence[LeaderboardRow], width: int | None) -> str:
-    """The leaderboard as text: numbered sources, and the columns for which there is room.
+    """Return the leaderboard as text, with numbered sources and the columns that fit.
 
     Args:
         rows: As `tipr_zoo.leaderboard.rows.leaderboard_rows` sorts them.
-        width: Most characters a line; None for as many as it takes.
+        width: Most characters of a line. None for no limit.
     """
     sources = Sources()
     parts, least = [], len(_FURTHER)
@@ -51,11 +51,11 @@ def text_leaderboard(rows: Sequence[LeaderboardRow], width: int | None) -> str:
 
 
 def markdown_leaderboard(rows: Sequence[LeaderboardRow], brief: bool = False) -> str:
-    """The leaderboard as Markdown, every source a link.
+    """Return the leaderboard as Markdown. Every source is a link.
 
     Args:
         rows: As `tipr_zoo.leaderboard.rows.leaderboard_rows` sorts them.
-        brief: Leave out mINP, encoders, licences and the names of sources, whose links the origins then are.
+        brief: Whether to leave out mINP, encoders, licences and the names of sources. The origins are the links then.
     """
     table = _brief_table if brief else _markdown_table
     parts = [f"### {_escaped(one_line(section.title))}\n\n{table(section)}" for section in leaderboard_sections(rows)]
@@ -66,7 +66,7 @@ def markdown_leaderboard(rows: Sequence[LeaderboardRow], brief: bool = False) ->
 
 
 def _text_table(section: Section, sources: Sources, width: int | None) -> tuple[str, int]:
-    """The table with as many of the further columns as have room, and their number."""
+    """Return the table with as many further columns as fit, and their number."""
     columns = ["model", *METRICS, "origin", "from"]
     cells: list[list[Cell]] = [
         [marked_model(row), *figures, row.origin, f"[{sources.number(row)}]"]
@@ -110,12 +110,12 @@ def _link(text: str, url: str | None) -> str:
 
 
 def _escaped(text: str) -> str:
-    """`text` as Markdown shows it letter by letter; pipes are the table's to escape."""
+    """Return Markdown that shows `text` letter by letter. The table itself escapes pipes."""
     return _MARKUP.sub(lambda match: _ENTITIES.get(match[0]) or f"\\{match[0]}", text)
 
 
 def _hanging(line: str, width: int | None) -> str:
-    """A note over several lines, all but the first indented by two."""
+    """Break a note into lines. All but the first are indented by two."""
     line = one_line(line)
     if width is None:
         return line

@@ -8,7 +8,7 @@ from tipr_zoo.errors import ConfigError
 
 
 def checked_number(name: str, value: float, *, is_scale: bool = False) -> float:
-    """The value, if it is a finite number, and above 0 where it is a scale.
+    """Return the value, if it is a finite number, and above 0 where it is a scale.
 
     Args:
         name: For the message, e.g. ``"scale of SDM"``.

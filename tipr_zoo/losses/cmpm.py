@@ -22,7 +22,7 @@ class CMPM(nn.Module):
     needs_patch_tokens = False
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
-        """The loss of a batch, a scalar. Needs ``pids``."""
+        """Compute the loss of a batch, a scalar. Needs ``pids``."""
         image, text = features.image_embedding, features.text_embedding
         same = (batch["pids"].unsqueeze(1) == batch["pids"].unsqueeze(0)).float()
         target = same / torch.linalg.vector_norm(same, dim=1, keepdim=True)

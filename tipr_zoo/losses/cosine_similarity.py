@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 TEMPERATURE_SCALE = 50.0
-"""Similarities are multiplied by this before a softmax (1 / 0.02). It is fixed, not learned."""
+"""The factor of similarities before a softmax (1 / 0.02). It is fixed, not learned."""
 
 
 def cosine_similarity(queries: Tensor, gallery: Tensor) -> Tensor:
-    """(Q, D) and (G, D) embeddings -> (Q, G) cosines, in float32 also under autocast.
+    """Compute cosines: (Q, D) and (G, D) embeddings -> (Q, G), in float32 also under autocast.
 
     Multiplied by 50, the rounding of a bfloat16 cosine would be as large as the differences that count.
     """

@@ -18,7 +18,7 @@ class ITC(nn.Module):
     needs_patch_tokens = False
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
-        """The loss of a batch, a scalar."""
+        """Compute the loss of a batch, a scalar."""
         logits = TEMPERATURE_SCALE * cosine_similarity(features.image_embedding, features.text_embedding)
         own = torch.arange(len(logits), device=logits.device)
         return (F.cross_entropy(logits, own) + F.cross_entropy(logits.t(), own)) / 2

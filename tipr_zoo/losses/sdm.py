@@ -11,21 +11,25 @@ from tipr_zoo.losses.cosine_similarity import TEMPERATURE_SCALE, cosine_similari
 from tipr_zoo.registries import LOSSES
 
 EPSILON = 1e-8
-"""Added to the target distribution before its logarithm, as in the official code."""
+"""The number that is added to the target distribution before its logarithm, as in the official code."""
 
 
 def matching_distribution(pids: Tensor) -> Tensor:
-    """Each row spread evenly over the items of the same identity: (B,) int64 -> (B, B) float32 with rows of sum 1."""
+    """Spread each row evenly over the items of the same identity: (B,) int64 -> (B, B) float32 with rows of sum 1.
+
+    >>> matching_distribution(torch.tensor([4, 9, 4])).tolist()
+    [[0.5, 0.0, 0.5], [0.0, 1.0, 0.0], [0.5, 0.0, 0.5]]
+    """
     same = (pids.unsqueeze(1) == pids.unsqueeze(0)).float()
     return same / same.sum(dim=1, keepdim=True)
 
 
 def row_divergences(logits: Tensor, target: Tensor) -> Tensor:
-    """KL divergence of each row's softmax from its target.
+    """Compute the KL divergence of each row's softmax from its target.
 
     Args:
-        logits: (B, B) scaled similarities.
-        target: (B, B) rows of sum 1.
+        logits: (B, B) float, scaled similarities.
+        target: (B, B) float, rows of sum 1.
 
     Returns:
         (B,) sum over j of p_ij (log p_ij - log(q_ij + 1e-8)).
@@ -36,9 +40,9 @@ def row_divergences(logits: Tensor, target: Tensor) -> Tensor:
 
 @LOSSES.register_module()
 class SDM(nn.Module):
-    """Similarity distribution matching: softmax over similarities is drawn to the distribution of identities.
+    """Similarity distribution matching: it draws the softmax over similarities to the distribution of identities.
 
-    The mean over rows of KL(p || q), image to text plus text to image.
+    The loss is the mean over rows of KL(p || q), image to text plus text to image.
 
     Args:
         scale: What similarities are multiplied by before the softmax; 50 as in the official code. Towers that start
@@ -55,7 +59,7 @@ class SDM(nn.Module):
         self.scale = checked_number("scale of SDM", scale, is_scale=True)
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
-        """The loss of a batch, a scalar. Needs ``pids``."""
+        """Compute the loss of a batch, a scalar. Needs ``pids``."""
         logits = self.scale * cosine_similarity(features.image_embedding, features.text_embedding)
         target = matching_distribution(batch["pids"])
         return row_divergences(logits, target).mean() + row_divergences(logits.t(), target).mean()

@@ -1,4 +1,4 @@
-"""Which code ran: the version of tipr-zoo, and the commit where it runs from a git checkout."""
+"""The version of the code that ran: of tipr-zoo, and the commit if it runs from a git checkout."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from tipr_zoo.version import __version__
 
 @cache
 def code_version() -> str:
-    """The version, e.g. ``"0.1.0"``; from a checkout ``"0.1.0+g1a2b3c4d5e6f"``, which ends in ``.dirty`` where files
-    of the checkout differ from that commit."""
+    """Return the version, e.g. ``"0.1.0"``, or ``"0.1.0+g1a2b3c4d5e6f"`` from a git checkout.
+
+    The part after the plus sign is the commit. The version ends in ``.dirty`` if files
+    of the checkout differ from that commit.
+    """
     folder = Path(__file__).parents[1]
-    # Who installed tipr-zoo into an environment inside a repository of their own runs no commit of that repository.
+    # tipr-zoo may be installed inside somebody's own repository. Then it runs no commit of that repository.
     if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
         return __version__
     commit = _git(folder, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
@@ -23,7 +26,7 @@ def code_version() -> str:
 
 
 def _git(folder: Path, *words: str) -> str | None:
-    """What git says in a folder; None where there is no git, or it has nothing to say."""
+    """Return what git prints in a folder; None if there is no git, or if it fails."""
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     try:
         done = subprocess.run(

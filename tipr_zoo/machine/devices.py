@@ -1,4 +1,4 @@
-"""Choosing the device that a command runs on, and naming it in records."""
+"""The device that a command runs on, and its description in evaluation records."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from tipr_zoo.errors import ConfigError
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """The device of this name; without one a GPU where there is one, else the CPU.
+    """Choose the device of this name, or the best one here.
 
-    Of several processes that ``torchrun`` started on a machine, each gets a GPU of its own.
+    Without a name it is a GPU if there is one, else the CPU. If ``torchrun`` started several processes on a machine,
+    each gets its own GPU.
+
+    Args:
+        name: A device as PyTorch writes it, e.g. ``"cuda:1"``.
 
     Raises:
         ConfigError: There is no such device here.
@@ -26,7 +30,7 @@ def choose_device(name: str | None = None) -> torch.device:
         device = torch.device(name)
         if device.type == "cuda" and device.index is None and started_by_torchrun():
             device = torch.device("cuda", local_rank())
-        torch.empty(1, device=device).cpu()  # of "meta" nothing can be taken
+        torch.empty(1, device=device).cpu()  # a tensor on "meta" has no values
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(
             f"device {name!r} cannot be used here: {str(error).splitlines()[0]}; try --device cpu"
@@ -35,7 +39,7 @@ def choose_device(name: str | None = None) -> torch.device:
 
 
 def describe_device(device: torch.device) -> str:
-    """In words, e.g. ``"cpu (x86_64, 2 threads)"`` or ``"4 processes, cuda (NVIDIA A100)"``."""
+    """Describe a device, e.g. ``"cpu (x86_64, 2 threads)"`` or ``"4 processes, cuda (NVIDIA A100)"``."""
     processes = f"{process_count()} processes, " if process_count() > 1 else ""
     if device.type == "cuda":
         return f"{processes}cuda ({torch.cuda.get_device_name(device)})"

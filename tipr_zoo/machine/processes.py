@@ -1,4 +1,4 @@
-"""Work shared by several processes of this machine, for what needs no GPU."""
+"""Several processes of this machine, for work that needs no GPU."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from types import ModuleType
 
 
 def available_cores() -> int:
-    """How many cores this process may use."""
+    """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
 def process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool that gives up at once when it is interrupted."""
-    # Spawned, not forked: the caller may have threads running, and every platform then behaves alike.
+    """Open a pool of processes that ends at once when it is interrupted."""
+    # Spawned, not forked: the caller may have threads running. And so every platform behaves alike.
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _ignore_interrupts)
     try:
         yield pool
     except BaseException:
-        # Asking them to end does not always reach them while work is queued, and then they would be waited for forever.
+        # While work is queued, a request to end does not always reach them. Waiting for them would then never end.
         for worker in set(multiprocessing.active_children()) - others:
             worker.terminate()
         raise
@@ -36,9 +36,9 @@ def process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 @contextmanager
 def hidden_main() -> Iterator[None]:
-    """Keeps processes that start meanwhile from running the caller's main module again.
+    """Keep the processes that start meanwhile from running the caller's main module again.
 
-    Nothing here needs it, and it cannot be run again where it came from stdin or starts its work without asking for
+    They do not need it. It cannot be run again if it came from stdin, or if it starts its work without a check of
     ``__name__ == "__main__"``.
     """
     main = sys.modules["__main__"]
@@ -50,5 +50,5 @@ def hidden_main() -> Iterator[None]:
 
 
 def _ignore_interrupts() -> None:
-    """Leaves Ctrl-C to the parent process, which then ends its workers."""
+    """Leave Ctrl-C to the parent process, which then ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

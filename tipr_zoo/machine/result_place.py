@@ -1,4 +1,4 @@
-"""Where a drawn picture, or another result, is to be written: checked before the work, not after it."""
+"""The place of a drawn picture or another result: checked before the work, not after it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ def check_picture_file(path: Path) -> None:
     """Check that a picture can be written to `path`.
 
     Raises:
-        ConfigError: Its suffix names no picture format, it is a folder, or its own folder does not exist.
+        ConfigError: The suffix names no picture format, `path` is a folder, its folder does not exist, or one of them
+            cannot be written.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"{path}: a picture's file name ends in {', '.join(SUFFIXES)}")
@@ -22,10 +23,10 @@ def check_picture_file(path: Path) -> None:
 
 
 def check_place(path: Path) -> None:
-    """Check that there is a folder for a file, and that it can be written.
+    """Check that the folder of a file exists, and that the file can be written.
 
     Raises:
-        ConfigError: `path` is a folder itself, or its folder does not exist, or one of them cannot be written.
+        ConfigError: `path` is a folder, its folder does not exist, or one of them cannot be written.
     """
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder; name a file in it")
@@ -39,10 +40,12 @@ def check_place(path: Path) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Check that files can be written into a folder, which is made where it does not exist; it is not made here.
+    """Check that files can be written into a folder.
+
+    A folder that does not exist is made later, not here.
 
     Raises:
-        ConfigError: It is a file or below one, or it cannot be made or written.
+        ConfigError: `folder` is a file or lies below one, or it cannot be made or written.
     """
     there = Path(os.path.realpath(folder))
     while not there.exists() and there != there.parent:
@@ -53,7 +56,7 @@ def check_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those that it lies in, where it does not exist.
+    """Make a folder, and the folders above it, if they do not exist.
 
     Raises:
         WriteError: It cannot be made.
@@ -65,7 +68,7 @@ def make_folder(folder: Path) -> None:
 
 
 def _check_writable(folder: Path, path: Path) -> None:
-    """Raises ConfigError where nothing can be written into a folder that exists."""
+    """Raise a ConfigError if nothing can be written into a folder that exists."""
     if not os.access(folder, os.W_OK):
         raise ConfigError(
             f"{path}: nothing can be written in the folder {folder}; name another place, or allow writing"
@@ -73,10 +76,10 @@ def _check_writable(folder: Path, path: Path) -> None:
 
 
 def check_output(picture: Path | None, as_json: bool) -> None:
-    """Check that a command has somewhere to put its result: a picture that can be written, or JSON.
+    """Check that a command has a place for its result: a picture that can be written, or JSON.
 
     Raises:
-        ConfigError: It has neither, or `picture` cannot be written to.
+        ConfigError: There is neither, or `picture` cannot be written.
     """
     if picture is not None:
         check_picture_file(picture)

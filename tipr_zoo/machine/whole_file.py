@@ -1,4 +1,4 @@
-"""Whole files: written so that nobody ever finds half of one, and hashed."""
+"""Whole files, of which nobody ever finds a half; and their hashes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from tipr_zoo.errors import WriteError
 
 CHUNK = 1 << 20
-"""Bytes that are read at once."""
+"""Bytes to read at once."""
 
 ABANDONED_AFTER = 600.0
 """Seconds without a change after which a part is taken for one of a process that was killed.
@@ -36,26 +36,28 @@ _NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 def whole_file(path: Path, *, must_last: bool = True) -> Iterator[Path]:
     """Give a part to write into, which becomes the file when the block ends without an error.
 
-    Until then the file is what it was. If the block raises, it stays so, and the part is removed. No two calls share a
-    part: of two processes that write one file, the last one to end its block wins. As with ``open``, a link is
-    followed, a write-protected file is not written, any other keeps its permissions, and a new one gets what the umask
-    leaves. A pipe or a device is no file that could be moved: it is written into itself.
+    Until then the file stays as it was. If the block raises, the file stays, and the part is removed. No two calls
+    share a part. If two processes write one file, the last one to end its block wins.
 
-    The part's name says nothing of the format: hand a library that asks for it the open file, or write its bytes.
+    As with ``open``, a link is followed, and a write-protected file is not written. Any other file keeps its
+    permissions. A new one gets what the umask leaves. A pipe or a device cannot be moved, so it is written directly.
+
+    The part's name says nothing of the format. Give a library that needs the format the open file, or write its bytes.
 
     Args:
         path: The file; its folder exists.
-        must_last: Whether the file must outlast a crash of the machine, which costs some milliseconds. False for what
-            can be made anew and is checked where it is read. Where it must, parts that are abandoned in the same
-            folder are removed, too.
+        must_last: Whether the file must outlast a crash of the machine, which costs some milliseconds. False for a file
+            that can be made anew and is checked when it is read. If True, abandoned parts in the same folder are
+            removed, too.
 
     Yields:
-        The part: an empty file in the folder of `path`, which is there already.
+        The part: an empty file that exists already, in the folder of `path`.
 
     Raises:
-        WriteError: It cannot be written. It names `path`, also where the block's own error names the part or no file.
+        WriteError: The file cannot be written. It names `path`, even if the block's own error names the part or no
+            file.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path)) if os.path.islink(path) else path
     part = target.with_name(f".{target.name[:_LONGEST_START]}.{os.urandom(8).hex()}.part")
     try:
         old = _state(target)
@@ -79,26 +81,31 @@ def whole_file(path: Path, *, must_last: bool = True) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: bytes, *, must_last: bool = True) -> None:
-    """Write a file that is either there as a whole or not at all; see `whole_file`.
+    """Write a file so that it is there as a whole or not at all; see `whole_file`.
+
+    Args:
+        path: The file; its folder exists.
+        content: What the file is to hold.
+        must_last: Whether the file must outlast a crash of the machine.
 
     Raises:
-        WriteError: It cannot be written; what was there is as it was.
+        WriteError: The file cannot be written. What was there stays as it was.
     """
     with whole_file(path, must_last=must_last) as part:
         part.write_bytes(content)
 
 
 def is_part(name: str) -> bool:
-    """Whether a file of this name is none yet, but what `whole_file` gave to write into."""
+    """Return whether a file of this name is a part of `whole_file`, and so not yet a file of its own."""
     return _PART.fullmatch(name) is not None
 
 
 def remove_parts(folder: Path, untouched_for: float = ABANDONED_AFTER) -> None:
-    """Remove what killed processes left behind; what cannot be removed stays.
+    """Remove the parts that killed processes left behind; a part that cannot be removed stays.
 
     Args:
-        folder: Where to look, but not below it. It need not be there.
-        untouched_for: Seconds that a part was not changed for. 0 where nobody else can be writing.
+        folder: The folder to search, without the folders below it. It need not exist.
+        untouched_for: Seconds since the last change of a part. 0 if nobody else can be writing.
     """
     last = time.time() - untouched_for
     with suppress(OSError), os.scandir(folder) as entries:
@@ -110,7 +117,7 @@ def remove_parts(folder: Path, untouched_for: float = ABANDONED_AFTER) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Compute the SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -119,7 +126,7 @@ def file_sha256(path: Path) -> str:
 
 
 def _state(target: Path) -> os.stat_result | None:
-    """What there is; None where there is nothing yet."""
+    """Return the state of a file; None if there is none yet."""
     try:
         return target.stat()
     except FileNotFoundError:
@@ -127,7 +134,7 @@ def _state(target: Path) -> os.stat_result | None:
 
 
 def _make_part(part: Path, target: Path, old: os.stat_result | None) -> None:
-    """Make the part, which nobody but this process may write into where that holds for the file."""
+    """Make the part. If nobody else may write the file, nobody else may write the part."""
     if old is not None and not os.access(target, os.W_OK):  # os.replace would not mind
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
     mode = 0o666 if old is None else stat.S_IMODE(old.st_mode) & 0o777 | stat.S_IWUSR
@@ -135,7 +142,7 @@ def _make_part(part: Path, target: Path, old: os.stat_result | None) -> None:
 
 
 def _is_of(error: OSError, *files: Path) -> bool:
-    """Whether an error names one of these files, or none, as where a disk is full."""
+    """Return whether an error names one of these files, or no file at all, as on a full disk."""
     named = {os.fspath(name) for name in (error.filename, error.filename2) if isinstance(name, str | os.PathLike)}
     return error.filename is None or not named.isdisjoint(map(str, files))
 
@@ -153,7 +160,7 @@ def _keep_state(part: Path, old: os.stat_result | None) -> None:
 
 
 def _sync(part: Path) -> None:
-    """Wait until the disk has the part: a crash must not leave an empty file in the place of the old one."""
+    """Wait until the part is on the disk: a crash must not leave an empty file in the place of the old one."""
     descriptor = os.open(part, os.O_RDWR)  # Windows wants it open for writing
     try:
         os.fsync(descriptor)

@@ -42,13 +42,14 @@ def build(
 
     Args:
         name: A name that ``tipr-zoo list`` shows; or ``"hub:owner/name[@revision]"`` for a model whose card is the
-            README.md of a repository on the Hugging Face Hub, which is built with the weights that this card names.
-            The plugin and the recipe that it names must be installed: nothing of the repository is executed.
+            README.md of a repository on the Hugging Face Hub. Such a model is built with the weights that its card
+            names. The plugin and the recipe that the card names must be installed: nothing of the repository is
+            executed.
         pretrained: Load the weights that the model's card names.
-        weights: Load this file instead; safetensors or a PyTorch checkpoint, or ``"hub:owner/name[@revision][:file]"``.
-            Heads, which are for training, may be absent from it, and the model is then built without them; those that
-            the model does not have are left in it. One log line says so.
-        device: Where the model is to live.
+        weights: Load this file instead: safetensors, a PyTorch checkpoint, or ``"hub:owner/name[@revision][:file]"``.
+            Heads are for training. The file may lack some; then the model is built without them. It may have others
+            than the model; those are left in the file. One log line says so.
+        device: Where the model is to live, e.g. ``"cpu"`` or ``"cuda"``.
         overrides: Entries of the recipe to change, by dotted name, e.g. ``{"model.heads.id.num_identities": 100}``.
 
     Returns:
@@ -60,7 +61,7 @@ def build(
         WeightsError: `pretrained` where none are published, or weights that are damaged or do not fit.
         CardError: The model's card is malformed.
         HubError: The Hub cannot be reached, or does not have or give what was asked for.
-        ConfigError: The recipe makes no sense.
+        ConfigError: The recipe makes no sense, or both `pretrained` and `weights` are given.
     """
     if pretrained and weights is not None:
         raise ConfigError("give either pretrained=True or weights=FILE, not both")
@@ -102,19 +103,19 @@ def build_with_weights(resolved: ResolvedModel, file: Path, is_own: bool) -> Dua
         resolved: The model. Its identity classifier gets as many identities as the weights have, unless an override
             says how many.
         file: The weights, on this machine.
-        is_own: Whether they are those of the model's card, which have every head that the recipe has.
+        is_own: Whether they are those of the model's card. Those have every head that the recipe has.
 
     Raises:
         WeightsError: The weights are damaged or do not fit.
         ConfigError: The recipe makes no sense.
         UnknownNameError: No such component.
     """
-    config = resolved.copied_recipe().model
+    entry = resolved.copied_recipe().model
     tensors = read_weights(file)
     classifier = tensors.get("heads.id.classifier.weight")
     if classifier is not None and IDENTITIES not in resolved.overrides:
-        fit_identities(config, len(classifier), file, logging.INFO)
-    model = build_dual_encoder(config)
+        fit_identities(entry, len(classifier), file, logging.INFO)
+    model = build_dual_encoder(entry)
     if not is_own:
         tensors = _leave_out_heads(model, tensors, file)
     load_tensors(model, tensors, file)
@@ -137,8 +138,9 @@ def fit_identities(model: Any, count: int, source: object, level: int) -> None:
 
 
 def _leave_out_heads(model: DualEncoder, tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
-    """Agree on the heads, which are for training: those that a file has nothing of are taken out of the model, those
-    that the model does not have are left in the file, and one log line says so.
+    """Agree on the heads, which are for training. One log line says what is left out.
+
+    Heads that a file has nothing of are taken out of the model. Heads that the model lacks are left in the file.
 
     Returns:
         The tensors without those of left-out heads.
@@ -158,14 +160,13 @@ def _leave_out_heads(model: DualEncoder, tensors: dict[str, Tensor], file: Path)
 
 
 def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
-    """Make a model from the ``model`` entry of a recipe.
+    """Build a model from the ``model`` entry of a recipe.
 
     Args:
-        model: ``image_encoder``, ``text_encoder`` and ``tokenizer``, each a dict with ``type``; ``losses`` and
-            ``heads``, dicts of such dicts by the key that `DualEncoder.loss` returns, each with an optional ``weight``,
-            or None to leave one out;
-            ``neck``, a dict with ``type``, where both embeddings go through one; ``mean`` and ``std`` of the pictures,
-            CLIP's where left out.
+        model: The entry, a dict. ``image_encoder``, ``text_encoder`` and ``tokenizer`` are each a dict with ``type``.
+            ``losses`` and ``heads`` hold such dicts by the key that `DualEncoder.loss` returns; each may have a
+            ``weight``, and None leaves one out. ``neck`` is a dict with ``type``, where both embeddings go through a
+            neck. ``mean`` and ``std`` normalise the pictures; CLIP's stand where they are left out.
 
     Raises:
         UnknownNameError: No such component.
@@ -202,19 +203,19 @@ def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
 def _build_objectives(
     model: Mapping[str, Any], kind: str, registry: Registry, protocol: type
 ) -> tuple[dict[str, nn.Module], dict[str, float]]:
-    """The components under ``model.losses`` or ``model.heads`` by key, and their weights."""
-    configs = model.get(kind, {})
-    if not isinstance(configs, Mapping):
-        raise ConfigError(f"model.{kind} must be a dict, got {configs!r}")
+    """Build the components under ``model.losses`` or ``model.heads``; return them and their weights by key."""
+    entries = model.get(kind, {})
+    if not isinstance(entries, Mapping):
+        raise ConfigError(f"model.{kind} must be a dict, got {entries!r}")
     objectives, weights = {}, {}
-    for key, config in configs.items():
-        if config is None:  # left out, by `--cfg-options model.losses.KEY=None`
+    for key, entry in entries.items():
+        if entry is None:  # left out, by `--cfg-options model.losses.KEY=None`
             continue
-        if isinstance(config, Mapping):
-            config = dict(config)
-            weight = config.pop("weight", 1.0)
+        if isinstance(entry, Mapping):
+            entry = dict(entry)
+            weight = entry.pop("weight", 1.0)
             if isinstance(weight, bool) or not isinstance(weight, (int, float)):
                 raise ConfigError(f"the weight of {key!r} must be a number, got {weight!r}")
             weights[key] = float(weight)
-        objectives[key] = checked(registry.build(config), protocol, f"model.{kind}.{key}")
+        objectives[key] = checked(registry.build(entry), protocol, f"model.{kind}.{key}")
     return objectives, weights

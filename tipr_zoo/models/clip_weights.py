@@ -20,21 +20,21 @@ from tipr_zoo.weights.tensors import first_of, is_clip_format, read_weights
 logger = logging.getLogger("tipr_zoo")
 
 UNUSED_ENTRIES = ("logit_scale", "input_resolution", "context_length", "vocab_size")
-"""What CLIP's weights hold besides its towers: the temperature, which is fixed here, and three sizes."""
+"""What CLIP's weights hold besides its towers: three sizes, and the temperature, which is fixed here."""
 
 _TOWERS = ("image_encoder.", "text_encoder.")
-_HEAD_WIDTH = 64  # of one attention head of CLIP's; its weights do not tell it
+_HEAD_WIDTH = 64  # of one attention head of CLIP; the weights do not tell it
 _POSITIONS = {False: "visual.positional_embedding", True: "visual.attnpool.positional_embedding"}
 _COUNTER = "num_batches_tracked"  # of a batch normalisation; nothing is computed from it
 
 
 @dataclass(frozen=True)
 class LoadedClip:
-    """What loading CLIP's weights into a model did.
+    """What was done when CLIP's weights were loaded into a model.
 
     Attributes:
         grids: Rows and columns of the position grid before and after.
-        initial: Parts of the model that CLIP does not bring and that keep their initialisation, e.g. ``"heads.id"``.
+        initial: Parts of the model that CLIP does not bring, e.g. ``"heads.id"``. They keep their initialisation.
         unused: Entries of the weights that no model of the zoo has a use for.
         activations: Activation of each tower's MLPs where it is not the QuickGELU that OpenAI trained with.
     """
@@ -48,7 +48,7 @@ class LoadedClip:
         return self.line()
 
     def line(self, owner: str = "CLIP") -> str:
-        """One line for the log, in which the weights are ``owner``'s."""
+        """Return one line for the log, in which the weights are ``owner``'s."""
         (rows, columns), (new_rows, new_columns) = self.grids
         parts = [f"both towers have {owner}'s weights"]
         if self.grids[0] != self.grids[1]:
@@ -65,11 +65,11 @@ def load_clip_weights(model: DualEncoder, source: str | Path | Mapping[str, Any]
     """Load OpenAI-format CLIP weights into both towers, every tensor of both, in the model's own types.
 
     The learned position grid is resized to the model's where they differ; see `resize_position_grid`. What CLIP does
-    not bring (heads, losses, neck) keeps its initialisation. One line of the log tells what was done.
+    not bring (heads, losses, neck) keeps its initialisation. One log line says what was done.
 
     Args:
-        model: A model with CLIP towers of the same widths, depths, patch size and vocabulary. Changed in place, and
-            only if everything fits.
+        model: A model with CLIP towers of the same widths, depths, patch size and vocabulary. It is changed in place,
+            and only if everything fits.
         source: A safetensors or PyTorch file, or its tensors under OpenAI's names (``visual.conv1.weight``, ...). The
             TorchScript archives that OpenAI serves must be saved as a state dict first; the error says how.
 
@@ -86,7 +86,12 @@ def load_clip_weights(model: DualEncoder, source: str | Path | Mapping[str, Any]
 
 
 def load_clip_tensors(model: DualEncoder, source: Mapping[str, Any], place: str) -> LoadedClip:
-    """What `load_clip_weights` does with tensors read from ``place``: check that everything fits, and load it.
+    """Do what `load_clip_weights` does, with tensors that were read already: check that everything fits, and load it.
+
+    Args:
+        model: As in `load_clip_weights`; changed in place, and only if everything fits.
+        source: The tensors under OpenAI's names.
+        place: What to call the weights in messages.
 
     Raises:
         WeightsError: They are not in OpenAI's format, or do not fit the model's towers; nothing was loaded then.
@@ -110,12 +115,12 @@ def load_clip_tensors(model: DualEncoder, source: Mapping[str, Any], place: str)
 
 
 def _part(name: str) -> str:
-    """The part of a model that a tensor belongs to: ``heads.id`` of ``heads.id.classifier.weight``."""
+    """Return the part of a model that a tensor belongs to: ``heads.id`` of ``heads.id.classifier.weight``."""
     return ".".join(name.split(".")[: 2 if name.startswith(("heads.", "losses.")) else 1])
 
 
 def _clip_tensors(source: Mapping[str, Any], place: str) -> dict[str, Tensor]:
-    """The tensors of CLIP's towers by name."""
+    """Return the tensors of CLIP's towers by name."""
     if not is_clip_format(source):
         raise WeightsError(f"{place} are not in OpenAI's format: they have no entry visual.conv1.weight")
     clip = {name: value for name, value in source.items() if name not in UNUSED_ENTRIES}
@@ -127,7 +132,7 @@ def _clip_tensors(source: Mapping[str, Any], place: str) -> dict[str, Tensor]:
 
 
 def _check_towers(model: DualEncoder, place: str) -> None:
-    """Both towers must be such that CLIP's weights mean in them what they mean in CLIP."""
+    """Check that both towers are of the kinds in which CLIP's weights mean what they mean in CLIP."""
     image, text = model.image_encoder, model.text_encoder
     if not isinstance(image, (VisionTransformerEncoder, ModifiedResNetEncoder)):
         needed = "VisionTransformerEncoder or ModifiedResNetEncoder"
@@ -146,7 +151,7 @@ def _check_towers(model: DualEncoder, place: str) -> None:
 
 
 def _check_kind(model: DualEncoder, resnet: bool, place: str) -> None:
-    """Convolutions have no place in a transformer, and no single one of them need be told."""
+    """Check that both image towers are of one kind: one line says it for all convolutions, which no transformer has."""
     if resnet != isinstance(model.image_encoder, ModifiedResNetEncoder):
         kind = "a ModifiedResNet" if resnet else "a vision transformer"
         raise WeightsError(
@@ -156,7 +161,7 @@ def _check_kind(model: DualEncoder, resnet: bool, place: str) -> None:
 
 
 def _check_vocabulary(model: DualEncoder, clip: Mapping[str, Tensor], place: str) -> None:
-    """The same ids must mean the same words."""
+    """Check that the same ids mean the same words."""
     embedding = clip.get("token_embedding.weight")
     if embedding is None or embedding.ndim != 2:
         return  # told with everything else that is missing or misshapen
@@ -170,7 +175,7 @@ def _check_vocabulary(model: DualEncoder, clip: Mapping[str, Tensor], place: str
 def _resize_positions(
     model: DualEncoder, clip: dict[str, Tensor], resnet: bool, place: str
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Fit the image tower's positions, in place, to the model's grid; rows and columns before and after."""
+    """Fit the image tower's positions, in place, to the model's grid; return rows and columns before and after."""
     name, tower = _POSITIONS[resnet], model.image_encoder
     assert isinstance(tower, (VisionTransformerEncoder, ModifiedResNetEncoder))  # see _check_towers
     grid_size = tower.grid_size
@@ -185,7 +190,7 @@ def _resize_positions(
 
 
 def _misfits(clip: Mapping[str, Tensor], own: Mapping[str, Tensor], resnet: bool) -> list[str]:
-    """What has no place in the model, has another shape there, or is missing for it: one text each."""
+    """Name what has no place in the model, has another shape there, or is missing for it: one text each."""
     missing = {name for name in own if name.startswith(_TOWERS) and not name.endswith(_COUNTER)}
     problems = []
     for name, tensor in clip.items():
@@ -200,7 +205,7 @@ def _misfits(clip: Mapping[str, Tensor], own: Mapping[str, Tensor], resnet: bool
 
 
 def _activations(model: DualEncoder) -> dict[str, str]:
-    """Name of the activation in each tower's MLPs, as far as it has some."""
+    """Name the activation of each tower's MLPs, where the tower has some."""
     image, text = model.image_encoder, model.text_encoder
     assert isinstance(text, CLIPTextEncoder)  # see _check_towers
     activations = {"text tower": text.trunk.text_model.encoder.layers[0].mlp.activation_fn}

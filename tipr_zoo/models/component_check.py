@@ -1,4 +1,4 @@
-"""Whether the components of a model have what is needed of them; told when the model is built, not in training."""
+"""The check that the components of a model have what is needed of them. It is done at building, not in training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Component = TypeVar("Component")
 
 
 def checked(component: Component, protocol: type, place: str) -> Component:
-    """The component, if it has all that its protocol promises.
+    """Return the component, if it has all that its protocol promises.
 
     Args:
         component: What a registry built.
@@ -36,10 +36,11 @@ def checked(component: Component, protocol: type, place: str) -> Component:
 
 
 def check_needs(objective: object, place: str, image_encoder: object, text_encoder: object) -> None:
-    """Raise where a tower lacks what a loss or head says it needs.
+    """Check that the towers have what a loss or head says it needs.
 
     Args:
-        objective: The loss or head; ``needs_of_image_tower`` and ``needs_of_text_tower`` are names, none where absent.
+        objective: The loss or head. Its ``needs_of_image_tower`` and ``needs_of_text_tower`` are names; it needs
+            nothing where they are absent.
         place: Where the recipe names it, e.g. ``"model.heads.tir"``.
         image_encoder: The image tower.
         text_encoder: The text tower.
@@ -58,5 +59,5 @@ def check_needs(objective: object, place: str, image_encoder: object, text_encod
 
 
 def _kind(protocol: type) -> str:
-    """What a message calls the components of a protocol, e.g. ``"image tower"``."""
+    """Return what a message calls the components of a protocol, e.g. ``"image tower"``."""
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in protocol.__name__).strip()

@@ -12,7 +12,7 @@ from tipr_zoo.plugins.discovery import installed_plugins
 
 
 def load_card(name: str) -> ModelCard:
-    """The card of a model.
+    """Return the card of a model.
 
     Args:
         name: A name that ``tipr-zoo list`` shows, or ``"hub:owner/name[@revision]"`` for a card on the Hub.
@@ -38,7 +38,7 @@ def load_card(name: str) -> ModelCard:
 def list_models(
     pattern: str = "*", *, dataset: str | None = None, plugin: str | None = None, pretrained: bool | None = None
 ) -> list[str]:
-    """Names of the models that can be built, sorted.
+    """List the names of the models that can be built, sorted.
 
     Args:
         pattern: Shell pattern that the name must match, e.g. ``"fmfa*"``.

@@ -32,7 +32,7 @@ METHODS = {
     "nam": "irra_vitb16_cuhk",
     "ham": "irra_vitb16_cuhk",
 }
-"""A model of the zoo by method: its recipe has the method's losses and heads. NAM and HAM are IRRA, pretrained."""
+"""A model of the zoo for each method; its recipe has the method's losses and heads. NAM and HAM are IRRA pretrained."""
 
 _METHODS_BY_HEAD = {"irr": "IRRA, FMFA, NAM or HAM", "tir": "SEN"}
 
@@ -43,7 +43,7 @@ class OfficialCheckpoint:
 
     Attributes:
         method: One of `METHODS`.
-        card: Of the model of the zoo that is the method's.
+        card: The card of the model of the zoo that is the method's.
         model: The ``model`` entry of a recipe, every size as in the checkpoint; the input of `build_dual_encoder`.
         state: Tensors under the names of the model that `model` builds, in the types that the checkpoint has.
         unused: Entries left over because no forward pass of the method needs them, or because they are fixed.
@@ -83,20 +83,20 @@ def from_official(
     """Build a model from a checkpoint of the official code of IRRA, SEN or FMFA, of any size.
 
     Widths, depths, heads, patch size, embedding size, vocabulary, identities and context length are read off the
-    tensors. What was left over or missing is told in one line of the log. Nothing in a file is executed.
+    tensors. One log line says what was left over or missing. Nothing in a file is executed.
 
     Args:
-        checkpoint: A PyTorch or safetensors file, or what it holds: tensors under official names, perhaps under a
-            ``model`` or ``state_dict`` entry, perhaps with ``module.`` before every name.
+        checkpoint: A PyTorch or safetensors file, or what it holds: tensors under official names. They may stand under
+            a ``model`` or ``state_dict`` entry, and ``module.`` may stand before every name.
         method: ``"irra"``, ``"sen"``, ``"fmfa"``, or ``"nam"`` or ``"ham"``, which are IRRA pretrained. The names in
             the checkpoints of all but SEN are the same: the losses of the model are those of the method named here.
         image_size: Height and width in pixels of the pictures that it was trained on. The tensors tell the number of
             patches alone: 384 x 128 and 256 x 192 cannot be told apart.
-        stride: Pixels between two patches, whatever their size. The official code takes 16 by default also for patches
-            of 14 pixels, which then do not touch, and of 32, which overlap; None is for patches that touch. The
-            squares of a ResNet always touch.
+        stride: Pixels between two patches, whatever their size; None is for patches that touch. The official code
+            takes 16 by default. Patches of 14 pixels then do not touch, and patches of 32 overlap. The squares of a
+            ResNet always touch.
         num_identities: How many identities the classifier is to have; None for as many as the checkpoint knows.
-        training: Whether the model is to be trained on: every head of the method must then be in the checkpoint and
+        training: Whether the model is to be trained on. If so, every head of the method must be in the checkpoint and
             fit. Otherwise a head that is missing, incomplete, or does not fit is left out of the model.
 
     Returns:
@@ -125,12 +125,21 @@ def read_official(
     num_identities: int | None = None,
     training: bool = False,
 ) -> OfficialCheckpoint:
-    """Read a checkpoint without building a model; the arguments are those of `from_official`.
+    """Read a checkpoint without building a model.
+
+    Args:
+        checkpoint: A PyTorch or safetensors file, or what it holds, as in `from_official`.
+        method: ``"irra"``, ``"sen"``, ``"fmfa"``, ``"nam"`` or ``"ham"``.
+        image_size: Height and width in pixels of the pictures that it was trained on.
+        stride: Pixels between two patches; None for patches that touch.
+        num_identities: How many identities the classifier is to have; None for as many as the checkpoint knows.
+        training: Whether every head of the method must be in the checkpoint and fit.
 
     Raises:
         UnknownNameError: There is no such method.
         PluginError: The method's plugin is missing or broken.
         WeightsError: The checkpoint cannot be read, is of another method, or its sizes contradict each other.
+        ConfigError: `image_size` or `stride` make no sense.
     """
     if not isinstance(method, str) or method not in METHODS:
         raise unknown_name("method", str(method), METHODS)
@@ -190,12 +199,12 @@ def load_official(official: OfficialCheckpoint, place: str) -> DualEncoder:
 
 
 def _place(checkpoint: object) -> str:
-    """What to call the checkpoint in messages."""
+    """Return what messages call the checkpoint."""
     return f"checkpoint {checkpoint}" if isinstance(checkpoint, (str, Path)) else "the checkpoint"
 
 
 def _check_kind(tensors: Mapping[str, Tensor], method: str, heads: Mapping[str, Any], place: str) -> None:
-    """Raise if the names are not those of the method's checkpoints."""
+    """Check that the names are those of the method's checkpoints."""
     if not any(name.startswith("base_model.") for name in tensors):
         if any(name.startswith("image_encoder.") for name in tensors):
             kind = "it has the zoo's own names already; pass it to tipr_zoo.build as weights="
@@ -213,7 +222,7 @@ def _check_kind(tensors: Mapping[str, Tensor], method: str, heads: Mapping[str, 
 def _fit_heads(
     model: dict[str, Any], tensors: Mapping[str, Tensor], num_identities: int | None, place: str
 ) -> tuple[list[str], dict[str, str]]:
-    """Give the heads of a recipe the checkpoint's sizes and remove those that it has no fitting weights for.
+    """Give the heads of a recipe the checkpoint's sizes, and remove heads that it has no fitting weights for.
 
     Returns:
         The official parameters of the heads that stay, and why each of the others was removed, by its key.
@@ -244,8 +253,8 @@ class _DoesNotFitError(Exception):
     """A head has no fitting weights in a checkpoint."""
 
 
-def _head_names(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[str]:
-    """The official parameters of a head, which are also its own.
+def _head_names(entry: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[str]:
+    """Return the official parameters of a head, which are also its own.
 
     Raises:
         _DoesNotFitError: It cannot be made of these tensors.
@@ -254,7 +263,7 @@ def _head_names(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> lis
         raise _DoesNotFitError("the checkpoint has no weights of it")
     try:
         with torch.device("meta"):
-            head = HEADS.build({name: value for name, value in config.items() if name != "weight"})
+            head = HEADS.build({name: value for name, value in entry.items() if name != "weight"})
     except ConfigError as error:  # for example pictures that SEN's restoration cannot cut into patches
         raise _DoesNotFitError(str(error)) from error
     parameters = head.state_dict()

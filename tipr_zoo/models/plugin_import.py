@@ -1,4 +1,4 @@
-"""Importing a plugin, which registers its components."""
+"""The import of a plugin, which registers its components."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tipr_zoo.registries import REGISTRIES
 
 
 def import_plugin(name: str) -> ModuleType:
-    """Import the plugin `name`, which registers its components; what a failed import registered is undone.
+    """Import the plugin `name`, which registers its components. What a failed import registered is undone.
 
     Raises:
         PluginError: The plugin is not installed, needs another core, or raised while it was imported.

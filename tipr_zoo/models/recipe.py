@@ -1,4 +1,4 @@
-"""Recipes: MMEngine config files that say what a model is made of and how it is trained."""
+"""Recipes: files in MMEngine's format that say what a model is made of and how it is trained."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load_recipe(card: ModelCard, overrides: Mapping[str, Any] | None = None) -> 
         overrides: Entries to change, by dotted name, e.g. ``{"model.heads.id.num_identities": 100}``.
 
     Returns:
-        A dict with ``model``, ``training`` and, where parts come from further plugins, ``plugins``, their names.
+        A dict with ``model`` and ``training``. Where parts come from further plugins, ``plugins`` has their names.
 
     Raises:
         ConfigError: The file is missing or broken, a tower or the tokenizer is left out, or an override goes through
@@ -41,7 +41,7 @@ def load_recipe(card: ModelCard, overrides: Mapping[str, Any] | None = None) -> 
 
 
 def read_recipe(card: ModelCard) -> ConfigDict:
-    """Run the file of a model's recipe, which is Python, and take what it says, unchecked.
+    """Run the file of a model's recipe, which is Python, and return what it says, unchecked.
 
     Raises:
         ConfigError: The file is missing or broken.
@@ -49,10 +49,10 @@ def read_recipe(card: ModelCard) -> ConfigDict:
     """
     path = recipe_path(card)
     try:
-        config = Config.fromfile(path)
+        file = Config.fromfile(path)
     except Exception as error:  # a recipe is Python, so anything can go wrong in it
         raise ConfigError(f"recipe {path} of {card.name} cannot be read: {type(error).__name__}: {error}") from error
-    recipe: ConfigDict = config._cfg_dict
+    recipe: ConfigDict = file._cfg_dict
     return recipe
 
 
@@ -105,7 +105,7 @@ def import_plugins(card: ModelCard, recipe: Mapping[str, Any]) -> None:
 
 
 def recipe_path(card: ModelCard) -> Path:
-    """The file that holds the recipe of a model.
+    """Return the file that holds the recipe of a model.
 
     Raises:
         ConfigError: There is no such file.

@@ -32,7 +32,7 @@ WeightsDtype = Annotated[str, Check(WEIGHTS_DTYPES.__contains__), Told(_must_be(
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerSettings(Declared):
-    """``training.optimizer``: the rates; all else is what the optimiser of this type takes."""
+    """``training.optimizer``: the rates. All else is what the optimiser of this type takes."""
 
     __pydantic_config__ = {**Declared.__pydantic_config__, "extra": "ignore"}  # noqa: RUF012  # as in `Declared`
 
@@ -43,7 +43,7 @@ class OptimizerSettings(Declared):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Declared):
-    """``training`` of a recipe; what is ``Any`` here is checked where it is used."""
+    """``training`` of a recipe. What is ``Any`` here is checked where it is used."""
 
     dataset: Any = None
     dataset_arguments: Any = None

@@ -16,13 +16,13 @@ from tipr_zoo.models.recipe import change_recipe, import_plugins, read_recipe
 
 @dataclass(frozen=True)
 class ResolvedModel:
-    """What a use case needs to know of a model; whoever builds, trains or measures is given it, and looks nothing up.
+    """What a use case needs to know of a model. Whoever builds, trains or measures is given it, and looks nothing up.
 
     Attributes:
         name: The name that was asked for; of a model on the Hub the reference.
         card: Its card.
-        recipe: Its recipe with the overrides in it; the plugins that it needs are imported. To be read: who changes
-            entries takes a copy (`copied_recipe`).
+        recipe: Its recipe with the overrides in it. The plugins that it needs are imported. It is to be read only;
+            `copied_recipe` gives a copy to change.
         own_recipe: The recipe as its file has it, without overrides.
         overrides: Entries of the recipe that were changed, by dotted name.
     """
@@ -34,11 +34,11 @@ class ResolvedModel:
     overrides: Mapping[str, Any]
 
     def copied_recipe(self) -> ConfigDict:
-        """The recipe, to be changed by whoever asked for it."""
+        """Return a copy of the recipe that may be changed."""
         return copy.deepcopy(self.recipe)
 
     def changed(self, overrides: Mapping[str, Any]) -> ResolvedModel:
-        """The same model with further overrides; the recipe's file is not read again.
+        """Return the same model with further overrides; the recipe's file is not read again.
 
         Raises:
             ConfigError: An override goes through something that is no dict, or the recipe makes no sense with it.
@@ -49,7 +49,7 @@ class ResolvedModel:
 
 
 def resolve(name: str, overrides: Mapping[str, Any] | None = None) -> ResolvedModel:
-    """Find a model by name: its card, its recipe, and the plugins that the recipe needs, which are imported.
+    """Find a model by name: its card and its recipe. Import the plugins that the recipe needs.
 
     Args:
         name: A name that ``tipr-zoo list`` shows, or ``hub:owner/name[@revision]``.
@@ -66,7 +66,7 @@ def resolve(name: str, overrides: Mapping[str, Any] | None = None) -> ResolvedMo
 
 
 def resolve_card(card: ModelCard, overrides: Mapping[str, Any] | None = None, name: str | None = None) -> ResolvedModel:
-    """The same for a card that was looked up already.
+    """Do the same for a card that was looked up already.
 
     Args:
         card: The model's card.

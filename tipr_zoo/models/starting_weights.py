@@ -21,13 +21,13 @@ logger = logging.getLogger("tipr_zoo")
 
 
 def load_starting_weights(model: DualEncoder, path: Path) -> None:
-    """Load what a training is to start from; what of it is left out or stays random is told in the log.
+    """Load what a training is to start from. The log says what of it is left out or stays random.
 
     Args:
         model: Changed in place.
-        path: Weights of the whole model, whose identity classifier may be of other identities; CLIP's, for its towers;
-            or a checkpoint of the official code of IRRA, SEN or FMFA, such as NAM's and HAM's, for its towers and for
-            those of its heads that the checkpoint has. On the Hub: ``hub:owner/name[@revision][:file]``.
+        path: Weights of the whole model, whose identity classifier may be of other identities. Or CLIP's weights, for
+            the towers. Or a checkpoint of the official code of IRRA, SEN or FMFA, such as NAM's and HAM's, for the
+            towers and for those heads that the checkpoint has. On the Hub: ``hub:owner/name[@revision][:file]``.
 
     Raises:
         HubError: The Hub cannot be reached or does not give the file.
@@ -45,7 +45,7 @@ def load_starting_weights(model: DualEncoder, path: Path) -> None:
 
 
 def _load_official(model: DualEncoder, tensors: dict[str, Tensor], path: Path) -> None:
-    """Both towers from an official checkpoint, as from CLIP's weights, and every head of the model that it has."""
+    """Load both towers from an official checkpoint, as from CLIP's weights, and every head of the model that it has."""
     place = f"checkpoint {path}"
     official = official_tensors(tensors, place)
     towers = tower_names(official, place)
@@ -65,7 +65,7 @@ def _load_official(model: DualEncoder, tensors: dict[str, Tensor], path: Path) -
 
 
 def _problems_of_heads(heads: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
-    """What keeps heads from being loaded: a head must be there as a whole, or not at all."""
+    """Name what keeps heads from being loaded: a head must be there as a whole, or not at all."""
     begun = {".".join(name.split(".")[:2]) + "." for name in heads}
     problems = [f"{name} is missing" for name in own if name not in heads and name.startswith(tuple(begun))]
     problems += [
@@ -81,7 +81,7 @@ def _problems_of_heads(heads: Mapping[str, Tensor], own: Mapping[str, Tensor]) -
 
 
 def _without_other_classifier(model: DualEncoder, tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """The tensors with the model's own identity classifier, which starts anew, where theirs is of other identities."""
+    """Return the tensors. A classifier of other identities is replaced by the model's own, which starts anew."""
     own = model.state_dict()
     classifier = {name: own[name] for name in tensors if name.startswith("heads.id.classifier.") and name in own}
     if all(tensors[name].shape == tensor.shape for name, tensor in classifier.items()):

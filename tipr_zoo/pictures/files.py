@@ -1,4 +1,4 @@
-"""Pictures on disk: finding them in a folder, and opening one as 8-bit RGB."""
+"""Picture files: the search for them in a folder, and one of them as 8-bit RGB."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"RIFF", b
 def open_picture(path: str | os.PathLike[str]) -> Image.Image:
     """Read one picture as 8-bit RGB, upright.
 
-    Grey, palette and CMYK pictures are converted, transparent ones are laid over white, 16-bit grey is scaled to 8 bit
-    (65,535 becomes 255), and the orientation written by a camera is applied. Of an animation the first frame is read.
+    Grey, palette and CMYK pictures are converted. Transparent ones are laid over white. 16-bit grey is scaled to 8 bits
+    (65,535 becomes 255). The orientation that a camera wrote is applied. Of an animation, the first frame is read.
 
     Args:
         path: The file.
 
     Returns:
-        The decoded picture in mode ``RGB``; the file is closed.
+        The decoded picture in mode ``RGB``. The file is closed.
 
     Raises:
-        DataError: The file is missing, empty, not a picture, truncated or damaged, far too large, or of a pixel type
-            without a stated range (32-bit). A truncated picture is never filled up with grey.
+        DataError: The file is missing, empty, not a picture, truncated or damaged, or far too large. Or its pixels are
+            of a type without a stated range (32-bit). A truncated picture is never filled up with grey.
     """
     path = Path(path)
     try:
@@ -45,12 +45,13 @@ def open_picture(path: str | os.PathLike[str]) -> Image.Image:
 
 
 def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
-    """Every picture in a folder and the folders below it, by file name ending (`PICTURE_SUFFIXES`, in any case).
+    """List every picture in a folder and in the folders below it.
 
-    Links to folders are followed, each folder once.
+    A picture is known by the ending of its file name (`PICTURE_SUFFIXES`, in any case). Links to folders are followed,
+    each folder once.
 
     Args:
-        folder: Where to look.
+        folder: The folder to search.
 
     Returns:
         Paths that begin with `folder`, sorted as text.
@@ -100,9 +101,7 @@ def _decode(content: bytes, path: Path) -> Image.Image:
         if not content.startswith(_SIGNATURES):
             raise DataError(f"{path} is not a picture; replace it by one, or remove the file") from error
         raise _damaged(path, "its header cannot be read") from error
-    except (
-        Exception
-    ) as error:  # decoders raise what they like on damaged bytes: OSError, SyntaxError, struct.error, ...
+    except Exception as error:  # on damaged bytes, decoders raise anything: OSError, SyntaxError, struct.error, ...
         raise _damaged(path, str(error)) from error
 
 
@@ -112,17 +111,19 @@ def _damaged(path: Path, reason: str) -> DataError:
 
 
 def to_rgb(picture: Image.Image, name: str | os.PathLike[str]) -> Image.Image:
-    """A decoded picture as 8-bit RGB: transparency is laid over white, 16-bit grey is scaled to 8 bit.
+    """Convert a decoded picture to 8-bit RGB.
+
+    Transparency is laid over white. 16-bit grey is scaled to 8 bits.
 
     Args:
         picture: A picture in any mode.
-        name: What the message calls it.
+        name: What an error message calls it.
 
     Returns:
-        A new picture, or `picture` itself where it is opaque 8-bit RGB already.
+        A new picture. If `picture` is opaque 8-bit RGB already, it is returned itself.
 
     Raises:
-        DataError: Its pixels are of a type without a stated range (32-bit).
+        DataError: The pixels are of a type without a stated range (32-bit).
     """
     # Older Pillows open a 16-bit grey PNG in mode I.
     if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG"):

@@ -1,4 +1,4 @@
-"""Pictures to tensors, the way they are seen in evaluation and search."""
+"""The preprocessing of pictures for evaluation and search: from a picture to a tensor."""
 
 from __future__ import annotations
 
@@ -13,52 +13,73 @@ from tipr_zoo.pictures.files import to_rgb
 
 @dataclass(frozen=True)
 class ImageNormalisation:
-    """Mean and standard deviation of the three channels, for pictures in [0, 1]. CLIP's by default."""
+    """The normalisation of pictures with values in [0, 1].
+
+    Attributes:
+        mean: The mean of each of the three channels. CLIP's by default.
+        std: The standard deviation of each of the three channels. CLIP's by default.
+    """
 
     mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
     std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """(..., 3, H, W) float pictures in [0, 1] -> normalised ones."""
+        """Normalise (..., 3, H, W) float pictures with values in [0, 1]."""
         mean, std = self._like(pixels)
         return (pixels - mean) / std
 
     def of_bytes(self, pixels: Tensor) -> Tensor:
-        """(..., 3, H, W) uint8 pictures -> normalised float32 ones, contiguous.
+        """Normalise (..., 3, H, W) uint8 pictures; the result is float32 and contiguous.
 
-        Bit for bit what torchvision's ``ToTensor`` and ``Normalize`` compute.
+        The result is bit for bit that of torchvision's ``ToTensor`` and ``Normalize``.
         """
         images = pixels.contiguous() / 255
         mean, std = self._like(images)
         return images.sub_(mean).div_(std)
 
     def undo(self, images: Tensor) -> Tensor:
-        """(..., 3, H, W) normalised pictures -> those that they were made from."""
+        """Turn (..., 3, H, W) normalised pictures back into pictures with values in [0, 1]."""
         mean, std = self._like(images)
         return images * std + mean
 
     def _like(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation, (3, 1, 1), of the type and on the device of some pictures."""
+        """Return the mean and the standard deviation, each (3, 1, 1), with the dtype and on the device of `images`."""
         return images.new_tensor(self.mean).view(3, 1, 1), images.new_tensor(self.std).view(3, 1, 1)
 
 
 def resize_picture(picture: Image.Image, image_size: tuple[int, int]) -> Tensor:
-    """A picture as (3, H, W) uint8, resized without regard to its shape, with antialiased bilinear interpolation.
+    """Resize a picture to (3, H, W) uint8.
 
-    These are the pixels of torchvision's ``Resize`` on a PIL picture, which the official code uses.
+    The aspect ratio is not kept. The interpolation is antialiased bilinear. The pixels are those of torchvision's
+    ``Resize`` on a PIL picture, which the official code uses.
 
     Args:
         picture: A picture in any mode; see `tipr_zoo.pictures.files.to_rgb`.
         image_size: Height and width in pixels.
+
+    Raises:
+        DataError: The pixels are of a type without a stated range (32-bit).
     """
     height, width = image_size
-    # torch's own antialiased resizing takes a third of the time, but one value in a thousand is off by one.
+    # torch's own antialiased resizing takes a third of the time. But one value in a thousand is off by one.
     resized = to_rgb(picture, "the picture").resize((width, height), Image.Resampling.BILINEAR)
-    # Channel by channel, as Pillow can write it: transposing its (H, W, 3) afterwards would take longer.
+    # Pillow can write channel by channel. To transpose its (H, W, 3) afterwards would take longer.
     channels = bytearray().join(resized.tobytes("raw", channel) for channel in "RGB")
     return torch.frombuffer(channels, dtype=torch.uint8).view(3, height, width)
 
 
 def preprocess_picture(picture: Image.Image, image_size: tuple[int, int], normalisation: ImageNormalisation) -> Tensor:
-    """A picture as the image tower takes it: (3, H, W) float32, resized and normalised."""
+    """Resize and normalise a picture for the image tower.
+
+    Args:
+        picture: A picture in any mode; see `tipr_zoo.pictures.files.to_rgb`.
+        image_size: Height and width in pixels.
+        normalisation: Mean and standard deviation of the channels.
+
+    Returns:
+        (3, H, W) float32.
+
+    Raises:
+        DataError: The pixels are of a type without a stated range (32-bit).
+    """
     return normalisation.of_bytes(resize_picture(picture, image_size))

@@ -1,1 +1,1 @@
-"""Plugins, found and judged without being imported."""
+"""Finding and judging plugins without importing them."""

@@ -1,8 +1,8 @@
-"""The plugin contract: what a plugin may rely on, as a version that a plugin can name.
+"""The version of the plugin contract. The contract says what a plugin may rely on.
 
-docs/plugin_contract.md says what belongs to it. The major number goes up when something of it is removed or changed,
-the minor one when something is added, so that a plugin works with every core of its own major number and of a minor
-number that is at least its own.
+docs/plugin_contract.md lists what belongs to it. The major number rises when something is removed or changed. The minor
+number rises when something is added. So a plugin works with every core of the same major number whose minor number is
+not smaller than the plugin's.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ import re
 from pathlib import Path
 
 PLUGIN_CONTRACT = "1.1"
-"""The version that this core keeps."""
+"""The version of this core."""
 
 STATEMENT = "PLUGIN_CONTRACT"
-"""The variable of a plugin's top-level package that names the version it is written for."""
+"""The variable in a plugin's top-level package that names the version for which the plugin is written."""
 
 
 def stated_contract(package: str) -> str | None:
-    """The version that a plugin is written for, read from the source of its top-level package, which is not imported.
+    """Read the version for which a plugin is written from the source of its top-level package.
 
-    A plugin that needs a newer core may not survive its import, and is to be told why all the same.
+    The package is not imported. The import of a plugin that needs a newer core may fail, and its user must learn why.
 
     Args:
         package: Name of the top-level package.
 
     Returns:
-        The text that the package assigns to ``PLUGIN_CONTRACT``; None where it says nothing that can be read.
+        The text that the package assigns to ``PLUGIN_CONTRACT``. None where there is no such text.
     """
     try:
         spec = importlib.util.find_spec(package)
         if spec is None or spec.origin is None:
             return None
         module = ast.parse(Path(spec.origin).read_bytes())
-    except (ImportError, OSError, SyntaxError, ValueError, RecursionError, MemoryError):  # the last: nested too deep
-        return None  # its import will say what is wrong
+    except (ImportError, OSError, SyntaxError, ValueError, RecursionError, MemoryError):  # the last: nested too deeply
+        return None  # its import will raise the real error
     for statement in module.body:
         targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == STATEMENT for target in targets):
@@ -46,15 +46,18 @@ def stated_contract(package: str) -> str | None:
 
 
 def contract_problem(stated: str, distribution: str, kept: str = PLUGIN_CONTRACT) -> str | None:
-    """Why a plugin that is written for the version `stated` cannot be used with this core.
+    """Tell why a plugin that is written for the version `stated` cannot be used with this core.
+
+    >>> contract_problem("1.0", "tipr-zoo-hard-pairs", kept="1.1") is None
+    True
 
     Args:
         stated: The version that the plugin names.
         distribution: Name of the distribution that brings the plugin.
-        kept: The version that the core keeps.
+        kept: The version of the core.
 
     Returns:
-        The reason with what mends it; None where the two fit.
+        The reason with its fix. None where the two fit.
     """
     if not re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,9}", stated):
         return f"its {STATEMENT} must be two numbers such as {kept!r}, got {stated!r}; mend or uninstall {distribution}"

@@ -1,4 +1,4 @@
-"""Deprecation: what is about to be dropped says so one minor version ahead."""
+"""Deprecation: a warning one minor version before something is dropped."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import warnings
 
 
 def warn_deprecated(name: str, *, since: str, until: str, instead: str, stacklevel: int = 1) -> None:
-    """Warn the caller of a function that something of the plugin contract is about to be dropped.
+    """Warn the caller of a function that a part of the plugin contract will be dropped.
 
-    Call it first thing in what is deprecated. The warning points at the line that uses it, so that pytest shows it to
-    a plugin's author, whose own code that line is. A test of the zoo (tests/test_deprecation.py) fails as soon as the
-    version `until` is reached and the call is still there; it reads the arguments, which must be literals.
+    Call this at the start of the deprecated function. The warning points at the line that uses the function. That line
+    is a plugin's own code, so pytest shows the warning to the plugin's author. A test of the zoo
+    (tests/test_deprecation.py) fails when the version `until` is reached and the call is still there. The test reads
+    the arguments, so they must be literals.
 
     Args:
-        name: What is deprecated, by the name that its users write, e.g. ``"tipr_zoo.metrics.rank"``.
+        name: The deprecated name, as its users write it, e.g. ``"tipr_zoo.metrics.rank"``.
         since: The first version that warns, e.g. ``"0.2"``.
-        until: The version in which it is gone: the next minor one, e.g. ``"0.3"``.
-        instead: What to use, in words that follow "use", e.g. ``"tipr_zoo.retrieval_metrics"``.
-        stacklevel: How many calls above the deprecated function the line lies that is to be pointed at.
+        until: The version that drops it, the next minor one, e.g. ``"0.3"``.
+        instead: The replacement, in words that follow "use", e.g. ``"tipr_zoo.retrieval_metrics"``.
+        stacklevel: Number of calls from the deprecated function up to the line that the warning points at.
     """
     message = f"{name} is deprecated since tipr-zoo {since} and gone in {until}; use {instead}"
     warnings.warn(message, DeprecationWarning, stacklevel=2 + stacklevel)

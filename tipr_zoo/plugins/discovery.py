@@ -1,7 +1,7 @@
-"""Plugins: packages that bring components and cards, found through setuptools entry points.
+"""Finding plugins: packages with components and cards. Setuptools entry points name them.
 
-A plugin declares, under the entry-point group ``tipr_zoo.plugins``, a module whose import registers its
-components. Finding a plugin and its cards reads files only; its code runs when one of its models is built.
+A plugin declares a module under the entry-point group ``tipr_zoo.plugins``. Importing that module registers its
+components. Finding a plugin and its cards only reads files. Its code runs when one of its models is built.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from tipr_zoo.plugins.requirements import core_problem
 ENTRY_POINT_GROUP = "tipr_zoo.plugins"
 
 FIRST_PARTY = {"sen": "tipr-zoo-sen", "fmfa": "tipr-zoo-fmfa"}
-"""Plugins whose cards ship with the core, and the distribution that brings each."""
+"""The plugins whose cards ship with the core, with their distributions."""
 
 _OWNERS = {**FIRST_PARTY, "core": "tipr-zoo"}
-"""Whose the names are that belong to the zoo; ``core`` is what `tipr-zoo list --plugin` calls the core."""
+"""The owners of the zoo's own names. ``core`` is the core's name in `tipr-zoo list --plugin`."""
 
 
 def declared_plugins() -> list[Plugin]:
-    """Every plugin that an installed distribution declares, by name; those that cannot be used carry their conflict.
+    """Return every plugin that an installed distribution declares, by name. An unusable one carries its conflict.
 
-    A name belongs to one distribution: the zoo's own names to the zoo's own distributions, another that two claim to
-    neither.
+    A name belongs to one distribution. The zoo's own names belong to the zoo's own distributions. Another name that two
+    distributions claim belongs to neither.
     """
     claims: dict[str, list[Plugin]] = {}
     for plugin in _read_entry_points():
         same = claims.setdefault(plugin.name, [])
-        # A distribution is found twice where its sources are on the path besides: the first goes, as in an import.
+        # A distribution is found twice where its sources are on the path, too. The first one counts, as in an import.
         if not same or plugin.distribution not in [other.distribution for other in same]:
             same.append(plugin)
     return [plugin for name in sorted(claims) for plugin in _settled(name, claims[name])]
@@ -46,7 +46,7 @@ def declared_plugins() -> list[Plugin]:
 
 @cache
 def installed_plugins() -> dict[str, Plugin]:
-    """One installed plugin a name; where two distributions claim a name that is neither's, it carries the conflict."""
+    """Return one installed plugin for each name. Where two distributions claim a name, it carries the conflict."""
     plugins: dict[str, Plugin] = {}
     for plugin in declared_plugins():
         if plugin.conflict is None:
@@ -57,11 +57,11 @@ def installed_plugins() -> dict[str, Plugin]:
 
 
 def find_plugin(name: str) -> Plugin:
-    """The installed plugin `name`, which fits this core.
+    """Return the installed plugin `name`. It must fit this core.
 
     Raises:
-        PluginError: A first-party plugin that is not installed, or one that needs another core; the message has the
-            command that mends it.
+        PluginError: It is a first-party plugin that is not installed, or it needs another core. The message has the
+            command that fixes it.
         DuplicateNameError: Two distributions bring a plugin of this name.
         UnknownNameError: No such plugin is known.
     """
@@ -78,31 +78,31 @@ def find_plugin(name: str) -> Plugin:
 
 
 def missing_plugin_note(name: str) -> str:
-    """What to tell of a plugin that a card names and that is not installed."""
+    """Return the message for a plugin that a card names and that is not installed."""
     if name in FIRST_PARTY:
         return f"plugin {name!r} is not installed; install it with: pip install {FIRST_PARTY[name]}"
     return f"plugin {name!r} is not installed; install the distribution that brings it"
 
 
 def idle_plugins_note() -> str:
-    """How a recipe gets at the components of the installed plugins that nothing has imported; empty without any."""
+    """Tell how a recipe can use components of installed plugins that are not imported. Empty where there are none."""
     idle = [name for name, plugin in installed_plugins().items() if plugin.module not in sys.modules]
     return f"for a part of a plugin the recipe must name it: plugins={idle}" if idle else ""
 
 
 def _read_entry_points() -> Iterator[Plugin]:
-    """The plugins that the distributions on the path declare, in the order of the path."""
+    """Yield the plugins that the distributions on the path declare, in the order of the path."""
     for distribution in importlib.metadata.distributions():
         try:
             text = distribution.read_text("entry_points.txt")
         except (OSError, UnicodeDecodeError):
             continue  # nothing says that it is a plugin
-        # Most distributions have no plugin, and this is faster than parsing; it also keeps the broken ones apart.
+        # Most distributions have no plugin. This test is faster than parsing. It also skips broken distributions.
         if text is None or ENTRY_POINT_GROUP not in text:
             continue
         try:
             entry_points = [entry for entry in distribution.entry_points if entry.group == ENTRY_POINT_GROUP]
-        except Exception as error:  # which depends on the Python version
+        except Exception as error:  # its type depends on the Python version
             plugin = Plugin(name="unknown", module="", metadata=distribution)
             conflict = f"the entry points of {plugin.distribution} cannot be read: {error}; {plugin.removal}"
             yield replace(plugin, name=plugin.distribution, conflict=conflict)
@@ -112,7 +112,7 @@ def _read_entry_points() -> Iterator[Plugin]:
 
 
 def _settled(name: str, claims: list[Plugin]) -> list[Plugin]:
-    """The plugins of one name, with the conflict of those that cannot have it."""
+    """Return the plugins of one name. Those that cannot have the name carry their conflict."""
     if not re.fullmatch(r"[\w.-]+", name):
         reason = f"a plugin's name is made of letters, digits, - _ and ., got {name!r}; rename its entry point"
         return [replace(plugin, conflict=f"{reason}, or: pip uninstall {plugin.distribution}") for plugin in claims]
@@ -126,11 +126,11 @@ def _settled(name: str, claims: list[Plugin]) -> list[Plugin]:
 
 
 def _is_of(plugin: Plugin, distribution: str) -> bool:
-    """Whether `distribution` brings the plugin; names are compared as pip does."""
+    """Tell whether `distribution` brings the plugin. Names are compared as pip does it."""
     return re.sub(r"[-_.]+", "-", plugin.distribution).lower() == distribution
 
 
 def _refused(plugin: Plugin, owner: str) -> Plugin:
-    """A plugin whose name belongs to the distribution `owner`."""
+    """Return the plugin with its conflict: its name belongs to the distribution `owner`."""
     reason = f"the plugin name {plugin.name!r} belongs to {owner}, and {plugin.distribution} claims it"
     return replace(plugin, conflict=f"{reason}; rename its entry point, or: pip uninstall {plugin.distribution}")

@@ -11,13 +11,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Plugin:
-    """An installed plugin, as its distribution declares it; nothing of it has been imported.
+    """An installed plugin, as its distribution declares it. Nothing of it is imported.
 
     Attributes:
-        name: The entry point's name, which a card's ``plugin:`` refers to.
-        module: Dotted name of the module whose import registers the components; empty where none can be read.
-        metadata: The distribution that brings it.
-        conflict: Why it cannot be used although it is there, e.g. because another distribution claims its name.
+        name: The entry point's name. A card's ``plugin:`` has it.
+        module: Dotted name of the module that registers the components when imported. Empty where it cannot be read.
+        metadata: The distribution that brings the plugin.
+        conflict: Why the plugin cannot be used although it is installed. E.g. another distribution claims its name.
     """
 
     name: str
@@ -25,7 +25,7 @@ class Plugin:
     metadata: Distribution = field(repr=False, compare=False)
     conflict: str | None = None
 
-    # Read when asked for: parsing the metadata of 200 plugins would take longer than all else that listing does.
+    # Read only when needed: parsing the metadata of 200 plugins would take longer than the rest of listing.
     @cached_property
     def distribution(self) -> str:
         """Name of the distribution."""
@@ -38,7 +38,7 @@ class Plugin:
 
     @property
     def requirements(self) -> list[str]:
-        """What the distribution requires, as ``Requires-Dist`` says it."""
+        """The requirements of the distribution, as in ``Requires-Dist``."""
         return [] if self.distribution == "unknown" else self.metadata.requires or []
 
     @property
@@ -53,13 +53,13 @@ class Plugin:
 
     @property
     def removal(self) -> str:
-        """What to do about it where it does not work and only its author can mend it."""
+        """What to do where the plugin does not work and only its author can fix it."""
         return f"mend it, or: pip uninstall {self.distribution}"
 
     def folder(self, name: str) -> Path | None:
-        """The sub-folder `name` of the plugin's top-level package, or None where it has none.
+        """Return the sub-folder `name` of the plugin's top-level package, or None where it has none.
 
-        Only the top-level name is looked up: ``find_spec`` of a dotted name would import its parents.
+        Only the top-level name is looked up. ``find_spec`` of a dotted name would import its parents.
         """
         try:
             spec = importlib.util.find_spec(self.package)
@@ -71,8 +71,8 @@ class Plugin:
         return None
 
     def _said(self, key: str) -> str:
-        """One field of the metadata; ``"unknown"`` where the distribution has lost its metadata."""
+        """Return one field of the metadata, or ``"unknown"`` where the distribution has lost its metadata."""
         try:
             return self.metadata.metadata[key] or "unknown"
-        except Exception:  # which depends on the Python version
+        except Exception:  # its type depends on the Python version
             return "unknown"

@@ -1,4 +1,4 @@
-"""What a plugin needs: a core that keeps its contract, and the distributions that it requires."""
+"""The needs of a plugin: a core that keeps its contract, and the distributions that it requires."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CORE = "tipr-zoo"
 
 @cache
 def core_problem(plugin: Plugin) -> str | None:
-    """Why a plugin cannot be used with this core, with what mends it; None where the two fit.
+    """Tell why a plugin cannot be used with this core, with the fix. None where the two fit.
 
-    Asked before the plugin is imported: where the core lacks what the plugin needs, its import would fail with some
-    other error, or not fail and go wrong later.
+    Call this before the plugin is imported. Where the core lacks something, the import would fail with a less clear
+    error, or the plugin would fail later.
     """
     for requirement, installed in _unmet_requirements(plugin):
         if _distribution_of(requirement) == CORE:
@@ -30,7 +30,7 @@ def core_problem(plugin: Plugin) -> str | None:
 
 
 def import_fix(plugin: Plugin, error: BaseException) -> str:
-    """What to do about a plugin whose import raised `error`."""
+    """Tell what to do about a plugin whose import raised `error`."""
     if isinstance(error, ModuleNotFoundError) and error.name == plugin.package:
         return (
             f"its package {plugin.package} is missing: pip install --force-reinstall {plugin.distribution},"
@@ -43,7 +43,7 @@ def import_fix(plugin: Plugin, error: BaseException) -> str:
 
 
 def _unmet_requirements(plugin: Plugin) -> Iterator[tuple[str, str | None]]:
-    """The requirements of a plugin's distribution that nothing meets, each with the version that is installed."""
+    """Yield the requirements of a plugin's distribution that are not met, each with the installed version."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     for text in plugin.requirements:
@@ -59,7 +59,7 @@ def _unmet_requirements(plugin: Plugin) -> Iterator[tuple[str, str | None]]:
 
 
 def _asks_for_newer(requirement: str) -> bool:
-    """Whether a requirement of the core that is not met asks for a newer one, and not for one of the past."""
+    """Tell whether a requirement that this core does not meet asks for a newer core, and not for an older one."""
     from packaging.requirements import Requirement
     from packaging.version import InvalidVersion, Version
 
@@ -75,12 +75,12 @@ def _asks_for_newer(requirement: str) -> bool:
 
 
 def _distribution_of(requirement: str) -> str:
-    """The name in a requirement, as pip compares names."""
+    """Return the name in a requirement, in the form in which pip compares names."""
     return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement, maxsplit=1)[0]).lower()
 
 
 def _installed_version(distribution: str) -> str | None:
-    """The version of a distribution; that of the core is the one that runs, wherever it comes from."""
+    """Return the version of a distribution. For the core, it is the version that runs, wherever it comes from."""
     if _distribution_of(distribution) == CORE:
         return __version__
     try:

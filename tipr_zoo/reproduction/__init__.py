@@ -1,1 +1,1 @@
-"""Many trainings of one recipe beside a card's figures."""
+"""Several trainings of one recipe beside a card's figures."""

@@ -18,9 +18,9 @@ RULE = (
 )
 """What `Comparison.verdict` rests on.
 
-A figure of a card is as a rule that of one training, so it spreads as much as any single seed does, and the mean over
-n seeds spreads besides. Two standard deviations, the usual rule of thumb, would reject one true figure in five where
-the deviation itself is known from three seeds alone.
+A card's figure is usually that of one training, so it spreads as much as any single seed does. The mean over n seeds
+spreads besides. Two standard deviations, the usual rule of thumb, would reject one true figure in five where three
+seeds alone tell the deviation.
 """
 
 NO_SPREAD = "One seed has no spread: the difference is given, and nothing says whether chance explains it."
@@ -33,12 +33,12 @@ _STUDENT = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
-"""The 97.5 % quantile of Student's t distribution for 1, 2, ... degrees of freedom; beyond 30 the last is kept."""
+"""The 97.5 % quantile of Student's t distribution for 1, 2, ... degrees of freedom. Beyond 30 the last one is taken."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One figure of a card and what it came out as here; figures in percent, differences in percentage points.
+    """One figure of a card, and what it came out as here. Figures are in percent, differences in percentage points.
 
     Attributes:
         dataset: Name of the data set.
@@ -107,10 +107,10 @@ def compare(result: Result, measured: Mapping[int, Mapping[str, float]]) -> list
 
 
 def allowed_difference(values: Sequence[float]) -> float | None:
-    """How far from the mean of `values` one more of their kind may lie; see `RULE`. None for a single value.
+    """Return how far from the mean of `values` one more of their kind may lie; see `RULE`. None for a single value.
 
     Args:
-        values: One figure a seed, in percent.
+        values: One figure for each seed, in percent.
     """
     count = len(values)
     if count < 2:

@@ -1,4 +1,4 @@
-"""Reproducing a card: its recipe trained over several seeds, and what comes out beside the card's figures."""
+"""The reproduction of a card: its recipe trained over several seeds, and the results beside the card's figures."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Reproduction:
             last epoch was kept.
         started_from: The file that the trainings started from; None for random weights.
         recipe_changes: What was changed in the card's recipe, e.g. ``("training.max_epochs: 2 instead of 6",)``.
-        data_changes: In what the training data are not those that the recipe names, e.g. ``("train: 40 instead of
+        data_changes: How the training data differ from those that the recipe names, e.g. ``("train: 40 instead of
             3000",)``, the number of training identities drawn.
-        trainings: One a seed.
-        comparisons: One a figure of the card on the data that was measured.
-        records: One evaluation each of every training on every split.
+        trainings: One for each seed.
+        comparisons: One for each figure of the card on the data that was measured.
+        records: The evaluation records of every training on every split.
         left_out: What the card has figures on that was not measured, e.g. ``("SynthPEDES test (seed 1)",)``.
     """
 
@@ -85,32 +85,34 @@ def reproduce(
 
     Args:
         name: The model's name.
-        root: The data set's folder: trained on, and measured on the splits that the card has figures of. Without one, a
-            recipe for SynthPEDES has all of it drawn into the cache folder: its training data, and each data set that
-            the card has figures on.
+        root: The data set's folder. Its training split is trained on, and the splits that the card has figures on are
+            measured. Without a folder, a recipe for SynthPEDES has all of it drawn into the cache folder: its training
+            data, and each data set that the card has figures on.
         seeds: Training seeds, each of them different.
-        work_dir: Holds one folder a seed, ``work_dirs/reproduce/NAME`` by default. Trainings that were interrupted go
-            on where they were; finished ones of the same recipe and data are not trained again.
+        work_dir: Holds one folder for each seed; ``work_dirs/reproduce/NAME`` by default. Trainings that were
+            interrupted go on where they were. Finished ones of the same recipe and data are not trained again.
         weights: Weights to start from instead of random ones, as in `tipr_zoo.training.train.train`.
         overrides: Entries of the recipe to change, by dotted name.
         select_on: The split that the epoch is chosen on, ``"val"`` or ``"test"``.
-        max_minutes: Ends each training with the epoch in which this time is up.
+        max_minutes: Ends each training with the epoch in which this time is up, in minutes.
         jobs: Trainings at a time, in processes of their own where more than one.
         device: Where to train and measure.
         num_workers: Processes that decode pictures while measuring.
         progress: Whether to show progress bars on stderr.
 
     Raises:
-        ConfigError: The card has no figures on this data; `seeds`, `jobs` or the recipe make no sense; or the work dir
-            holds another training.
+        ConfigError: The card has no figures on this data; `seeds`, `jobs`, `num_workers`, `max_minutes` or the recipe
+            make no sense; or the work dir holds another training.
         WeightsError: `weights` do not exist.
         DataError: The data set cannot be read.
+        TrainingError: A training failed.
+        TiprZooError: Whatever else `tipr_zoo.training.train.train` raises.
     """
     card, overrides = load_card(name), dict(overrides or {})
     _check(card, seeds, jobs, overrides, weights)
     if num_workers < 0:
         raise ConfigError(f"the number of workers must be at least 0, got {num_workers}")
-    if max_minutes is not None and not max_minutes >= 0:  # also what is no number
+    if max_minutes is not None and not max_minutes >= 0:  # NaN, too, is refused
         raise ConfigError(f"the time limit must be a number of minutes from 0, got {max_minutes}")
     resolved = resolve_card(card, overrides, name)
     if root is None:
@@ -152,7 +154,7 @@ def reproduce(
 def _check(
     card: ModelCard, seeds: Sequence[int], jobs: int, overrides: Mapping[str, Any], weights: Path | None
 ) -> None:
-    """Raises ConfigError or WeightsError where something asked for makes no sense."""
+    """Raise ConfigError or WeightsError where something asked for makes no sense."""
     if started_by_torchrun():
         raise ConfigError("each training here is one process: start without torchrun, and with --jobs for several GPUs")
     if not card.results:
@@ -173,7 +175,7 @@ def _check(
 
 
 def _recipe_changes(resolved: ResolvedModel) -> tuple[str, ...]:
-    """What the overrides change, in words; what has no effect on figures is not counted."""
+    """Say in words what the overrides change. What has no effect on figures is not counted."""
     changes = []
     for key, value in resolved.overrides.items():
         place: Any = resolved.own_recipe
@@ -185,7 +187,7 @@ def _recipe_changes(resolved: ResolvedModel) -> tuple[str, ...]:
 
 
 def _data_changes(training: Mapping[str, Any], train_set: PersonDataset) -> tuple[str, ...]:
-    """What tells a training split from the one that a recipe names, in words."""
+    """Say in words how a training split differs from the one that a recipe names."""
     if train_set.name != training["dataset"]:
         return (f"{train_set.name} instead of {training['dataset']}",)
     found = dataset_arguments(train_set)
@@ -208,7 +210,7 @@ def _measured(
     num_workers: int,
     progress: bool,
 ) -> dict[int, Record]:
-    """Every training's evaluation on a split, by seed."""
+    """Evaluate every training on a split; return the evaluation records by seed."""
     return {
         training.seed: measure(
             load_resolved(plan.resolved, training.weights, device), dataset, [TEXT_TO_IMAGE], num_workers, progress
@@ -218,7 +220,7 @@ def _measured(
 
 
 def _targets_in(card: ModelCard, root: str, dataset: str) -> list[tuple[PersonDataset, list[Result]]]:
-    """The splits of a folder that the card has figures on, with these."""
+    """Return the splits of a folder that the card has figures on, with these."""
     _check_has_results(card, dataset)
     of_dataset = [result for result in card.results if result.dataset == dataset]
     targets, found = [], []
@@ -235,7 +237,7 @@ def _targets_in(card: ModelCard, root: str, dataset: str) -> list[tuple[PersonDa
 
 
 def _drawn_targets(card: ModelCard, dataset: str) -> list[tuple[PersonDataset, list[Result]]]:
-    """What the card has figures on, drawn into the cache folder, with these."""
+    """Draw what the card has figures on into the cache folder; return it with these."""
     targets: dict[str, tuple[PersonDataset, list[Result]]] = {}
     for result in (result for result in card.results if result.dataset == dataset):
         settings = "".join(f"_{key}{value}" for key, value in sorted(result.dataset_arguments.items()))
@@ -248,7 +250,7 @@ def _drawn_targets(card: ModelCard, dataset: str) -> list[tuple[PersonDataset, l
 
 
 def _check_has_results(card: ModelCard, dataset: str) -> None:
-    """Raises ConfigError where the card has no figures on this data set."""
+    """Raise ConfigError where the card has no figures on this data set."""
     if all(result.dataset != dataset for result in card.results):
         raise _no_figures(card, dataset)
 
@@ -261,11 +263,11 @@ def _no_figures(card: ModelCard, what: str) -> ConfigError:
 
 
 def _named(results: Iterable[Result]) -> list[str]:
-    """What these results are on, in words, each once."""
+    """Say in words what these results are on, each once."""
     return list(dict.fromkeys(_name(result.dataset, result.split, result.dataset_arguments) for result in results))
 
 
 def _name(dataset: str, split: str, arguments: Mapping[str, Any]) -> str:
-    """E.g. ``"SynthPEDES test (seed 0)"``."""
+    """Return a name, e.g. ``"SynthPEDES test (seed 0)"``."""
     words = ", ".join(f"{key} {value}" for key, value in sorted(arguments.items()))
     return f"{dataset} {split}" + (f" ({words})" if words else "")

@@ -27,7 +27,7 @@ class SeedFolder:
     Attributes:
         path: The folder, there or not.
         name: The model's name.
-        described: All that decides how the training comes out, as JSON has it; its ``recipe`` is the whole recipe.
+        described: All that decides the result of the training, as JSON has it; its ``recipe`` is the whole recipe.
     """
 
     path: Path
@@ -36,7 +36,7 @@ class SeedFolder:
 
     @property
     def weights(self) -> Path:
-        """Where the training writes the weights of the chosen epoch."""
+        """The file to which the training writes the weights of the chosen epoch."""
         return self.path / f"{self.name}.safetensors"
 
     @property
@@ -65,7 +65,7 @@ class SeedFolder:
         self._write({"training": self.described, "finished": finished})
 
     def epochs(self) -> int:
-        """How many epochs were trained when the training ended; 0 where it has not, or its weights are gone.
+        """Return how many epochs there were when the training ended; 0 where it has not ended, or its weights are gone.
 
         Raises:
             ConfigError: The folder holds another training, or something else.
@@ -76,7 +76,7 @@ class SeedFolder:
         return int(finished["epochs"])
 
     def _finished(self) -> dict[str, Any] | None:
-        """What is noted down of the end; empty before it, None where nothing was begun here."""
+        """Read what is noted of the end; empty before it, None where nothing was begun here."""
         file, advice = self.path / STATE, "name another --work-dir, or delete this folder"
         if not file.exists():
             if self.path.exists() and (not self.path.is_dir() or not all(map(is_part, os.listdir(self.path)))):
@@ -97,14 +97,14 @@ class SeedFolder:
         return finished
 
     def _write(self, state: Mapping[str, Any]) -> None:
-        """Write it whole or not at all."""
+        """Write the note whole or not at all."""
         file = self.path / STATE
         make_folder(self.path)
         write_whole(file, (json.dumps(state, indent=2) + "\n").encode())
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dicts as one, by dotted name."""
+    """Flatten nested dicts into one, by dotted name."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}

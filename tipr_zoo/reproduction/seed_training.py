@@ -45,10 +45,10 @@ class TrainingPlan:
     Attributes:
         resolved: The model, with the overrides in its recipe but for the seed.
         data: What to train on, and to choose the epoch on.
-        work_dir: Holds one folder a seed.
+        work_dir: Holds one folder for each seed.
         weights: Weights to start from, or None for random ones.
         select_on: The split that the epoch is chosen on where the data set has it.
-        max_minutes: Ends each training with the epoch in which this time is up.
+        max_minutes: Ends each training with the epoch in which this time is up, in minutes.
         device: ``"cpu"``, ``"cuda"``, ...
     """
 
@@ -66,11 +66,11 @@ class TrainingPlan:
         return self.resolved.name
 
     def of_seed(self, seed: int) -> ResolvedModel:
-        """The model with this seed in its recipe."""
+        """Return the model with this seed in its recipe."""
         return self.resolved.changed({"training.seed": seed})
 
     def folder(self, seed: int) -> SeedFolder:
-        """Where the training with this seed is kept, and all that decides how it comes out."""
+        """Return the folder of the training with this seed, which knows all that decides its result."""
         recipe = self.of_seed(seed).recipe.to_dict()
         recipe["training"].pop(WITHOUT_EFFECT, None)
         described = {
@@ -110,12 +110,12 @@ def train_seeds(plan: TrainingPlan, seeds: Sequence[int], jobs: int = 1) -> list
     Args:
         plan: What to train.
         seeds: The seeds.
-        jobs: Trainings at a time. One runs in this process; more run in processes of their own that write ``log.txt``
-            into their folders, and share the cores, or take turns with the GPUs.
+        jobs: Trainings at a time. One runs in this process. Several run in processes of their own, which write
+            ``log.txt`` into their folders, and share the cores or take turns with the GPUs.
 
     Raises:
         ConfigError: A folder holds something else; nothing is trained then.
-        TrainingError: A training failed. Those that ran beside it have ended, and none was begun any more.
+        TrainingError: A training failed. Those that ran beside it have ended, and no other was begun.
         TiprZooError: Whatever else `tipr_zoo.training.train.train` raises.
     """
     folders = {seed: plan.folder(seed) for seed in seeds}
@@ -150,7 +150,7 @@ def _train_here(plan: TrainingPlan, seed: int, folder: SeedFolder) -> None:
 
 
 def _train_in_processes(plan: TrainingPlan, folders: Mapping[int, SeedFolder], jobs: int) -> None:
-    """Several trainings at a time; after a failure or Ctrl-C none is begun any more."""
+    """Train several at a time; after a failure or Ctrl-C no other is begun."""
     waiting, running, failed = list(folders), dict[int, subprocess.Popen[bytes]](), list[int]()
     try:
         with _raised_signals(), tqdm(total=len(folders), desc="trainings", dynamic_ncols=True) as bar:
@@ -180,7 +180,7 @@ def _train_in_processes(plan: TrainingPlan, folders: Mapping[int, SeedFolder], j
 
 @contextmanager
 def _raised_signals() -> Iterator[None]:
-    """SIGTERM and a closed terminal are raised like Ctrl-C, so that the processes begun here are ended too."""
+    """Raise SIGTERM and a closed terminal like Ctrl-C, so that the processes begun here are ended, too."""
 
     def stop(number: int, frame: object) -> None:
         raise TrainingInterrupted(f"stopped by {signal.Signals(number).name}", number)
@@ -213,7 +213,7 @@ def _start(
 
 
 def _share(device: str, turn: int, jobs: int) -> dict[str, str]:
-    """The environment that gives one of several processes its share of the cores, and its GPU."""
+    """Return the environment that gives one of several processes its share of the cores, and its GPU."""
     environment = {"OMP_NUM_THREADS": str(max(1, available_cores() // jobs))}
     if device == "cuda":
         named = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -223,12 +223,12 @@ def _share(device: str, turn: int, jobs: int) -> dict[str, str]:
 
 
 def _trained(seed: int, folder: SeedFolder) -> SeedTraining:
-    """What a training that has ended left behind."""
+    """Return what a training that has ended left behind."""
     epoch = read_metadata(folder.weights).get("epoch")
     return SeedTraining(seed, folder.weights, int(epoch) if epoch else None, folder.epochs(), folder.max_epochs)
 
 
 def _last_line(log: Path) -> str:
-    """The last line that a process wrote, which is its error."""
+    """Return the last line that a process wrote, which is its error."""
     lines = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing").removeprefix("error: ")

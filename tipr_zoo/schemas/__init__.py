@@ -1,1 +1,1 @@
-"""Schemas: what a file must hold is declared once, as a dataclass that pydantic checks."""
+"""Schemas: a dataclass declares what a file must hold, and pydantic checks it."""

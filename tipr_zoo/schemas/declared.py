@@ -1,7 +1,8 @@
-"""Schemas as dataclasses: what stands in a mapping of a file, and how such a dataclass is made from a mapping.
+"""Schemas as dataclasses: what a mapping of a file holds, and how an object is made from a mapping.
 
-pydantic checks the mapping, see `tipr_zoo.schemas.problems`. It is not needed to declare a schema, nor to make an
-object from a mapping that is known to be right: importing it takes longer than all else that ``tipr-zoo list`` does.
+pydantic checks the mapping, see `tipr_zoo.schemas.problems`. Declaring a schema does not need pydantic. Making an
+object from a mapping that is known to be right does not need it either. This matters: importing pydantic takes longer
+than all the rest of ``tipr-zoo list``.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ Where = tuple[str, str]
 
 
 class Declared:
-    """Base of the dataclasses that are schemas: types are taken strictly, and fields that are not declared are errors.
+    """Base of the schemas. Types are strict, and a field that is not declared is an error.
 
     Attributes:
-        KEYS: What a field is called in the file where Python does not allow its name, by its name in Python.
+        KEYS: Names of fields in the file, by their names in Python. Only for names that Python does not allow.
     """
 
     KEYS: ClassVar[Mapping[str, str]] = {}
@@ -40,11 +41,11 @@ class Declared:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """What pydantic calls to learn how a mapping is checked."""
+        """Return the check of a mapping. pydantic calls this."""
         schema = handler(source)
         own: Any = handler.resolve_ref_schema(schema)
-        own["strict"] = False  # a strict dataclass takes only its own objects, no mapping; its fields stay strict
-        own["post_init"] = False  # what it refuses, it tells whoever makes an object
+        own["strict"] = False  # a strict dataclass takes its own objects and no mapping; its fields stay strict
+        own["post_init"] = False  # `__post_init__` raises for those who make an object themselves
         return schema
 
 
@@ -53,10 +54,10 @@ class Part:
     """One field of a schema.
 
     Attributes:
-        name: What it is called in Python.
-        key: What it is called in the file.
-        marks: What its ``Annotated`` says besides the type.
-        kind: The type, without ``None`` where that is allowed, too; of a list of mappings, the type of one of them.
+        name: Its name in Python.
+        key: Its name in the file.
+        marks: The marks of its ``Annotated``, without the type.
+        kind: The type, without ``None``. For a list of mappings, the type of one mapping.
         is_list: Whether it is a list or a tuple.
         is_optional: Whether it may be null.
         is_required: Whether it has no default.
@@ -72,13 +73,13 @@ class Part:
 
     @property
     def is_block(self) -> bool:
-        """Whether it is a mapping, or a list of mappings, that has a schema of its own."""
+        """Whether it has a schema of its own: it is such a mapping, or a list of such mappings."""
         return isinstance(self.kind, type) and issubclass(self.kind, Declared)
 
 
 @cache
 def parts_of(schema: type) -> tuple[Part, ...]:
-    """The fields of a schema in the order in which they are declared."""
+    """Return the fields of a schema in the order in which they are declared."""
     hints = get_type_hints(schema, include_extras=True)
     keys: Mapping[str, str] = getattr(schema, "KEYS", {})
     return tuple(
@@ -93,12 +94,12 @@ def parts_of(schema: type) -> tuple[Part, ...]:
 
 
 def keys_of(schema: type) -> tuple[str, ...]:
-    """What the fields of a schema are called in the file."""
+    """Return the names that the fields of a schema have in the file."""
     return tuple(part.key for part in parts_of(schema))
 
 
 def _part(name: str, key: str, hint: Any, is_required: bool) -> Part:
-    """A field from what is declared of it."""
+    """Make a field from its declaration."""
     marks: list[Any] = []
     is_optional = is_list = False
     while True:
@@ -117,51 +118,52 @@ def _part(name: str, key: str, hint: Any, is_required: bool) -> Part:
 
 
 def built(schema: type[T], values: Mapping[Any, Any], wrong: Collection[Where] = (), place: str = "") -> T:
-    """The object of a schema that a mapping stands for.
+    """Make the object of a schema from a mapping.
 
     Args:
         schema: A dataclass.
-        values: What the file holds; right, but for what is in `wrong`.
-        wrong: What is left out as wrong; a field without a default is then empty: ``""``, 0, or holds nothing.
+        values: What the file holds. Everything that is not in `wrong` is right.
+        wrong: The fields to leave out, as place and key. A field without a default is then empty: ``""``, 0, or a
+            collection or block that holds nothing.
         place: Dotted place of the mapping.
     """
     given: dict[str, Any] = {}
     for name, key, convert, empty in _makers(schema):  # type: ignore[arg-type]  # a class is hashable
-        if key in values and (not wrong or (place, key) not in wrong):
-            given[name] = convert(values[key], wrong, f"{place}.{key}" if place else key)
+        value = values.get(key)
+        if value is not None and not (wrong and (place, key) in wrong):
+            given[name] = value if convert is None else convert(value, wrong, f"{place}.{key}".strip("."))
         elif empty is not None:
             given[name] = empty()
     return schema(**given)
 
 
 Convert = Callable[[Any, Collection[Where], str], Any]
+"""Makes a value of a field from what stands at a place of the file, of which some is wrong."""
 
 
 @cache
-def _makers(schema: type) -> tuple[tuple[str, str, Convert, Callable[[], Any] | None], ...]:
-    """Name, key, what makes a value from the file's, and what makes an empty one, of every field of a schema."""
+def _makers(schema: type) -> tuple[tuple[str, str, Convert | None, Callable[[], Any] | None], ...]:
+    """Return for every field: name, key, the function that makes its value, and the one that makes an empty value."""
     return tuple((part.name, part.key, _convert(part), _empty(part)) for part in parts_of(schema))
 
 
-def _convert(part: Part) -> Convert:
-    """What makes a value of a field from what the file holds."""
+def _convert(part: Part) -> Convert | None:
+    """Return the function that makes a value of a field from the value in the file; None where it is taken as it is."""
     if part.is_block and part.is_list:
-        return lambda items, wrong, place: (
-            None
-            if items is None
-            else tuple(built(part.kind, item, wrong, f"{place}[{index}]") for index, item in enumerate(items))
+        return lambda items, wrong, place: tuple(
+            built(part.kind, item, wrong, f"{place}[{index}]") for index, item in enumerate(items)
         )
     if part.is_block:
-        return lambda value, wrong, place: None if value is None else built(part.kind, value, wrong, place)
+        return lambda value, wrong, place: built(part.kind, value, wrong, place)
     if part.is_list:
-        return lambda items, wrong, place: None if items is None else tuple(items)
+        return lambda items, wrong, place: tuple(items)
     if part.kind is float:
-        return lambda value, wrong, place: None if value is None else float(value)
-    return lambda value, wrong, place: value
+        return lambda value, wrong, place: float(value)
+    return None
 
 
 def _empty(part: Part) -> Callable[[], Any] | None:
-    """What makes an empty value of a field; None where it has a default."""
+    """Return the function that makes an empty value of a field. None where the field has a default."""
     if not part.is_required:
         return None
     if part.is_list:

@@ -1,6 +1,6 @@
-"""Marks for ``Annotated``: which values of a type a schema takes, and what is said of one that it refuses.
+"""Marks for ``Annotated``: the values that a schema takes, and the message for one that it refuses.
 
-None of this imports pydantic, so that a command that reads only what was checked before stays light.
+Importing this does not import pydantic. So a command that reads only checked files stays light.
 """
 
 from __future__ import annotations
@@ -15,22 +15,26 @@ if TYPE_CHECKING:
 
 
 TOLD = "told"
-"""Type of pydantic's errors whose message is one of the templates below."""
+"""The type of those errors of pydantic whose message is one of the templates below."""
 
 
 def must_be(what: str) -> str:
-    """The template of the usual message, e.g. of ``must_be("text")``: ``'license' must be text, got 5``."""
+    """Return the template of the usual message.
+
+    >>> must_be("text").format(key="license", value=5)
+    "'license' must be text, got 5"
+    """
     return "{key!r} must be " + what + ", got {value!r}"
 
 
 @dataclass(frozen=True)
 class Told:
-    """How a value is told that is not of the type before this in an ``Annotated``.
+    """The message for a value of the wrong type. In an ``Annotated``, it stands behind that type.
 
     Attributes:
-        template: May use ``key``, ``value`` and ``where``, the dotted place of the field.
-        absent: The same for a value that is null or left out; empty where that is told as any other.
-        is_one: Whether one message stands for all that is wrong inside the value, e.g. with items of a list.
+        template: The message. It may use ``key``, ``value`` and ``where``, the dotted place of the field.
+        absent: The message for a value that is null or left out. Empty where `template` serves for it, too.
+        is_one: Whether one message stands for everything wrong inside the value, e.g. for all items of a list.
     """
 
     template: str
@@ -38,28 +42,28 @@ class Told:
     is_one: bool = True
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """What pydantic calls to learn how the value is checked."""
+        """Return what pydantic calls to learn how the value is checked."""
         if not self.is_one:
             return handler(source)
-        from pydantic_core import core_schema  # pydantic is being imported by whoever calls this
+        from pydantic_core import core_schema  # not at the top: only pydantic calls this
 
         return core_schema.custom_error_schema(handler(source), TOLD, custom_error_message=self.template)
 
 
 @dataclass(frozen=True)
 class Check:
-    """A further condition on a value that is of the type before this in an ``Annotated``.
+    """A further condition on a value. In an ``Annotated``, it stands behind the type that the value has.
 
     Attributes:
-        is_right: Whether a value fulfils it.
-        template: As in `Told`; empty where a `Told` follows.
+        is_right: Tells whether a value fulfils the condition.
+        template: The message, as in `Told`. Empty where a `Told` follows.
     """
 
     is_right: Callable[[Any], Any]
     template: str = ""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """What pydantic calls to learn how the value is checked."""
+        """Return what pydantic calls to learn how the value is checked."""
         from pydantic_core import PydanticCustomError, core_schema
 
         def check(value: Any) -> Any:
@@ -72,12 +76,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of a number, which must be finite; a `Told` follows.
+    """Limits of a number. It must be finite. A `Told` follows.
 
     Attributes:
-        above: What it must be above.
-        smallest: The smallest that it may be.
-        largest: The largest that it may be.
+        above: The number must be greater than this.
+        smallest: The smallest allowed number.
+        largest: The largest allowed number.
     """
 
     above: int | None = None
@@ -85,7 +89,7 @@ class Limits:
     largest: int | None = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """What pydantic calls to learn how the value is checked."""
+        """Return what pydantic calls to learn how the value is checked."""
         schema: Any = handler(source)
         limits = {"gt": self.above, "ge": self.smallest, "le": self.largest}
         schema |= {name: limit for name, limit in limits.items() if limit is not None}
@@ -94,10 +98,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class FromList:
-    """Says of a tuple that a list will do, which strict schemas else refuse."""
+    """Allows a list for a tuple. Strict schemas refuse it otherwise."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """What pydantic calls to learn how the value is checked."""
+        """Return what pydantic calls to learn how the value is checked."""
         from pydantic_core import PydanticCustomError, core_schema
 
         def as_tuple(value: Any) -> Any:

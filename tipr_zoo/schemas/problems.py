@@ -1,4 +1,4 @@
-"""Checking a mapping against its schema: the one place that turns pydantic's errors into messages of the house."""
+"""Checking a mapping against its schema. Only this module turns pydantic's errors into messages of the zoo."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 UNKNOWN, MISSING, WRONG = "unknown", "missing", "wrong"
 
 _OF_A_KEY = {"unexpected_keyword_argument", "invalid_key"}
-"""Types of pydantic's errors for a key that is not declared; one that is no text is never declared."""
+"""Types of pydantic's errors for a key that is not declared. A key that is no text is never declared."""
 
 Location = tuple[Any, ...]
 
@@ -28,10 +28,10 @@ class FieldProblem:
     """Something wrong with one field.
 
     Attributes:
-        place: Dotted place of the mapping, e.g. ``model-index[0].results[1].source``; empty for the outermost.
-        key: The field, or None where the mapping as a whole is meant.
+        place: Dotted place of the mapping, e.g. ``model-index[0].results[1].source``. Empty for the outermost mapping.
+        key: The field, or None for the whole mapping.
         message: What is wrong and what to write instead, without the place.
-        kind: `UNKNOWN`, `MISSING` for what is left out, or `WRONG`.
+        kind: `UNKNOWN`, `MISSING` or `WRONG`.
     """
 
     place: str
@@ -41,7 +41,7 @@ class FieldProblem:
 
     @property
     def where(self) -> str:
-        """Dotted place of the field, or of the mapping where that is meant."""
+        """Dotted place of the field, or of the mapping where the problem has no field."""
         return self.place if self.key is None else f"{self.place}.{self.key}".strip(".")
 
     def __str__(self) -> str:
@@ -49,18 +49,24 @@ class FieldProblem:
 
 
 class Problems(list[FieldProblem]):
-    """What was found wrong with one file so far."""
+    """The problems that were found in one file so far."""
 
     def add(self, place: str, key: str | None, message: str) -> None:
-        """Add a problem; see `FieldProblem`."""
+        """Add a problem.
+
+        Args:
+            place: Dotted place of the mapping.
+            key: The field, or None for the whole mapping.
+            message: What is wrong and what to write instead, without the place.
+        """
         self.append(FieldProblem(place, key, message))
 
     def fields(self) -> set[tuple[str, str]]:
-        """Place and key of every field that something is wrong with."""
+        """Return the place and the key of every problem."""
         return {(problem.place, problem.key) for problem in self if problem.key is not None}
 
     def are_within(self, place: str) -> bool:
-        """Whether something is wrong with the mapping or field at a place, or with anything inside it."""
+        """Tell whether there is a problem at a place or inside it."""
         return any(_is_within(problem.where, place) for problem in self)
 
 
@@ -69,16 +75,16 @@ def _is_within(inner: str, place: str) -> bool:
 
 
 def problems_of(schema: type, values: Mapping[Any, Any], noun: str = "field", place: str = "") -> list[FieldProblem]:
-    """Everything in which a mapping is not what its schema asks for.
+    """Return every problem of a mapping by its schema.
 
     Args:
-        schema: A `Declared` dataclass; its ``__post_init__`` is not called.
+        schema: A `Declared` dataclass. Its ``__post_init__`` is not called.
         values: What the file holds.
-        noun: What an unknown key is called.
+        noun: The word for an unknown key.
         place: Dotted place of the mapping.
 
     Returns:
-        The problems: those of unknown keys first, the others in the order in which the fields are declared.
+        The problems. Unknown keys come first, the other fields follow in the order of their declaration.
     """
     from pydantic import ValidationError  # not at the top: see `tipr_zoo.schemas.declared`
 
@@ -104,7 +110,7 @@ def _adapter(schema: type) -> TypeAdapter[Any]:
 def _problems(
     schema: type, values: Mapping[Any, Any], details: ErrorDetails, noun: str, place: str
 ) -> list[FieldProblem]:
-    """What one of pydantic's errors says, and what the fields of a block that is not there must hold."""
+    """Return the problem of one of pydantic's errors. For a missing block, add those of its fields."""
     location: Location = details["loc"]
     if details["type"] in _OF_A_KEY:
         key = str(details["input"] if details["type"] == "invalid_key" else location[-1])
@@ -127,14 +133,17 @@ def _problems(
 
 
 def _declared_location(schema: type, location: Location) -> Location:
-    """The innermost field around a value that has a name, e.g. the list around an item that should be a mapping."""
+    """Return the location of the innermost declared field around a value.
+
+    E.g. where an item of a list should be a mapping, it is that of the list.
+    """
     while isinstance(location[-1], int) or _part_at(schema, location) is None:
         location = location[:-1]
     return location
 
 
 def _schema_at(schema: type, location: Location) -> type:
-    """The schema of the mapping at a location."""
+    """Return the schema of the mapping at a location."""
     for step in location:
         if not isinstance(step, int):
             schema = next(part.kind for part in parts_of(schema) if part.key == step)
@@ -142,7 +151,7 @@ def _schema_at(schema: type, location: Location) -> type:
 
 
 def _part_at(schema: type, location: Location) -> Part | None:
-    """The field at a location; None for an entry of a mapping that has no schema of its own."""
+    """Return the field at a location. None for an entry of a mapping without a schema."""
     part = None
     for step in location:
         if isinstance(step, int):
@@ -162,12 +171,12 @@ def _value_at(values: Any, location: Location) -> Any:
 
 
 def _template(part: Part | None, value: Any, told: str | None) -> str:
-    """How a wrong value of a field is told.
+    """Return the message's template for a wrong value of a field.
 
     Args:
-        part: The field; None for an entry of a mapping that has no schema of its own.
-        value: What stands there; None where nothing does.
-        told: What the error itself says.
+        part: The field. None for an entry of a mapping without a schema.
+        value: The value. None where there is none.
+        told: The message of the error itself, if it has one.
     """
     marks = [mark for mark in part.marks if isinstance(mark, Told)] if part is not None else []
     absent = next((mark.absent for mark in marks if mark.absent), None)
@@ -186,7 +195,7 @@ _NO_MAPPING = "field {key!r} must be a mapping, got {value!r}"
 
 
 def _place(place: str, location: Location) -> str:
-    """The dotted place of a location inside the mapping at `place`."""
+    """Return the dotted place of a location inside the mapping at `place`."""
     for step in location:
         place += f"[{step}]" if isinstance(step, int) else f".{step}"
     return place.strip(".")

@@ -1,4 +1,4 @@
-"""Kinds of values that several schemas share, each with what is said of a value that is of another kind."""
+"""Kinds of values that several schemas share, each with the message for a value of another kind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tipr_zoo.schemas.marks import Check, FromList, Limits, Told, must_be
 MISSING = "field {key!r} is missing"
 
 IS_FILLED = Check(str.strip)
-"""Holds for a text that is more than blanks."""
+"""True for a text with more than blanks."""
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 

@@ -1,4 +1,4 @@
-"""Where the person walks: streets, walls, shops, grass and crossings, with things and people in them."""
+"""The scene behind the person: streets, walls, shops, grass and crossings, with things and people in them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Brush = ImageDraw.ImageDraw
 
 
 def background(scene: str, chance: random.Random) -> Image.Image:
-    """The scene behind the person, a little out of focus; RGB, 64 x 192."""
+    """Draw the scene behind the person, a little out of focus; RGB, 64 x 192."""
     picture = Image.new("RGB", (W, H))
     draw = ImageDraw.Draw(picture)
     horizon = chance.randint(H * 40 // 100, H * 66 // 100)
@@ -26,7 +26,15 @@ def background(scene: str, chance: random.Random) -> Image.Image:
 
 
 def gradient(draw: Brush, top: int, bottom: int, first: Colour, second: Colour) -> None:
-    """Bands from one colour to another."""
+    """Draw bands from one colour to another.
+
+    Args:
+        draw: Where to draw, at `FINE` times the picture's size.
+        top: Where the bands begin, in pixels from the top.
+        bottom: Where they end.
+        first: Colour at the top.
+        second: Colour at the bottom.
+    """
     steps = 12
     for step in range(steps):
         y0 = top + (bottom - top) * step // steps
@@ -35,7 +43,14 @@ def gradient(draw: Brush, top: int, bottom: int, first: Colour, second: Colour) 
 
 
 def pavement(draw: Brush, horizon: int, chance: random.Random, base: Colour) -> None:
-    """Ground with joints that run to a vanishing point."""
+    """Draw the ground with joints that run to a vanishing point.
+
+    Args:
+        draw: Where to draw, at `FINE` times the picture's size.
+        horizon: Height of the horizon, in pixels from the top.
+        chance: The picture's own random stream.
+        base: The colour of the ground.
+    """
     gradient(draw, horizon, H, scaled(base, 92), scaled(base, 108))
     if chance.randrange(3):
         line = scaled(base, chance.choice((82, 88, 112)))
@@ -55,18 +70,24 @@ def pavement(draw: Brush, horizon: int, chance: random.Random, base: Colour) -> 
 
 
 def ground_colour(chance: random.Random) -> Colour:
-    """Asphalt, concrete or paving stones."""
+    """Choose the colour of asphalt, concrete or paving stones."""
     return varied(chance.choice(((128, 128, 126), (160, 156, 148), (142, 132, 120), (108, 110, 114))), chance, 12)
 
 
 def facade_colour(chance: random.Random) -> Colour:
-    """Plaster, brick or stone."""
+    """Choose the colour of plaster, brick or stone."""
     choices = ((176, 166, 150), (150, 110, 92), (190, 188, 182), (126, 130, 136), (168, 140, 112), (206, 198, 180))
     return varied(chance.choice(choices), chance, 14)
 
 
 def street(draw: Brush, horizon: int, chance: random.Random) -> None:
-    """Houses, cars, trees and other people beyond a pavement."""
+    """Draw houses, cars, trees and other people beyond a pavement.
+
+    Args:
+        draw: Where to draw, at `FINE` times the picture's size.
+        horizon: Height of the horizon, in pixels from the top.
+        chance: The picture's own random stream.
+    """
     gradient(draw, 0, horizon, (186, 198, 210), (206, 206, 202))
     x = -chance.randint(0, 30)
     while x < W:
@@ -88,7 +109,17 @@ def street(draw: Brush, horizon: int, chance: random.Random) -> None:
 
 
 def windows(draw: Brush, left: int, top: int, wide: int, bottom: int, colour: Colour, chance: random.Random) -> None:
-    """Rows of dark windows."""
+    """Draw rows of dark windows on a house.
+
+    Args:
+        draw: Where to draw, at `FINE` times the picture's size.
+        left: Left edge of the house, in pixels.
+        top: Its upper edge.
+        wide: Its width.
+        bottom: Its lower edge.
+        colour: Its colour.
+        chance: The picture's own random stream.
+    """
     pane = scaled(colour, chance.choice((48, 58, 70)))
     step = chance.randint(16, 26)
     for y in range(top + 6, bottom - 16, step + 6):
@@ -97,7 +128,13 @@ def windows(draw: Brush, left: int, top: int, wide: int, bottom: int, colour: Co
 
 
 def wall(draw: Brush, horizon: int, chance: random.Random) -> None:
-    """A wall close behind, of plaster, bricks or panels."""
+    """Draw a wall close behind the person, of plaster, bricks or panels.
+
+    Args:
+        draw: Where to draw, at `FINE` times the picture's size.
+        horizon: Height of the horizon, in pixels from the top.
+        chance: The picture's own random stream.
+    """
     colour = facade_colour(chance)
     bottom = chance.randint(H * 60 // 100, H * 80 // 100)
     gradient(draw, 0, bottom, scaled(colour, 106), scaled(colour, 92))
@@ -123,7 +160,13 @@ def wall(draw: Brush, horizon: int, chance: random.Random) -> None:
 
 
 def shop(draw: Brush, horizon: int, chance: random.Random) -> None:
-    """A shop window with goods, lit from inside."""
+    """Draw a shop window with goods, lit from inside.
+
+    Args:
+        draw: Where to draw, at `FINE` times the picture's size.
+        horizon: Height of the horizon, in pixels from the top.
+        chance: The picture's own random stream.
+    """
     colour = facade_colour(chance)
     bottom = chance.randint(H * 60 // 100, H * 76 // 100)
     draw.rectangle([0, 0, W, bottom], fill=colour)
@@ -151,7 +194,13 @@ def shop(draw: Brush, horizon: int, chance: random.Random) -> None:
 
 
 def grass(draw: Brush, horizon: int, chance: random.Random) -> None:
-    """A park with a path, bushes and trees."""
+    """Draw a park with a path, bushes and trees.
+
+    Args:
+        draw: Where to draw, at `FINE` times the picture's size.
+        horizon: Height of the horizon, in pixels from the top.
+        chance: The picture's own random stream.
+    """
     gradient(draw, 0, horizon, (176, 196, 204), (196, 206, 196))
     green = varied((96, 122, 66), chance, 14)
     for _ in range(8):
@@ -172,7 +221,13 @@ def grass(draw: Brush, horizon: int, chance: random.Random) -> None:
 
 
 def crossing(draw: Brush, horizon: int, chance: random.Random) -> None:
-    """A zebra crossing on a road."""
+    """Draw a zebra crossing on a road.
+
+    Args:
+        draw: Where to draw, at `FINE` times the picture's size.
+        horizon: Height of the horizon, in pixels from the top.
+        chance: The picture's own random stream.
+    """
     road = varied((92, 94, 98), chance, 12)
     colour = facade_colour(chance)
     draw.rectangle([0, 0, W, horizon], fill=colour)
@@ -198,7 +253,13 @@ def crossing(draw: Brush, horizon: int, chance: random.Random) -> None:
 
 
 def car(draw: Brush, horizon: int, chance: random.Random) -> None:
-    """A parked car, cut by the edge of the picture."""
+    """Draw a parked car, cut by the edge of the picture.
+
+    Args:
+        draw: Where to draw, at `FINE` times the picture's size.
+        horizon: Height of the horizon, in pixels from the top.
+        chance: The picture's own random stream.
+    """
     x, y = chance.choice((chance.randint(-60, -10), chance.randint(W - 50, W))), horizon + chance.randint(-4, 16)
     wide, high = 96, chance.randint(30, 40)
     colour = varied(chance.choice(((60, 62, 70), (180, 182, 186), (140, 40, 40), (48, 70, 120))), chance, 14)
@@ -211,7 +272,13 @@ def car(draw: Brush, horizon: int, chance: random.Random) -> None:
 
 
 def tree(draw: Brush, horizon: int, chance: random.Random) -> None:
-    """A trunk with leaves above."""
+    """Draw a trunk with leaves above.
+
+    Args:
+        draw: Where to draw, at `FINE` times the picture's size.
+        horizon: Height of the horizon, in pixels from the top.
+        chance: The picture's own random stream.
+    """
     x, wide = chance.randint(0, W), chance.randint(4, 9)
     draw.rectangle([x - wide, 0, x + wide, horizon + 12], fill=varied((84, 68, 54), chance, 12))
     green = varied((78, 102, 58), chance, 14)
@@ -221,7 +288,13 @@ def tree(draw: Brush, horizon: int, chance: random.Random) -> None:
 
 
 def pole(draw: Brush, horizon: int, chance: random.Random) -> None:
-    """A lamp post or a traffic sign behind the person."""
+    """Draw a lamp post or a traffic sign behind the person.
+
+    Args:
+        draw: Where to draw, at `FINE` times the picture's size.
+        horizon: Height of the horizon, in pixels from the top.
+        chance: The picture's own random stream.
+    """
     x = chance.choice((chance.randint(2, 24), chance.randint(W - 24, W - 2)))
     foot = horizon + chance.randint(0, 40)
     draw.rectangle([x - 2, 0, x + 2, foot], fill=varied((110, 112, 116), chance, 14))
@@ -234,7 +307,13 @@ def pole(draw: Brush, horizon: int, chance: random.Random) -> None:
 
 
 def passer_by(draw: Brush, horizon: int, chance: random.Random) -> None:
-    """A small figure in the distance."""
+    """Draw a small figure in the distance.
+
+    Args:
+        draw: Where to draw, at `FINE` times the picture's size.
+        horizon: Height of the horizon, in pixels from the top.
+        chance: The picture's own random stream.
+    """
     x = chance.choice((chance.randint(4, 30), chance.randint(W - 30, W - 4)))
     high = chance.randint(50, 110)
     foot = horizon + chance.randint(6, 50)

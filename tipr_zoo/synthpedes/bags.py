@@ -11,7 +11,7 @@ from tipr_zoo.synthpedes.pose import Point3
 def draw_box(
     figure: Figure, centre: Point3, half: Point3, colour: tuple[int, int, int], rounding: float
 ) -> list[Point]:
-    """A box with rounded edges that is turned with the person.
+    """Draw a box with rounded edges that turns with the person.
 
     Args:
         figure: The figure.
@@ -52,7 +52,13 @@ def draw_box(
 
 
 def inside(face: list[Point], u: float, v: float) -> Point:
-    """A place on a face: u from 0 (left) to 1 (right), v from 0 (top) to 1 (bottom)."""
+    """Compute a place on a face.
+
+    Args:
+        face: Its corners in pixels: upper left, upper right, lower right, lower left.
+        u: From 0 (left) to 1 (right).
+        v: From 0 (top) to 1 (bottom).
+    """
     (ax, ay), (bx, by), (cx, cy), (dx, dy) = face
     top = (ax + (bx - ax) * u, ay + (by - ay) * u)
     low = (dx + (cx - dx) * u, dy + (cy - dy) * u)
@@ -60,12 +66,20 @@ def inside(face: list[Point], u: float, v: float) -> Point:
 
 
 def patch(face: list[Point], left: float, top: float, right: float, bottom: float) -> list[Point]:
-    """The outline of a piece of a face."""
+    """Compute the outline of a piece of a face.
+
+    Args:
+        face: Its corners in pixels: upper left, upper right, lower right, lower left.
+        left: Where the piece begins, from 0 (left) to 1 (right).
+        top: Where it begins, from 0 (top) to 1 (bottom).
+        right: Where it ends, from 0 (left) to 1 (right).
+        bottom: Where it ends, from 0 (top) to 1 (bottom).
+    """
     return [inside(face, u, v) for u, v in ((left, top), (right, top), (right, bottom), (left, bottom))]
 
 
 def draw_backpack(figure: Figure) -> None:
-    """The pack on the back."""
+    """Draw the pack on the back."""
     pelvis, lean = figure.skeleton["pelvis"][1], figure.skeleton["neck"][2]
     colour = figure.colours["bag"]
     deep = trunk_axes(figure, 0.15)[1]
@@ -83,7 +97,7 @@ def draw_backpack(figure: Figure) -> None:
 
 
 def draw_backpack_straps(figure: Figure) -> None:
-    """Its straps over the shoulders, seen from the front or from the side."""
+    """Draw its straps over the shoulders, seen from the front or from the side."""
     colour = figure.colours["bag"]
     pelvis, lean = figure.skeleton["pelvis"][1], figure.skeleton["neck"][2]
     width = round(figure.pixels(0.021))
@@ -106,7 +120,7 @@ def draw_backpack_straps(figure: Figure) -> None:
 
 
 def draw_shoulder_bag(figure: Figure) -> None:
-    """A bag at the hip whose strap runs across the body."""
+    """Draw a bag at the hip. Its strap runs across the body."""
     side, colour = figure.shot.bag_side, figure.colours["bag"]
     pelvis, lean = figure.skeleton["pelvis"][1], figure.skeleton["neck"][2]
     wide, deep = trunk_axes(figure, 0.0)
@@ -128,7 +142,7 @@ def draw_shoulder_bag(figure: Figure) -> None:
 
 
 def draw_handbag(figure: Figure) -> None:
-    """A bag that hangs from the hand."""
+    """Draw a bag that hangs from the hand."""
     side = "left" if figure.shot.bag_side > 0 else "right"
     x, y, z = figure.skeleton[f"wrist {side}"]
     colour = figure.colours["bag"]
@@ -142,7 +156,7 @@ def draw_handbag(figure: Figure) -> None:
 
 
 def draw_suitcase(figure: Figure) -> None:
-    """A suitcase on wheels, pulled by a handle."""
+    """Draw a suitcase on wheels that is pulled by a handle."""
     side = figure.shot.bag_side
     name = "left" if side > 0 else "right"
     colour = figure.colours["bag"]

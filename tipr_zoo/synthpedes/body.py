@@ -1,4 +1,4 @@
-"""The figure being drawn and its bare body: girths of the trunk, arms, legs and hands."""
+"""The figure and its bare body: girths of the trunk, arms, legs and hands."""
 
 from __future__ import annotations
 
@@ -39,7 +39,17 @@ ARM_RADII = {"man": (0.034, 0.028, 0.026, 0.019), "woman": (0.028, 0.023, 0.022,
 
 @dataclass
 class Figure:
-    """One person in one shot, with the colours as this picture shows them."""
+    """One person in one shot, with the colours of this picture.
+
+    Attributes:
+        canvas: The canvas to draw on.
+        project: The projection from body heights to pixels of the canvas.
+        skeleton: The person's joints.
+        identity: The person.
+        shot: How the picture is taken.
+        chance: The picture's own random stream.
+        colours: The colour of each part, by name.
+    """
 
     canvas: Canvas
     project: Projection
@@ -50,20 +60,20 @@ class Figure:
     colours: dict[str, Colour]
 
     def pixels(self, length: float) -> float:
-        """A length in body heights as pixels of the canvas."""
+        """Convert a length in body heights to pixels of the canvas."""
         return length * self.project.height
 
     def depth(self, *joints: str) -> float:
-        """The mean depth of some joints."""
+        """Compute the mean depth of some joints, in body heights."""
         return sum(self.project.depth(self.skeleton[joint]) for joint in joints) / len(joints)
 
     def sides(self) -> tuple[str, str]:
-        """``"left"`` and ``"right"``, the one farther from the camera first."""
+        """Return ``"left"`` and ``"right"``, the one farther from the camera first."""
         return ("left", "right") if self.depth("hip left") <= self.depth("hip right") else ("right", "left")
 
 
 def figure_colours(identity: Identity, chance: random.Random) -> dict[str, Colour]:
-    """Every colour of the figure, varied for one picture."""
+    """Choose every colour of the figure, varied for one picture."""
 
     def cloth(name: str, otherwise: str = "white") -> Colour:
         return varied(CLOTH[otherwise if name == NONE else name], chance)
@@ -77,13 +87,13 @@ def figure_colours(identity: Identity, chance: random.Random) -> dict[str, Colou
         "shoes": cloth(identity.shoe_colour),
         "bag": cloth(identity.bag_colour, "black"),
         "hat": cloth(identity.hat_colour, "black"),
-        # Decided by the name of the colour, so that stripes and prints are the same in every picture.
+        # The name of the colour decides. So stripes and prints are the same in every picture.
         "line": varied(contrasting(CLOTH[identity.top_colour]), chance),
     }
 
 
 def trunk_axes(figure: Figure, height: float) -> tuple[float, float]:
-    """Half-width and half-depth of the bare trunk at a height above the pelvis, in body heights."""
+    """Compute half-width and half-depth of the bare trunk at a height above the pelvis, in body heights."""
     table = TRUNK[figure.identity.gender]
     girth = figure.skeleton.girth
     for (upper, wide0, deep0), (lower, wide1, deep1) in pairwise(table):
@@ -99,12 +109,18 @@ def trunk_axes(figure: Figure, height: float) -> tuple[float, float]:
 
 
 def trunk_centre(figure: Figure, height: float) -> tuple[float, float, float]:
-    """The point on the trunk's axis at a height above the pelvis."""
+    """Compute the point on the trunk's axis at a height above the pelvis, in body heights."""
     return between(figure.skeleton["pelvis"], figure.skeleton["neck"], height / 0.3)
 
 
 def trunk_tube(figure: Figure, heights: tuple[float, ...], ease: float) -> Tube:
-    """A tube around the trunk through these heights above the pelvis, `ease` body heights wider than the body."""
+    """Build a tube around the trunk.
+
+    Args:
+        figure: The figure.
+        heights: Heights of its sections above the pelvis, in body heights.
+        ease: How much wider it is than the body, in body heights.
+    """
     centres: list[Point] = []
     spans: list[Point] = []
     for height in heights:
@@ -116,7 +132,7 @@ def trunk_tube(figure: Figure, heights: tuple[float, ...], ease: float) -> Tube:
 
 
 def draw_neck(figure: Figure) -> None:
-    """The neck, from the chest up into the head."""
+    """Draw the neck, from the chest up into the head."""
     skeleton, project = figure.skeleton, figure.project
     radius = figure.pixels(0.03 if figure.identity.gender == "man" else 0.025)
     low = project(between(skeleton["pelvis"], skeleton["neck"], 0.9))
@@ -127,14 +143,14 @@ def draw_neck(figure: Figure) -> None:
 
 
 def leg_points(figure: Figure, side: str) -> list[Point]:
-    """Hip, middle of the thigh, knee, calf and ankle of a leg, in pixels."""
+    """Compute hip, middle of the thigh, knee, calf and ankle of a leg, in pixels."""
     skeleton, project = figure.skeleton, figure.project
     hip, knee, ankle = (skeleton[f"{joint} {side}"] for joint in ("hip", "knee", "ankle"))
     return [project(p) for p in (hip, between(hip, knee, 0.5), knee, between(knee, ankle, 0.35), ankle)]
 
 
 def draw_bare_leg(figure: Figure, side: str) -> None:
-    """The skin of a leg."""
+    """Draw the skin of a leg."""
     girth = 0.3 + 0.7 * figure.skeleton.girth
     radii = [figure.pixels(radius * girth) for radius in LEG_RADII[figure.identity.gender]]
     tube = limb(leg_points(figure, side), radii)
@@ -143,7 +159,13 @@ def draw_bare_leg(figure: Figure, side: str) -> None:
 
 
 def draw_bare_arm(figure: Figure, side: str, part: str) -> None:
-    """The skin of the upper arm (``"upper"``) or of the forearm with its hand (``"lower"``)."""
+    """Draw the skin of a part of an arm.
+
+    Args:
+        figure: The figure.
+        side: ``"left"`` or ``"right"``.
+        part: ``"upper"`` for the upper arm, ``"lower"`` for the forearm with its hand.
+    """
     skeleton, project = figure.skeleton, figure.project
     shoulder, elbow, wrist = (skeleton[f"{joint} {side}"] for joint in ("shoulder", "elbow", "wrist"))
     radii = [figure.pixels(r * (0.3 + 0.7 * skeleton.girth)) for r in ARM_RADII[figure.identity.gender]]

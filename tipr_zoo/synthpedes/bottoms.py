@@ -1,4 +1,4 @@
-"""What is worn below the waist: trousers, jeans, leggings, shorts and skirts."""
+"""The clothes below the waist: trousers, jeans, leggings, shorts and skirts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SKIRT_HEMS = {"skirt": -0.235, "long skirt": -0.415, "dress": -0.25, "coat": -0.
 
 
 def draw_leg(figure: Figure, side: str) -> None:
-    """One leg, bare or in its trouser leg, down to the ankle."""
+    """Draw one leg, bare or in its trouser leg, down to the ankle."""
     bottom = figure.identity.bottom
     if bottom not in ("trousers", "jeans", "leggings"):
         draw_bare_leg(figure, side)
@@ -47,7 +47,7 @@ def draw_leg(figure: Figure, side: str) -> None:
 
 
 def draw_creases(figure: Figure, tube: Tube) -> None:
-    """Folds at the knee and above the hem."""
+    """Draw folds at the knee and above the hem."""
     chance = figure.chance
     for low, high in ((0.05, 0.35), (0.5, 0.72), (0.82, 0.97)):
         v, edge = chance.uniform(low, high), chance.choice((-1, 1))
@@ -57,7 +57,7 @@ def draw_creases(figure: Figure, tube: Tube) -> None:
 
 
 def draw_seat(figure: Figure) -> None:
-    """The upper part of the trousers, from waist to crotch."""
+    """Draw the upper part of the trousers, from waist to crotch."""
     if figure.identity.bottom not in EASE:
         return
     tube = trunk_tube(figure, (0.075, 0.04, 0.0, -0.03, -0.06), EASE[figure.identity.bottom][0])
@@ -72,12 +72,12 @@ def draw_seat(figure: Figure) -> None:
 
 
 def skirt_tube(figure: Figure, waist: float, hem: float, flare: float) -> Tube:
-    """A tube from the waist around both legs to the hem.
+    """Build a tube from the waist around both legs to the hem.
 
     Args:
         figure: The figure.
         waist: Height of its upper end above the pelvis, in body heights.
-        hem: Height of its lower end.
+        hem: Height of its lower end above the pelvis, in body heights.
         flare: How much wider than the legs it is at the hem.
     """
     centres: list[Point] = []
@@ -103,7 +103,7 @@ def skirt_tube(figure: Figure, waist: float, hem: float, flare: float) -> Tube:
 
 
 def x_at(points: list[Point], y: float) -> float:
-    """Where a leg is across the picture at a height y."""
+    """Compute where a leg is across the picture at a height y, in pixels."""
     for (x0, y0), (x1, y1) in pairwise(points):
         if y0 <= y <= y1 and y1 > y0:
             return x0 + (x1 - x0) * (y - y0) / (y1 - y0)
@@ -111,7 +111,7 @@ def x_at(points: list[Point], y: float) -> float:
 
 
 def draw_skirt(figure: Figure) -> None:
-    """A skirt to the knee or to the ankle."""
+    """Draw a skirt to the knee or to the ankle."""
     if figure.identity.bottom not in ("skirt", "long skirt"):
         return
     long = figure.identity.bottom == "long skirt"
@@ -120,7 +120,13 @@ def draw_skirt(figure: Figure) -> None:
 
 
 def drape(figure: Figure, tube: Tube, colour: tuple[int, int, int]) -> None:
-    """Hanging cloth: a curved hem and long folds."""
+    """Draw hanging cloth: a curved hem and long folds.
+
+    Args:
+        figure: The figure.
+        tube: The shape of the cloth.
+        colour: Its colour.
+    """
     canvas = figure.canvas
     (x, y), (half, _) = tube.centres[-1], tube.spans[-1]
     canvas.oval((x, y), half, max(4.0, figure.pixels(0.012)), scaled(colour, 80))
@@ -131,7 +137,7 @@ def drape(figure: Figure, tube: Tube, colour: tuple[int, int, int]) -> None:
 
 
 def hang(figure: Figure, tube: Tube) -> None:
-    """Long folds that open towards the hem."""
+    """Draw long folds that open towards the hem."""
     for u in (-0.62, -0.2, 0.24, 0.66):
         shifted = u + figure.chance.uniform(-0.1, 0.1)
         fold = [tube.point(0.3, shifted * 0.8), tube.point(1.0, shifted - 0.07), tube.point(1.0, shifted + 0.07)]

@@ -1,4 +1,4 @@
-"""What the camera adds: light, a colour cast, blur, noise and JPEG."""
+"""The effects of the camera: light, a colour cast, blur, noise and JPEG."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tipr_zoo.synthpedes.shot import HEIGHT, WIDTH
 
 
 def take(picture: Image.Image, chance: random.Random) -> bytes:
-    """The picture as a surveillance camera stores it.
+    """Store the picture as a surveillance camera does.
 
     Args:
         picture: RGB, 64 x 192.
@@ -35,20 +35,20 @@ def take(picture: Image.Image, chance: random.Random) -> bytes:
 
 
 def exposed(picture: Image.Image, chance: random.Random) -> Image.Image:
-    """Brightness, contrast and colour cast, as one table of 256 values a channel."""
+    """Change brightness, contrast and colour cast, with one table of 256 values a channel."""
     gain, contrast = chance.uniform(0.82, 1.14), chance.uniform(0.86, 1.1)
     lift = chance.uniform(0, 12)
     warmth, tint = chance.uniform(-0.055, 0.055), chance.uniform(-0.025, 0.025)
     table: list[int] = []
     for cast in (1 + warmth, 1 + tint, 1 - warmth):
-        # In whole 4096ths, so that every machine rounds alike.
+        # In whole 4096ths: every machine rounds these alike.
         slope, start = round(contrast * gain * cast * 4096), round(((118 - 118 * contrast) * gain * cast + lift) * 4096)
         table += [min(255, max(0, (value * slope + start) >> 12)) for value in range(256)]
     return picture.point(table)
 
 
 def noisy(picture: Image.Image, chance: random.Random) -> Image.Image:
-    """Sensor noise: the sum of two uniform draws a channel, in whole numbers."""
+    """Add sensor noise: the sum of two uniform draws a channel, in whole numbers."""
     strength = chance.randint(0, 5)
     if not strength:
         return picture
@@ -59,7 +59,7 @@ def noisy(picture: Image.Image, chance: random.Random) -> Image.Image:
 
 
 def encoded(picture: Image.Image, quality: int) -> bytes:
-    """The picture as a JPEG file."""
+    """Encode the picture as a JPEG file."""
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=quality)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""The supersampled canvas: projection of body points, and tubes with a rounded shading."""
+"""The supersampled canvas: the projection of body points, and tubes with rounded shading."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Projection:
-    """A camera that looks slightly down at a person turned by a yaw.
+    """A camera that looks slightly down at a person who is turned by a yaw.
 
     Attributes:
-        yaw: Radians; 0 faces the camera.
+        yaw: The person's turn in radians; 0 faces the camera.
         tilt: Sine of the camera's downward angle.
         height: Pixels of a body height on the supersampled canvas.
-        squeeze: Factor of the width, as when a wider crop is resized to 3:1.
-        x, y: Where the point between the feet lies on the canvas.
+        squeeze: Factor of the width. It is below 1 if a wider crop is resized to 3:1.
+        x, y: Where the point between the feet lies on the canvas, in pixels.
     """
 
     yaw: float
@@ -35,27 +35,27 @@ class Projection:
     y: float
 
     def depth(self, point: Point3) -> float:
-        """How far in front of the body's axis a point lies, in body heights."""
+        """Compute how far in front of the body's axis a point lies, in body heights."""
         return point[2] * math.cos(self.yaw) - point[0] * math.sin(self.yaw)
 
     def __call__(self, point: Point3) -> Point:
-        """The point on the canvas, in pixels."""
+        """Project a point to the canvas, in pixels."""
         across = point[0] * math.cos(self.yaw) + point[2] * math.sin(self.yaw)
         down = self.tilt * self.depth(point) - point[1]
         return self.x + self.height * self.squeeze * across, self.y + self.height * down
 
     def half_width(self, lateral: float, deep: float) -> float:
-        """Half the width in pixels of an upright elliptic section with these half-axes."""
+        """Compute half the width in pixels of an upright elliptic section with these half-axes in body heights."""
         wide = math.hypot(lateral * math.cos(self.yaw), deep * math.sin(self.yaw))
         return self.height * self.squeeze * wide
 
     def across(self, azimuth: float, lateral: float, deep: float) -> float | None:
-        """Where an azimuth of a section shows between its left edge (-1) and its right edge (1); None if it is hidden.
+        """Compute where an azimuth of a section shows: -1 is its left edge, 1 its right edge. None if it is hidden.
 
         Args:
             azimuth: Degrees from the front, positive to the person's left.
-            lateral: Half-axis of the section from side to side.
-            deep: Half-axis from back to front.
+            lateral: Half-axis of the section from side to side, in body heights.
+            deep: Half-axis from back to front, in body heights.
         """
         angle = math.radians(azimuth)
         point = (lateral * math.sin(angle), 0.0, deep * math.cos(angle))
@@ -67,9 +67,13 @@ class Projection:
 
 
 class Tube:
-    """A rounded body part: sections from one end to the other, each a centre and a half-width vector.
+    """A rounded body part: sections from one end to the other.
 
-    `point(v, u)` is a place on it: v runs from 0 at the first section to 1 at the last, u from -1 to 1 across.
+    `point(v, u)` is a place on it. v runs from 0 at the first section to 1 at the last one, u from -1 to 1 across.
+
+    Args:
+        centres: The centre of each section, in pixels.
+        spans: The half-width of each section as a vector, in pixels.
     """
 
     def __init__(self, centres: Sequence[Point], spans: Sequence[Point]) -> None:
@@ -77,7 +81,7 @@ class Tube:
         self.spans = spans
 
     def point(self, v: float, u: float) -> Point:
-        """The place at v along and u across, in pixels."""
+        """Compute the place at v along and u across, in pixels."""
         place = min(max(v, 0.0), 1.0) * (len(self.centres) - 1)
         step = min(int(place), len(self.centres) - 2)
         part = place - step
@@ -88,14 +92,22 @@ class Tube:
         return x, y
 
     def band(self, left: float = -1.0, right: float = 1.0) -> list[Point]:
-        """The outline of the part between two places across."""
+        """Compute the outline of the part between two places across, each from -1 to 1."""
         pairs = list(zip(self.centres, self.spans, strict=True))
         first = [(c[0] + left * s[0], c[1] + left * s[1]) for c, s in pairs]
         second = [(c[0] + right * s[0], c[1] + right * s[1]) for c, s in reversed(pairs)]
         return first + second
 
     def ring(self, top: float, bottom: float, left: float = -1.0, right: float = 1.0, sag: float = 0.0) -> list[Point]:
-        """The outline of a piece between two places along and two across; `sag` bends it around the body, in pixels."""
+        """Compute the outline of a piece of the tube, in pixels.
+
+        Args:
+            top: Where the piece begins along the tube, from 0 to 1.
+            bottom: Where it ends along the tube, from 0 to 1.
+            left: Where it begins across, from -1 to 1.
+            right: Where it ends across, from -1 to 1.
+            sag: How far it bends around the body, in pixels.
+        """
         places = [left + (right - left) * step / 6 for step in range(7)]
         upper = [self.point(top, u) for u in places]
         lower = [self.point(bottom, u) for u in places]
@@ -109,7 +121,7 @@ class Canvas:
     """A picture at `SCALE` times its size, with opaque and translucent brushes and one direction of light.
 
     Args:
-        picture: RGB, `SCALE` times the size of the picture to be.
+        picture: RGB, `SCALE` times the size of the picture to draw.
         light: Where the light comes from across the picture, from -1 (left) to 1 (right).
         strength: How strong the shadows are, in alpha per layer.
     """
@@ -122,29 +134,48 @@ class Canvas:
         self.clear = ImageDraw.Draw(picture, "RGBA")
 
     def fill(self, outline: Sequence[Point], colour: Colour) -> None:
-        """An opaque polygon."""
+        """Draw an opaque polygon."""
         self.opaque.polygon(whole(outline), fill=colour)
 
     def veil(self, outline: Sequence[Point], colour: Colour, alpha: int) -> None:
-        """A translucent polygon."""
+        """Draw a translucent polygon.
+
+        Args:
+            outline: Its corners, in pixels.
+            colour: Its colour.
+            alpha: Its opacity, from 0 to 255.
+        """
         self.clear.polygon(whole(outline), fill=(*colour, alpha))
 
     def line(self, points: Sequence[Point], colour: Colour, width: int) -> None:
-        """An opaque line with rounded joints."""
+        """Draw an opaque line with rounded joints.
+
+        Args:
+            points: Its joints, in pixels.
+            colour: Its colour.
+            width: Its width, in pixels.
+        """
         self.opaque.line(whole(points), fill=colour, width=width, joint="curve")
 
     def oval(self, centre: Point, across: float, up: float, colour: Colour) -> None:
-        """An opaque ellipse with these half-axes in pixels."""
+        """Draw an opaque ellipse.
+
+        Args:
+            centre: Its centre, in pixels.
+            across: Its half-axis across, in pixels.
+            up: Its half-axis upwards, in pixels.
+            colour: Its colour.
+        """
         x, y = centre
         box = [round(x - across), round(y - up), round(x + across), round(y + up)]
         self.opaque.ellipse(box, fill=colour)
 
     def tube(self, tube: Tube, colour: Colour) -> None:
-        """A tube in one colour; `shade` follows once its pattern is on it."""
+        """Draw a tube in one colour; `shade` follows after its pattern."""
         self.fill(tube.band(), colour)
 
     def shade(self, tube: Tube, weight: float = 1.0) -> None:
-        """Lets the tube look round: the side away from the light darkens, a band towards it brightens."""
+        """Make a tube look round: the side away from the light darkens, and a band towards the light brightens."""
         alpha = max(1, round(self.strength * weight))
         away = -1 if self.light > 0 else 1
         lit = 0.25 + 0.45 * abs(self.light)
@@ -158,16 +189,16 @@ class Canvas:
 
 
 def whole(points: Sequence[Point]) -> list[tuple[int, int]]:
-    """Whole pixels: what the last bits of a sine were can then no longer show."""
+    """Round to whole pixels, so that the last bits of a sine cannot show."""
     return [(round(x), round(y)) for x, y in points]
 
 
 def limb(points: Sequence[Point], radii: Sequence[float], *, round_start: bool = True, round_end: bool = True) -> Tube:
-    """A tube along a bent line.
+    """Build a tube along a bent line.
 
     Args:
         points: The joints, in pixels.
-        radii: The half-width at each of them, in pixels.
+        radii: The half-width at each joint, in pixels.
         round_start: Whether the first end is round.
         round_end: Whether the last end is round.
     """
@@ -175,7 +206,7 @@ def limb(points: Sequence[Point], radii: Sequence[float], *, round_start: bool =
     for index in range(len(points)):
         (x0, y0), (x1, y1) = points[max(0, index - 1)], points[min(len(points) - 1, index + 1)]
         length = math.hypot(x1 - x0, y1 - y0) or 1.0
-        # Across is always towards the right of the picture, so that light falls alike on every limb.
+        # Across is always towards the right of the picture. So light falls alike on every limb.
         nx, ny = (y1 - y0) / length, -(x1 - x0) / length
         normals.append((nx, ny) if y1 >= y0 else (-nx, -ny))
     centres: list[Point] = []
@@ -204,6 +235,12 @@ def limb(points: Sequence[Point], radii: Sequence[float], *, round_start: bool =
 
 
 def between(first: Point3, second: Point3, part: float) -> Point3:
-    """The point a part of the way from the first to the second."""
+    """Compute the point on the way from one point to another.
+
+    Args:
+        first: The first point.
+        second: The second point.
+        part: How far on the way, from 0 (first) to 1 (second).
+    """
     x, y, z = (a + (b - a) * part for a, b in zip(first, second, strict=True))
     return x, y, z

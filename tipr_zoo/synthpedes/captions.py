@@ -48,11 +48,11 @@ TWIN_MENTIONED = 94
 
 
 def caption(identity: Identity, shot: Shot, twin: str, chance: random.Random) -> str:
-    """A description of the picture, 15 to 50 words long.
+    """Describe the picture in 15 to 50 words.
 
     Args:
-        identity: Who is seen.
-        shot: How the picture is taken; what it does not show is not mentioned.
+        identity: The person.
+        shot: How the picture is taken. What it does not show is not mentioned.
         twin: The attribute in which the identity differs from its near twin, or ``"none"``.
         chance: The caption's own random stream.
 
@@ -66,12 +66,16 @@ def caption(identity: Identity, shot: Shot, twin: str, chance: random.Random) ->
 
 
 def tokens(text: str) -> list[str]:
-    """The words of a caption in lower case, as `processed_tokens` lists them."""
+    """Split a caption into its words in lower case, as `processed_tokens` lists them.
+
+    >>> tokens("A man in a T-shirt.")
+    ['a', 'man', 'in', 'a', 't-shirt']
+    """
     return re.findall(r"[a-z]+(?:[-'][a-z]+)*", text.lower())
 
 
 def shown(identity: Identity, shot: Shot) -> dict[str, bool]:
-    """Which parts of a description the picture shows."""
+    """Return which parts of a description the picture shows."""
     return {
         "top": True,
         "bottom": identity.bottom != NONE,
@@ -89,7 +93,16 @@ def shown(identity: Identity, shot: Shot) -> dict[str, bool]:
 
 
 def mentioned(identity: Identity, shot: Shot, twin: str, chance: random.Random) -> dict[str, bool]:
-    """Which parts this caption mentions; what tells near twins apart is seldom left out."""
+    """Choose which parts this caption mentions.
+
+    What distinguishes near twins is seldom left out.
+
+    Args:
+        identity: The person.
+        shot: How the picture is taken.
+        twin: The attribute in which the identity differs from its near twin, or ``"none"``.
+        chance: The caption's own random stream.
+    """
     result = {}
     for part, is_shown in shown(identity, shot).items():
         percent = max(MENTIONED[part], TWIN_MENTIONED) if part == PART_OF.get(twin) else MENTIONED[part]
@@ -98,7 +111,14 @@ def mentioned(identity: Identity, shot: Shot, twin: str, chance: random.Random) 
 
 
 def sentences(identity: Identity, shot: Shot, said: dict[str, bool], chance: random.Random) -> str:
-    """The parts put into sentences."""
+    """Write the parts as sentences.
+
+    Args:
+        identity: The person.
+        shot: How the picture is taken.
+        said: Which parts of a description this caption mentions.
+        chance: The caption's own random stream.
+    """
     pronoun, possessive = phrases.PRONOUN[identity.gender]
     clothes = worn(identity, shot, said, chance)
     action = phrases.action(shot, chance) if said["action"] else ""
@@ -150,7 +170,14 @@ def sentences(identity: Identity, shot: Shot, said: dict[str, bool], chance: ran
 
 
 def worn(identity: Identity, shot: Shot, said: dict[str, bool], chance: random.Random) -> list[str]:
-    """The clothes, in a changing order."""
+    """Name the clothes, in a changing order.
+
+    Args:
+        identity: The person.
+        shot: How the picture is taken.
+        said: Which parts of a description this caption mentions.
+        chance: The caption's own random stream.
+    """
     parts = []
     if said["top"]:
         parts.append(phrases.top(identity, shot, chance, pattern=said["pattern"]))
@@ -169,13 +196,27 @@ def worn(identity: Identity, shot: Shot, said: dict[str, bool], chance: random.R
 
 
 def looks(identity: Identity, said: dict[str, bool], chance: random.Random) -> list[str]:
-    """Glasses and skin."""
+    """Name glasses and skin.
+
+    Args:
+        identity: The person.
+        said: Which parts of a description this caption mentions.
+        chance: The caption's own random stream.
+    """
     glasses = [chance.choice(phrases.GLASSES)] if said["glasses"] else []
     return glasses + ([chance.choice(phrases.SKIN[identity.skin])] if said["skin"] else [])
 
 
 def looks_sentences(pronoun: str, possessive: str, hair: str, extras: list[str], chance: random.Random) -> list[str]:
-    """A sentence on hair, glasses and skin, if there is anything to say."""
+    """Write a sentence on hair, glasses and skin, if there is anything to say.
+
+    Args:
+        pronoun: The person's pronoun.
+        possessive: The person's possessive pronoun.
+        hair: The hair as a phrase; empty if it is not mentioned.
+        extras: Glasses and skin as phrases.
+        chance: The caption's own random stream.
+    """
     parts = [part for part in (hair, *extras) if part]
     if not parts:
         return []
@@ -185,19 +226,30 @@ def looks_sentences(pronoun: str, possessive: str, hair: str, extras: list[str],
 
 
 def carries(pronoun: str, verb: str, bag: str, chance: random.Random) -> str:
-    """A sentence on the bag."""
+    """Write a sentence on the bag.
+
+    Args:
+        pronoun: The person's pronoun.
+        verb: How the bag is carried; ``"with"`` for a plain "has".
+        bag: The bag as a phrase.
+        chance: The caption's own random stream.
+    """
     if verb == "with":
         return f"{pronoun} {chance.choice(('has', 'carries'))} {bag}"
     return f"{pronoun} is {verb} {bag}"
 
 
 def listed(parts: list[str]) -> str:
-    """``"a, b and c"``."""
+    """List phrases as English does.
+
+    >>> listed(["a red coat", "jeans", "boots"])
+    'a red coat, jeans and boots'
+    """
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
 def joined(first: str, tail: list[str]) -> str:
-    """At most three sentences, each with a capital and a full stop."""
+    """Join sentences to at most three, each with a capital and a full stop."""
     while len(tail) > 2:
         tail = [*tail[:-2], f"{tail[-2]} and {tail[-1]}"]
     return " ".join(part[0].upper() + part[1:] + "." for part in (first, *tail))

@@ -1,4 +1,4 @@
-"""Writing SynthPEDES in the layout of CUHK-PEDES: pictures under `imgs/`, and `reid_raw.json`, written last."""
+"""SynthPEDES on disk, in the layout of CUHK-PEDES: pictures under `imgs/`, and `reid_raw.json`, written last."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tipr_zoo.synthpedes.identity import SPLITS, identities
 from tipr_zoo.synthpedes.records import CAPTIONS, split_records
 
 NAME = "SynthPEDES"
-VERSION = 1  # raised whenever the same seed gives other bytes
+VERSION = 1  # to be raised by every change that gives other bytes for the same seed
 
 
 def draw_synthpedes(
@@ -34,31 +34,32 @@ def draw_synthpedes(
     workers: int | None = None,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Draws SynthPEDES into a folder, in the layout of CUHK-PEDES.
+    """Draw SynthPEDES into a folder, in the layout of CUHK-PEDES.
 
-    Every picture and every caption depends on the seed, the split and its place in the split alone: drawing one split,
-    more training identities, or with more processes changes none of the others. An interrupted drawing is resumed by
-    calling again with the same settings; a folder that already holds the data set is left as it is.
+    Every picture and every caption depends only on the seed, the split and its place in the split. So other splits,
+    other numbers of identities or more processes change none of them. To resume an interrupted drawing, call again with
+    the same settings. A folder that already holds the data set stays as it is.
 
     Args:
         directory: A new or empty folder, or one that this function wrote before.
         seed: Seed of the data set.
-        train: Training identities; their ids run from 1.
-        val: Validation identities; their ids follow.
-        test: Test identities, an even number of near twins; their ids follow.
-        pictures: Pictures of each identity, with two captions each.
-        splits: Which splits to draw; ids count the others as if they were there.
-        workers: Processes; all available cores by default, 1 draws in this process.
+        train: Number of training identities; their ids run from 1.
+        val: Number of validation identities; their ids follow.
+        test: Number of test identities, an even number of near twins; their ids follow.
+        pictures: Number of pictures of each identity, with two captions each.
+        splits: Which splits to draw. Their ids are the same as if all splits were drawn.
+        workers: Number of processes. The default is one for each available core; 1 draws in this process.
         progress: Whether to show a progress bar on stderr.
 
     Returns:
-        What there is: `name`, `version`, `seed`, `directory`, `splits` (identities, pictures and captions of each),
-        `sha256` of `reid_raw.json`, `drawn` (pictures drawn by this call) and `seconds`.
+        What there is: `name`, `version`, `seed`, `counts`, `directory`, `splits` (identities, pictures and captions of
+            each), `sha256` of `reid_raw.json`, `drawn` (pictures drawn by this call) and `seconds`.
 
     Raises:
-        ConfigError: If a setting makes no sense, or nothing can be written in the folder.
-        DataError: If the folder holds anything else; nothing is overwritten.
-        WriteError: A file cannot be written; drawing goes on from there the next time.
+        UnknownNameError: There is no such split.
+        ConfigError: A setting makes no sense, or nothing can be written in the folder.
+        DataError: The folder holds anything else; nothing is overwritten.
+        WriteError: A file cannot be written; the next call resumes the drawing.
     """
     started = time.perf_counter()
     directory = Path(directory)
@@ -72,8 +73,8 @@ def draw_synthpedes(
     check_folder(directory)
     splits = tuple((about or asked)["splits"])
     people = {split: identities(split, counts[split], seed=seed) for split in splits}
-    records = [record for split in splits for record in split_records(split, people[split], counts, pictures, seed)]
-    annotation = ("[\n" + ",\n".join(json.dumps(record) for record in records) + "\n]\n").encode()
+    entries = [entry for split in splits for entry in split_records(split, people[split], counts, pictures, seed)]
+    annotation = ("[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n").encode()
     digest = hashlib.sha256(annotation).hexdigest()
     if about:
         check_annotation(directory / ANNOTATION, digest, about)
@@ -81,7 +82,7 @@ def draw_synthpedes(
     for split in splits:
         make_folder(directory / "imgs" / split)
         remove_parts(directory / "imgs" / split)
-    # Whoever looks for a data set looks for the annotation: it is there only while everything else is.
+    # A data set is found by this file. So it exists only while everything else does.
     (directory / ANNOTATION).unlink(missing_ok=True)
     write_whole(directory / ABOUT, json.dumps(about, indent=2).encode() + b"\n")
     missing = list(undrawn(directory, people, pictures, seed))
@@ -91,14 +92,20 @@ def draw_synthpedes(
 
 
 def elapsed(started: float) -> float:
-    """Seconds since a reading of the clock."""
+    """Return the seconds since a reading of the clock."""
     return round(time.perf_counter() - started, 2)
 
 
 def checked_splits(
     splits: Sequence[str], counts: dict[str, int], pictures: int, workers: int | None
 ) -> tuple[str, ...]:
-    """The splits in their usual order, once the settings make sense.
+    """Check the settings, and return the splits in their usual order.
+
+    Args:
+        splits: The splits to draw.
+        counts: Number of identities of each split.
+        pictures: Number of pictures of each identity.
+        workers: Number of processes; None for one a core.
 
     Raises:
         UnknownNameError: There is no such split.
@@ -123,7 +130,14 @@ def checked_splits(
 
 
 def described(seed: int, counts: dict[str, int], pictures: int, splits: tuple[str, ...]) -> dict[str, Any]:
-    """What `synthpedes.json` says about the data set, but for the hash of its annotation."""
+    """Describe the data set as `synthpedes.json` does, without the hash of its annotations.
+
+    Args:
+        seed: Seed of the data set.
+        counts: Number of identities of each split.
+        pictures: Number of pictures of each identity.
+        splits: The splits that are drawn.
+    """
     return {
         "name": NAME,
         "version": VERSION,

@@ -1,4 +1,4 @@
-"""Drawing many identities with a progress bar, in this process or in several."""
+"""The drawing of many identities with a progress bar, in this process or in several."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ CHUNK = 4  # identities that a process draws at a time
 
 @dataclass(frozen=True)
 class Sitting:
-    """An identity, its place in the data set, and the files for its pictures."""
+    """An identity, its place in the data set, and the files for its pictures.
+
+    Attributes:
+        identity: The person.
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        index: Place of the identity in its split, from 0.
+        seed: Seed of the data set.
+        paths: The file of each picture.
+    """
 
     identity: Identity
     split: str
@@ -31,12 +39,15 @@ class Sitting:
 
 
 def draw_all(sittings: Sequence[Sitting], *, workers: int | None, progress: bool) -> None:
-    """Draws every picture of every identity.
+    """Draw every picture of every identity.
 
     Args:
         sittings: What to draw; the folders exist.
-        workers: Processes; None takes every available core, 1 this process.
+        workers: Number of processes. None takes one for each available core, 1 draws in this process.
         progress: Whether to show a progress bar on stderr.
+
+    Raises:
+        WriteError: A file cannot be written.
     """
     workers = min(workers or available_cores(), -(-len(sittings) // CHUNK))
     chunks = [sittings[start : start + CHUNK] for start in range(0, len(sittings), CHUNK)]
@@ -54,11 +65,11 @@ def draw_all(sittings: Sequence[Sitting], *, workers: int | None, progress: bool
 
 
 def draw_some(sittings: Sequence[Sitting]) -> int:
-    """Draws a few identities; returns how many pictures that were."""
+    """Draw a few identities, and return how many pictures that were."""
     for sitting in sittings:
         taken = shots(sitting.identity, sitting.split, sitting.index, len(sitting.paths), seed=sitting.seed)
         for picture, (shot, path) in enumerate(zip(taken, sitting.paths, strict=True)):
             chance = stream(sitting.seed, sitting.split, sitting.index, "picture", picture)
-            # Thousands of them: one that a crash of the machine emptied is drawn anew.
+            # There are thousands of files. One that a crash of the machine emptied is drawn anew.
             write_whole(Path(path), draw_picture(sitting.identity, shot, chance), must_last=False)
     return sum(len(sitting.paths) for sitting in sittings)

@@ -1,4 +1,4 @@
-"""One picture: the person drawn in front of the scene, from the far parts to the near ones."""
+"""One picture: the person in front of the scene, drawn from the far parts to the near ones."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from tipr_zoo.synthpedes.tops import draw_arm, draw_torso
 
 
 def draw_picture(identity: Identity, shot: Shot, chance: random.Random) -> bytes:
-    """The JPEG file of one shot of an identity.
+    """Draw one shot of an identity.
 
     Args:
-        identity: Who is drawn.
+        identity: The person.
         shot: How the picture is taken.
         chance: The picture's own random stream.
 
@@ -42,7 +42,14 @@ def draw_picture(identity: Identity, shot: Shot, chance: random.Random) -> bytes
 
 
 def placed(identity: Identity, shot: Shot, chance: random.Random, scene: Image.Image) -> Figure:
-    """The figure on its canvas, sized so that it fills the frame, with its shadow on the ground."""
+    """Put the figure on its canvas, with its shadow on the ground. Its size fills the frame.
+
+    Args:
+        identity: The person.
+        shot: How the picture is taken.
+        chance: The picture's own random stream.
+        scene: The background, RGB, 64 x 192.
+    """
     bones = skeleton(identity, shot, chance)
     yaw = math.radians(shot.yaw)
     tall = HEIGHT * SCALE * chance.uniform(0.875, 0.935)
@@ -50,7 +57,7 @@ def placed(identity: Identity, shot: Shot, chance: random.Random, scene: Image.I
     height = tall * (0.985 if identity.gender == "woman" else 1.0) / crown
     foot = HEIGHT * SCALE * chance.uniform(0.955, 0.975)
     upright = Projection(yaw, chance.uniform(0.1, 0.2), height, 1.0, 0.0, foot)
-    # As when a wider crop is resized to 3:1: what would not fit is squeezed, never by more than a quarter.
+    # As if a wider crop were resized to 3:1. What would not fit is squeezed, by a quarter at most.
     names = ["elbow left", "elbow right", "wrist left", "wrist right", "toe left", "toe right", "ankle left"]
     xs = [upright(bones[name])[0] for name in names] + [-height * 0.12, height * 0.12]
     if identity.bag == "suitcase":
@@ -71,7 +78,14 @@ def placed(identity: Identity, shot: Shot, chance: random.Random, scene: Image.I
 
 
 def with_shadow(scene: Image.Image, project: Projection, light: float, chance: random.Random) -> Image.Image:
-    """The scene with a soft shadow around the feet, falling away from the light."""
+    """Add a soft shadow around the feet to the scene; it falls away from the light.
+
+    Args:
+        scene: The background, RGB, 64 x 192.
+        project: The projection of the figure.
+        light: Where the light comes from across the picture, from -1 (left) to 1 (right).
+        chance: The picture's own random stream.
+    """
     mask = Image.new("L", scene.size)
     draw = ImageDraw.Draw(mask)
     x, y = project.x / SCALE, project.y / SCALE
@@ -85,7 +99,7 @@ def with_shadow(scene: Image.Image, project: Projection, light: float, chance: r
 
 
 def draw_figure(figure: Figure) -> None:
-    """Every part of the person, far ones first."""
+    """Draw every part of the person, far ones first."""
     identity, shot = figure.identity, figure.shot
     far, near = figure.sides()
     arm_parts = [(side, part) for side in (far, near) for part in ("upper", "lower")]
@@ -135,13 +149,19 @@ def draw_figure(figure: Figure) -> None:
 
 
 def arm_depth(figure: Figure, side: str, part: str) -> float:
-    """How far in front of the trunk a part of an arm is."""
+    """Compute how far in front of the trunk a part of an arm is, in body heights.
+
+    Args:
+        figure: The figure.
+        side: ``"left"`` or ``"right"``.
+        part: ``"upper"`` for the upper arm, ``"lower"`` for the forearm.
+    """
     joints = ("shoulder", "elbow") if part == "upper" else ("elbow", "wrist")
     return figure.depth(*(f"{joint} {side}" for joint in joints))
 
 
 def bag_depth(figure: Figure) -> float:
-    """How far in front of the trunk the hand with the bag is."""
+    """Compute how far in front of the trunk the hand with the bag is, in body heights."""
     side = "left" if figure.shot.bag_side > 0 else "right"
     if figure.identity.bag == "suitcase":
         return figure.project.depth((figure.shot.bag_side * 0.15, 0.0, -0.15))
@@ -149,7 +169,7 @@ def bag_depth(figure: Figure) -> float:
 
 
 def draw_phone(figure: Figure) -> None:
-    """The phone in the hand, if the hand is not behind the body."""
+    """Draw the phone in the hand, if the hand is not behind the body."""
     side = "left" if figure.shot.phone_side > 0 else "right"
     x, y, z = figure.skeleton[f"wrist {side}"]
     calling = figure.shot.pose == "calling"

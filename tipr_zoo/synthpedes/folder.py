@@ -1,4 +1,4 @@
-"""What a folder holds already: nothing, this very data set, a part of it, or something else."""
+"""The content of a folder: nothing, this very data set, a part of it, or something else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ANNOTATION, ABOUT = "reid_raw.json", "synthpedes.json"
 
 
 def found_in(directory: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
-    """What `synthpedes.json` in the folder says, if it is the data set asked for or holds it.
+    """Read `synthpedes.json` in a folder that holds the data set that is asked for, or nothing.
 
     Args:
         directory: The folder.
@@ -29,7 +29,7 @@ def found_in(directory: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
         The description of the data set there, or None if the folder is new or empty.
 
     Raises:
-        DataError: If the folder holds anything else.
+        DataError: The folder holds anything else.
     """
     if not directory.exists():
         return None
@@ -51,7 +51,16 @@ def found_in(directory: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def check_settings(directory: Path, found: Any, asked: dict[str, Any]) -> None:
-    """Raises DataError, naming the first setting that differs."""
+    """Check that a folder holds the data set that is asked for.
+
+    Args:
+        directory: The folder.
+        found: What its `synthpedes.json` says.
+        asked: `name`, `version`, `seed`, `counts` and `splits` of the data set that is asked for.
+
+    Raises:
+        DataError: It does not. The message names the first setting that differs.
+    """
     if not isinstance(found, dict) or not all(isinstance(found.get(key), dict) for key in ("counts", "splits")):
         raise DataError(f"{directory / ABOUT} does not describe SynthPEDES; delete the folder to draw it again")
     pairs = [(key, found.get(key), asked[key]) for key in ("name", "version", "seed")]
@@ -68,10 +77,10 @@ def check_settings(directory: Path, found: Any, asked: dict[str, Any]) -> None:
 
 
 def is_complete(directory: Path, found: dict[str, Any]) -> bool:
-    """Whether the annotation, which is written last, and every picture are there.
+    """Return whether every picture is there, and the annotation file, which is written last.
 
     Raises:
-        DataError: If the annotation is not the one that belongs to the data set.
+        DataError: The annotation file is not the one that belongs to the data set.
     """
     annotation = directory / ANNOTATION
     if not annotation.exists():
@@ -90,7 +99,16 @@ def is_complete(directory: Path, found: dict[str, Any]) -> bool:
 
 
 def check_annotation(annotation: Path, digest: str, found: dict[str, Any]) -> None:
-    """Raises DataError if an annotation is not the one that the folder was drawn with."""
+    """Check that an annotation file is the one that the folder was drawn with.
+
+    Args:
+        annotation: The file, for the message.
+        digest: Its SHA-256, in hexadecimal.
+        found: What `synthpedes.json` beside it says.
+
+    Raises:
+        DataError: It is another one.
+    """
     if digest != found.get("sha256"):
         raise DataError(
             f"{annotation} is not the one that {ABOUT} beside it describes (sha256 {digest[:12]}...); "
@@ -99,13 +117,20 @@ def check_annotation(annotation: Path, digest: str, found: dict[str, Any]) -> No
 
 
 def picture_names(directory: Path, split: str) -> set[str]:
-    """The names of the pictures of a split that are there and not empty."""
+    """List the pictures of a split that are there and not empty."""
     folder = directory / "imgs" / split
     return {entry.name for entry in os.scandir(folder) if entry.stat().st_size} if folder.is_dir() else set()
 
 
 def undrawn(directory: Path, people: dict[str, list[Identity]], pictures: int, seed: int) -> Iterator[Sitting]:
-    """The identities whose pictures are not all there."""
+    """Yield the identities whose pictures are not all there.
+
+    Args:
+        directory: The folder of the data set.
+        people: The identities of each split.
+        pictures: Number of pictures of each identity.
+        seed: Seed of the data set.
+    """
     for split in SPLITS:
         there = picture_names(directory, split)
         for index, identity in enumerate(people.get(split, ())):

@@ -13,7 +13,13 @@ WIDE, DEEP, TALL = 0.046, 0.055, 0.07  # half-axes of the head in body heights
 
 
 class HeadMap:
-    """Where a place on the head shows: an azimuth in degrees from the nose and a height from -1 (chin) to 1 (crown)."""
+    """A map from a place on the head to the picture.
+
+    A place is an azimuth in degrees from the nose, and a height from -1 (chin) to 1 (crown).
+
+    Args:
+        figure: The figure.
+    """
 
     def __init__(self, figure: Figure) -> None:
         self.project = figure.project
@@ -22,12 +28,12 @@ class HeadMap:
         self.up = figure.pixels(TALL)
 
     def width(self, height: float) -> float:
-        """Half the width of the head at a height, in pixels; the jaw is narrower than the brow."""
+        """Compute half the width of the head at a height, in pixels; the jaw is narrower than the brow."""
         jaw = 1.0 - 0.22 * height * height if height < 0 else 1.0
         return self.across * math.sqrt(max(0.0, 1 - height * height)) * jaw
 
     def place(self, azimuth: float, height: float) -> tuple[Point, bool]:
-        """The pixel of a place, moved to the edge of the head if it is hidden, and whether it is seen."""
+        """Compute the pixel of a place, and whether the place is seen; a hidden place moves to the edge of the head."""
         seen = self.project.across(azimuth, WIDE, DEEP)
         if seen is None:
             angle = math.radians(azimuth)
@@ -39,7 +45,13 @@ class HeadMap:
         return (x + u * self.width(height), y - height * self.up), seen is not None
 
     def outline(self, grow: float, low: float = -1.0, high: float = 1.0) -> list[Point]:
-        """The outline of the head between two heights, `grow` times as large."""
+        """Compute the outline of the head between two heights, in pixels.
+
+        Args:
+            grow: Factor of its size.
+            low: The lower height, from -1 (chin) to 1 (crown).
+            high: The upper height, from -1 (chin) to 1 (crown).
+        """
         heights = [high + (low - high) * step / 12 for step in range(13)]
         x, y = self.centre
         right = [(x + self.width(h) * grow, y - h * self.up * grow) for h in heights]
@@ -48,7 +60,7 @@ class HeadMap:
 
 
 def draw_head(figure: Figure) -> None:
-    """Skull, hair and face; hats come later."""
+    """Draw skull, hair and face; hats come later."""
     head = HeadMap(figure)
     canvas, skin, hair = figure.canvas, figure.colours["skin"], figure.colours["hair"]
     style = figure.identity.hair_style
@@ -72,7 +84,7 @@ def draw_head(figure: Figure) -> None:
 
 
 def sections(head: HeadMap, grow: float) -> tuple[list[Point], list[Point]]:
-    """Centres and half-widths of the head from the crown to the chin."""
+    """Compute centres and half-widths of the head from the crown to the chin, in pixels."""
     heights = [0.98, 0.85, 0.6, 0.3, 0.0, -0.3, -0.6, -0.85, -0.98]
     x, y = head.centre
     centres = [(x, y - h * head.up * grow) for h in heights]
@@ -80,7 +92,7 @@ def sections(head: HeadMap, grow: float) -> tuple[list[Point], list[Point]]:
 
 
 def draw_face(figure: Figure, head: HeadMap) -> None:
-    """The skin between hairline and chin, with eyes, nose, mouth and glasses where they show."""
+    """Draw the skin between hairline and chin, with the eyes, nose, mouth and glasses that show."""
     canvas, skin = figure.canvas, figure.colours["skin"]
     style = figure.identity.hair_style
     if style == "bald":
@@ -99,7 +111,7 @@ def draw_face(figure: Figure, head: HeadMap) -> None:
 
 
 def draw_features(figure: Figure, head: HeadMap) -> None:
-    """Eyes, brows, nose, mouth and glasses."""
+    """Draw eyes, brows, nose, mouth and glasses."""
     canvas, skin = figure.canvas, figure.colours["skin"]
     unit = head.up / 20
     nose, nose_seen = head.place(0, -0.18)
@@ -128,7 +140,7 @@ def draw_features(figure: Figure, head: HeadMap) -> None:
 
 
 def draw_glasses(figure: Figure, head: HeadMap) -> None:
-    """Dark frames with a temple to the ear."""
+    """Draw dark frames with a temple to the ear."""
     canvas, unit = figure.canvas, head.up / 20
     dark = (26, 26, 32)
     for azimuth in (-28, 28):
@@ -147,7 +159,7 @@ def draw_glasses(figure: Figure, head: HeadMap) -> None:
 
 
 def draw_ears(figure: Figure, head: HeadMap) -> None:
-    """The ears, where no hair covers them."""
+    """Draw the ears, if no hair covers them."""
     if figure.identity.hair_style in ("long", "bob", "curly"):
         return
     for azimuth in (-95, 95):
@@ -157,7 +169,13 @@ def draw_ears(figure: Figure, head: HeadMap) -> None:
 
 
 def draw_curls(figure: Figure, head: HeadMap, grow: float) -> None:
-    """A bumpy edge of curly hair."""
+    """Draw a bumpy edge of curly hair.
+
+    Args:
+        figure: The figure.
+        head: The map of its head.
+        grow: Size of the hair, as a factor of the head's.
+    """
     chance = figure.chance
     for ring in (1.0, 0.84):
         for step in range(-5, 22):
@@ -169,7 +187,7 @@ def draw_curls(figure: Figure, head: HeadMap, grow: float) -> None:
 
 
 def draw_shine(figure: Figure, head: HeadMap) -> None:
-    """A faint gleam on the crown, towards the light."""
+    """Draw a faint gleam on the crown, towards the light."""
     x, y = head.centre[0] + figure.canvas.light * head.across * 0.4, head.centre[1] - head.up * 0.78
     for size in (1.0, 0.6):
         outline = [
@@ -180,7 +198,7 @@ def draw_shine(figure: Figure, head: HeadMap) -> None:
 
 
 def draw_back_hair(figure: Figure) -> None:
-    """Hair that falls behind the neck: long hair, or a ponytail."""
+    """Draw hair that falls behind the neck: long hair, or a ponytail."""
     style = figure.identity.hair_style
     if style not in ("long", "ponytail"):
         return
@@ -200,7 +218,7 @@ def draw_back_hair(figure: Figure) -> None:
 
 
 def draw_front_locks(figure: Figure) -> None:
-    """Long hair that falls over the shoulders in front."""
+    """Draw long hair that falls over the shoulders in front."""
     if figure.identity.hair_style != "long":
         return
     head = HeadMap(figure)
@@ -216,7 +234,7 @@ def draw_front_locks(figure: Figure) -> None:
 
 
 def draw_hat(figure: Figure) -> None:
-    """A cap, a beanie or a hat with a brim."""
+    """Draw a cap, a beanie or a hat with a brim."""
     kind = figure.identity.hat
     if kind == NONE:
         return
@@ -244,7 +262,7 @@ def draw_hat(figure: Figure) -> None:
 
 
 def draw_peak(figure: Figure, head: HeadMap) -> None:
-    """The peak of a cap, towards where the face looks."""
+    """Draw the peak of a cap, towards where the face looks."""
     canvas, colour = figure.canvas, figure.colours["hat"]
     near, far = [], []
     for azimuth in range(-66, 67, 22):

@@ -1,4 +1,4 @@
-"""Who is drawn: the attributes of an identity, and the near twins that differ in exactly one of them."""
+"""Identities: the attributes of a person, and the near twins that differ in exactly one of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOGO_TOPS = ("t-shirt", "sweater", "hoodie")
 
 @dataclass(frozen=True)
 class Identity:
-    """The attributes that stay the same in every picture of a person; ``"none"`` where there is nothing to describe."""
+    """The attributes that stay the same in every picture of a person. ``"none"`` stands for nothing to describe."""
 
     gender: str
     build: str
@@ -49,7 +49,7 @@ class Identity:
     glasses: bool
 
     def differences(self, other: Identity) -> tuple[str, ...]:
-        """The names of the attributes in which two identities differ."""
+        """Return the names of the attributes in which two identities differ."""
         names = (field.name for field in dataclasses.fields(self))
         return tuple(name for name in names if getattr(self, name) != getattr(other, name))
 
@@ -91,7 +91,7 @@ BUILDS = {"slim": 30, "average": 48, "heavy": 22}
 SKINS = {"light": 46, "tan": 30, "dark": 24}
 PATTERNS = {"plain": 46, "stripes": 22, "checks": 14, "dots": 10, "logo": 18}
 
-# How often near twins differ in each attribute; all of these show in every view.
+# How often near twins differ in each attribute. All of these show in every view.
 TWIN_ATTRIBUTES = {
     "top_colour": 26,
     "bottom_colour": 24,
@@ -131,21 +131,21 @@ TWIN_KINDS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def identities(split: str, count: int, *, seed: int = 0) -> list[Identity]:
-    """The identities of a split, in order; more of them never change the first ones.
+    """Draw the identities of a split, in order; a larger count never changes the first ones.
 
-    In the test split the identities ``2k`` and ``2k + 1`` are near twins: they differ in exactly one attribute. In the
-    training and validation splits every other pair are. No two identities of a split are equal.
+    In the test split, the identities ``2k`` and ``2k + 1`` are near twins: they differ in exactly one attribute. In the
+    training and validation splits, every other pair are near twins. No two identities of a split are equal.
 
     Args:
         split: ``"train"``, ``"val"`` or ``"test"``.
-        count: How many; even for the test split.
+        count: Number of identities; even for the test split.
         seed: Seed of the data set.
 
     Returns:
         `count` identities.
 
     Raises:
-        ConfigError: If the split is unknown or the count cannot be drawn.
+        ConfigError: The split is unknown, or the count cannot be drawn.
     """
     if split not in SPLITS:
         raise ConfigError(f"unknown split {split!r} of SynthPEDES; known: {', '.join(SPLITS)}")
@@ -166,7 +166,13 @@ def identities(split: str, count: int, *, seed: int = 0) -> list[Identity]:
 
 
 def twin_attribute(split: str, index: int, of_split: list[Identity]) -> str:
-    """The attribute in which the identity differs from its near twin; ``"none"`` where it has no twin."""
+    """Name the attribute in which an identity differs from its near twin; ``"none"`` if it has no twin.
+
+    Args:
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        index: Place of the identity in its split, from 0.
+        of_split: The identities of the split.
+    """
     if split != "test" and index % 4 > 1:
         return NONE
     other = index ^ 1
@@ -174,7 +180,7 @@ def twin_attribute(split: str, index: int, of_split: list[Identity]) -> str:
 
 
 def weighted(chance: random.Random, weights: dict[str, int]) -> str:
-    """One of the keys, as often as its whole-number weight says."""
+    """Choose one of the keys, as often as its whole-number weight says."""
     ticket = chance.randrange(sum(weights.values()))
     for value, weight in weights.items():
         ticket -= weight
@@ -184,7 +190,7 @@ def weighted(chance: random.Random, weights: dict[str, int]) -> str:
 
 
 def random_identity(chance: random.Random) -> Identity:
-    """A plausible identity: nobody wears what would be hidden or is never worn together."""
+    """Draw a plausible identity: it wears nothing that would be hidden or is never worn together."""
     while True:
         identity = any_identity(chance)
         if is_plausible(identity):
@@ -192,7 +198,7 @@ def random_identity(chance: random.Random) -> Identity:
 
 
 def any_identity(chance: random.Random) -> Identity:
-    """Attributes drawn one by one, plausible or not."""
+    """Draw attributes one by one, plausible or not."""
     gender = chance.choice(("man", "woman"))
     column = ("man", "woman").index(gender)
 
@@ -227,13 +233,13 @@ def any_identity(chance: random.Random) -> Identity:
 
 
 def allowed_patterns(top: str) -> tuple[str, ...]:
-    """The patterns that a kind of top is made in."""
+    """List the patterns that a kind of top is made in."""
     patterns = ("plain", "stripes", "checks", "dots") if top in PATTERNED_TOPS else ("plain",)
     return (*patterns, "logo") if top in LOGO_TOPS else patterns
 
 
 def is_plausible(identity: Identity) -> bool:
-    """Whether the attributes can be worn together and each of them shows."""
+    """Return whether the attributes can be worn together and each of them shows."""
     if identity.top in OPEN_TOPS:
         if identity.inner_colour == NONE or look_alike(identity.inner_colour, identity.top_colour):
             return False
@@ -255,7 +261,7 @@ def is_plausible(identity: Identity) -> bool:
 
 
 def near_twin(identity: Identity, chance: random.Random) -> Identity:
-    """Another plausible identity that differs in exactly one attribute, one that shows in every view."""
+    """Draw another plausible identity that differs in exactly one attribute, which shows in every view."""
     while True:
         attribute = weighted(chance, TWIN_ATTRIBUTES)
         old = getattr(identity, attribute)
@@ -271,7 +277,7 @@ def near_twin(identity: Identity, chance: random.Random) -> Identity:
 
 
 def twin_values(identity: Identity, attribute: str) -> tuple[str, ...]:
-    """The values that a near twin may have instead; only such as differ plainly at a glance from every side."""
+    """List the values that a near twin may have instead. All of them differ plainly at a glance from every side."""
     column = ("man", "woman").index(identity.gender)
     if attribute == "bag":
         return tuple(bag for bag, weights in BAGS.items() if bag != NONE and weights[column])

@@ -13,11 +13,11 @@ from tipr_zoo.synthpedes.shot import HEIGHT, WIDTH, Shot
 
 
 def draw_occluder(picture: Image.Image, shot: Shot, project: Projection, chance: random.Random) -> None:
-    """Puts the shot's occluder in front of the person; it hides at most a fifth of the figure.
+    """Draw the shot's occluder in front of the person. It hides at most a fifth of the figure.
 
     Args:
         picture: RGB, 64 x 192; changed in place.
-        shot: The shot.
+        shot: How the picture is taken.
         project: The projection of the figure.
         chance: The picture's own random stream.
     """

@@ -31,7 +31,7 @@ HAIR: dict[str, Colour] = {
     "grey": (166, 166, 168),
 }
 
-# Pairs that lighting and a colour cast can turn into each other: near twins never differ by one of these.
+# Pairs that light and a colour cast can turn into each other. Near twins never differ by one of these.
 LOOKALIKE: frozenset[frozenset[str]] = frozenset(
     frozenset(pair)
     for pair in (
@@ -57,12 +57,18 @@ LOOKALIKE: frozenset[frozenset[str]] = frozenset(
 
 
 def look_alike(first: str, second: str) -> bool:
-    """Whether two colour names may be taken for each other in a poor light."""
+    """Return whether two colour names may be confused in poor light."""
     return first == second or frozenset((first, second)) in LOOKALIKE
 
 
 def varied(colour: Colour, chance: random.Random, amount: int = 9) -> Colour:
-    """The colour as one picture shows it: a little lighter or darker, a little off in each channel."""
+    """Vary a colour for one picture: a little lighter or darker, and a little different in each channel.
+
+    Args:
+        colour: Red, green and blue, each from 0 to 255.
+        chance: The picture's own random stream.
+        amount: The largest common change of the channels; each changes by up to a third of it besides.
+    """
     common = chance.randint(-amount, amount)
     third = max(1, amount // 3)
     red, green, blue = (clamp(channel + common + chance.randint(-third, third)) for channel in colour)
@@ -70,27 +76,36 @@ def varied(colour: Colour, chance: random.Random, amount: int = 9) -> Colour:
 
 
 def scaled(colour: Colour, percent: int) -> Colour:
-    """The colour made darker (below 100) or lighter (above 100)."""
+    """Make a colour darker (below 100 percent) or lighter (above)."""
     red, green, blue = (clamp(channel * percent // 100) for channel in colour)
     return red, green, blue
 
 
 def mixed(first: Colour, second: Colour, percent: int) -> Colour:
-    """`percent` of the second colour in the first."""
+    """Mix two colours.
+
+    Args:
+        first: Red, green and blue, each from 0 to 255.
+        second: Red, green and blue, each from 0 to 255.
+        percent: The share of the second colour.
+
+    >>> mixed((0, 0, 0), (200, 100, 0), 25)
+    (50, 25, 0)
+    """
     red, green, blue = ((a * (100 - percent) + b * percent) // 100 for a, b in zip(first, second, strict=True))
     return red, green, blue
 
 
 def contrasting(colour: Colour) -> Colour:
-    """A light colour for a dark ground and a dark one for a light ground."""
+    """Return a light colour for a dark ground, and a dark one for a light ground."""
     return (44, 46, 56) if is_light(colour) else (232, 230, 224)
 
 
 def is_light(colour: Colour) -> bool:
-    """Whether a dark line shows better on it than a light one."""
+    """Return whether a dark line shows better on a colour than a light one."""
     return sum(colour) >= 380
 
 
 def clamp(channel: int) -> int:
-    """The nearest value that a byte holds."""
+    """Return the nearest value that a byte holds."""
     return 0 if channel < 0 else 255 if channel > 255 else channel

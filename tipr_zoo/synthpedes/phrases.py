@@ -106,12 +106,22 @@ GLASSES = ("glasses", "eyeglasses", "a pair of glasses", "dark framed glasses")
 
 
 def with_article(phrase: str) -> str:
-    """The phrase after ``a`` or ``an``."""
+    """Put ``a`` or ``an`` before a phrase.
+
+    >>> with_article("orange coat")
+    'an orange coat'
+    """
     return ("an " if phrase[0] in "aeiou" else "a ") + phrase
 
 
 def hair(identity: Identity, shot: Shot, chance: random.Random) -> str:
-    """The hair as this shot shows it, without an article: ``"long black hair"``."""
+    """Name the hair as this shot shows it, without an article: ``"long black hair"``.
+
+    Args:
+        identity: The person.
+        shot: How the picture is taken.
+        chance: The caption's own random stream.
+    """
     if identity.hair_style == "bald":
         return chance.choice(("a bald head", "a shaved head", "no hair"))
     colour = chance.choice(HAIR_COLOUR[identity.hair_colour])
@@ -130,7 +140,14 @@ def hair(identity: Identity, shot: Shot, chance: random.Random) -> str:
 
 
 def top(identity: Identity, shot: Shot, chance: random.Random, *, pattern: bool) -> str:
-    """The top with its article: ``"a black and white striped t-shirt"``, ``"a red jacket over a white shirt"``."""
+    """Name the top with its article: ``"a black and white striped t-shirt"``, ``"a red jacket over a white shirt"``.
+
+    Args:
+        identity: The person.
+        shot: How the picture is taken.
+        chance: The caption's own random stream.
+        pattern: Whether the pattern is mentioned.
+    """
     colour, kind = chance.choice(COLOUR[identity.top_colour]), chance.choice(TOP[identity.top])
     name = identity.top_pattern
     if pattern and name in PATTERN and chance.randrange(3):
@@ -149,7 +166,7 @@ def top(identity: Identity, shot: Shot, chance: random.Random, *, pattern: bool)
 
 
 def bottom(identity: Identity, chance: random.Random) -> str:
-    """The trousers, shorts or skirt: ``"a pair of grey pants"``."""
+    """Name the trousers, shorts or skirt: ``"a pair of grey pants"``."""
     phrase = f"{chance.choice(COLOUR[identity.bottom_colour])} {chance.choice(BOTTOM[identity.bottom])}"
     if identity.bottom not in PLURAL_BOTTOMS:
         return with_article(phrase)
@@ -157,7 +174,7 @@ def bottom(identity: Identity, chance: random.Random) -> str:
 
 
 def shoes(identity: Identity, chance: random.Random) -> str:
-    """The shoes: ``"white sneakers"``."""
+    """Name the shoes: ``"white sneakers"``."""
     kind = chance.choice(SHOES[identity.shoes])
     if chance.randrange(5) == 0 and identity.shoes != "sandals":
         kind = "shoes"
@@ -166,17 +183,17 @@ def shoes(identity: Identity, chance: random.Random) -> str:
 
 
 def bag(identity: Identity, chance: random.Random) -> str:
-    """The bag with its article: ``"a brown shoulder bag"``."""
+    """Name the bag with its article: ``"a brown shoulder bag"``."""
     return with_article(f"{chance.choice(COLOUR[identity.bag_colour])} {chance.choice(BAG[identity.bag])}")
 
 
 def hat(identity: Identity, chance: random.Random) -> str:
-    """The hat with its article: ``"a red baseball cap"``."""
+    """Name the hat with its article: ``"a red baseball cap"``."""
     return with_article(f"{chance.choice(COLOUR[identity.hat_colour])} {chance.choice(HAT[identity.hat])}")
 
 
 def action(shot: Shot, chance: random.Random) -> str:
-    """What the person does and where they are turned, as a participle phrase; it may be empty."""
+    """Say what the person does and where the person is turned, as a participle phrase; it may be empty."""
     act = {
         "walking": ("walking", "walking", "walking along", "strolling"),
         "standing": ("standing", "standing still", "waiting"),
@@ -198,7 +215,7 @@ def action(shot: Shot, chance: random.Random) -> str:
 
 
 def place(shot: Shot, chance: random.Random) -> str:
-    """Where the person is: ``"on a crosswalk"``."""
+    """Say where the person is: ``"on a crosswalk"``."""
     return chance.choice(
         {
             "street": ("on a street", "down the street", "on the sidewalk"),
@@ -211,7 +228,13 @@ def place(shot: Shot, chance: random.Random) -> str:
 
 
 def person(identity: Identity, build: bool, chance: random.Random) -> str:
-    """The person with an article: ``"a heavyset man"``, ``"the lady"``."""
+    """Name the person with an article: ``"a heavyset man"``, ``"the lady"``.
+
+    Args:
+        identity: The person.
+        build: Whether the build is mentioned.
+        chance: The caption's own random stream.
+    """
     noun = chance.choice(PERSON[identity.gender])
     if build:
         noun = f"{chance.choice(BUILD[identity.build])} {noun}"

@@ -1,4 +1,4 @@
-"""Where the joints of a person are, in body heights: x to the person's left, y up, z to the front."""
+"""The joints of a person, in body heights: x to the person's left, y up, z to the front."""
 
 from __future__ import annotations
 
@@ -15,13 +15,20 @@ THIGH, SHIN, ANKLE = 0.245, 0.235, 0.04
 UPPER_ARM, FOREARM = 0.155, 0.14
 BUILDS = {"slim": 0.9, "average": 1.0, "heavy": 1.22}
 
-# Hip flexion, knee flexion of one leg through a double step, in degrees; the other leg is half a cycle away.
+# Hip flexion and knee flexion of one leg through a double step, in degrees. The other leg is half a cycle away.
 GAIT = ((19, 4), (12, 10), (2, 4), (-9, 3), (-17, 12), (-6, 42), (10, 46), (19, 18))
 
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Joints by name (``"knee left"``...) and the widths that follow from the build."""
+    """The joints of a person, and the widths that follow from the build.
+
+    Attributes:
+        joints: The place of each joint in body heights, by name (``"knee left"``...).
+        girth: Factor of the body's width.
+        shoulder: Distance of a shoulder from the body's axis, in body heights.
+        hip: Distance of a hip from the body's axis, in body heights.
+    """
 
     joints: dict[str, Point3]
     girth: float
@@ -33,7 +40,13 @@ class Skeleton:
 
 
 def skeleton(identity: Identity, shot: Shot, chance: random.Random) -> Skeleton:
-    """The joints of this person in this shot."""
+    """Compute the joints of a person in a shot.
+
+    Args:
+        identity: The person.
+        shot: How the picture is taken.
+        chance: The picture's own random stream.
+    """
     girth = BUILDS[identity.build]
     woman = identity.gender == "woman"
     shoulder = (0.088 if woman else 0.099) * (0.6 + 0.4 * girth)
@@ -59,7 +72,7 @@ def skeleton(identity: Identity, shot: Shot, chance: random.Random) -> Skeleton:
 
 
 def leg_angles(shot: Shot, chance: random.Random) -> dict[str, tuple[float, float, float]]:
-    """Hip flexion and knee flexion in degrees and sideways spread for each leg."""
+    """Draw hip flexion and knee flexion of each leg in degrees, and its sideways spread in body heights."""
     if shot.pose in ("walking", "calling") and (shot.pose == "walking" or shot.phase % 2):
         stride = chance.uniform(0.85, 1.15)
         result = {}
@@ -75,13 +88,21 @@ def leg_angles(shot: Shot, chance: random.Random) -> dict[str, tuple[float, floa
 
 
 def leg(side: str, x: float, flexion: float, knee_flexion: float, spread: float) -> dict[str, Point3]:
-    """The joints of one leg, hanging from a hip at height 0."""
+    """Compute the joints of one leg that hangs from a hip at height 0.
+
+    Args:
+        side: ``"left"`` or ``"right"``.
+        x: Place of the hip to the person's left, in body heights.
+        flexion: Flexion of the hip, in radians.
+        knee_flexion: Flexion of the knee, in radians.
+        spread: How far the ankle is to the side, in body heights.
+    """
     knee_x = x * 0.92 + spread * 0.5
     ankle_x = x * 0.85 + spread
     knee = (knee_x, -THIGH * math.cos(flexion), THIGH * math.sin(flexion))
     shin = flexion - knee_flexion
     ankle = (ankle_x, knee[1] - SHIN * math.cos(shin), knee[2] + SHIN * math.sin(shin))
-    # The foot is level on the ground and points down when the heel is lifted.
+    # The foot is level on the ground. It points down when the heel is lifted.
     drop = max(0.0, -shin - 0.25)
     toe = (ankle_x * 1.2, ankle[1] - ANKLE * 0.7 - 0.09 * math.sin(drop), ankle[2] + 0.096 * math.cos(drop))
     return {f"hip {side}": (x, 0.0, 0.0), f"knee {side}": knee, f"ankle {side}": ankle, f"toe {side}": toe}
@@ -96,7 +117,17 @@ def arm(
     angles: dict[str, tuple[float, float, float]],
     chance: random.Random,
 ) -> dict[str, Point3]:
-    """The joints of one arm: swinging against the leg, or doing what the pose says."""
+    """Compute the joints of one arm: it swings against the leg, or does what the pose says.
+
+    Args:
+        side: ``"left"`` or ``"right"``.
+        sign: 1 for the left arm, -1 for the right one.
+        start: The shoulder, in body heights.
+        identity: The person.
+        shot: How the picture is taken.
+        angles: Hip flexion and knee flexion of each leg in degrees, and its sideways spread in body heights.
+        chance: The picture's own random stream.
+    """
     x, y, z = start
     out = 0.022 + 0.012 * (BUILDS[identity.build] - 0.9) / 0.1 * 0.5
     carries = sign == shot.bag_side and identity.bag in ("handbag", "suitcase")

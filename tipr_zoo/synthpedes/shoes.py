@@ -8,7 +8,7 @@ from tipr_zoo.synthpedes.palette import scaled
 
 
 def draw_shoe(figure: Figure, side: str) -> None:
-    """One foot in its shoe."""
+    """Draw one foot in its shoe."""
     skeleton, project, canvas = figure.skeleton, figure.project, figure.canvas
     ankle, toe = skeleton[f"ankle {side}"], skeleton[f"toe {side}"]
     kind, colour = figure.identity.shoes, figure.colours["shoes"]
@@ -49,7 +49,7 @@ def draw_shoe(figure: Figure, side: str) -> None:
 
 
 def draw_shaft(figure: Figure, side: str) -> None:
-    """The shaft of a boot, up the calf unless trousers hide it."""
+    """Draw the shaft of a boot, up the calf unless trousers hide it."""
     skeleton, project = figure.skeleton, figure.project
     ankle, knee = skeleton[f"ankle {side}"], skeleton[f"knee {side}"]
     high = 0.2 if figure.identity.bottom in ("trousers", "jeans") else 0.46
@@ -61,7 +61,14 @@ def draw_shaft(figure: Figure, side: str) -> None:
 
 
 def draw_stiletto(figure: Figure, foot: list[Point], heel: Point, radius: float) -> None:
-    """The heel of a high shoe."""
+    """Draw the heel of a high shoe.
+
+    Args:
+        figure: The figure.
+        foot: Points along the foot, in pixels.
+        heel: The heel, in pixels.
+        radius: Half the width of the foot at its first point, in pixels.
+    """
     x, y = heel
     drop = figure.pixels(0.022)
     figure.canvas.fill(

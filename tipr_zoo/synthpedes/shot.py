@@ -1,4 +1,4 @@
-"""How one picture is taken: viewpoint, pose, scene and whatever stands in front of the person."""
+"""Shots: the viewpoint, the pose, the scene and whatever stands in front of the person."""
 
 from __future__ import annotations
 
@@ -69,14 +69,22 @@ class Shot:
 
     @property
     def heading(self) -> str:
-        """Where the person is turned to in the picture: ``"left"``, ``"right"`` or ``"none"``."""
+        """The direction that the person is turned to in the picture: ``"left"``, ``"right"`` or ``"none"``."""
         if self.view in ("front", "back"):
             return NONE
         return "right" if 0 < self.yaw < 180 else "left"
 
 
 def shots(identity: Identity, split: str, index: int, count: int, *, seed: int = 0) -> list[Shot]:
-    """The shots of an identity: viewpoints differ, and more shots never change the first ones."""
+    """Draw the shots of an identity. Viewpoints differ, and a larger count never changes the first shots.
+
+    Args:
+        identity: The person.
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        index: Place of the identity in its split, from 0.
+        count: Number of shots.
+        seed: Seed of the data set.
+    """
     order = list(VIEWS)
     stream(seed, split, index, "views").shuffle(order)
     return [
@@ -86,7 +94,13 @@ def shots(identity: Identity, split: str, index: int, count: int, *, seed: int =
 
 
 def one_shot(identity: Identity, view: str, chance: random.Random) -> Shot:
-    """A shot from the given side; bags are held where the camera sees them."""
+    """Draw a shot from the given side. Bags are held where the camera sees them.
+
+    Args:
+        identity: The person.
+        view: One of `YAWS`.
+        chance: The shot's own random stream.
+    """
     centre, spread = YAWS[view]
     yaw = centre + chance.randint(-spread, spread)
     if view not in ("front", "back") and chance.randrange(2):

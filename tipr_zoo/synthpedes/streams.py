@@ -1,4 +1,4 @@
-"""Random streams that depend on nothing but their names, so that every picture can be drawn alone."""
+"""Random streams that depend only on their names. So every picture can be drawn alone."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import random
 
 
 def stream(*names: str | int) -> random.Random:
-    """A generator seeded from the names alone.
+    """Seed a generator from the names alone.
 
-    The same names give the same numbers on any machine, in any process and in any order of drawing, which is what lets
-    one split, one identity or one picture be drawn without the others.
+    The same names give the same numbers on any machine, in any process and in any order of drawing. So one split, one
+    identity or one picture can be drawn without the others.
 
     Args:
         names: What the stream is for, e.g. ``(seed, "test", 17, "picture", 2)``.

@@ -1,4 +1,4 @@
-"""What is worn above the waist: shirts, sweaters, hoodies, jackets, coats, vests and dresses."""
+"""The clothes above the waist: shirts, sweaters, hoodies, jackets, coats, vests and dresses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ UPPER = (0.305, 0.288, 0.268, 0.235, 0.2, 0.15, 0.1, 0.05, 0.0)
 
 
 def torso_tube(figure: Figure) -> Tube:
-    """The tube of the top from the neck to its hem."""
+    """Build the tube of the top from the neck to its hem."""
     top = figure.identity.top
     ease = EASE.get(top, 0.007)
     if top in ("dress", "coat"):
@@ -35,7 +35,7 @@ def torso_tube(figure: Figure) -> Tube:
 
 
 def draw_torso(figure: Figure) -> None:
-    """The top without its sleeves."""
+    """Draw the top without its sleeves."""
     canvas, identity = figure.canvas, figure.identity
     colour = figure.colours["top"]
     tube = torso_tube(figure)
@@ -60,7 +60,14 @@ def draw_torso(figure: Figure) -> None:
 
 
 def draw_pattern(figure: Figure, tube: Tube, pattern: str, start: float) -> None:
-    """Stripes, checks or dots that follow the body."""
+    """Draw stripes, checks or dots that follow the body.
+
+    Args:
+        figure: The figure.
+        tube: The shape of the cloth.
+        pattern: ``"stripes"``, ``"checks"`` or ``"dots"``. Any other value draws nothing.
+        start: Where the pattern begins along the tube, from 0 to 1.
+    """
     canvas, line = figure.canvas, figure.colours["line"]
     sag = figure.pixels(0.01)
     length = tube.centres[-1][1] - tube.centres[0][1]
@@ -88,7 +95,7 @@ def draw_pattern(figure: Figure, tube: Tube, pattern: str, start: float) -> None
 
 
 def draw_front(figure: Figure, tube: Tube) -> None:
-    """What shows only from the front: an opening, buttons, a pocket, a logo; or a hood from behind."""
+    """Draw what shows only from the front: an opening, buttons, a pocket, a logo; or a hood from behind."""
     top = figure.identity.top
     if top in OPEN_TOPS:
         draw_opening(figure, tube)
@@ -102,19 +109,31 @@ def draw_front(figure: Figure, tube: Tube) -> None:
 
 
 def spot(figure: Figure, azimuth: float, height: float = 0.15) -> float | None:
-    """Where an azimuth of the trunk shows across the tube, or None."""
+    """Compute where an azimuth of the trunk shows across the tube, from -1 to 1; None if it is hidden.
+
+    Args:
+        figure: The figure.
+        azimuth: Degrees from the front, positive to the person's left.
+        height: Height above the pelvis, in body heights.
+    """
     wide, deep = trunk_axes(figure, height)
     return figure.project.across(azimuth, wide, deep)
 
 
 def edge_spots(figure: Figure, left: float, right: float) -> tuple[float, float] | None:
-    """The visible range across of the azimuths from `left` to `right`, or None if they are all hidden."""
+    """Compute the part of a range of azimuths that is visible across the tube; None if all of it is hidden.
+
+    Args:
+        figure: The figure.
+        left: The first azimuth, in degrees from the front, positive to the person's left.
+        right: The last azimuth, in degrees.
+    """
     seen = [u for azimuth in range(round(left), round(right) + 1, 4) if (u := spot(figure, azimuth)) is not None]
     return (min(seen), max(seen)) if len(seen) > 1 else None
 
 
 def draw_opening(figure: Figure, tube: Tube) -> None:
-    """The shirt under an open jacket, coat or vest, with the edges of the opening."""
+    """Draw the shirt under an open jacket, coat or vest, and the edges of the opening."""
     upper, lower = edge_spots(figure, -34, 34), edge_spots(figure, -26, 26)
     if not upper or not lower:
         draw_back_seam(figure, tube)
@@ -137,13 +156,13 @@ def draw_opening(figure: Figure, tube: Tube) -> None:
 
 
 def draw_back_seam(figure: Figure, tube: Tube) -> None:
-    """A seam across the shoulder blades."""
+    """Draw a seam across the shoulder blades."""
     line = scaled(figure.colours["top"], 84)
     figure.canvas.line(tube.ring(0.3, 0.31, -0.9, 0.9, sag=5)[:7], line, 2)
 
 
 def draw_buttons(figure: Figure, tube: Tube) -> None:
-    """The button row of a shirt."""
+    """Draw the button row of a shirt."""
     u = spot(figure, 0)
     colour = figure.colours["top"]
     if u is None or abs(u) > 0.92:
@@ -155,7 +174,7 @@ def draw_buttons(figure: Figure, tube: Tube) -> None:
 
 
 def draw_hood(figure: Figure, tube: Tube) -> None:
-    """The pocket and the cords of a hoodie, or its hood on the back."""
+    """Draw the pocket and the cords of a hoodie, or its hood on the back."""
     canvas, colour = figure.canvas, figure.colours["top"]
     pocket = edge_spots(figure, -38, 38)
     if figure.shot.shows_back:
@@ -175,7 +194,7 @@ def draw_hood(figure: Figure, tube: Tube) -> None:
 
 
 def draw_logo(figure: Figure, tube: Tube) -> None:
-    """A print on the chest."""
+    """Draw a print on the chest."""
     u = spot(figure, 0)
     if u is None or abs(u) > 0.85:
         return
@@ -196,7 +215,7 @@ def draw_logo(figure: Figure, tube: Tube) -> None:
 
 
 def draw_collar(figure: Figure, tube: Tube) -> None:
-    """The neckline."""
+    """Draw the neckline."""
     top, colour = figure.identity.top, figure.colours["top"]
     if top in ("button-up", "jacket", "coat", "vest"):
         figure.canvas.fill(tube.ring(0.0, 0.1, -1.08, 1.08, sag=4), scaled(colour, 116 if sum(colour) < 300 else 88))
@@ -209,7 +228,7 @@ def draw_collar(figure: Figure, tube: Tube) -> None:
 
 
 def draw_folds(figure: Figure, tube: Tube) -> None:
-    """Soft diagonal folds at the waist and under the arms."""
+    """Draw soft diagonal folds at the waist and under the arms."""
     for _ in range(5):
         v, u = figure.chance.uniform(0.35, 0.9), figure.chance.choice((-1, 1)) * figure.chance.uniform(0.45, 0.95)
         inner = u * figure.chance.uniform(0.1, 0.5)
@@ -219,7 +238,13 @@ def draw_folds(figure: Figure, tube: Tube) -> None:
 
 
 def draw_arm(figure: Figure, side: str, part: str) -> None:
-    """The upper arm or the forearm, with its sleeve."""
+    """Draw a part of an arm with its sleeve.
+
+    Args:
+        figure: The figure.
+        side: ``"left"`` or ``"right"``.
+        part: ``"upper"`` for the upper arm, ``"lower"`` for the forearm.
+    """
     top = figure.identity.top
     upper, lower = SLEEVES.get(top, (1.0, 1.0))
     if (part == "upper" and upper < 1) or part == "lower":

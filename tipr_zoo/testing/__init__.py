@@ -1,8 +1,8 @@
-"""What a plugin's tests run over its own components: every promise of the plugin contract, tried.
+"""Checks for a plugin's tests. They try every promise of the plugin contract on the plugin's components.
 
-Each check takes a component, tries one promise after the other on copies of it, and raises a `BrokenPromiseError` of
-one line that names the first that is broken. Random numbers are the same every time, and those of the caller are left
-as they were.
+Each check takes a component and tries one promise after the other on copies of it. It raises a `BrokenPromiseError` of
+one line that names the first broken promise. Random numbers are the same every time. The caller's random state stays
+as it was.
 """
 
 from tipr_zoo.errors import BrokenPromiseError

@@ -1,4 +1,4 @@
-"""Trying what a head promises."""
+"""Trying the promises of a head."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tipr_zoo.testing.trial import Trial, alike_every_time, expect
 
 
 def check_head(head: nn.Module, retriever: DualEncoder) -> None:
-    """Try every promise of a head on what a model makes of a small batch; see `tipr_zoo.testing.check_loss`.
+    """Try every promise of a head on a retriever's features of a small batch; see `tipr_zoo.testing.check_loss`.
 
     Args:
-        head: It is not changed.
-        retriever: A model whose towers the head fits, such as the one that it is a head of; it is not changed. Its
-            identity classifier, where it has one, must know 4 identities.
+        head: The head. It is not changed.
+        retriever: A retriever whose towers fit the head, e.g. the head's own. It is not changed. If it has an identity
+            classifier, this must know 4 identities.
 
     Raises:
-        BrokenPromiseError: A promise is broken; the message names the first.
+        BrokenPromiseError: A promise is broken. The message names the first one.
     """
     trial = Trial(f"head {type(head).__name__}")
     with trial.promise("is a module"):
@@ -38,7 +38,7 @@ def check_head(head: nn.Module, retriever: DualEncoder) -> None:
 
 
 def _case(retriever: DualEncoder) -> Case:
-    """Random pictures and real captions through both towers."""
+    """Make a case with random pictures and real captions that go through both towers."""
     images, ids = torch.randn(len(CAPTIONS), 3, *retriever.image_size), retriever.tokenize(CAPTIONS)
     with torch.no_grad():
         tokens = retriever.image_encoder(images[:1]).shape[1]

@@ -1,4 +1,4 @@
-"""Trying what an image tower promises."""
+"""Trying the promises of an image tower."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def check_image_tower(tower: nn.Module) -> None:
     """Try every promise of an image tower on random pictures: shapes, eval mode, patches, autocast, saving.
 
     Args:
-        tower: It is not changed. What it has of ``encode_class``, of `tipr_zoo.protocols.PatchImageTower` and of
-            `tipr_zoo.protocols.MaskableImageTower` is tried, too.
+        tower: The tower. It is not changed. If it has ``encode_class``, or is a `tipr_zoo.protocols.PatchImageTower` or
+            a `tipr_zoo.protocols.MaskableImageTower`, that is tried, too.
 
     Raises:
-        BrokenPromiseError: A promise is broken; the message names the first.
+        BrokenPromiseError: A promise is broken. The message names the first one.
     """
     trial = Trial(f"image tower {type(tower).__name__}")
     with trial.promise("is a module with image_size"):
@@ -57,7 +57,7 @@ def _check(trial: Trial, tower: Any, images: Tensor) -> None:
 
 
 def _check_visible(tower: MaskableImageTower, images: Tensor, tokens: Tensor) -> None:
-    """All patches in another order are those of the whole picture, and what is hidden has no gradient."""
+    """Check that all patches in another order give the whole picture's tokens, and hidden ones get no gradient."""
     patches = tokens.shape[1] - 1
     order = torch.stack([torch.randperm(patches) for _ in range(len(images))])
     with torch.no_grad():

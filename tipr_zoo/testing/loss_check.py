@@ -1,4 +1,4 @@
-"""Trying what a loss promises."""
+"""Trying the promises of a loss."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tipr_zoo.testing.sample_batch import IDENTITIES, sample_batch
 from tipr_zoo.testing.trial import Trial, alike_every_time, expect
 
 PATCHES, LENGTH, VOCABULARY = 6, 12, 100
-"""Patches of a picture, token ids of a caption, and the number of ids: the last is the end token."""
+"""Number of patches, length of a caption in tokens, and number of token ids. The last id is the end token."""
 
 
 def check_loss(loss: nn.Module, embedding_size: int = 64) -> None:
     """Try every promise of a loss on random features: finite, gradients, order, autocast, processes, saving.
 
     Args:
-        loss: It is not changed.
+        loss: The loss. It is not changed.
         embedding_size: Size D of the features.
 
     Raises:
-        BrokenPromiseError: A promise is broken; the message names the first.
+        BrokenPromiseError: A promise is broken. The message names the first one.
     """
     trial = Trial(f"loss {type(loss).__name__}")
     with trial.promise("is a module without parameters"):
@@ -39,7 +39,7 @@ def check_loss(loss: nn.Module, embedding_size: int = 64) -> None:
 
 
 def _case(embedding_size: int) -> Case:
-    """Random tokens in place of towers."""
+    """Make a case with random tokens in place of towers."""
     rows = len(IDENTITIES)
     ids = torch.randint(1, VOCABULARY - 2, (rows, LENGTH))
     for row, end in enumerate(torch.randint(4, LENGTH, (rows,)).tolist()):
@@ -56,5 +56,5 @@ def _case(embedding_size: int) -> Case:
 
 
 def _rounded(tokens: Tensor) -> Tensor:
-    """The tokens as towers would give them: in half precision under autocast."""
+    """Return the tokens as towers would give them: under autocast, in half precision."""
     return tokens.to(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else tokens

@@ -1,4 +1,4 @@
-"""What losses and heads promise alike."""
+"""Trying the promises that losses and heads share."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from tipr_zoo.testing.trial import Trial, expect, expect_finite, expect_same
 from tipr_zoo.training.loop.global_batch import GatheredBatch
 
 SHARES = (slice(0, 3), slice(3, None))
-"""The rows of two processes. Training gives each as many, but the number of terms of an objective is that of any."""
+"""The rows of two processes. In training both have as many rows. The number of terms of an objective may differ."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """What an objective is tried on.
+    """The inputs of a trial.
 
     Attributes:
         batch: Eight pairs.
-        forward: Gives the features of the batch, with patches and with a graph; under autocast in half precision.
-        sources: By tower, the tensors that a gradient must reach; of one of each at least.
-        further: What the objective is called with after features and batch: the retriever, for a head.
+        forward: Gives the features of the batch, with patches and with a graph. Under autocast, in half precision.
+        sources: Tensors by tower. A gradient must reach at least one of each tower.
+        further: Arguments of the objective after features and batch. For a head, this is the retriever.
     """
 
     batch: dict[str, Tensor]
@@ -41,9 +41,9 @@ def check_objective(trial: Trial, objective: nn.Module, case: Case) -> None:
     """Try every promise that losses and heads share.
 
     Args:
-        trial: Tells what is broken.
+        trial: Reports a broken promise.
         objective: A copy that may be changed.
-        case: What it is tried on.
+        case: The inputs.
 
     Raises:
         BrokenPromiseError: A promise is broken.
@@ -67,12 +67,12 @@ def check_objective(trial: Trial, objective: nn.Module, case: Case) -> None:
 
 
 def _without_patches(features: Features) -> Features:
-    """What the towers give where no objective needs patches."""
+    """Return the features that the towers give where no objective needs patches."""
     return replace(features, image_tokens=features.image_tokens[:, :1])
 
 
 def _gradients(value: Tensor, sources: Sequence[Tensor]) -> list[Tensor]:
-    """The gradient of each source, zeros where it has none."""
+    """Return the gradient of each source, with zeros where it has none."""
     if not value.requires_grad:
         return [torch.zeros_like(source) for source in sources]
     return list(torch.autograd.grad(value, sources, retain_graph=True, materialize_grads=True))
@@ -88,7 +88,10 @@ def _check_gradients(trial: Trial, value: Tensor, sources: Mapping[str, Sequence
 
 
 def _check_order(trial: Trial, objective: nn.Module, case: Case, features: Features, value: Tensor) -> None:
-    """Rows in another order, that of one identity kept where the objective says that it depends on it."""
+    """Try the rows in another order.
+
+    Where the objective says that it depends on the order inside an identity, that order stays.
+    """
     order = torch.randperm(len(case.batch["pids"]))
     if getattr(objective, "depends_on_row_order", False):
         _, groups = case.batch["pids"].unique(return_inverse=True)
@@ -125,7 +128,7 @@ def _check_one_identity(trial: Trial, objective: nn.Module, case: Case, features
 
 
 def _check_gathered(trial: Trial, objective: nn.Module, case: Case, features: Features, value: Tensor) -> None:
-    """As `tipr_zoo.training.loop.global_batch.global_loss` computes it, without other processes."""
+    """Try the objective as `tipr_zoo.training.loop.global_batch.global_loss` computes it, in one process."""
     sources = [source for tensors in case.sources.values() for source in tensors]
     with trial.promise("gives the same for a batch that is spread over several processes"):
         if hasattr(objective, "count_terms"):
@@ -139,7 +142,7 @@ def _check_gathered(trial: Trial, objective: nn.Module, case: Case, features: Fe
 
 
 def _shares(objective: Any, case: Case, features: Features) -> Tensor:
-    """Each process's value of its own rows, weighted by how many terms it is the mean of."""
+    """Return the value of each process for its own rows, weighted by the number of terms in its mean."""
     values, counts = [], []
     for rows in SHARES:
         own = rows_of(features, case.batch, torch.arange(len(case.batch["pids"]))[rows])

@@ -1,4 +1,4 @@
-"""Trying what a plugin promises: its package, its cards, its recipes, and every component of them."""
+"""Trying the promises of a plugin: of its package, its cards, its recipes, and all their components."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from tipr_zoo.testing.trial import Trial, alike_every_time, expect
 logger = logging.getLogger("tipr_zoo")
 
 LARGEST = 20_000_000
-"""Parameters of a model that is still built for a trial; the others are built without numbers."""
+"""Most parameters of a model that is built with numbers for a trial. Larger ones have only shapes."""
 
 
 def check_plugin(name: str, largest: int = LARGEST) -> None:
     """Try every promise of an installed plugin, of its recipes and of their components.
 
-    Models of more than `largest` parameters are built on the meta device, which has shapes and no numbers. Of them the
-    losses are tried. What is not tried is told by a warning of the logger ``tipr_zoo``, with the reason.
+    Models of more than `largest` parameters are built on the meta device, which has shapes and no numbers. Only their
+    losses are tried. The logger ``tipr_zoo`` warns of everything that is not tried, with the reason.
 
     Args:
         name: The entry point's name.
-        largest: Number of parameters.
+        largest: Most parameters of a model that is built with numbers.
 
     Raises:
-        BrokenPromiseError: A promise is broken; the message names the first.
+        BrokenPromiseError: A promise is broken. The message names the first one.
     """
     trial = Trial(f"plugin {name!r}")
     with trial.promise("is found and fits this tipr-zoo"):
@@ -65,10 +65,10 @@ def check_plugin(name: str, largest: int = LARGEST) -> None:
 
 
 class _Components:
-    """The components of a plugin's recipes, each tried once.
+    """The components of a plugin's recipes. Each is tried once.
 
     Args:
-        largest: Parameters of a model that is still built with numbers.
+        largest: Most parameters of a model that is built with numbers.
     """
 
     def __init__(self, largest: int) -> None:
@@ -81,7 +81,7 @@ class _Components:
         """Build the model of a card and try its components."""
         with trial.promise(f"has a recipe from which {card.name} can be built"):
             recipe = resolve_card(card).copied_recipe()
-            with torch.device("meta"):  # shapes without numbers
+            with torch.device("meta"):  # this device has shapes and no numbers
                 count = sum(parameter.numel() for parameter in build_dual_encoder(recipe.model).parameters())
             model = None
             if count <= self.largest:
@@ -99,7 +99,7 @@ class _Components:
             self._once("text tower", recipe.model.text_encoder, partial(check_text_tower, text, model.tokenize))
 
     def check_registered(self, trial: Trial, package: str) -> None:
-        """Try what the plugin has registered for training, and tell what no recipe of its own has."""
+        """Try the plugin's registered parts of training, and warn of components that none of its recipes has."""
         for registry, protocol in ((SAMPLERS, PairSampler), (CAPTION_AUGMENTATIONS, CaptionAugmentation)):
             for name in registry.names_from(package):
                 with trial.promise(f"registers {registry.name}s with all that is promised of them"):
@@ -128,7 +128,7 @@ class _Components:
                 self._once("head", config, partial(check_head, model.heads[key], model))
 
     def _once(self, kind: str, config: Mapping[str, Any], check: Callable[[], None]) -> None:
-        """Run a check of a component, unless one that is configured alike was tried."""
+        """Run a check of a component, unless one with the same arguments was tried."""
         self._types.add(config["type"])
         if (what := f"{kind} {dict(config)!r}") not in self._tried:
             self._tried.add(what)
@@ -140,7 +140,7 @@ def _check_configured_loss(config: Mapping[str, Any]) -> None:
 
 
 def _check_class(component: Any, protocol: type) -> None:
-    """What a class lacks of a protocol that has methods alone; of another callable nothing is known."""
+    """Raise where a class lacks a method of a protocol. Of another callable, nothing is known."""
     if not inspect.isclass(component):
         return
     defined = {name for base in component.__mro__[:-1] for name in vars(base)}

@@ -1,4 +1,4 @@
-"""A component copied, pickled, and saved and loaded."""
+"""Copying, pickling, saving and loading a component."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ STEP = 0.01
 
 
 def pickled(component: Module) -> Module:
-    """The component after a round trip through pickle, as another process gets it."""
+    """Return the component after a round trip through pickle, as another process gets it."""
     copy: Module = pickle.loads(pickle.dumps(component))
     return copy
 
 
 def trained_and_reloaded(component: Module, value_of: Callable[[Module], Tensor]) -> tuple[Module, Module]:
-    """A copy that was trained for two steps, and one that was not and has loaded what the first saved.
+    """Return a copy that was trained for two steps, and a fresh copy that has loaded what the first one saved.
 
-    What training changes and ``state_dict`` does not hold is lost on the way, as it is in every weights file.
+    A change by training that ``state_dict`` does not hold is lost, as in every weights file.
 
     Args:
-        component: It is not changed.
-        value_of: The number that training is to make smaller; carries a gradient where the component has parameters.
+        component: The component. It is not changed.
+        value_of: Gives the number that training makes smaller. It has a gradient where the component has parameters.
 
     Returns:
-        Both, in eval mode.
+        Both copies, in eval mode.
     """
     trained, reloaded = deepcopy(component).train(), deepcopy(component)
     for _ in range(2):
@@ -44,7 +44,7 @@ def trained_and_reloaded(component: Module, value_of: Callable[[Module], Tensor]
             with torch.no_grad():
                 for parameter, gradient in zip(parameters, gradients, strict=True):
                     parameter.sub_(STEP * gradient)
-    # Copies, because some tensors are parts of one, which safetensors refuses.
+    # Copies, because safetensors refuses tensors that share memory.
     state = {name: value.detach().clone().contiguous() for name, value in trained.state_dict().items()}
     reloaded.load_state_dict(safetensors.torch.load(safetensors.torch.save(state)), strict=True)
     return trained.eval(), reloaded.eval()

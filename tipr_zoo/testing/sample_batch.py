@@ -1,4 +1,4 @@
-"""A small batch with everything that a loss or head may ask for."""
+"""A small batch with everything that a loss or head may need."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ CAPTIONS = (
     "a girl in a grey skirt and a striped shirt",
     "an old man in a dark coat with a cane",
 )
-"""Of several lengths."""
+"""Captions of several lengths."""
 
 IDENTITIES = (0, 1, 2, 2, 3, 0, 1, 3)
-"""Each of two pictures, some beside each other and some not."""
+"""Identities of the pairs. Each has two pairs, some beside each other and some not."""
 
 
 def sample_batch(images: Tensor, caption_ids: Tensor, mask_id: int, tokens: int) -> dict[str, Tensor]:
-    """A batch of B = 8 pairs.
+    """Make a batch of B = 8 pairs.
 
     Args:
         images: (B, 3, H, W) float.
-        caption_ids: (B, L) int64, zero after the end token, which is the largest of a row.
+        caption_ids: (B, L) int64, zero after the end token. The end token has the largest id of a row.
         mask_id: Id of the mask token.
         tokens: Number of image tokens 1 + N.
 
     Returns:
-        Every key of `tipr_zoo.features.Batch`. Captions have 1, 2 or 3 masked words, as far as they are long enough.
+        Every key of `tipr_zoo.features.Batch`. Captions have 1, 2 or 3 masked words, if they are long enough.
     """
     labels = torch.zeros_like(caption_ids)
     for row, ids in enumerate(caption_ids):
@@ -50,7 +50,13 @@ def sample_batch(images: Tensor, caption_ids: Tensor, mask_id: int, tokens: int)
 
 
 def rows_of(features: Features, batch: dict[str, Tensor], rows: Tensor) -> tuple[Features, dict[str, Tensor]]:
-    """Some rows of a batch and of its features, in the order of ``rows``, (R,) int64."""
+    """Return some rows of a batch and of its features.
+
+    Args:
+        features: The features of the batch.
+        batch: The batch.
+        rows: (R,) int64, the rows to return, in this order.
+    """
     some = Features(
         features.image_tokens[rows],
         features.text_tokens[rows],

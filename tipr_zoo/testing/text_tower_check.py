@@ -1,4 +1,4 @@
-"""Trying what a text tower promises."""
+"""Trying the promises of a text tower."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def check_text_tower(tower: nn.Module, tokenizer: Tokenizer) -> None:
     """Try every promise of a text tower on a few captions: shapes, eval mode, padding, autocast, saving.
 
     Args:
-        tower: It is not changed. Its ``encode_end`` is tried, too, where it has one.
-        tokenizer: Makes the ids that the tower is to take.
+        tower: The tower. It is not changed. If it has ``encode_end``, that is tried, too.
+        tokenizer: Makes the tower's token ids.
 
     Raises:
-        BrokenPromiseError: A promise is broken; the message names the first.
+        BrokenPromiseError: A promise is broken. The message names the first one.
     """
     trial = Trial(f"text tower {type(tower).__name__}")
     with trial.promise("is a module"):
@@ -31,7 +31,7 @@ def check_text_tower(tower: nn.Module, tokenizer: Tokenizer) -> None:
         expect(isinstance(tower, nn.Module), "it is no torch.nn.Module")
     ids = tokenizer(CAPTIONS[:4])
     with alike_every_time():
-        copy: Any = deepcopy(tower).eval()  # which has more than modules have
+        copy: Any = deepcopy(tower).eval()  # `Any`, since it has more than a module
         tokens = check_tokens(trial, copy, ids)
         rows, ends = torch.arange(len(ids)), ids.argmax(dim=1)
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What image towers and text towers promise alike."""
+"""Trying the promises that image towers and text towers share."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def check_tokens(trial: Trial, tower: nn.Module, inputs: Tensor) -> Tensor:
     """Try every promise that towers share.
 
     Args:
-        trial: Tells what is broken.
-        tower: In eval mode; a copy that may be changed.
+        trial: Reports a broken promise.
+        tower: A copy in eval mode that may be changed.
         inputs: (B, ...) pictures or token ids.
 
     Returns:
-        The tokens of the inputs in eval mode, (B, K, D), without a graph.
+        (B, K, D) tokens of the inputs in eval mode, without a graph.
 
     Raises:
         BrokenPromiseError: A promise is broken.
@@ -55,7 +55,7 @@ def check_tokens(trial: Trial, tower: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def _check_gradients(tower: nn.Module, tokens: Tensor) -> None:
-    """Some parameter must learn, and none may get what is not finite."""
+    """Check that some parameter gets a gradient, and that all gradients are finite."""
     parameters = [parameter for parameter in tower.parameters() if parameter.requires_grad]
     expect(bool(parameters), "it has none that learn")
     expect(tokens.requires_grad, "there is none")

@@ -1,4 +1,4 @@
-"""Trying promises one after the other; the first that is broken is told in one line."""
+"""Trying promises one after the other. One line reports the first broken one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor
 from tipr_zoo.errors import BrokenPromiseError, error_line
 
 SEED = 0
-"""What every trial draws its numbers from."""
+"""The seed of every trial."""
 
 
 class Trial:
     """The promises of one thing.
 
     Args:
-        name: What messages call it, e.g. ``"loss SDM"``.
+        name: Its name in messages, e.g. ``"loss SDM"``.
     """
 
     def __init__(self, name: str) -> None:
@@ -26,10 +26,10 @@ class Trial:
 
     @contextmanager
     def promise(self, text: str) -> Iterator[None]:
-        """Whatever goes wrong inside the block breaks this promise.
+        """Report any error inside the block as a broken promise.
 
         Args:
-            text: What is promised, in words that follow the name, e.g. ``"gives a finite scalar"``.
+            text: The promise, in words that follow the name, e.g. ``"gives a finite scalar"``.
 
         Raises:
             BrokenPromiseError: Something was raised inside the block.
@@ -38,7 +38,7 @@ class Trial:
             yield
         except BrokenPromiseError:
             raise
-        except Exception as error:  # a component may raise what it likes
+        except Exception as error:  # a component may raise anything
             found = (
                 error_line(error) if type(error) is AssertionError else f"{type(error).__name__}: {error_line(error)}"
             )
@@ -49,11 +49,11 @@ class Trial:
 
 @contextmanager
 def alike_every_time() -> Iterator[None]:
-    """Draw the same numbers every time inside the block, in one thread; the caller's are left as they were."""
+    """Draw the same random numbers every time inside the block, in one thread. The caller's state stays as it was."""
     threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        torch.set_num_threads(1)  # what is tried is so small that several wait for each other
+        torch.set_num_threads(1)  # the trials are so small that several threads only wait for each other
         try:
             yield
         finally:
@@ -61,18 +61,18 @@ def alike_every_time() -> Iterator[None]:
 
 
 def expect(holds: bool, found: str) -> None:
-    """Raise an AssertionError that says what was found, unless it is as it should be."""
+    """Raise an AssertionError with what was found, unless `holds`."""
     if not holds:
         raise AssertionError(found)
 
 
 def expect_same(found: Tensor, expected: Tensor, words: str) -> None:
-    """Raise an AssertionError unless two tensors are the same but for rounding.
+    """Raise an AssertionError unless two tensors are the same, apart from rounding.
 
     Args:
-        found: Any shape.
-        expected: The same shape.
-        words: What both are, e.g. ``"the class tokens of encode_class and of forward"``.
+        found: Tensor of any shape.
+        expected: Tensor of the same shape.
+        words: What the two are, e.g. ``"the class tokens of encode_class and of forward"``.
     """
     expect(found.shape == expected.shape, f"{words} have shapes {tuple(found.shape)} and {tuple(expected.shape)}")
     found, expected = found.detach().float(), expected.detach().float()
@@ -80,7 +80,7 @@ def expect_same(found: Tensor, expected: Tensor, words: str) -> None:
         return
     largest = float(expected.abs().max())
     difference = float((found - expected).abs().max())
-    # Not "larger than": what is not a number is no difference that could be compared.
+    # Not "larger than": that would be false for NaN, too.
     expect(
         difference <= 1e-6 + 1e-3 * largest, f"{words} differ by {difference:.3g}, where the largest is {largest:.3g}"
     )

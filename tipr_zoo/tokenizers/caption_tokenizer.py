@@ -1,4 +1,4 @@
-"""What every tokenizer shares: captions in, a tensor of ids with start, end and padding out."""
+"""The base of every tokenizer: from captions to a tensor of ids with start, end and padding."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ _WHITE_SPACE = re.compile(r"\s+")
 
 
 class CaptionTokenizer:
-    """Turns captions into rows of ids: start token, pieces, end token, zeros.
+    """A tokenizer that turns captions into rows of ids: start token, pieces, end token, zeros.
 
     Args:
         pieces: The Rust tokenizer that cuts a cleaned caption into pieces.
         start_id: Id of the start token.
-        end_id: Id of the end token. It must be the largest id: the text embedding is found by it.
+        end_id: Id of the end token. It must be the largest id, because the text embedding is found by it.
         mask_id: Id of the mask token of masked language modelling.
-        context_length: Length L of a row.
+        context_length: Length L of a row, in tokens.
+
+    Raises:
+        ConfigError: `context_length` is below 3.
     """
 
     def __init__(
@@ -48,11 +51,11 @@ class CaptionTokenizer:
     def __call__(self, captions: str | Sequence[str]) -> Tensor:
         """Tokenize captions.
 
-        A caption longer than the context is cut, its last token being the end token, as CLIP does; a warning says how
-        many were.
+        A caption that is too long is cut, as CLIP does it. Its last token is then the end token. A warning says how
+        many captions were cut.
 
         Args:
-            captions: One caption or a sequence of B.
+            captions: One caption, or a sequence of B.
 
         Returns:
             (B, L) int64 ids, zero after the end token.
@@ -72,14 +75,14 @@ class CaptionTokenizer:
         return rows
 
     def words(self, caption: str) -> list[CaptionWord]:
-        """The words of a caption with the tokens that they are made of.
+        """Find the words of a caption, with the tokens that they are made of.
 
         Args:
-            caption: One caption; it is cleaned as it is for its ids (`clean`).
+            caption: One caption. It is cleaned in the same way as for its ids (`clean`).
 
         Returns:
-            The words in order. ``tokens`` of each are columns of the row of ids that calling the tokenizer gives; those
-            that are cut off because the caption is too long have none.
+            The words in order. The ``tokens`` of each are columns of the row of ids that a call of the tokenizer gives.
+            A word that is cut off because the caption is too long has none.
         """
         caption = clean(caption)
         offsets = self.pieces.encode(caption, add_special_tokens=False).offsets[: self.context_length - 2]
@@ -87,7 +90,13 @@ class CaptionTokenizer:
 
 
 def clean(caption: str) -> str:
-    """A caption as CLIP's tokenizer sees it: mended, entities resolved twice, white space folded, lower case."""
+    """Clean a caption as CLIP's tokenizer does.
+
+    Broken characters are mended, entities are resolved twice, white space is folded, and letters become lower case.
+
+    >>> clean(" A man &amp; a  DOG ")
+    'a man & a dog'
+    """
     if not (caption.isascii() and caption.isprintable()) or "&" in caption:
         caption = html.unescape(html.unescape(ftfy.fix_text(caption)))
     return _WHITE_SPACE.sub(" ", caption.strip()).strip().lower()

@@ -1,4 +1,4 @@
-"""The words of a caption, and which of its tokens each is made of."""
+"""The words of a caption, and the tokens that each of them is made of."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class CaptionWord:
 
     Attributes:
         text: The word as the model reads it, in lower case.
-        start: Its first character in the cleaned caption.
-        end: The character after its last.
-        tokens: Positions of its pieces in the caption's row of ids, where position 0 is the start token; none where the
-            word is cut off.
+        start: Index of its first character in the cleaned caption.
+        end: Index of the character after its last.
+        tokens: Positions of its pieces in the caption's row of ids. Position 0 is the start token. None if the word is
+            cut off.
     """
 
     text: str
@@ -31,15 +31,18 @@ class CaptionWord:
 def caption_words(caption: str, offsets: Sequence[tuple[int, int]]) -> list[CaptionWord]:
     """Group the pieces of a caption into its words.
 
-    A word is a run of letters, marks and digits, with hyphens and apostrophes inside it (``t-shirt``, ``man's``). Other
-    characters and their pieces belong to no word, but the space before a word belongs to it.
+    A word is a run of letters, marks and digits. Hyphens and apostrophes inside it belong to it (``t-shirt``,
+    ``man's``). Other characters and their pieces belong to no word. But the space before a word belongs to it.
 
     Args:
         caption: A cleaned caption.
-        offsets: First character, and the one after the last, of each piece that the model reads, in order.
+        offsets: For each piece that the model reads, in order: its first character, and the character after its last.
 
     Returns:
-        Every word in order; one that is said twice is there twice, and one that is cut off has no tokens.
+        Every word in order. A word that occurs twice is there twice. A word that is cut off has no tokens.
+
+    >>> [(word.text, word.tokens) for word in caption_words("a t-shirt", [(0, 1), (1, 4), (4, 9)])]
+    [('a', range(1, 2)), ('t-shirt', range(2, 4))]
     """
     letters = "".join("w" if unicodedata.category(letter)[0] in "LMN" else letter for letter in caption)
     words = []

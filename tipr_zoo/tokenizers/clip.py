@@ -26,11 +26,14 @@ _WORDS = r"(?i)'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 class CLIPTokenizer(CaptionTokenizer):
     """CLIP's tokenizer: start 49406, end 49407, zero padding.
 
-    The last piece of CLIP's vocabulary (``jekyll</w>``, 49405) makes room for the mask token, as in IRRA; that one
+    The last piece of CLIP's vocabulary (``jekyll</w>``, 49405) gives its id to the mask token, as in IRRA. That one
     word is cut into its two pieces.
 
     Args:
-        context_length: Length L of a row.
+        context_length: Length L of a row, in tokens.
+
+    Raises:
+        ConfigError: CLIP's vocabulary is missing, or `context_length` is below 3.
     """
 
     def __init__(self, context_length: int = 77) -> None:
@@ -39,11 +42,15 @@ class CLIPTokenizer(CaptionTokenizer):
 
 @cache
 def clip_pieces() -> tokenizers.Tokenizer:
-    """CLIP's byte-pair encoding, built from the vocabulary file that open_clip_torch ships."""
+    """Build CLIP's byte-pair encoding from the vocabulary file that open_clip_torch ships.
+
+    Raises:
+        ConfigError: The vocabulary file is missing.
+    """
     with gzip.open(_vocabulary_file(), "rt", encoding="utf-8") as file:
         lines = file.read().split("\n")
-    # 256 bytes, each also as the end of a word, and the two special tokens leave this many merges; the last one is
-    # left out for the mask token.
+    # There are 256 bytes, each also as the end of a word, and two special tokens. They leave this many merges.
+    # The last merge is left out for the mask token.
     merges = [(first, second) for first, second in (line.split() for line in lines[1 : 49152 - 256 - 2 + 1])][:-1]
     letters = _byte_letters()
     pieces = [*letters, *(letter + "</w>" for letter in letters), *(first + second for first, second in merges)]
@@ -61,7 +68,7 @@ def clip_pieces() -> tokenizers.Tokenizer:
 
 
 def _vocabulary_file() -> Path:
-    """CLIP's merges; found without importing open_clip, which would pull in everything it needs."""
+    """Find CLIP's merges without an import of open_clip, which would import everything it needs."""
     spec = find_spec("open_clip")
     for location in (spec.submodule_search_locations or []) if spec else []:
         if (path := Path(location) / "bpe_simple_vocab_16e6.txt.gz").is_file():
@@ -70,7 +77,7 @@ def _vocabulary_file() -> Path:
 
 
 def _byte_letters() -> list[str]:
-    """A printable letter for each of the 256 bytes, in the order of CLIP's vocabulary: printable bytes come first."""
+    """Return a printable letter for each of the 256 bytes, in the order of CLIP's vocabulary: printable bytes first."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [byte for byte in range(256) if byte not in printable]
     return [chr(byte) for byte in printable] + [chr(256 + index) for index in range(len(others))]

@@ -1,4 +1,4 @@
-"""The tokenizer of the tiny models: a byte-pair encoding of a few hundred pieces, trained on SynthPEDES captions."""
+"""The tokenizer of the tiny models: a byte-pair encoding of some hundred pieces, trained on SynthPEDES captions."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ SPECIAL_TOKENS = ("<|mask|>", "<|startoftext|>", "<|endoftext|>")
 
 @TOKENIZERS.register_module()
 class SmallTokenizer(CaptionTokenizer):
-    """A byte-level byte-pair encoding read from a file; any text can be written in its pieces.
+    """A byte-level byte-pair encoding read from a file. Its pieces can write any text.
 
-    Id 0 is padding, and the mask, start and end tokens are the three largest ids.
+    Id 0 is padding. The mask, start and end tokens are the three largest ids.
 
     Args:
-        file: A ``tokenizer.json`` written by `train_small_tokenizer`; a bare name lies beside this module.
-        context_length: Length L of a row.
+        file: A ``tokenizer.json`` written by `train_small_tokenizer`. A bare name is a file beside this module.
+        context_length: Length L of a row, in tokens.
 
     Raises:
-        ConfigError: The file is missing or broken.
+        ConfigError: The file is missing or broken, or `context_length` is below 3.
     """
 
     def __init__(self, file: str, context_length: int = 77) -> None:
@@ -37,7 +37,7 @@ class SmallTokenizer(CaptionTokenizer):
             pieces = tokenizers.Tokenizer.from_file(str(path))
         except Exception as error:  # the Rust library raises plain Exception
             raise ConfigError(f"tokenizer file {path} cannot be read: {error}") from error
-        pieces.encode_special_tokens = True  # a caption that spells the padding token has those letters, no padding
+        pieces.encode_special_tokens = True  # a caption that spells the padding token keeps its letters
         mask_id, start_id, end_id = (pieces.get_vocab_size() + offset for offset in range(3))
         super().__init__(pieces, start_id, end_id, mask_id, context_length)
 
@@ -47,10 +47,10 @@ def train_small_tokenizer(captions: Iterable[str], vocabulary_size: int) -> toke
 
     Args:
         captions: The captions to learn from.
-        vocabulary_size: Number of ids in all, padding and the three special tokens included.
+        vocabulary_size: Number of ids in all. It includes padding and the three special tokens.
 
     Returns:
-        A Rust tokenizer to be saved with ``save(path)``.
+        A Rust tokenizer; save it with ``save(path)``.
     """
     pieces = tokenizers.Tokenizer(models.BPE())
     pieces.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)

@@ -12,7 +12,7 @@ from tipr_zoo.registries import CAPTION_AUGMENTATIONS
 
 @CAPTION_AUGMENTATIONS.register_module()
 class WholeCaptions:
-    """Leaves every caption as it is.
+    """The augmentation that leaves every caption as it is.
 
     Args:
         captions: The captions of the training split.
@@ -22,5 +22,5 @@ class WholeCaptions:
         self.captions = captions
 
     def __call__(self, index: int, generator: torch.Generator) -> str:
-        """Caption number `index`; nothing is drawn."""
+        """Return caption number `index`; nothing is drawn."""
         return self.captions[index]

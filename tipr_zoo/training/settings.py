@@ -1,4 +1,4 @@
-"""The ``training`` entry of a recipe: what it must say, and the dataclasses that its entries configure."""
+"""The ``training`` entry of a recipe: what it must say, and the dataclasses that its entries fill."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WEIGHTS_DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in
 
 
 def check_training(training: Mapping[str, Any]) -> None:
-    """Check what a recipe must say to be trained by.
+    """Check that a recipe says all that training needs.
 
     Raises:
         ConfigError: An entry is missing or makes no sense.
@@ -31,16 +31,16 @@ def check_training(training: Mapping[str, Any]) -> None:
 
 
 def settings(kind: type[T], training: Mapping[str, Any], entry: str) -> T:
-    """The dataclass that an entry of ``training`` configures, with its defaults where the entry is left out.
+    """Fill a dataclass from an entry of ``training``; its defaults stand where the recipe says nothing.
 
     Args:
-        kind: The dataclass, all of whose fields have defaults.
+        kind: The dataclass. All its fields have defaults.
         training: The ``training`` entry of a recipe.
         entry: Which entry of it, e.g. ``"schedule"``.
 
     Raises:
         ConfigError: The entry is no dict, or a value makes no sense.
-        UnknownNameError: It has an entry that the dataclass has not.
+        UnknownNameError: The entry has a key that is no field of the dataclass.
     """
     given = training.get(entry, {})
     if not isinstance(given, Mapping):

@@ -42,10 +42,10 @@ class TrainingResult:
     """What a training left behind.
 
     Attributes:
-        weights: The weights of the best epoch on the split it was selected on, or of the last one without such a split.
+        weights: The weights of the best epoch. Without a split to choose on they are those of the last epoch.
         selected_epoch: That epoch, from 1.
         validation: Its figures in percent; empty without such a split.
-        selected_on: ``"val"``, ``"test"``, or ``"none"`` where the last epoch was kept.
+        selected_on: ``"val"`` or ``"test"``; ``"none"`` where the last epoch was kept.
     """
 
     weights: Path
@@ -67,30 +67,32 @@ def train(
     device: str = "cpu",
     tensorboard: bool = False,
 ) -> TrainingResult:
-    """Train a model by its recipe, keeping a checkpoint an epoch and the best one on validation.
+    """Train a model by its recipe.
 
-    Where ``torchrun`` started several processes, they train one model on batches that are spread over them.
+    A checkpoint is written after each epoch. The weights of the epoch that is best on validation are kept. Under
+    ``torchrun`` all processes train one model together, and each batch is spread over them.
 
     Args:
         name: The model's name.
         train_set: What to train on.
         validation_set: What the best epoch is chosen on; None to take the last epoch. Its split is noted in the
-            weights: papers often choose on the test split, which makes their figures a little too good.
+            weights. Papers often choose on the test split, which makes their figures a little too good.
         work_dir: Where checkpoints, ``history.jsonl`` and the final weights go.
-        weights: Weights to start from instead of random ones: the model's own; OpenAI-format CLIP weights for its
-            towers, whose position grid is resized to the model's; or a checkpoint of the official code of IRRA, SEN or
-            FMFA, such as NAM's and HAM's (`tipr_zoo.models.starting_weights.load_starting_weights`).
+        weights: Weights to start from instead of random ones. They may be the model's own. They may be OpenAI-format
+            CLIP weights for its towers; their position grid is resized to the model's. Or they may be a checkpoint of
+            the official code of IRRA, SEN or FMFA, such as NAM's and HAM's. See
+            `tipr_zoo.models.starting_weights.load_starting_weights`.
         resume: Continue from the last checkpoint in `work_dir`, if there is one.
         overrides: Entries of the recipe to change, by dotted name.
-        max_minutes: Stop at the end of the epoch in which this time is up.
+        max_minutes: Stop at the end of the epoch in which this time is up, in minutes.
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
         tensorboard: Also write ``tensorboard/`` in `work_dir`.
 
     Raises:
-        ConfigError: The recipe or `max_minutes` makes no sense, `work_dir` holds another training and `resume` is not
-            set, another process trains there, or the data set is not the one that the checkpoint was written with.
+        ConfigError: The recipe or `max_minutes` makes no sense; `work_dir` holds another training and `resume` is not
+            set; another process trains there; or the data set is not the one that the checkpoint was written with.
         DataError: A picture is missing or cannot be read.
-        TrainingError: A loss or a gradient is not finite, a process died, or the disk or the memory is full; the last
+        TrainingError: A loss or a gradient is not finite, a process died, or the disk or the memory is full. The last
             checkpoint is whole.
         TrainingInterrupted: A signal stopped it; there is a checkpoint.
     """
@@ -117,22 +119,22 @@ def train_resolved(
     device: str = "cpu",
     tensorboard: bool = False,
 ) -> TrainingResult:
-    """Do the same with a model that was looked up already.
+    """Train a model that was looked up already; see `train`.
 
     Args:
         resolved: The model, with the overrides in its recipe.
         data: The training split, and the split that the best epoch is chosen on.
         work_dir: Where checkpoints, ``history.jsonl`` and the final weights go.
-        weights: See `train`, as of the following arguments.
+        weights: Weights to start from instead of random ones, as in `train`.
         resume: Continue from the last checkpoint in `work_dir`, if there is one.
-        max_minutes: Stop at the end of the epoch in which this time is up.
+        max_minutes: Stop at the end of the epoch in which this time is up, in minutes.
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
         tensorboard: Also write ``tensorboard/`` in `work_dir`.
 
     Raises:
         TiprZooError: As `train` does.
     """
-    if max_minutes is not None and not max_minutes >= 0:  # also what is no number
+    if max_minutes is not None and not max_minutes >= 0:  # NaN, too, is refused
         raise ConfigError(f"max_minutes must be a number from 0, got {max_minutes}")
     if not resume and checkpoint_files(work_dir):
         raise ConfigError(
@@ -179,7 +181,7 @@ def train_resolved(
 
 
 def _check_same_everywhere(checkpoint: Path | None, work_dir: Path) -> None:
-    """Raises ConfigError where processes would go on from different checkpoints, each with other weights."""
+    """Raise ConfigError where processes would go on from different checkpoints, each with other weights."""
     names = [path.name if path else "none" for path in gather_objects(checkpoint)]
     if len(set(names)) > 1:
         found = ", ".join(f"process {rank} {name}" for rank, name in enumerate(names))
@@ -190,7 +192,7 @@ def _check_same_everywhere(checkpoint: Path | None, work_dir: Path) -> None:
 
 
 def _tell_lost_best(work_dir: Path) -> None:
-    """Warn where the best epoch so far is known from the history, and its weights are lost."""
+    """Warn where the history knows the best epoch so far, and its weights are lost."""
     is_validated = any("validation" in row for row in read_history(work_dir))
     if is_main_process() and is_validated and best_epoch(work_dir / BEST_WEIGHTS) is None:
         logger.warning(
@@ -200,7 +202,7 @@ def _tell_lost_best(work_dir: Path) -> None:
 
 
 def _run(runner: Runner) -> None:
-    """Train, and end the progress bar and the processes that load pictures whatever happens."""
+    """Train. Whatever happens, end the progress bar and the processes that load pictures."""
     try:
         with redirect_stdout(sys.stderr):  # MMEngine prints what it loads
             runner.train()

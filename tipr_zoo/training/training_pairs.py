@@ -14,14 +14,14 @@ from tipr_zoo.registries import SAMPLERS
 
 @SAMPLERS.register_module()
 class ShuffledPairs(Sampler[tuple[int, int]]):
-    """Every pair once an epoch, in an order that depends on the seed and the epoch alone.
+    """Every pair once an epoch. The order depends on the seed and the epoch alone.
 
     Args:
-        lengths: (C,) number of tokens of each pair's caption.
+        lengths: (C,) int64, number of tokens of each pair's caption.
         seed: Seed of the order.
         batch_size: Pairs of a batch.
-        by_length: Whether captions of one batch have nearly the same length, so that little of a batch is padding:
-            pairs are shuffled, sorted by length in pools of `POOL` batches, and the batches are shuffled.
+        by_length: Whether the captions of a batch have nearly the same length, so that little of it is padding. The
+            pairs are shuffled, then sorted by length in pools of `POOL` batches; then the batches are shuffled.
     """
 
     POOL = 16
@@ -31,7 +31,7 @@ class ShuffledPairs(Sampler[tuple[int, int]]):
         self.batch_size, self.by_length = batch_size, by_length
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by MMEngine before each epoch."""
+        """Note the number of the next epoch; MMEngine calls this before each epoch."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[tuple[int, int]]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tipr_zoo.weights.official_names import to_official, to_zoo, zoo_names
 
-# IRRA, SEN and FMFA hold CLIP under this prefix, so that their names serve for its transformers.
+# IRRA, SEN and FMFA hold CLIP under this prefix, so their names serve for its transformers.
 _PREFIX = "base_model."
 
 _TRUNK = "image_encoder.trunk."
@@ -31,12 +31,12 @@ _CONVOLUTIONS = {"1": "1_1x1", "2": "2_kxk", "3": "3_1x1"}
 
 
 def is_modified_resnet(clip_names: Iterable[str]) -> bool:
-    """Whether the image tower of these weights is a ModifiedResNet and no vision transformer."""
+    """Tell whether the image tower of these weights is a ModifiedResNet and no vision transformer."""
     return any(name.startswith(("visual.layer1.", "visual.attnpool.")) for name in clip_names)
 
 
 def clip_zoo_names(clip_name: str, resnet: bool) -> list[str]:
-    """Where a tensor of CLIP goes: one name, three for the text tower's joint projections, none if unknown.
+    """Return where a tensor of CLIP goes: one name, three for the text tower's joint projections, none if unknown.
 
     Args:
         clip_name: Its name in OpenAI's weights.
@@ -53,7 +53,7 @@ def clip_zoo_names(clip_name: str, resnet: bool) -> list[str]:
 
 
 def modified_resnet_names(depths: Sequence[int]) -> list[str]:
-    """The name of every floating-point tensor of a ModifiedResNet, by the number of blocks of its four stages."""
+    """List every floating-point tensor of a ModifiedResNet by name, for the numbers of blocks of its four stages."""
     norm = ("weight", "bias", "running_mean", "running_var")
     pair = [f"{{place}}conv{index}.weight" for index in "123"] + [
         f"{{place}}bn{i}.{leaf}" for i in "123" for leaf in norm
@@ -76,7 +76,7 @@ def clip_to_zoo(clip: Mapping[str, Tensor], resnet: bool) -> dict[str, Tensor]:
 
 
 def clip_shape(clip_name: str, zoo: Mapping[str, Tensor], resnet: bool) -> tuple[int, ...]:
-    """The shape that a tensor of CLIP must have for the model with these tensors.
+    """Return the shape that a tensor of CLIP must have for the model with these tensors.
 
     Args:
         clip_name: Its name in OpenAI's weights; it must have a place among `zoo`.

@@ -21,9 +21,9 @@ from tipr_zoo.machine.whole_file import CHUNK, whole_file
 
 
 def fetch_weights(card: ModelCard) -> Path:
-    """The local file of a card's weights, fetched if need be, its size and hash checked.
+    """Return the local file of a card's weights, fetched if need be, with its size and hash checked.
 
-    A remote file is checked before it becomes one of the cache folder; a file that fails the check never gets there.
+    A remote file is checked before it becomes one of the cache folder. A file that fails the check never gets there.
 
     Raises:
         WeightsError: The card has no weights, or they are missing, unreachable, truncated or of another hash.
@@ -58,7 +58,7 @@ def fetch_weights(card: ModelCard) -> Path:
 
 
 def _fetch_from_hub(weights: Weights) -> Path:
-    """The file that a card's ``hub:owner/name@revision:file`` names."""
+    """Fetch the file that a card's ``hub:owner/name@revision:file`` names."""
     path, reference = fetch_hub_weights(weights.location)
     check_file(path, weights, advice=f"what {reference} serves is not what the card names")
     return path
@@ -80,7 +80,7 @@ def _download(url: str, path: Path, size: int) -> None:
 
 
 def _chunks(url: str) -> Iterator[bytes]:
-    """What `url` serves, piece by piece."""
+    """Yield what `url` serves, piece by piece."""
     try:
         with urllib.request.urlopen(url, timeout=60) as response:
             while chunk := response.read(CHUNK):

@@ -70,7 +70,7 @@ _TRANSPOSED = ("base_model.visual.proj", "base_model.text_projection")
 
 
 def zoo_names(official_name: str) -> list[str]:
-    """Where an official parameter goes: one name, three for the text tower's joint projections, none if unknown."""
+    """Return where a parameter goes: one name, three for the text tower's joint projections, none if it is unknown."""
     for pattern, replacement in _RULES:
         if match := re.fullmatch(pattern, official_name):
             name = match.expand(replacement)
@@ -79,25 +79,25 @@ def zoo_names(official_name: str) -> list[str]:
 
 
 def head_key(official_name: str) -> str | None:
-    """Key of the head (``"id"``, ``"irr"``, ``"tir"``) that an official parameter belongs to; None where to none."""
+    """Return the key of a parameter's head (``"id"``, ``"irr"``, ``"tir"``), by its official name; None for no head."""
     names = zoo_names(official_name)
     return names[0].split(".")[1] if names and names[0].startswith("heads.") else None
 
 
 def is_unused(official_name: str, method: str) -> bool:
-    """Whether a method's checkpoint holds this although no forward pass needs it, or although it is fixed."""
+    """Tell whether a method's checkpoint holds this although no forward pass needs it, or although it is fixed."""
     return method in _UNUSED and bool(_UNUSED[method].fullmatch(official_name))
 
 
 def vision_transformer_names(depth: int) -> list[str]:
-    """Every official name of an image tower of `depth` blocks."""
+    """List every official name of an image tower of `depth` blocks."""
     names = ["class_embedding", "positional_embedding", "conv1.weight", "proj"]
     names += [f"{norm}.{leaf}" for norm in ("ln_pre", "ln_post") for leaf in ("weight", "bias")]
     return [f"base_model.visual.{name}" for name in names + _block_names(depth)]
 
 
 def text_transformer_names(depth: int) -> list[str]:
-    """Every official name of a text tower of `depth` blocks."""
+    """List every official name of a text tower of `depth` blocks."""
     names = ["token_embedding.weight", "positional_embedding", "ln_final.weight", "ln_final.bias", "text_projection"]
     return [f"base_model.{name}" for name in names + _block_names(depth)]
 
@@ -135,7 +135,7 @@ def to_zoo(official: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]
 
 
 def to_official(official_name: str, zoo: Mapping[str, Tensor]) -> Tensor:
-    """The tensor of an official parameter, put together from those of a `DualEncoder`.
+    """Return the tensor of an official parameter, put together from those of a `DualEncoder`.
 
     Args:
         official_name: The official name.

@@ -32,7 +32,7 @@ Entry = dict[str, Any]
 def tower_entries(
     official: Mapping[str, Tensor], image_size: Sequence[int], stride: int | None, place: str
 ) -> dict[str, Entry]:
-    """What ``image_encoder``, ``text_encoder`` and ``tokenizer`` of a recipe are to say for these tensors.
+    """Return what ``image_encoder``, ``text_encoder`` and ``tokenizer`` of a recipe are to say for these tensors.
 
     Args:
         official: Tensors under official names.
@@ -60,7 +60,7 @@ def tower_entries(
 
 
 def head_entries(official: Mapping[str, Tensor], image_encoder: Mapping[str, Any], place: str) -> dict[str, Entry]:
-    """What ``heads`` of a recipe are to say for these tensors.
+    """Return what ``heads`` of a recipe are to say for these tensors.
 
     Args:
         official: Tensors under official names.
@@ -68,7 +68,10 @@ def head_entries(official: Mapping[str, Tensor], image_encoder: Mapping[str, Any
         place: What to call the checkpoint in messages.
 
     Returns:
-        One entry for each head of the official code, by key; what the checkpoint does not tell is left out.
+        One entry for each head of the official code, by key. What the checkpoint does not tell is left out.
+
+    Raises:
+        WeightsError: A tensor has another number of dimensions than it must have.
     """
     size = {"embedding_size": image_encoder["embedding_size"]}
     classifier, words = "classifier.weight", "mlm_head.fc.weight"
@@ -87,7 +90,7 @@ def head_entries(official: Mapping[str, Tensor], image_encoder: Mapping[str, Any
 
 
 def tower_names(official: Mapping[str, Tensor], place: str) -> list[str]:
-    """The official name of every parameter of both towers.
+    """Return the official name of every parameter of both towers.
 
     Raises:
         WeightsError: One of them is missing.
@@ -104,19 +107,19 @@ def tower_names(official: Mapping[str, Tensor], place: str) -> list[str]:
 
 
 def has_modified_resnet(official: Mapping[str, Tensor]) -> bool:
-    """Whether the image tower is a ModifiedResNet and no vision transformer."""
+    """Tell whether the image tower is a ModifiedResNet and no vision transformer."""
     return is_modified_resnet(name.removeprefix(_TEXT) for name in official)
 
 
 def listed(names: Sequence[str]) -> str:
-    """The first few names and how many more there are."""
+    """List the first few names, and say how many more there are."""
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def _vision_transformer(
     official: Mapping[str, Tensor], image_size: Sequence[int], stride: int | None, place: str
 ) -> Entry:
-    """The image tower's entry."""
+    """Return the image tower's entry."""
     width, _, _, patch_size = _shape(official, _IMAGE + "conv1.weight", 4, place)
     _, embedding_size = _shape(official, _IMAGE + "proj", 2, place)
     positions, _ = _shape(official, _IMAGE + "positional_embedding", 2, place)
@@ -144,7 +147,7 @@ def _vision_transformer(
 def _modified_resnet(
     official: Mapping[str, Tensor], image_size: Sequence[int], stride: int | None, place: str
 ) -> Entry:
-    """The image tower's entry; its squares are always 32 pixels apart, so that `stride` says nothing."""
+    """Return the image tower's entry. Its squares are always 32 pixels apart, so `stride` says nothing."""
     width = _shape(official, _IMAGE + "conv3.weight", 4, place)[0]
     embedding_size, _ = _shape(official, _IMAGE + "attnpool.c_proj.weight", 2, place)
     positions, _ = _shape(official, _IMAGE + "attnpool.positional_embedding", 2, place)
@@ -161,14 +164,14 @@ def _modified_resnet(
 
 
 def _resnet_depths(official: Mapping[str, Tensor]) -> list[int]:
-    """Number of blocks of the four stages; at least one, so that what is missing can be named."""
+    """Count the blocks of the four stages; each counts at least one, so that what is missing can be named."""
     pattern = re.compile(re.escape(_IMAGE) + r"layer([1-4])\.(\d+)\.")
     blocks = [(match[1], _block_index(match[2], official)) for name in official if (match := pattern.match(name))]
     return [1 + max((block for found, block in blocks if found == stage), default=0) for stage in "1234"]
 
 
 def _text_encoder(official: Mapping[str, Tensor], place: str) -> tuple[Entry, int]:
-    """The text tower's entry, and the number of tokens of a caption."""
+    """Return the text tower's entry, and the number of tokens of a caption."""
     vocabulary_size, width = _shape(official, _TEXT + "token_embedding.weight", 2, place)
     context_length, _ = _shape(official, _TEXT + "positional_embedding", 2, place)
     _, embedding_size = _shape(official, _TEXT + "text_projection", 2, place)
@@ -189,19 +192,19 @@ def _text_encoder(official: Mapping[str, Tensor], place: str) -> tuple[Entry, in
 
 
 def _depth(official: Mapping[str, Tensor], prefix: str) -> int:
-    """Number of blocks whose names begin with `prefix`; at least one, so that what is missing can be named."""
+    """Count the blocks whose names begin with `prefix`; at least one, so that what is missing can be named."""
     pattern = re.compile(re.escape(prefix) + r"resblocks\.(\d+)\.")
     indices = (_block_index(match[1], official) for name in official if (match := pattern.match(name)))
     return 1 + max(indices, default=0)
 
 
 def _block_index(digits: str, official: Mapping[str, Tensor]) -> int:
-    """The number of a block; never more than there are entries, so that a strange name makes no list of millions."""
+    """Return the number of a block, but at most the number of entries: a strange name makes no list of millions."""
     return min(int(digits), len(official))
 
 
 def _shape(official: Mapping[str, Tensor], name: str, dimensions: int, place: str) -> tuple[int, ...]:
-    """The shape of a tensor that must have so many dimensions."""
+    """Return the shape of a tensor that must have so many dimensions."""
     shape = tuple(official[name].shape)
     if len(shape) != dimensions:
         raise WeightsError(f"{place}: {name} must have {dimensions} dimensions, got the shape {shape}")
@@ -222,10 +225,10 @@ def _checked_image_size(image_size: Sequence[int]) -> tuple[int, int]:
 
 
 def _check_grid(num_patches: int, image_size: tuple[int, int], patch_size: int, stride: int, place: str) -> None:
-    """The positions must be those of the grid that the pictures give; they are never resized here.
+    """Check that the positions are those of the grid that the pictures give; they are never resized here.
 
-    A finished checkpoint has learned its positions, and a mismatch means that its training saw other pictures. Its
-    tensors tell the number of patches alone, so that 24 x 8 cannot be told from 16 x 12.
+    A finished checkpoint has learned its positions. A mismatch means that its training saw other pictures. Its tensors
+    tell the number of patches alone, so 24 x 8 cannot be told from 16 x 12.
     """
     rows, columns = _grid(image_size, patch_size, stride)
     if rows * columns == num_patches:
@@ -240,13 +243,13 @@ def _check_grid(num_patches: int, image_size: tuple[int, int], patch_size: int, 
 
 
 def _grid(image_size: tuple[int, int], patch_size: int, stride: int) -> tuple[int, int]:
-    """Rows and columns of patches; none where the picture is smaller than one."""
+    """Return rows and columns of patches; none where the picture is smaller than one."""
     rows, columns = (max(0, (side - patch_size) // stride + 1) for side in image_size)
     return rows, columns
 
 
 def _fitting_strides(num_patches: int, image_size: tuple[int, int], patch_size: int) -> list[int]:
-    """The stride that gives `num_patches`: the patch size where it does, else at most two, the nearest to it first."""
+    """Return strides that give `num_patches`: the patch size if it does, else at most two, the nearest to it first."""
     fitting = [
         stride
         for stride in range(1, 2 * patch_size)
@@ -259,7 +262,7 @@ def _fitting_strides(num_patches: int, image_size: tuple[int, int], patch_size: 
 
 
 def _fitting_image_sizes(num_patches: int, patch_size: int, stride: int) -> list[tuple[int, int]]:
-    """At most two upright picture sizes that give `num_patches`, the nearest to three times as high as wide first."""
+    """Return at most two upright picture sizes that give `num_patches`, the nearest to three to one first."""
     grids = [(num_patches // columns, columns) for columns in range(1, num_patches + 1) if num_patches % columns == 0]
     sizes = [((rows - 1) * stride + patch_size, (columns - 1) * stride + patch_size) for rows, columns in grids]
     upright = [(height, width) for height, width in sizes if width <= height <= 4 * width]

@@ -16,23 +16,23 @@ from tipr_zoo.weights.official_names import head_key, to_zoo
 from tipr_zoo.weights.tensors import read_weights
 
 TOWERS = "base_model."
-"""What the names of both towers begin with."""
+"""The beginnings of the names of both towers."""
 
 COUNTER = "num_batches_tracked"
-"""What the name of a batch normalisation's counter ends with; nothing is computed from it."""
+"""The end of the name of a batch normalisation's counter; nothing is computed from it."""
 
 _JOINT = re.compile(r"attn\.in_proj_(?:weight|bias)$")
 
 
 def head_state(official: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
-    """The parameters of heads under the zoo's names, and the official names of what belongs to no tower and no head."""
+    """Return the parameters of heads under the zoo's names, and the official names that are of no tower and no head."""
     heads = {name: tensor for name, tensor in official.items() if head_key(name)}
     left_over = [name for name in official if name not in heads and not name.startswith(TOWERS)]
     return to_zoo(heads)[0], left_over
 
 
 def zoo_state(official: Mapping[str, Tensor], resnet: bool) -> dict[str, Tensor]:
-    """Towers and heads under the zoo's names. Nothing is computed from a batch normalisation's count of batches."""
+    """Return towers and heads under the zoo's names. A batch normalisation's counter is 0: it changes no result."""
     towers = {name.removeprefix(TOWERS): tensor for name, tensor in official.items() if name.startswith(TOWERS)}
     heads = {name: tensor for name, tensor in official.items() if not name.startswith(TOWERS)}
     state = clip_to_zoo(towers, resnet) | to_zoo(heads)[0]
@@ -41,7 +41,7 @@ def zoo_state(official: Mapping[str, Tensor], resnet: bool) -> dict[str, Tensor]
 
 
 def official_tensors(checkpoint: str | Path | Mapping[str, Any], place: str) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by official name, without entries around them and without ``module.``.
+    """Return the tensors of a checkpoint by official name, without entries around them and without ``module.``.
 
     Args:
         checkpoint: A file, or what it holds.

@@ -33,17 +33,17 @@ def write_weights(
     """
     # Copies, because some tensors are parts of one, which safetensors refuses.
     copies = {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    # One entry, since safetensors writes several in any order, and the same weights are to be the same bytes.
+    # One entry: safetensors writes several in any order, and the same weights are to be the same bytes.
     header = {"tipr_zoo": json.dumps(metadata, sort_keys=True)} if metadata else None
     with whole_file(path, must_last=must_last) as part:
         part.write_bytes(safetensors.torch.save(copies, header))
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """The texts that `write_weights` put into a file's header, e.g. ``{"seed": "0", "selected_on": "val"}``.
+    """Read the texts that `write_weights` put into a file's header, e.g. ``{"seed": "0", "selected_on": "val"}``.
 
     Returns:
-        Nothing for a file without any, of another format, or that cannot be read.
+        The texts; none for a file without any, of another format, or that cannot be read.
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
@@ -53,7 +53,7 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file by name; nothing in it is executed.
+    """Read the tensors of a file by name; nothing in it is executed.
 
     Args:
         path: A safetensors file, or a PyTorch file holding tensors, perhaps under a ``model`` or ``state_dict`` entry.
@@ -86,7 +86,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _reason(path: Path, error: Exception) -> str:
-    """Why a file could not be read, and what to do."""
+    """Say why a file could not be read, and what to do."""
     if refused := re.search(r"Unsupported (?:global|class|operand)[^\n]*?((?:[A-Za-z_]\w*\.)+\w+)", str(error)):
         return (
             f"beside tensors it holds {refused[1]}, which only code in the file could bring back, and none is run;"
@@ -106,7 +106,7 @@ def load_tensors(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> N
 
     Args:
         model: Changed in place, and only if everything fits.
-        state: From `read_weights`.
+        state: The tensors by name, from `read_weights`.
         path: The file, for the message.
 
     Raises:
@@ -136,22 +136,22 @@ def load_tensors(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> N
 
 
 def first_of(problems: Sequence[str]) -> str:
-    """The first few of what does not fit, and how many more there are."""
+    """Name the first few of what does not fit, and say how many more there are."""
     return "; ".join(problems[:3]) + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
 
 
 def is_clip_format(state: Mapping[str, object]) -> bool:
-    """Whether these entries are named as OpenAI names CLIP's, whose towers any model may start from."""
+    """Tell whether these entries are named as OpenAI names CLIP's, whose towers any model may start from."""
     return "visual.conv1.weight" in state or "visual.proj" in state
 
 
 def is_official_format(state: Mapping[str, object]) -> bool:
-    """Whether these entries are named as in the checkpoints of IRRA, SEN and FMFA, perhaps behind ``module.``."""
+    """Tell whether these entries are named as in the checkpoints of IRRA, SEN and FMFA, perhaps behind ``module.``."""
     return any(name.removeprefix("module.").startswith("base_model.") for name in state)
 
 
 def _is_torchscript(path: Path) -> bool:
-    """Whether a file is one of TorchScript's archives, which hold code beside tensors, as those that OpenAI serves."""
+    """Tell whether a file is a TorchScript archive, which holds code beside tensors, as those that OpenAI serves."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())

@@ -15,7 +15,7 @@ from tipr_zoo.registries import LOSSES
 
 @LOSSES.register_module()
 class AdaptiveSDM(nn.Module):
-    """SDM in which a row weighs more the further its true match lies below the best match of the batch.
+    """SDM with weighted rows. A row weighs more if its true match is further below the best match of the batch.
 
     With cosines c, their softmax p and the target distribution q, row i is multiplied by
 
@@ -23,16 +23,16 @@ class AdaptiveSDM(nn.Module):
       identity;
     - ``"paper"``: 1 + alpha (max_k p_ik - p_ii).
 
-    Each way, picture to text and text to picture, is weighted by its own rows. The gradient flows through the weights.
+    Picture to text and text to picture are each weighted by their own rows. The gradient flows through the weights.
 
     Args:
         variant: ``"code"`` or ``"paper"``.
         factor: Strength of the weighting in the ``"code"`` variant.
         alpha: Strength of the weighting in the ``"paper"`` variant: 10, and 1 on RSTPReid.
-        scale: What similarities are multiplied by before the softmax; 50 as in the published code.
+        scale: Factor of the similarities before the softmax. 50 as in the published code.
 
     Raises:
-        ConfigError: There is no such variant, or a number is none.
+        ConfigError: `variant` is none of these two, or another argument is no number.
     """
 
     needs_patch_tokens = False
@@ -44,24 +44,24 @@ class AdaptiveSDM(nn.Module):
         if variant not in ("code", "paper"):
             raise ConfigError(f"variant of AdaptiveSDM must be 'code' or 'paper', got {variant!r}")
         self.variant = variant
-        self.depends_on_row_order = variant == "code"  # on which item of an identity is the first
+        self.depends_on_row_order = variant == "code"  # "code" uses the first item of an identity
         self.factor = checked_number("factor of AdaptiveSDM", factor)
         self.alpha = checked_number("alpha of AdaptiveSDM", alpha)
         self.scale = checked_number("scale of AdaptiveSDM", scale, is_scale=True)
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
-        """The loss of a batch, a scalar. Needs ``pids``."""
+        """Return the loss of a batch, a scalar. It needs ``pids``."""
         cosines = cosine_similarity(features.image_embedding, features.text_embedding)
         target = matching_distribution(batch["pids"])
         return self._one_way(cosines, target) + self._one_way(cosines.t(), target)
 
     def _one_way(self, cosines: Tensor, target: Tensor) -> Tensor:
-        """Mean over rows of the weighted divergences; both arguments are (B, B)."""
+        """Return the mean over rows of the weighted divergences. Both arguments are (B, B)."""
         logits = self.scale * cosines
         return (self._weights(cosines, logits, target) * row_divergences(logits, target)).mean()
 
     def _weights(self, cosines: Tensor, logits: Tensor, target: Tensor) -> Tensor:
-        """One factor, at least 1, for each row: (B,)."""
+        """Return a factor of at least 1 for each row: (B,)."""
         if self.variant == "code":
             best = cosines.max(dim=1).values
             first_positive = target.argmax(dim=1, keepdim=True)

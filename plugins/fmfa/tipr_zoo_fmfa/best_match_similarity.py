@@ -1,4 +1,4 @@
-"""The best dot product of each token with a set of tokens, for all pairs of a batch, in little time and memory."""
+"""The best dot product of each token with a set of tokens, for all pairs of a batch, fast and with little memory."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 CHUNK_ELEMENTS = 2**22
-"""Most dot products held at once: 16 MiB in float32, which a CPU still has in its cache while it takes the largest."""
+"""Most dot products held at once: 16 MiB in float32. They are still in a CPU's cache when it takes the largest."""
 
 
 def best_match_similarity(tokens: Tensor, others: Tensor) -> Tensor:
-    """The largest dot product of every token with the tokens of every other set.
+    """Return the largest dot product of every token with the tokens of every other set.
 
-    All dot products of a batch are A x B x K x L numbers: 60 million for 64 pictures of 192 patches and 64 captions
-    of 77 tokens. Only the largest of every L counts, and only it gets a gradient. So they are computed a few rows at
-    a time, nothing but the place of the largest is kept, and the backward pass gathers the tokens at those places: a
-    product with a matrix of which one in L entries is not zero, at 1/L of the cost of the dense one.
+    All dot products of a batch are A x B x K x L numbers. For 64 pictures of 192 patches and 64 captions of 77 tokens,
+    these are 60 million. Only the largest of every L counts, and only it gets a gradient. So they are computed a few
+    rows at a time, and only the place of the largest is kept. The backward pass gathers the tokens at those places.
+    This is a product with a matrix in which one of L entries is not zero. It costs 1/L of the dense product.
 
     Args:
-        tokens: (A, K, D).
-        others: (B, L, D).
+        tokens: (A, K, D) tokens.
+        others: (B, L, D) tokens.
 
     Returns:
-        (A, K, B). Among equal dot products one gets the whole gradient.
+        (A, K, B). Among equal dot products, one gets the whole gradient.
     """
     return _BestMatch.apply(tokens, others)
 
 
 class _BestMatch(Function):
-    """Maximum over products; its backward pass is two sparse products.
+    """Maximum over products. Its backward pass is two sparse products.
 
-    The sparse matrix has one row for each of the A x K tokens, one column for each of the B x L others, and in each row
-    B entries, whose columns are saved by the forward pass as int32 (A x K, B).
+    The sparse matrix has a row for each of the A x K tokens and a column for each of the B x L others. Each row has B
+    entries. The forward pass saves their columns as int32 (A x K, B).
     """
 
     @staticmethod
@@ -68,12 +68,12 @@ class _BestMatch(Function):
 
 
 def _rows_product(columns: Tensor, entries: Tensor, matrix: Tensor) -> Tensor:
-    """The sparse matrix times a dense one: (R, B) columns and entries, (C, D) -> (R, D)."""
+    """Multiply the sparse matrix by a dense one: (R, B) columns and entries, (C, D) -> (R, D)."""
     return F.embedding_bag(columns, matrix, mode="sum", per_sample_weights=entries)
 
 
 def _columns_product(columns: Tensor, entries: Tensor, matrix: Tensor, count: int) -> Tensor:
-    """The transposed sparse matrix times a dense one: (R, B) columns below ``count`` and entries, (R, D) -> (C, D)."""
+    """Multiply the transposed sparse matrix by a dense one: (R, B) columns and entries, (R, D) -> (``count``, D)."""
     ordered, order = columns.flatten().sort(stable=True)
     starts = torch.searchsorted(ordered, torch.arange(count, dtype=torch.int32, device=ordered.device))
     rows = order // columns.shape[1]

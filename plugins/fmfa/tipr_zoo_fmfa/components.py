@@ -1,4 +1,4 @@
-"""What FMFA adds to tipr-zoo. Importing this module registers it in ``tipr_zoo.registries.LOSSES``."""
+"""The components of FMFA. Importing this module registers them in ``tipr_zoo.registries.LOSSES``."""
 
 from tipr_zoo_fmfa.adaptive_sdm import AdaptiveSDM
 from tipr_zoo_fmfa.explicit_fine_grained_alignment import ExplicitFineGrainedAlignment

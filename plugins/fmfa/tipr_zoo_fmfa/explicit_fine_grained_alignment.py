@@ -16,22 +16,22 @@ from tipr_zoo_fmfa.best_match_similarity import best_match_similarity
 
 @LOSSES.register_module()
 class ExplicitFineGrainedAlignment(nn.Module):
-    """Words gather the few patches they attend to; right pairs must beat wrong ones by a margin.
+    """Each word gathers the few patches that it attends to. Right pairs must beat wrong ones by a margin.
 
-    Of each pair, `joint_embeddings` are made from all text tokens and the patch tokens, the class token left out. The
-    tokens of either modality are then compared with the joint embeddings of every pair of the batch
-    (`hard_similarity`), and `margin_loss` is taken of both results. Tokens are not normalised.
+    The `joint_embeddings` of each pair are made from its text tokens and patch tokens, without the class token. Then
+    the tokens of either modality are compared with the joint embeddings of every pair of the batch (`hard_similarity`).
+    The loss is the `margin_loss` of both results. Tokens are not normalised.
 
     Args:
-        text_margin: Margin of the text tokens: 0.1 in the published code; in the paper 0.1 on CUHK-PEDES and 0.2 on
-            ICFG-PEDES and RSTPReid.
-        image_margin: Margin of the patch tokens: 0.9 in the published code; in the paper 0.1 on CUHK-PEDES, 1.0 on
-            ICFG-PEDES and 0.8 on RSTPReid.
-        variant: ``"code"`` divides the rows of hard similarities by their length, as the published code does;
-            ``"paper"`` leaves them as they are.
+        text_margin: Margin of the text tokens. It is 0.1 in the published code. In the paper it is 0.1 on CUHK-PEDES
+            and 0.2 on ICFG-PEDES and RSTPReid.
+        image_margin: Margin of the patch tokens. It is 0.9 in the published code. In the paper it is 0.1 on CUHK-PEDES,
+            1.0 on ICFG-PEDES and 0.8 on RSTPReid.
+        variant: ``"code"`` divides the rows of hard similarities by their length, as in the published code. ``"paper"``
+            leaves them as they are.
 
     Raises:
-        ConfigError: There is no such variant, or a margin is no number.
+        ConfigError: `variant` is none of these two, or a margin is no number.
     """
 
     def __init__(self, text_margin: float = 0.1, image_margin: float = 0.9, variant: str = "code") -> None:
@@ -43,9 +43,9 @@ class ExplicitFineGrainedAlignment(nn.Module):
         self.variant = variant
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
-        """The loss of a batch, a scalar, computed in float32 also under autocast.
+        """Return the loss of a batch, a scalar. It is computed in float32, also under autocast.
 
-        ``batch`` is not read: each caption belongs to its own picture alone, whatever the identities.
+        ``batch`` is not read. Each caption belongs only to its own picture, whatever the identities are.
         """
         with torch.autocast(features.text_tokens.device.type, enabled=False):
             text, patches = _at_least_float32(features.text_tokens), _at_least_float32(features.image_tokens[:, 1:])
@@ -55,7 +55,7 @@ class ExplicitFineGrainedAlignment(nn.Module):
             )
 
     def _one_modality(self, tokens: Tensor, joint: Tensor, margin: float) -> Tensor:
-        """The loss of the tokens of one modality."""
+        """Return the loss of the tokens of one modality."""
         similarity = hard_similarity(tokens, joint)
         if self.variant == "code":
             similarity = F.normalize(similarity, dim=1)
@@ -63,7 +63,7 @@ class ExplicitFineGrainedAlignment(nn.Module):
 
 
 def joint_embeddings(text_tokens: Tensor, patch_tokens: Tensor) -> Tensor:
-    """For each text token, the weighted mean of the patches it is most similar to.
+    """Return for each text token the weighted mean of the patches that it is most similar to.
 
     The weights are those of `token_patch_map`.
 
@@ -78,25 +78,26 @@ def joint_embeddings(text_tokens: Tensor, patch_tokens: Tensor) -> Tensor:
 
 
 def hard_similarity(tokens: Tensor, joint: Tensor) -> Tensor:
-    """How well the tokens of each item find a counterpart among the joint embeddings of each pair.
+    """Measure how well the tokens of each item match the joint embeddings of each pair.
 
     Args:
         tokens: (B, K, D) tokens of one modality.
         joint: (B, L, D) joint embeddings.
 
     Returns:
-        (B, B): at (a, b) the log-sum-exp over the tokens of a of their best cosine with a joint embedding of b.
+        (B, B). Each token of a has a best cosine with the joint embeddings of b. At (a, b) stands the log-sum-exp of
+        these over the tokens of a.
     """
     best = best_match_similarity(F.normalize(tokens, dim=-1), F.normalize(joint, dim=-1))
     return torch.logsumexp(best, dim=1)
 
 
 def margin_loss(similarity: Tensor, margin: float) -> Tensor:
-    """Log-sum-exp of how far wrong pairs come within a margin of right ones, over columns, twice.
+    """Return the log-sum-exp over columns of how far wrong pairs come within a margin of right ones.
 
-    Each column j gives log sum_i exp(S_ij - S_ii + m), with the right pair of row i, and
-    log sum_i exp(S_ij - S_jj + m), with that of column j. The right pairs themselves enter the sums as exp(0), as in
-    the published code.
+    Each column j gives two terms. log sum_i exp(S_ij - S_ii + m) has the right pair of row i.
+    log sum_i exp(S_ij - S_jj + m) has the right pair of column j. The right pairs themselves enter the sums as exp(0),
+    as in the published code.
 
     Args:
         similarity: (B, B), right pairs on the diagonal.
@@ -110,5 +111,5 @@ def margin_loss(similarity: Tensor, margin: float) -> Tensor:
 
 
 def _at_least_float32(tokens: Tensor) -> Tensor:
-    """The tokens without the rounding of half precision in what follows."""
+    """Return the tokens in float32 or more, so that nothing after this is rounded to half precision."""
     return tokens.to(torch.promote_types(tokens.dtype, torch.float32))

@@ -1,4 +1,4 @@
-"""What SEN adds to tipr-zoo. Importing this module registers it in ``tipr_zoo.registries``."""
+"""The components of SEN. Importing this module registers them in ``tipr_zoo.registries``."""
 
 from tipr_zoo_sen.cross_modal_triplet import CrossModalTriplet
 from tipr_zoo_sen.identity_random_number_sampler import IdentityRandomNumberSampler

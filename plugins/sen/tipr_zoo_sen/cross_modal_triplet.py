@@ -13,13 +13,14 @@ from tipr_zoo.registries import LOSSES
 
 @LOSSES.register_module()
 class CrossModalTriplet(nn.Module):
-    """A caption must be nearer to its own picture than to the most similar one of another identity, by a margin.
+    """A caption must be nearer to its own picture than to the most similar picture of another identity, by a margin.
 
-    The distance is 1 - cosine. Each caption gives one triplet, and so does each picture with the captions; the loss is
-    the mean over the captions plus the mean over the pictures. Which negative is taken carries no gradient.
+    The distance is 1 - cosine. Each caption gives one triplet with the pictures. Each picture gives one with the
+    captions. The loss is the mean over the captions plus the mean over the pictures. The choice of the negative has no
+    gradient.
 
     Args:
-        margin: The margin.
+        margin: The margin, as a distance.
 
     Raises:
         ConfigError: `margin` is no number.
@@ -32,15 +33,15 @@ class CrossModalTriplet(nn.Module):
         self.margin = checked_number("margin of CrossModalTriplet", margin)
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
-        """The loss of a batch, a scalar; 0 where the batch holds one identity alone. Needs ``pids``."""
+        """Return the loss of a batch, a scalar. It is 0 where the batch has only one identity. It needs ``pids``."""
         cosines = cosine_similarity(features.text_embedding, features.image_embedding)
         same = batch["pids"].unsqueeze(1) == batch["pids"].unsqueeze(0)
         if bool(same.all()):
-            return cosines.sum() * 0.0  # 0, but still a function of the features, so that backward() works
+            return cosines.sum() * 0.0  # 0, but a function of the features, so that backward() works
         return self._one_way(cosines, same) + self._one_way(cosines.t(), same)
 
     def _one_way(self, cosines: Tensor, same: Tensor) -> Tensor:
-        """Mean over the anchors, which are the rows of ``cosines``; both arguments are (B, B)."""
+        """Return the mean over the anchors, which are the rows of ``cosines``. Both arguments are (B, B)."""
         hardest = cosines.detach().masked_fill(same, -torch.inf).argmax(dim=1, keepdim=True)
         negative = cosines.gather(1, hardest).squeeze(1)
         return torch.relu(negative - cosines.diagonal() + self.margin).mean()

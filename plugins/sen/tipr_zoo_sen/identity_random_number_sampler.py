@@ -1,4 +1,4 @@
-"""The sampler of SEN (arXiv 2307.09059): one or two pairs of an identity at a time, many identities a batch."""
+"""The sampler of SEN (arXiv 2307.09059): one or two pairs of an identity at a time, and many identities a batch."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from tipr_zoo.registries import SAMPLERS
 
 @SAMPLERS.register_module("idrannum")
 class IdentityRandomNumberSampler(Sampler[tuple[int, int]]):
-    """Rounds over random identities, each of which gives a random number of its pairs; ``idrannum`` in SEN's code.
+    """Rounds over random identities. Each identity gives a random number of its pairs. SEN's code: ``idrannum``.
 
-    Once an epoch each identity draws a number n from 1 to `largest_group`; its pairs are shuffled and cut into groups
-    of n, the last one smaller where n does not divide them. A round takes ``batch_size / largest_group`` identities at
-    random, among those that have groups left, and one group of each. Rounds follow each other until fewer identities
-    than that have any left; what they have left is not seen in this epoch. The loader cuts the flat sequence of rounds
-    into batches, so that a batch can begin in one round and end in the next.
+    Once an epoch, each identity draws a number n from 1 to `largest_group`. Its pairs are shuffled and cut into groups
+    of n. The last group is smaller where n does not divide them. A round takes ``batch_size / largest_group`` random
+    identities among those with groups left, and one group of each. Rounds go on until too few identities have a group
+    left. The groups that remain are not seen in this epoch. The loader cuts the flat sequence of rounds into batches.
+    So a batch can begin in one round and end in the next.
 
-    The order depends on the seed and the epoch alone.
+    The order depends only on the seed and the epoch.
 
     Args:
-        identities: (C,) int64, whom each pair shows.
+        identities: (C,) int64, the identity of each pair.
         seed: Seed of every draw.
         batch_size: Pairs of a batch.
-        largest_group: The most pairs that an identity gives at a time; 2 in SEN.
+        largest_group: Most pairs that an identity gives at a time. 2 in SEN.
 
     Raises:
-        ConfigError: There are fewer identities than a round takes, or a round would take none.
+        ConfigError: `largest_group` is no whole number above 0, there are fewer identities than a round takes, or a
+            round would take none.
     """
 
     def __init__(self, identities: Tensor, seed: int, batch_size: int, largest_group: int = 2) -> None:
@@ -44,7 +45,7 @@ class IdentityRandomNumberSampler(Sampler[tuple[int, int]]):
         self._drawn: tuple[int, list[int]] | None = None
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by MMEngine before each epoch."""
+        """Set the epoch. MMEngine calls this before each epoch."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
@@ -52,21 +53,21 @@ class IdentityRandomNumberSampler(Sampler[tuple[int, int]]):
             yield self.epoch, index
 
     def __len__(self) -> int:
-        """Number of pairs of the current epoch, exactly.
+        """Return the exact number of pairs of the current epoch.
 
-        It differs a little from epoch to epoch, with the numbers drawn and with what is left at the end. What is
-        computed from it once, such as the total of a progress bar, therefore holds nearly and not to the step.
+        It differs a little from epoch to epoch, since it depends on the drawn numbers. So a total that is computed once
+        from it, e.g. that of a progress bar, is not exact to the step.
         """
         return len(self._order())
 
     def _order(self) -> list[int]:
-        """The indices of the current epoch, drawn once."""
+        """Return the indices of the current epoch. They are drawn once."""
         if self._drawn is None or self._drawn[0] != self.epoch:
             self._drawn = (self.epoch, self._draw(torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)))
         return self._drawn[1]
 
     def _draw(self, generator: torch.Generator) -> list[int]:
-        """The indices of one epoch."""
+        """Draw the indices of one epoch."""
         sizes = torch.randint(1, self.largest_group + 1, (len(self.counts),), generator=generator).tolist()
         shuffled = torch.randperm(len(self.identities), generator=generator)
         by_identity = shuffled[self.identities[shuffled].argsort(stable=True)].split(self.counts)
@@ -82,7 +83,7 @@ class IdentityRandomNumberSampler(Sampler[tuple[int, int]]):
 
 
 def _round_size(batch_size: int, largest_group: int, identity_count: int) -> int:
-    """How many identities a round takes."""
+    """Return the number of identities that a round takes."""
     if largest_group < 1:
         raise ConfigError(f"largest_group of sampler 'idrannum' must be a whole number above 0, got {largest_group!r}")
     if batch_size < largest_group:

@@ -1,4 +1,4 @@
-"""Parts of speech: the words of a caption, each with its Penn Treebank tag, from a tagger of choice."""
+"""Parts of speech: the words of a caption, each with its Penn Treebank tag. There are several taggers."""
 
 from __future__ import annotations
 
@@ -30,25 +30,28 @@ _WORD = re.compile(
 
 
 def split_words(caption: str) -> list[list[str]]:
-    """The words of each sentence, cut as the Penn Treebank cuts them: marks, ``n't`` and ``'s`` are words of their own.
+    """Return the words of each sentence, cut like in the Penn Treebank. Marks, ``n't`` and ``'s`` are single words.
 
-    A full stop ends a word also where the space after it is missing, which captions of the data sets often lack.
+    A full stop also ends a word where no space follows. In the data sets' captions this space is often missing.
+
+    >>> split_words("The man's bag is red.He walks.")
+    [['The', 'man', "'s", 'bag', 'is', 'red', '.', 'He', 'walks', '.']]
     """
     sentences = [_WORD.findall(sentence) for sentence in _SENTENCE_END.split(caption)]
     return [words for words in sentences if words]
 
 
 def tag_caption(caption: str, tagger: Tagger) -> TaggedWords:
-    """Every word of a caption with its tag, in order."""
+    """Return every word of a caption with its tag, in order."""
     return [pair for words in split_words(caption) for pair in tagger(words)]
 
 
 def load_tagger(name: str) -> Tagger:
-    """A tagger by name.
+    """Load a tagger by name.
 
     Args:
-        name: ``"pattern"``, TextBlob's rules, whose model comes with the package, or ``"nltk"``, NLTK's averaged
-            perceptron, whose model has to be fetched with NLTK's own downloader.
+        name: ``"pattern"`` or ``"nltk"``. ``"pattern"`` means TextBlob's rules. Their model comes with the package.
+            ``"nltk"`` means NLTK's averaged perceptron. Its model must be fetched with NLTK's own downloader.
 
     Raises:
         UnknownNameError: There is no such tagger.
@@ -65,20 +68,20 @@ def check_tagger(name: str) -> None:
 
 
 def tagger_version(name: str) -> str:
-    """Name and version of the distribution that a tagger is part of."""
+    """Return the name and version of a tagger's distribution."""
     check_tagger(name)
     distribution = {"pattern": "textblob", "nltk": "nltk"}[name]
     return f"{distribution} {importlib.metadata.version(distribution)}"
 
 
 def _pattern_tagger() -> Tagger:
-    # Not at the top: it brings NLTK, and half a second that only a training with this augmentation should pay for.
+    # Not at the top: it imports NLTK, which takes half a second. Only a training with this augmentation should wait.
     from textblob.en.taggers import PatternTagger
 
     tagger = PatternTagger()
 
     def tag(words: list[str]) -> TaggedWords:
-        # In lower case, since it takes a word with a capital that it does not know, such as "Carrying", for a name.
+        # In lower case: the tagger takes an unknown word with a capital, such as "Carrying", for a name.
         tagged = tagger.tag(" ".join(words).lower().replace("\u2019", "'"), tokenize=False)
         return [(word, tag) for word, (_, tag) in zip(words, tagged, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Captions cut down to their pronouns, nouns and adjectives (SEN, arXiv 2307.09059), tagged once and kept."""
+"""Captions reduced to their pronouns, nouns and adjectives (SEN, arXiv 2307.09059). They are tagged once and kept."""
 
 from __future__ import annotations
 
@@ -15,14 +15,20 @@ from tipr_zoo_sen.part_of_speech import Tagger, load_tagger, tag_caption, tagger
 logger = logging.getLogger("tipr_zoo")
 
 KEPT_TAGS = ("PRP", "NN", "JJ")
-"""What the tag of a word that is kept begins with: pronouns, nouns, adjectives."""
+"""A word is kept if its tag begins with one of these: pronouns, nouns, adjectives."""
 
 _RULES = 1
-"""Number of the rules by which words are cut and kept; one more makes what was kept before invalid."""
+"""Version of the rules for cutting and keeping words. A higher one makes older files of the cache invalid."""
 
 
 def prune_caption(caption: str, tagger: Tagger) -> str:
-    """The words of a caption whose tags begin with one of `KEPT_TAGS`, joined by spaces; the caption where none does.
+    """Return the words of a caption whose tags begin with one of `KEPT_TAGS`, joined by spaces.
+
+    Where no tag does, return the caption.
+
+    >>> tags = {"a": "DT", "man": "NN", "in": "IN", "red": "JJ"}
+    >>> prune_caption("a man in red", lambda words: [(word, tags[word]) for word in words])
+    'man red'
 
     Args:
         caption: Any text.
@@ -32,10 +38,10 @@ def prune_caption(caption: str, tagger: Tagger) -> str:
 
 
 def pruned_captions(captions: Sequence[str], tagger: str = "pattern") -> list[str]:
-    """Every caption pruned, in order.
+    """Return every caption pruned, in the same order.
 
-    They are tagged the first time only, and kept under the zoo's cache folder in a file named after a hash of the
-    captions, the tagger and its version.
+    Captions are tagged only the first time. The result is kept in a file of the zoo's cache folder. The file's name has
+    a hash of the captions, the tagger and its version.
 
     Args:
         captions: The captions.
@@ -43,7 +49,7 @@ def pruned_captions(captions: Sequence[str], tagger: str = "pattern") -> list[st
 
     Raises:
         UnknownNameError: There is no such tagger.
-        ConfigError: Its model is not on this machine.
+        ConfigError: The tagger's model is not on this machine.
     """
     path = _cache_file(captions, tagger)
     kept = _read(path, len(captions))
@@ -60,7 +66,7 @@ def _cache_file(captions: Sequence[str], tagger: str) -> Path:
 
 
 def _read(path: Path, count: int) -> list[str] | None:
-    """What was kept, or None where nothing usable was."""
+    """Read the kept captions. None where there is no usable file."""
     if not path.is_file():
         return None
     try:
@@ -75,7 +81,7 @@ def _read(path: Path, count: int) -> list[str] | None:
 
 
 def _write(path: Path, kept: list[str]) -> None:
-    """Keep the captions; a process that reads meanwhile sees the whole file or none."""
+    """Keep the captions. Another process sees the whole file or none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(kept).encode())

@@ -13,19 +13,18 @@ from tipr_zoo_sen.pruned_captions import pruned_captions
 
 @CAPTION_AUGMENTATIONS.register_module()
 class PruningAugmentation:
-    """Now and then a caption is replaced by its pronouns, nouns and adjectives, joined by spaces.
+    """Sometimes replaces a caption by its pronouns, nouns and adjectives, joined by spaces.
 
-    A caption that has none of them stays as it is. Parts of speech are found once, when the augmentation is made, and
-    kept on disk: see `tipr_zoo_sen.pruned_captions`.
+    A caption without any of them stays as it is. Parts of speech are found once, when the augmentation is made. They
+    are kept on disk: see `tipr_zoo_sen.pruned_captions`.
 
     Args:
         captions: The captions of the training split.
-        probability: Chance of each caption to be replaced, each time that it is seen.
-        tagger: ``"pattern"``, which works without any download, or ``"nltk"``: see
-            `tipr_zoo_sen.part_of_speech.load_tagger`.
+        probability: Probability that a caption is replaced, each time it is seen.
+        tagger: ``"pattern"``, which needs no download, or ``"nltk"``: see `tipr_zoo_sen.part_of_speech.load_tagger`.
 
     Raises:
-        ConfigError: The probability is none, or the tagger's model is not on this machine.
+        ConfigError: `probability` is no number from 0 to 1, or the tagger's model is not on this machine.
         UnknownNameError: There is no such tagger.
     """
 
@@ -36,6 +35,6 @@ class PruningAugmentation:
         self.pruned = pruned_captions(captions, tagger)
 
     def __call__(self, index: int, generator: torch.Generator) -> str:
-        """Caption number `index`, whole or pruned; one number is drawn from `generator`."""
+        """Return caption number `index`, whole or pruned. One number is drawn from `generator`."""
         pruned = bool(torch.rand((), generator=generator) < self.probability)
         return (self.pruned if pruned else self.captions)[index]

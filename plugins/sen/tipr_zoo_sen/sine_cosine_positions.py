@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def sine_cosine_positions(rows: int, columns: int, width: int) -> Tensor:
-    """Positions of the patches of a grid, row by row, after a zero for the class token.
+    """Return the positions of the patches of a grid, row by row, after a zero for the class token.
 
-    The first half of a position tells the column and the second the row, each as sines followed by cosines of
-    frequencies that fall from 1 towards 1/10000.
+    The first half of a position encodes the column, the second half the row. Each half has sines, then cosines. Their
+    frequencies fall from 1 towards 1/10000.
 
     Args:
         rows: Rows of the grid.

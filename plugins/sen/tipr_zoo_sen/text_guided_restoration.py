@@ -22,24 +22,24 @@ from tipr_zoo_sen.sine_cosine_positions import sine_cosine_positions
 
 @HEADS.register_module()
 class TextGuidedRestoration(nn.Module):
-    """The hidden patches of a grey picture are restored in colour with the help of the caption.
+    """Restoration of the hidden patches of a grey picture, in colour and with the help of the caption.
 
-    The retriever's image tower encodes the visible patches of the grey picture alone. A decoder puts a mask token where
-    a patch is hidden, lets every token query the caption's tokens (without a residual connection) and predicts the
-    normalised colours of each patch.
+    The retriever's image tower encodes only the visible patches of the grey picture. A decoder puts a mask token in
+    place of each hidden patch. Every token queries the caption's tokens, without a residual connection. Then the
+    decoder predicts the normalised colours of each patch.
 
-    The parameters have the names of the published code. Of its seven norms and three cross-attentions only those that
-    its forward pass uses exist here.
+    The parameters have the names of the published code. That code has seven norms and three cross-attentions. Only
+    those that its forward pass uses exist here.
 
     Args:
         embedding_size: Size D of the tokens.
-        image_size: Height and width of the pictures in pixels, multiples of ``patch_size``.
-        patch_size: Side P of a patch in pixels. Patches must touch: overlapping ones cannot be restored.
+        image_size: Height and width of the pictures in pixels. Both are multiples of ``patch_size``.
+        patch_size: Side P of a patch in pixels. Patches must touch. Overlapping patches cannot be restored.
         depth: Number of transformer blocks (``cmt_depth`` in the official code).
         hidden_share: Share of the tokens that are hidden.
 
     Raises:
-        ConfigError: The sizes do not fit each other, or a share leaves nothing to see or nothing to restore.
+        ConfigError: The sizes do not fit together, or the share leaves nothing to see or nothing to restore.
     """
 
     needs_patch_tokens = False
@@ -79,27 +79,30 @@ class TextGuidedRestoration(nn.Module):
         initialise_like_official(self.cross_modal_transformer_mae, self.cross_attn_Text)
 
     def forward(self, features: Features, batch: Batch, retriever: TwoTowerRetriever) -> Tensor:
-        """The loss of a batch, a scalar. Needs ``images``.
+        """Return the loss of a batch, a scalar.
 
-        ``mask_noise``, (B, 1 + N) in [0, 1), says which patches are hidden (see `mask_patches`); where the batch has
-        none, it is drawn.
+        Args:
+            features: The features of the batch. The text tokens (B, L, D) are used.
+            batch: Needs ``images``, (B, 3, H, W) float. ``mask_noise``, (B, 1 + N) in [0, 1), says which patches are
+                hidden (see `mask_patches`). It is drawn where the batch has none.
+            retriever: The retriever of this head. Its image tower encodes the visible patches.
 
         Raises:
-            ConfigError: The retriever's image tower has another grid of patches, or overlapping ones, or lacks a name
-                of `tipr_zoo.protocols.MaskableImageTower`.
-            DataError: ``mask_noise`` has another shape.
+            ConfigError: The retriever's image tower has another grid of patches, another embedding size or overlapping
+                patches, or lacks a name of `tipr_zoo.protocols.MaskableImageTower`.
+            DataError: ``mask_noise`` is no float tensor, has another shape, or has NaN in it.
         """
         images = batch["images"]
         tower = self._checked_tower(retriever.image_encoder)
         masking = mask_patches(self._noise(batch), self.hidden_share)
         visible_tokens = tower.encode_visible(grey(images), masking.visible)
-        # The published code encodes the caption once more for the decoder; the tokens are the same.
+        # The published code encodes the caption a second time for the decoder. The tokens are the same.
         predicted = self.restore(visible_tokens, masking.restore, features.text_tokens, masking.counted)
         return F.mse_loss(predicted, take_tokens(patchify(images, self.patch_size), masking.counted))
 
     @staticmethod
     def count_terms(batch: Batch) -> int:
-        """Of how many pictures the loss is the mean; where a batch is spread over processes, each takes its own."""
+        """Return the number of pictures in the mean of the loss. Each of several processes counts its own."""
         return len(batch["images"])
 
     def restore(
@@ -110,11 +113,12 @@ class TextGuidedRestoration(nn.Module):
         Args:
             visible_tokens: (B, K, D) projected tokens of the image tower, the class token first.
             restore: (B, N) int64; see `tipr_zoo_sen.patch_masking.PatchMasking`.
-            text_tokens: (B, L, D).
-            wanted: (B, M) int64, the patches to predict; None for all. The others are but attended to in the end.
+            text_tokens: (B, L, D) tokens of the captions.
+            wanted: (B, M) int64, the patches to predict. None for all. In the last block, the others are only attended
+                to.
 
         Returns:
-            (B, N, 3 P^2), see `patchify`; (B, M, 3 P^2) in the order of ``wanted``.
+            (B, N, 3 P^2), see `patchify`. With ``wanted``, (B, M, 3 P^2) in its order.
         """
         tokens = place_visible(self.decoder_embed(self.norm_1(visible_tokens)), self.mask_token, restore)
         text = self.norm_2(text_tokens)
@@ -125,17 +129,21 @@ class TextGuidedRestoration(nn.Module):
     def restore_pictures(
         self, images: Tensor, caption_ids: Tensor, retriever: TwoTowerRetriever, mask_noise: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Hide patches and restore them, for somebody to look at; ``tipr-zoo restore`` draws it.
+        """Hide patches and restore them, to be looked at. ``tipr-zoo restore`` draws the result.
 
         Args:
             images: (B, 3, H, W) normalised pictures.
             caption_ids: (B, L) int64 token ids.
-            retriever: The model that this is a head of.
+            retriever: The retriever of this head.
             mask_noise: (B, 1 + N) in [0, 1); see `mask_patches`.
 
         Returns:
-            (B, 3, H, W), every patch as it was predicted, in normalised colours; and (B, N) bool, the patches that were
-            hidden. Training asks nothing of the prediction of visible patches.
+            (B, 3, H, W), all patches as they were predicted, in normalised colours; and (B, N) bool, the patches that
+            were hidden. The loss does not depend on the prediction of visible patches.
+
+        Raises:
+            ConfigError: The retriever's image tower does not fit, as in `forward`.
+            DataError: ``mask_noise`` does not fit, as in `forward`.
         """
         tower = self._checked_tower(retriever.image_encoder)
         masking = mask_patches(self._checked_noise(mask_noise, len(images)), self.hidden_share)
@@ -144,14 +152,14 @@ class TextGuidedRestoration(nn.Module):
         return unpatchify(predicted, self.grid_size), masking.restore >= masking.visible.shape[1]
 
     def _noise(self, batch: Batch) -> Tensor:
-        """``mask_noise`` of the batch, or some drawn for it."""
+        """Return ``mask_noise`` of the batch, or draw some."""
         images = batch["images"]
         if "mask_noise" in batch:
             return self._checked_noise(batch["mask_noise"], len(images))
         return rand_rows(len(images), len(self.positions), device=images.device)
 
     def _checked_noise(self, noise: Tensor, count: int) -> Tensor:
-        """The noise, if there is a number for every token of every picture."""
+        """Return the noise. Raise unless it has a number for every token of every picture."""
         shape = (count, len(self.positions))
         if not isinstance(noise, Tensor) or not noise.is_floating_point():
             kind = noise.dtype if isinstance(noise, Tensor) else type(noise).__name__
@@ -163,7 +171,7 @@ class TextGuidedRestoration(nn.Module):
         return noise
 
     def _checked_tower(self, image_encoder: ImageTower) -> MaskableImageTower:
-        """The image tower, if the patches to restore are its own."""
+        """Return the image tower. Raise unless its patches are those to restore."""
         if not isinstance(image_encoder, MaskableImageTower):
             missing = ", ".join(missing_names(image_encoder, MaskableImageTower))
             raise ConfigError(f"{type(image_encoder).__name__} lacks {missing}, which TextGuidedRestoration needs")
@@ -181,7 +189,7 @@ class TextGuidedRestoration(nn.Module):
 
 
 def patchify(images: Tensor, patch_size: int) -> Tensor:
-    """(B, 3, H, W) pictures -> (B, N, 3 P^2) patches, row by row; in a patch the channels of a pixel lie together."""
+    """Cut (B, 3, H, W) pictures into (B, N, 3 P^2) patches, row by row. The channels of a pixel stay together."""
     count, channels, height, width = images.shape
     rows, columns = height // patch_size, width // patch_size
     patches = images.reshape(count, channels, rows, patch_size, columns, patch_size).permute(0, 2, 4, 3, 5, 1)
@@ -189,7 +197,7 @@ def patchify(images: Tensor, patch_size: int) -> Tensor:
 
 
 def unpatchify(patches: Tensor, grid_size: tuple[int, int]) -> Tensor:
-    """(B, N, 3 P^2) patches -> (B, 3, H, W) pictures, the inverse of `patchify`."""
+    """Join (B, N, 3 P^2) patches to (B, 3, H, W) pictures. This is the inverse of `patchify`."""
     rows, columns = grid_size
     side = math.isqrt(patches.shape[2] // 3)
     pictures = patches.reshape(len(patches), rows, columns, side, side, 3).permute(0, 5, 1, 3, 2, 4)
@@ -197,7 +205,7 @@ def unpatchify(patches: Tensor, grid_size: tuple[int, int]) -> Tensor:
 
 
 def _grid_size(image_size: Sequence[int], patch_size: int) -> tuple[int, int]:
-    """Rows and columns of touching patches."""
+    """Return the rows and columns of touching patches."""
     height, width = image_size
     if height % patch_size or width % patch_size:
         raise ConfigError(f"image_size {height} x {width} of TextGuidedRestoration is no multiple of {patch_size}")
@@ -205,7 +213,7 @@ def _grid_size(image_size: Sequence[int], patch_size: int) -> tuple[int, int]:
 
 
 def _check_share(hidden_share: float, grid_size: tuple[int, int]) -> None:
-    """At least the class token is visible, and at least one patch is hidden and counts."""
+    """Raise unless at least the class token is visible, and at least one patch is hidden and counts."""
     if isinstance(hidden_share, bool) or not isinstance(hidden_share, (int, float)) or not 0 < hidden_share < 1:
         raise ConfigError(f"hidden_share of TextGuidedRestoration must be between 0 and 1, got {hidden_share!r}")
     tokens = 1 + grid_size[0] * grid_size[1]

@@ -1,1 +1,1 @@
-"""Checking a data set on disk."""
+"""The check of a data set on disk."""

@@ -1,4 +1,4 @@
-"""Checking a data set on disk: counts against the published ones, and everything that is missing or odd."""
+"""The check of a data set on disk: its counts against the published ones, and everything that is missing or odd."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def check_dataset(
     """Check all splits of a data set, and every picture.
 
     Args:
-        root: The folder with the annotation file, or the folder above it if it bears the data set's name; or the table
-            of a custom data set.
-        name: A registered data set; None recognises it by its files.
-        decode: Decode every annotated picture; otherwise only its presence is checked.
-        progress: Show a progress bar on stderr, if that is a terminal, while pictures are decoded.
+        root: The folder with the annotation file. Or the folder above it, if that folder has the data set's name. Or
+            the table of a custom data set.
+        name: A registered data set. None recognises it by its files.
+        decode: Decode every annotated picture. Otherwise only its presence is checked.
+        progress: Show a progress bar on stderr while pictures are decoded, if stderr is a terminal.
 
     Raises:
         UnknownNameError: No data set of this name is registered.
-        DataError: There is no annotation file to check, or it is not a list of records.
+        DataError: There is no annotation file to check, or its content is no list of annotations.
     """
     root = Path(root).expanduser()
     specification = recognise_dataset(root, name).specification
@@ -79,20 +79,23 @@ def check_dataset(
     )
 
 
-def _no_picture(source: Source, records: list[Annotation]) -> Iterator[Finding]:
-    """None of the pictures is in its place: the command that moves their folder, or those that move each of them."""
-    message = where_was_looked(source, records)
-    if (fix := command_that_moves_pictures(source, records)) is not None:
+def _no_picture(source: Source, annotations: list[Annotation]) -> Iterator[Finding]:
+    """Report that no picture is in its place.
+
+    The findings have the command that moves the pictures' folder, or the commands that move each picture.
+    """
+    message = where_was_looked(source, annotations)
+    if (fix := command_that_moves_pictures(source, annotations)) is not None:
         yield Finding("missing pictures", str(source.folder), message, fix)
         return
     place = source.picture_folders[0]
     yield Finding("missing pictures", str(source.folder), f"{message}; put the pictures into {place}")
-    pictures = dict.fromkeys(record.picture for record in records if not os.path.isabs(record.picture))
+    pictures = dict.fromkeys(annotation.picture for annotation in annotations if not os.path.isabs(annotation.picture))
     yield from (finding for finding in missing_pictures(place, [*pictures], [], source) if finding.fix)
 
 
 def _annotation_problems(source: Source, annotations: Annotations, rows: list[CountRow]) -> Iterator[Finding]:
-    """What the annotations alone show to be wrong."""
+    """Find what is wrong in the annotations alone."""
     for problem in annotations.problems:
         yield Finding(problem.kind, place_in(problem.file, problem.number), problem.message)
     for row in rows:
@@ -105,20 +108,20 @@ def _annotation_problems(source: Source, annotations: Annotations, rows: list[Co
 
 
 def _annotation_notes(root: Path, source: Source, annotations: Annotations) -> Iterator[Finding]:
-    """What the annotations alone show to be odd."""
-    records = annotations.records
+    """Find what is odd in the annotations alone."""
+    usable = annotations.records
     for rule in annotations.rules:
         yield Finding("filled in by rule", str(source.paths[0]), rule)
     for kind, message in annotations.remarks:
         yield Finding(kind, str(source.paths[0]), message)
     yield from _other_files(root, source, annotations)
-    yield from _first_identity(records, source.specification)
-    yield from _repeated_pictures(records)
-    yield from check_captions_of(records, _shown(annotations))
+    yield from _first_identity(usable, source.specification)
+    yield from _repeated_pictures(usable)
+    yield from check_captions_of(usable, _shown(annotations))
 
 
 def _shown(annotations: Annotations) -> Callable[[int], str]:
-    """How an identity is written in a message: as it is annotated."""
+    """Return a function that writes an identity for a message: as it is annotated."""
     return lambda identity: annotations.identity_names.get(identity, str(identity))
 
 
@@ -139,10 +142,10 @@ def _expected_counts(source: Source) -> Mapping[str, SplitCounts]:
         ) from error
 
 
-def _count_rows(records: list[Annotation], published: Mapping[str, SplitCounts]) -> list[CountRow]:
+def _count_rows(annotations: list[Annotation], published: Mapping[str, SplitCounts]) -> list[CountRow]:
     rows = []
     for split in (*SPLITS, EVERY_SPLIT):
-        found = counts_of(record for record in records if split in (record.split, EVERY_SPLIT))
+        found = counts_of(annotation for annotation in annotations if split in (annotation.split, EVERY_SPLIT))
         if split not in published and (not found.pictures or split == EVERY_SPLIT):
             continue
         for quantity in ("identities", "pictures", "captions"):
@@ -154,7 +157,7 @@ def _count_rows(records: list[Annotation], published: Mapping[str, SplitCounts])
 
 
 def _changed_annotations(source: Source) -> Iterator[Finding]:
-    """A finding if the annotations are not the bytes that the file beside them vouches for."""
+    """Report annotations whose SHA-256 is not the one that the file beside them states."""
     if source.specification.counts_file is None:
         return
     file, annotation_file = source.folder / source.specification.counts_file, source.paths[0]
@@ -166,8 +169,8 @@ def _changed_annotations(source: Source) -> Iterator[Finding]:
 
 def _identities_in_several_splits(annotations: Annotations) -> Iterator[Finding]:
     splits, shown = defaultdict(set), _shown(annotations)
-    for record in annotations.records:
-        splits[record.identity].add(record.split)
+    for annotation in annotations.records:
+        splits[annotation.identity].add(annotation.split)
     for identity, places in sorted(splits.items()):
         if len(places) > 1:
             names = " and ".join(split for split in SPLITS if split in places)
@@ -177,8 +180,8 @@ def _identities_in_several_splits(annotations: Annotations) -> Iterator[Finding]
 
 def _pictures_with_several_identities(annotations: Annotations) -> Iterator[Finding]:
     identities, shown = defaultdict(set), _shown(annotations)
-    for record in annotations.records:
-        identities[record.picture].add(record.identity)
+    for annotation in annotations.records:
+        identities[annotation.picture].add(annotation.identity)
     for picture, found in identities.items():
         if len(found) > 1:
             message = f"{picture} is annotated with the identities {listed(sorted(found), shown)}: keep the right one"
@@ -186,7 +189,7 @@ def _pictures_with_several_identities(annotations: Annotations) -> Iterator[Find
 
 
 def _other_files(root: Path, source: Source, annotations: Annotations) -> Iterator[Finding]:
-    """Annotation files under another name than the official one, or beside those that were read."""
+    """Note annotation files that do not have the official name, or that lie beside those that were read."""
     specification = source.specification
     if source.layout is CAPTION_ALL and not annotations.problems:
         (file,) = source.paths
@@ -204,20 +207,20 @@ def _other_files(root: Path, source: Source, annotations: Annotations) -> Iterat
             yield Finding("other annotations beside", other.layout.name, message)
 
 
-def _first_identity(records: list[Annotation], specification: DatasetSpecification) -> Iterator[Finding]:
-    # Identities are numbered through the splits, so that without the training split they begin later.
-    if specification.first_identity is None or not any(record.split == "train" for record in records):
+def _first_identity(annotations: list[Annotation], specification: DatasetSpecification) -> Iterator[Finding]:
+    # One numbering runs through all splits. Without the training split it begins later.
+    if specification.first_identity is None or not any(annotation.split == "train" for annotation in annotations):
         return
-    first = min(record.identity for record in records)
+    first = min(annotation.identity for annotation in annotations)
     if first != specification.first_identity:
         message = f"identities begin at {first}; the published file's begin at {specification.first_identity}"
         yield Finding("identities renumbered", f"identity {first}", message)
 
 
-def _repeated_pictures(records: list[Annotation]) -> Iterator[Finding]:
+def _repeated_pictures(annotations: list[Annotation]) -> Iterator[Finding]:
     numbers = defaultdict(list)
-    for record in records:
-        numbers[record.picture].append(record.number)
+    for annotation in annotations:
+        numbers[annotation.picture].append(annotation.number)
     for picture, found in numbers.items():
         if len(found) > 1:
             yield Finding("picture with several records", picture, f"{picture} has the records {listed(sorted(found))}")

@@ -1,4 +1,4 @@
-"""Decoding many pictures, to find those that cannot be."""
+"""The decoding of many pictures, which finds those that cannot be decoded."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from tipr_zoo.machine.processes import available_cores, hidden_main, process_poo
 from tipr_zoo.pictures.files import open_picture
 
 _CHUNK = 64
-# Starting processes takes as long as decoding some hundred pictures.
+# To start processes takes as long as to decode some hundred pictures.
 _WORTH_PROCESSES = 1000
 
 
 def unreadable_pictures(pictures: Sequence[Path], progress: bool, workers: int | None = None) -> list[Finding]:
-    """Decode pictures, many of them in several processes: threads decode small ones no faster than one does.
+    """Decode pictures, many of them in several processes.
+
+    Threads would not help: they decode small pictures no faster than one thread does.
 
     Args:
-        pictures: Files that are there.
-        progress: Show a progress bar on stderr, if that is a terminal.
-        workers: Processes; None takes one for each core if there are pictures enough.
+        pictures: Files that exist.
+        progress: Show a progress bar on stderr, if stderr is a terminal.
+        workers: Number of processes. None takes one for each core, if there are enough pictures.
 
     Returns:
-        A finding for each that cannot be decoded, in the order of `pictures`.
+        A finding for each picture that cannot be decoded, in the order of `pictures`.
     """
     if workers is None:
         workers = available_cores() if len(pictures) >= _WORTH_PROCESSES else 1

@@ -1,4 +1,4 @@
-"""What a check of a data set tells."""
+"""The result of the check of a data set."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ class CountRow:
     """One count of one split.
 
     Attributes:
-        split: ``train``, ``val`` or ``test``; ``all`` where only totals were published.
+        split: ``train``, ``val`` or ``test``; ``all`` if only totals were published.
         quantity: ``identities``, ``pictures`` or ``captions``.
-        found: How many the usable records hold.
-        published: How many there should be; None if nothing was published.
+        found: The count of the usable annotations.
+        published: The count that there should be; None if nothing was published.
         verdict: ``same``, ``differs`` or ``not published``.
     """
 
@@ -30,10 +30,10 @@ class Finding:
     """Something about a data set that its user should know.
 
     Attributes:
-        kind: What it is in a few words, e.g. ``"missing picture"``; findings of one kind belong together.
-        place: The split, record or file.
+        kind: What it is in a few words, e.g. ``"missing picture"``. Findings of one kind belong together.
+        place: The split, the annotation or the file.
         message: One line.
-        fix: A shell command that mends it, where there is one; it deletes nothing.
+        fix: A shell command that repairs it, if there is one. It deletes nothing.
     """
 
     kind: str
@@ -44,18 +44,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
         name: The data set's name.
-        layout: Whose layout it is in, e.g. ``"TextReID's layout"``.
+        layout: The layout that it has, e.g. ``"TextReID's layout"``.
         annotation_file: The first of the files that were read.
         annotation_files: All of them.
-        picture_folder: The folder the pictures were looked for in; None if no picture was found anywhere.
+        picture_folder: The folder in which the pictures were looked for; None if no picture was found anywhere.
         decoded: How many pictures could be decoded; None if decoding was skipped.
-        rows: Counts of each split, beside the published ones.
+        rows: The counts of each split, with the published ones.
         problems: What makes the data set unusable, or its figures incomparable.
-        notes: What is odd and harms nothing; published data sets have some of it.
+        notes: What is odd but does no harm. Published data sets have some of it.
     """
 
     name: str

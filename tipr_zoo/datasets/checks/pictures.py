@@ -1,4 +1,4 @@
-"""Pictures that are missing, doubled or in no record, and where missing ones lie instead."""
+"""The check of picture files: missing ones and where they lie instead, doubled ones, and unannotated ones."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tipr_zoo.pictures.files import list_pictures
 
 
 def present_pictures(folder: Path, records: Sequence[Annotation]) -> tuple[dict[str, int], list[str]]:
-    """The size in bytes of each annotated picture that is there, and the annotated paths of those that are not."""
+    """Return the size in bytes of each annotated picture that exists, and the annotated paths of those that do not."""
     sizes: dict[str, int] = {}
     missing: list[str] = []
-    for picture in dict.fromkeys(record.picture for record in records):
+    for picture in dict.fromkeys(annotation.picture for annotation in records):
         path = os.path.join(folder, picture)
         if os.path.isfile(path):
             sizes[picture] = os.path.getsize(path)
@@ -32,7 +32,16 @@ def present_pictures(folder: Path, records: Sequence[Annotation]) -> tuple[dict[
 
 
 def missing_pictures(folder: Path, missing: Sequence[str], present: Sequence[str], source: Source) -> list[Finding]:
-    """A finding for each picture that is missing, with the command that brings it back where it lies elsewhere."""
+    """Report each picture that is missing.
+
+    If it lies elsewhere, the finding has the command that moves it back.
+
+    Args:
+        folder: The picture folder.
+        missing: Annotated paths of the pictures that are missing.
+        present: Annotated paths of the pictures that exist.
+        source: The data set's files.
+    """
     moves = _moves(folder, missing, present, source) if missing else {}
     findings = []
     for picture in missing:
@@ -43,13 +52,13 @@ def missing_pictures(folder: Path, missing: Sequence[str], present: Sequence[str
 
 
 def pictures_without_record(folder: Path, annotations: Annotations) -> list[Finding]:
-    """A note for each picture in the folder that no record names."""
-    if all(os.path.isabs(record.picture) for record in annotations.records):
+    """Note each picture in the folder that no annotation names."""
+    if all(os.path.isabs(annotation.picture) for annotation in annotations.records):
         return []
     if annotations.problems:
         message = "not looked for pictures without a record: the unusable records may name them"
         return [Finding("check skipped", str(folder), message)]
-    annotated = {os.path.normpath(os.path.join(folder, record.picture)) for record in annotations.records}
+    annotated = {os.path.normpath(os.path.join(folder, annotation.picture)) for annotation in annotations.records}
     try:
         pictures = list_pictures(folder)
     except DataError as error:
@@ -64,7 +73,14 @@ def pictures_without_record(folder: Path, annotations: Annotations) -> list[Find
 def duplicate_pictures(
     folder: Path, sizes: dict[str, int], records: Sequence[Annotation], shown: Callable[[int], str]
 ) -> Iterator[Finding]:
-    """A note for each set of annotated files with the same bytes. Published data sets have some."""
+    """Note each set of annotated files with the same bytes. Published data sets have some.
+
+    Args:
+        folder: The picture folder.
+        sizes: Size in bytes of each picture that exists, by its annotated path.
+        records: The annotations of all splits.
+        shown: Writes an identity for a message.
+    """
     by_size = defaultdict(list)
     for picture, size in sizes.items():
         if size:
@@ -78,8 +94,8 @@ def duplicate_pictures(
     if not groups:
         return
     of_picture = defaultdict(set)
-    for record in records:
-        of_picture[record.picture].add((record.identity, record.split))
+    for annotation in records:
+        of_picture[annotation.picture].add((annotation.identity, annotation.split))
     for pictures in groups:
         owners = {owner for picture in pictures for owner in of_picture[picture]}
         identities, splits = sorted({identity for identity, _ in owners}), sorted({split for _, split in owners})
@@ -96,11 +112,15 @@ def _digest(path: str) -> bytes | None:
         with open(path, "rb", buffering=0) as file:
             return hashlib.blake2b(file.read(), digest_size=16).digest()
     except OSError:
-        return None  # decoding tells
+        return None  # the decoding of the picture reports it
 
 
 def _moves(folder: Path, missing: Sequence[str], present: Sequence[str], source: Source) -> dict[str, tuple[Path, str]]:
-    """Where missing pictures lie instead, below the data set's folder under the same file name; and the commands."""
+    """Find missing pictures that lie elsewhere below the data set's folder, under the same file name.
+
+    Returns:
+        By its annotated path, each picture that was found: where it lies, and the command that moves it.
+    """
     base = source.folder if folder.is_relative_to(source.folder) else folder
     annotated = {os.path.normpath(os.path.join(folder, picture)) for picture in present}
     try:
@@ -122,7 +142,7 @@ def _moves(folder: Path, missing: Sequence[str], present: Sequence[str], source:
     for (here, there), pictures in groups.items():
         command = None
         is_used = any(path.startswith((f"{here}{os.sep}", f"{there}{os.sep}")) for path in annotated)
-        # The commands are run one after the other, so that none may take away what another one names.
+        # The commands run one after the other. So none may take away what another one names.
         others = [place for group in groups if group != (here, there) for place in group]
         is_used |= any(other.is_relative_to(place) for other in others for place in (here, there))
         if not is_used and all(found[picture].name == os.path.basename(picture) for picture in pictures):

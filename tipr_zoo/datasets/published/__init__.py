@@ -1,1 +1,1 @@
-"""The published data sets, read in their authors' layouts and in those that others made of them."""
+"""The published data sets, read in their authors' layouts and in the layouts of others."""

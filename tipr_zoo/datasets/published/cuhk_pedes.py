@@ -11,7 +11,7 @@ from tipr_zoo.registries import DATASETS
 class CUHKPEDES(PersonDataset):
     """13,003 people from five re-identification data sets, mostly two captions a picture.
 
-    `reid_raw.json` circulates as `CUHK-PEDES.json`, too, which is MGCC's name for it.
+    `reid_raw.json` also circulates as `CUHK-PEDES.json`, MGCC's name for it.
     """
 
     specification = DatasetSpecification(

@@ -11,8 +11,8 @@ from tipr_zoo.registries import DATASETS
 class ICFGPEDES(PersonDataset):
     """4,102 people from MSMT17, one long caption a picture, no validation split.
 
-    Its folders ``imgs/train`` and ``imgs/test`` are MSMT17's and are not the split. One training picture has two
-    records.
+    Its folders ``imgs/train`` and ``imgs/test`` are those of MSMT17. They are not the split. One training picture has
+    two annotations.
     """
 
     specification = DatasetSpecification(

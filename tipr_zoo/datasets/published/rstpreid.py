@@ -11,7 +11,7 @@ from tipr_zoo.registries import DATASETS
 class RSTPReid(PersonDataset):
     """4,101 people from MSMT17, five pictures each, two captions a picture.
 
-    Its records name the picture ``img_path``; copies with ``file_path`` circulate.
+    Its entries hold the picture under ``img_path``. Copies with ``file_path`` circulate.
     """
 
     specification = DatasetSpecification(

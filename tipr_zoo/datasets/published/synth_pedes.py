@@ -1,4 +1,4 @@
-"""SynthPEDES: pedestrians drawn by `tipr-zoo data synth`, in CUHK-PEDES's own layout."""
+"""SynthPEDES: pedestrians drawn by `tipr-zoo data synth`, in the layout of CUHK-PEDES."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from tipr_zoo.registries import DATASETS
 
 @DATASETS.register_module(name="SynthPEDES")
 class SynthPEDES(PersonDataset):
-    """As many people as were asked for; `synthpedes.json` beside the annotations marks it and says how many."""
+    """Drawn people, as many as were asked for.
+
+    `synthpedes.json` beside the annotations marks the data set and says how many there are.
+    """
 
     specification = DatasetSpecification(
         name="SynthPEDES",

@@ -10,7 +10,10 @@ from tipr_zoo.registries import DATASETS
 
 @DATASETS.register_module(name="UFine6926")
 class UFine6926(PersonDataset):
-    """6,926 people, two captions of 80.8 words on average a picture; CLIP's 77 tokens cut most of them."""
+    """6,926 people, two captions a picture.
+
+    A caption has 80.8 words on average. CLIP's 77 tokens cut most of them.
+    """
 
     specification = DatasetSpecification(
         name="UFine6926",
@@ -22,6 +25,9 @@ class UFine6926(PersonDataset):
 
 @DATASETS.register_module(name="UFine3C")
 class UFine3C(PersonDataset):
-    """Pictures of three sources with captions in UFine6926's manner, to evaluate on; records tell their ``source``."""
+    """Pictures of three sources with captions in the style of UFine6926, for evaluation only.
+
+    Its entries tell their ``source``.
+    """
 
     specification = DatasetSpecification(name="UFine3C", annotation_files=("UFine3C.json",), first_identity=None)

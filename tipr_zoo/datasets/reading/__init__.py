@@ -1,1 +1,1 @@
-"""Reading annotation files: JSON in every layout in which the published data sets circulate."""
+"""The reading of annotation files: JSON in every layout in which the published data sets circulate."""

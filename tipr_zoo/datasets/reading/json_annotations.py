@@ -1,4 +1,4 @@
-"""Reading a published data set's annotations: every entry is understood completely, or reported."""
+"""The reading of a published data set's annotations: every entry is understood completely, or reported."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tipr_zoo.datasets.splits import SPLITS
 from tipr_zoo.errors import DataError
 
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
-_LARGEST_IDENTITY = 2**63 - 1  # what a tensor of identities holds
+_LARGEST_IDENTITY = 2**63 - 1  # the largest number in an int64 tensor of identities
 
 
 class UnusableAnnotationError(Exception):
-    """Why an entry is no record.
+    """The reason why an entry is no usable annotation.
 
     Args:
         kind: What is wrong in a few words.
-        message: A sentence that goes on from the entry's place.
-        concerns_every_split: Whether it leaves open which split the entry belongs to.
+        message: A sentence that continues the entry's place.
+        concerns_every_split: Whether it is unclear which split the entry belongs to.
     """
 
     def __init__(self, kind: str, message: str, concerns_every_split: bool = False) -> None:
@@ -39,31 +39,38 @@ def read_json_annotations(source: Source) -> Annotations:
     """Read all splits of a published data set.
 
     Raises:
-        DataError: A file cannot be read, is not JSON, holds no records, or knows no identities or splits at all.
+        DataError: A file cannot be read, is not JSON, or holds no annotations. Or no entry at all has an identity, or
+            none has a split.
     """
     entries, remarks = _entries_of(source)
-    records: list[Annotation] = []
+    annotations: list[Annotation] = []
     problems: list[AnnotationProblem] = []
     rows_of: dict[tuple[str, int, str], int] = {}
     for entry in entries:
         try:
-            record, is_row = _read_annotation(entry, source.layout)
+            annotation, is_row = _read_annotation(entry, source.layout)
         except UnusableAnnotationError as unusable:
             problems.append(problem_of(entry, unusable))
             continue
-        key = (record.split, record.identity, record.picture)
+        key = (annotation.split, annotation.identity, annotation.picture)
         if is_row and not source.specification.one_caption_a_picture:
             if key in rows_of:
-                known = records[rows_of[key]]
-                records[rows_of[key]] = replace(known, captions=known.captions + record.captions)
+                known = annotations[rows_of[key]]
+                annotations[rows_of[key]] = replace(known, captions=known.captions + annotation.captions)
                 continue
-            rows_of[key] = len(records)
-        records.append(record)
-    return Annotations(source.paths, records, problems, remarks=tuple(remarks))
+            rows_of[key] = len(annotations)
+        annotations.append(annotation)
+    return Annotations(source.paths, annotations, problems, remarks=tuple(remarks))
 
 
 def problem_of(entry: Entry, unusable: UnusableAnnotationError, keys: Sequence[str] = PATH_KEYS) -> AnnotationProblem:
-    """An entry that cannot be used, with its place and its picture."""
+    """Describe an entry that cannot be used, with its place and its picture.
+
+    Args:
+        entry: The entry.
+        unusable: Why it cannot be used.
+        keys: Keys under which it may hold the picture's path.
+    """
     values = entry.values if isinstance(entry.values, dict) else {}
     split = entry.split or (values["split"] if values.get("split") in SPLITS else None)
     split = None if unusable.concerns_every_split else split
@@ -73,10 +80,10 @@ def problem_of(entry: Entry, unusable: UnusableAnnotationError, keys: Sequence[s
 
 
 def _entries_of(source: Source) -> tuple[list[Entry], list[tuple[str, str]]]:
-    """The entries of all files, and remarks on what was not read.
+    """Return the entries of all files, and remarks on what was not read.
 
     Raises:
-        DataError: A file holds no list of entries, or lists without what makes a record of each.
+        DataError: A file holds no list of entries, or its entries lack something that every annotation needs.
     """
     entries: list[Entry] = []
     remarks = []
@@ -106,7 +113,7 @@ def _entries_of(source: Source) -> tuple[list[Entry], list[tuple[str, str]]]:
 
 
 def _check_every_entry(entries: list[Entry], source: Source) -> None:
-    """Raise a DataError for a list that has no identities, or no splits, at all."""
+    """Raise a DataError if no entry has an identity, or if no entry has a split."""
     first = entries[0]
     objects = [entry.values for entry in entries if isinstance(entry.values, dict)]
     if len(objects) < len(entries) or not objects:
@@ -129,7 +136,10 @@ def _check_every_entry(entries: list[Entry], source: Source) -> None:
 
 
 def _read_annotation(entry: Entry, layout: Layout) -> tuple[Annotation, bool]:
-    """A record, and whether it is one of several rows of its picture, with a single caption each."""
+    """Read one annotation, and say whether it is a row.
+
+    The rows of a picture are several entries, with a single caption each.
+    """
     values = entry.values
     if not isinstance(values, dict):
         raise UnusableAnnotationError(
@@ -149,7 +159,7 @@ def _read_annotation(entry: Entry, layout: Layout) -> tuple[Annotation, bool]:
 
 
 def _key_of(values: Mapping[str, Any], keys: Sequence[str]) -> str:
-    """The one of several keys that an entry has; the first where it has none."""
+    """Return the key of several that an entry has; the first if it has none."""
     present = [key for key in keys if key in values]
     different = [key for key in present[1:] if values[key] != values[present[0]]]
     if different:
@@ -175,7 +185,7 @@ def _read_split(values: Mapping[str, Any], place: str | None) -> str:
 
 
 def _read_identity(values: Mapping[str, Any], layout: Layout) -> int:
-    # Where an entry has an id, its image_id counts pictures.
+    # If an entry has an id, its image_id is the number of the picture.
     key = next((key for key in layout.identity_keys if key in values), layout.identity_keys[0])
     value = values.get(key)
     if layout.has_text_identities and isinstance(value, str) and value.isdecimal() and len(value) <= 18:
@@ -201,7 +211,11 @@ def _read_field(values: Mapping[str, Any], key: str, kind: type, expected: str) 
 
 
 def check_captions(captions: Sequence[Any], is_list: bool = True) -> None:
-    """Raise an UnusableAnnotationError unless there are captions, all of them texts that are not blank."""
+    """Check that there are captions, and that each is a text that is not blank.
+
+    Raises:
+        UnusableAnnotationError: There is none, or one is no text, is blank, or has half a character.
+    """
     if not captions:
         raise UnusableAnnotationError(
             "no caption", "its captions are an empty list; give it a caption, or remove the record"
@@ -217,7 +231,11 @@ def check_captions(captions: Sequence[Any], is_list: bool = True) -> None:
 
 
 def check_characters(text: str, name: str) -> None:
-    """Raise an UnusableAnnotationError for half of a character, as an escape like ``\\ud83d`` alone leaves in JSON."""
+    """Check that a text has no half of a character, which an escape like ``\\ud83d`` alone leaves in JSON.
+
+    Raises:
+        UnusableAnnotationError: It has one.
+    """
     if not text.isascii() and (half := _HALF_CHARACTER.search(text)):
         raise UnusableAnnotationError(
             "half a character",
@@ -226,7 +244,16 @@ def check_characters(text: str, name: str) -> None:
 
 
 def check_picture_path(picture: str, name: str, may_be_absolute: bool = False) -> None:
-    """Raise an UnusableAnnotationError unless a path stays inside of the picture folder."""
+    """Check that a path stays inside of the picture folder.
+
+    Args:
+        picture: The path, with forward slashes.
+        name: The key or column that holds it, for the message.
+        may_be_absolute: Whether an absolute path is allowed.
+
+    Raises:
+        UnusableAnnotationError: The path is blank, or it leads out of the picture folder.
+    """
     if not picture.strip():
         raise UnusableAnnotationError(
             "wrong path", f"its {name!r} is empty; write the picture's path below the picture folder"

@@ -1,4 +1,4 @@
-"""Reading JSON, and finding the list of entries in it."""
+"""The reading of JSON files, and the search for the list of entries in one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tipr_zoo.errors import DataError
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of an annotation file, not looked into yet.
+    """One entry of an annotation file, not checked yet.
 
     Attributes:
         file: The file.
         number: Its place, as in `tipr_zoo.datasets.annotation.Annotation`.
-        split: The split that its place in the files tells; None where it has to say so itself.
+        split: The split that its place in the files tells; None if the entry has to say so itself.
         values: What it holds: an object if all is well.
     """
 
@@ -31,10 +31,10 @@ class Entry:
 
 
 def read_json(file: Path) -> Any:
-    """The content of a JSON file.
+    """Read a JSON file.
 
     Raises:
-        DataError: The file cannot be read, is empty, is not UTF-8, or is broken; the message says where.
+        DataError: The file cannot be read, is empty, is not UTF-8, or is broken. The message says where.
     """
     try:
         text = file.read_text(encoding="utf-8-sig")
@@ -56,9 +56,11 @@ def read_json(file: Path) -> Any:
 
 
 def entries_in(file: Path, content: Any, split: str | None) -> tuple[list[Entry], list[str]] | None:
-    """The entries of a file: a list of them, ``{"annotations": [...]}``, or either under ``train``, ``val``, ``test``.
+    """Find the entries of a file.
 
-    ``query`` and ``gallery`` are two views of a test split. Beside a ``test`` they are not read; without one, its
+    They are a list, or ``{"annotations": [...]}``, or either of these under each of ``train``, ``val`` and ``test``.
+
+    ``query`` and ``gallery`` are two views of a test split. If there is a ``test``, they are not read. Otherwise its
     entries are those of ``query``, and those of ``gallery`` that say anything else.
 
     Args:
@@ -67,7 +69,7 @@ def entries_in(file: Path, content: Any, split: str | None) -> tuple[list[Entry]
         split: The split that its name tells, if it does.
 
     Returns:
-        The entries, and the keys of the file that hold lists and were not read; None if it holds no such list.
+        The entries, and the keys of the file that hold lists and were not read. None if it holds no list of entries.
     """
     if (values := _list_of(content)) is not None:
         return _entries(file, split, values), []
@@ -90,13 +92,13 @@ def _entries(file: Path, split: str | None, values: list[Any], first: int = 0) -
 
 
 def _query_and_gallery(query: list[Any], gallery: list[Any]) -> list[Any]:
-    """The entries of both, without those of the gallery that say what the query says."""
+    """Join the entries of both, without those of the gallery that say only what the query says."""
     said = set().union(*map(_pairs, query))
     return query + [entry for entry in gallery if not _pairs(entry) <= said]
 
 
 def _pairs(entry: Any) -> set[tuple[str, str]]:
-    """What an entry says: its picture with each of its captions, and with none. Any other value says itself."""
+    """Return what an entry says: its picture with each of its captions, and with none. Any other value says itself."""
     if not isinstance(entry, Mapping):
         return {("", repr(entry))}
     picture = next((str(entry[key]) for key in PATH_KEYS if key in entry), repr(entry))
@@ -105,14 +107,14 @@ def _pairs(entry: Any) -> set[tuple[str, str]]:
 
 
 def _list_of(value: Any) -> list[Any] | None:
-    """A list, or the one under ``annotations`` of an object."""
+    """Return a list, or the list under ``annotations`` of an object."""
     if isinstance(value, Mapping):
         value = value.get("annotations")
     return value if isinstance(value, list) else None
 
 
 def json_type(value: Any) -> str:
-    """What JSON calls a value's type."""
+    """Return JSON's name for the type of a value."""
     if value is None:
         return "null"
     names = {bool: "boolean", int: "number", float: "number", str: "string", list: "list", dict: "object"}

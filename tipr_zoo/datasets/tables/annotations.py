@@ -1,4 +1,4 @@
-"""Making records of somebody's own table, by rule where it does not say who is in a picture, or for which split."""
+"""The annotations of somebody's own table. A rule fills in the identity or the split if the table has none."""
 
 from __future__ import annotations
 
@@ -38,12 +38,16 @@ TRAIN_SHARE, VAL_SHARE = 80, 10
 
 
 def split_by_rule(identity: str) -> str:
-    """The split that an identity is dealt to where a table has none: 80/10/10 by its SHA-256.
+    """Deal an identity to a split by its SHA-256: 80 % train, 10 % val, 10 % test.
 
-    It depends on nothing but the identity, so that rows may come, go and move without changing anybody's split.
+    This is for a table without splits. The split depends on the identity alone. So rows may be added, removed and
+    moved, and nobody's split changes.
 
     Args:
-        identity: The identity as written; the picture's path where there is none.
+        identity: The identity as written; the picture's path if there is none.
+
+    >>> split_by_rule("7"), split_by_rule("8")
+    ('train', 'test')
     """
     number = int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big") % 100
     return "train" if number < TRAIN_SHARE else "val" if number < TRAIN_SHARE + VAL_SHARE else "test"
@@ -76,7 +80,7 @@ def read_table_annotations(source: Source) -> Annotations:
         except UnusableAnnotationError as unusable:
             problems.append(problem_of(entry, unusable, (columns.names["image"],)))
     number_of, names = _numbered(pictures, has_identities="identity" in columns.names)
-    records = [
+    annotations = [
         Annotation(p.entry.number, p.split, number_of[p.identity], path, tuple(p.captions), file)
         for path, p in pictures.items()
     ]
@@ -85,7 +89,7 @@ def read_table_annotations(source: Source) -> Annotations:
         ("column not read", f"{file}: column {name!r} is none of those that are read") for name in columns.unknown
     ]
     remarks += [("list not read", f"{file}: {name!r} is not read") for name in table.unread]
-    return Annotations((file,), records, problems, _rules(columns, has_splits, source), tuple(remarks), names)
+    return Annotations((file,), annotations, problems, _rules(columns, has_splits, source), tuple(remarks), names)
 
 
 def _rules(columns: Columns, has_splits: bool, source: Source) -> tuple[str, ...]:
@@ -106,7 +110,7 @@ def _rules(columns: Columns, has_splits: bool, source: Source) -> tuple[str, ...
 
 
 def _add_row(pictures: dict[str, _Picture], entry: Entry, columns: Columns) -> None:
-    """Take in one row: a new picture, or a further caption of one that is known."""
+    """Add one row: a new picture, or a further caption of a known one."""
     row = entry.values
     if isinstance(row, str):
         raise UnusableAnnotationError("broken row", row)
@@ -142,7 +146,7 @@ def _split(row: Mapping[str, Any], columns: Columns, entry: Entry, identity: str
 
 
 def _cell(row: Mapping[str, Any], columns: Columns, field: str) -> str:
-    """A cell as text."""
+    """Read a cell as text."""
     column = columns.names[field]
     value = row.get(column)
     if isinstance(value, float) and value.is_integer():
@@ -157,11 +161,11 @@ def _cell(row: Mapping[str, Any], columns: Columns, field: str) -> str:
 
 
 def _numbered(pictures: Mapping[str, _Picture], has_identities: bool) -> tuple[dict[str, int], dict[int, str]]:
-    """A number for each identity, and the text of each number where the identities are not numbers themselves."""
+    """Number the identities, and return the text of each number if the identities are not numbers themselves."""
     texts = list(dict.fromkeys(picture.identity for picture in pictures.values()))
     if not has_identities:
         return {text: number for number, text in enumerate(texts)}, {}
-    # 7 and 007 may be two people; and a number has to fit into 64 bits.
+    # 7 and 007 may be two people. And a number has to fit into 64 bits.
     if all(text.isdecimal() and len(text) <= 18 for text in texts) and len({int(text) for text in texts}) == len(texts):
         return {text: int(text) for text in texts}, {}
     numbers = {text: number for number, text in enumerate(sorted(texts))}

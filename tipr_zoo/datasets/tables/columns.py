@@ -1,4 +1,4 @@
-"""Which column of somebody's own table says what."""
+"""The columns of somebody's own table, and what each of them says."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLUMNS = {
     "identity": ("identity", "identity_id", "id", "person", "person_id", "pid"),
     "split": ("split", "subset", "partition"),
 }
-"""Spellings of each column, in any case, with blanks or hyphens for underscores; image and caption are required."""
+"""Spellings of each column, in any case, with blanks or hyphens for underscores. Image and caption are required."""
 
 REQUIRED = ("image", "caption")
 
@@ -39,8 +39,8 @@ class Columns:
     """The columns of one table.
 
     Attributes:
-        names: The column of each field of `COLUMNS` that the table has.
-        unknown: Columns that are none of them, and are not read.
+        names: The table's column for each field of `COLUMNS`, if it has one.
+        unknown: Columns of no field. They are not read.
     """
 
     names: dict[str, str]
@@ -48,7 +48,7 @@ class Columns:
 
 
 def match_columns(file: Path, present: Iterable[str]) -> Columns:
-    """Tell a table's columns apart.
+    """Match a table's columns with the fields of `COLUMNS`.
 
     Args:
         file: The table, for messages.
@@ -76,13 +76,17 @@ def match_columns(file: Path, present: Iterable[str]) -> Columns:
 
 
 def field_of(column: str) -> str | None:
-    """The field that a column's name spells, or None."""
+    """Return the field of `COLUMNS` that a column's name spells; None if it spells none.
+
+    >>> field_of("Image Path"), field_of("weather")
+    ('image', None)
+    """
     folded = re.sub(r"[\s-]+", "_", column.strip()).casefold()
     return next((field for field, spellings in COLUMNS.items() if folded in spellings), None)
 
 
 def has_required(columns: Iterable[str]) -> bool:
-    """Whether these columns make a table of pictures and captions."""
+    """Return whether these columns make a table of pictures and captions."""
     return set(REQUIRED) <= {field_of(column) for column in columns}
 
 

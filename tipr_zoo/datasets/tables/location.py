@@ -1,4 +1,4 @@
-"""Which file of a folder is the table of a custom data set."""
+"""The search for the table of a custom data set in a folder."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tipr_zoo.errors import DataError
 
 
 def find_table(root: Path) -> Path:
-    """The table that a user means: the file itself, or the only one in a folder.
+    """Find the table that a user means: the file itself, or the only one in a folder.
 
     Raises:
-        DataError: There is none, or there are several; the message lists them.
+        DataError: There is none, or there are several. The message lists them.
     """
     if root.is_file():
         return root
@@ -31,10 +31,10 @@ def find_table(root: Path) -> Path:
 
 
 def tables_in(folder: Path) -> list[Path]:
-    """The tables of pictures and captions in a folder; where none is one, the only file that could be."""
+    """List the tables of pictures and captions in a folder; if there is none, the only file that could be one."""
     files = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in TABLE_SUFFIXES and path.is_file()]
     tables = [file for file in files if _is_table_of_pictures(file)]
-    # What is wrong with a table that stands alone is better said than that there is none.
+    # "This table is broken" helps a user more than "there is no table".
     lone = [file for file in files if file.suffix.lower() != ".json" or not _is_json(file)]
     return tables or (lone if len(lone) == 1 else [])
 

@@ -1,4 +1,4 @@
-"""Reading somebody's own table: CSV, TSV, JSON Lines or JSON."""
+"""The reading of somebody's own table: CSV, TSV, JSON Lines or JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tipr_zoo.datasets.tables.columns import has_required
 from tipr_zoo.errors import DataError
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json")
-"""Endings of files that a table is looked for in."""
+"""Endings of files that may be a table."""
 
 _DELIMITERS = {".csv": ",;\t", ".tsv": "\t,;"}
 _SEPARATOR = re.compile(r"sep=.?", re.IGNORECASE)
@@ -25,12 +25,13 @@ _SEPARATOR = re.compile(r"sep=.?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a table, not looked into yet.
+    """The rows of a table, not checked yet.
 
     Attributes:
         columns: Every column of any row, in order of appearance.
-        entries: The rows; `Entry.values` is an object of columns if all is well, or says as a text why it is not.
-        unread: Lists of the file that are not its rows.
+        entries: The rows. `Entry.values` is an object of columns if all is well. Otherwise it is a text that says what
+            is wrong.
+        unread: Lists in the file that are not its rows.
     """
 
     columns: tuple[str, ...]
@@ -39,10 +40,11 @@ class Table:
 
 
 def read_table(file: Path) -> Table:
-    """Read a table by its file name's ending.
+    """Read a table; the ending of its file name tells the format.
 
     Raises:
-        DataError: The file cannot be read, is in an unknown encoding, is broken, or holds no rows.
+        DataError: The file has no ending of a table, cannot be read, is in an unknown encoding, is broken, or holds no
+            rows.
     """
     suffix = file.suffix.lower()
     if suffix not in TABLE_SUFFIXES:
@@ -63,7 +65,7 @@ def read_table(file: Path) -> Table:
 
 
 def _read_text(file: Path) -> str:
-    """The text of a file in UTF-8, or in UTF-16 with its mark, as Excel writes "Unicode text"."""
+    """Read the text of a file in UTF-8, or in UTF-16 with its byte order mark, as Excel writes "Unicode text"."""
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -95,7 +97,7 @@ def _read_delimited(file: Path, delimiters: str) -> tuple[tuple[str, ...], list[
     header: list[str] = []
     chosen = delimiters[0]
     for delimiter in delimiters:
-        # The first delimiter whose columns make sense; where none does, the one that gives most columns.
+        # The first delimiter whose columns make sense is taken. If there is none, the one that gives most columns.
         _, first = next(_rows(file, text, delimiter, is_strict=False), (1, []))
         cells = [cell.strip() for cell in first]
         if has_required(cells) or len(cells) > len(header):
@@ -111,10 +113,12 @@ def _read_delimited(file: Path, delimiters: str) -> tuple[tuple[str, ...], list[
 
 
 def _rows(file: Path, text: str, delimiter: str, is_strict: bool = True) -> Iterator[tuple[int, list[str]]]:
-    """Rows that are not blank, each with the line that it begins on; not Excel's ``sep=;`` above the column names.
+    """Yield the rows that are not blank, each with the line that it begins on.
+
+    Excel's ``sep=;`` above the column names is no row.
 
     Raises:
-        DataError: A row is broken; the message says on which line that row begins.
+        DataError: A row is broken. The message says on which line that row begins.
     """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=is_strict)
     line, is_first = 1, True
@@ -133,7 +137,7 @@ def _rows(file: Path, text: str, delimiter: str, is_strict: bool = True) -> Iter
 
 
 def _row(header: list[str], cells: list[str]) -> dict[str, str] | str:
-    # Spreadsheets leave out empty cells at the end of a line, or add some.
+    # Spreadsheets drop empty cells at the end of a line, or add some.
     while len(cells) > len(header) and not cells[-1].strip():
         cells = cells[:-1]
     if len(cells) > len(header):
@@ -179,5 +183,5 @@ def _read_json_table(file: Path) -> tuple[list[Entry], list[str]]:
 
 
 def _renamed(file: Path, suffix: str) -> str:
-    """The command that gives a file another ending."""
+    """Write the command that gives a file another ending."""
     return shlex.join(["mv", str(file), str(file.with_suffix(suffix))])

@@ -1,4 +1,4 @@
-"""Keeping the weights of the best epoch."""
+"""The weights of the best epoch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class BestWeightsHook(Hook):
 
     Args:
         retriever: What is trained.
-        work_dir: Where `BEST_WEIGHTS` goes. What an interrupted run left there is taken into account.
+        work_dir: Where `BEST_WEIGHTS` goes. What an interrupted run left there counts, too.
     """
 
     priority = "HIGH"  # before the history, whose entry says that the validation is done
@@ -46,6 +46,6 @@ class BestWeightsHook(Hook):
 
 
 def best_epoch(file: Path) -> tuple[int, float] | None:
-    """The epoch whose weights `BEST_WEIGHTS` holds, from 1, and its rank-1; None where there is no such file."""
+    """Return the epoch, from 1, whose weights `BEST_WEIGHTS` holds, and its rank-1; None without such a file."""
     about = read_metadata(file) if file.is_file() else {}
     return (int(about["epoch"]), float(about["R1"])) if {"epoch", "R1"} <= about.keys() else None

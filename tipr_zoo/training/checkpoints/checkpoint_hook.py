@@ -1,4 +1,4 @@
-"""Writing checkpoints: whole or not at all, and of plain values."""
+"""Checkpoints: written whole or not at all, and made of plain values."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ PREFIX = "retriever."
 """What MMEngine's model adds to the names of the retriever's parameters."""
 
 KEPT = 2
-"""How many checkpoints stay: the last one, and the one before in case the last is damaged."""
+"""How many checkpoints stay: the last one, and the one before it in case the last is damaged."""
 
 
 class CheckpointHook(Hook):
-    """Writes a checkpoint after every epoch, and within one where a training is interrupted.
+    """Writes a checkpoint after every epoch, and within an epoch where a training is interrupted.
 
-    It holds tensors
-    and plain values, which ``torch.load(weights_only=True)`` reads; MMEngine's own cannot be resumed by a torch that
-    refuses to unpickle objects. The parameters keep the names they have in the retriever, so that a checkpoint is a
-    weights file.
+    It holds tensors and plain values, which ``torch.load(weights_only=True)`` reads. MMEngine's own checkpoints hold
+    objects; a torch that refuses to unpickle objects cannot resume from them. The parameters keep the names they have
+    in the retriever, so a checkpoint is a weights file, too.
 
     Args:
         work_dir: Where checkpoints go.

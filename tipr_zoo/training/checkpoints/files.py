@@ -19,21 +19,25 @@ _NAME = re.compile(r"epoch_(\d+)(?:_step_(\d+))?\.pth")
 
 
 def checkpoint_name(epoch: int, step: int) -> str:
-    """The file name of a checkpoint after some whole epochs and some steps of the next."""
+    """Return the file name of a checkpoint after some whole epochs and some steps of the next.
+
+    >>> checkpoint_name(3, 0), checkpoint_name(3, 20)
+    ('epoch_3.pth', 'epoch_3_step_20.pth')
+    """
     return f"epoch_{epoch}_step_{step}.pth" if step else f"epoch_{epoch}.pth"
 
 
 def checkpoint_files(work_dir: Path) -> list[Path]:
-    """The checkpoints of a work dir, the latest first."""
+    """Return the checkpoints of a work dir, the latest first."""
     found = {file: match for file in work_dir.glob("epoch_*.pth") if (match := _NAME.fullmatch(file.name))}
     return sorted(found, key=lambda file: (int(found[file][1]), int(found[file][2] or 0)), reverse=True)
 
 
 def last_checkpoint(work_dir: Path, model: nn.Module) -> Path | None:
-    """The last checkpoint that can be read; None where there is none at all, which is told.
+    """Return the last checkpoint that can be read. Where there is none at all, return None and say so.
 
-    One that is damaged, for example by a failing disk, or that is none of a training, is told and left out in favour of
-    the one before.
+    A file may be damaged, for example by a failing disk, or be no checkpoint of a training. Such a file is told and
+    left out; the one before it is tried.
 
     Args:
         work_dir: Where the training writes.
@@ -65,7 +69,7 @@ def last_checkpoint(work_dir: Path, model: nn.Module) -> Path | None:
 
 
 def _read_checkpoint(file: Path) -> dict[str, Tensor]:
-    """The parameters in a checkpoint, all of which was looked at.
+    """Read the parameters in a checkpoint, and look at all of the file.
 
     Raises:
         WeightsError: It is damaged, or no checkpoint of a training.

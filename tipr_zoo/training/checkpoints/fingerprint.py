@@ -1,4 +1,4 @@
-"""What a training depends on, noted in its checkpoints, so that a run that is resumed goes on with the same."""
+"""What a training depends on. Checkpoints note it, so that a resumed run goes on with the same."""
 
 from __future__ import annotations
 
@@ -16,20 +16,25 @@ from tipr_zoo.errors import ConfigError
 logger = logging.getLogger("tipr_zoo")
 
 ORDER_ENTRIES = ("training.batch_size", "training.seed", "training.sampler", "training.trim_padding")
-"""The entries that decide which pairs a step sees: within an epoch they cannot change."""
+"""The entries that decide which pairs a step sees. Within an epoch they cannot change."""
 
 OPTIMISER_ENTRIES = ("training.optimizer.type", "training.optimizer.amsgrad")
-"""The entries that decide what an optimiser keeps of each parameter."""
+"""The entries that decide what an optimiser keeps for each parameter."""
 
 
 def training_fingerprint(
     recipe: Mapping[str, Any], train_set: PersonDataset, validation_set: PersonDataset | None
 ) -> dict[str, dict[str, str]]:
-    """What a training depends on, as texts by name.
+    """Collect what a training depends on, as texts by name.
+
+    Args:
+        recipe: The whole recipe.
+        train_set: The training split.
+        validation_set: The split that the best epoch is chosen on, or None.
 
     Returns:
-        ``recipe``: its entries by dotted name. ``data``: for each split the hash of its annotations, and one of the
-        names and sizes of its pictures.
+        ``recipe`` has its entries by dotted name. ``data`` has for each split the hash of its annotations, and the hash
+        of the names and sizes of its pictures.
     """
     data = {}
     for dataset in filter(None, (train_set, validation_set)):
@@ -39,7 +44,7 @@ def training_fingerprint(
 
 
 def check_fingerprint(checkpoint: Path, now: Mapping[str, Mapping[str, str]], root: Path) -> None:
-    """Compare what a checkpoint was written with with what it is resumed with; entries of the recipe may change.
+    """Compare what a checkpoint was written with and what it is resumed with. Entries of the recipe may change.
 
     Args:
         checkpoint: The file.
@@ -47,8 +52,8 @@ def check_fingerprint(checkpoint: Path, now: Mapping[str, Mapping[str, str]], ro
         root: The data set's folder, for the message.
 
     Raises:
-        ConfigError: The data set is not the same, or the split that the best epoch is chosen on, or the kind of the
-            optimiser, or within an epoch the order of the pairs.
+        ConfigError: One of these is another: the data set, the split that the best epoch is chosen on, the kind of the
+            optimiser, or, within an epoch, the order of the pairs.
     """
     noted = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True).get("tipr_zoo")
     if noted is None:
@@ -85,13 +90,13 @@ def check_fingerprint(checkpoint: Path, now: Mapping[str, Mapping[str, str]], ro
 
 
 def _selection_split(data: Mapping[str, str]) -> str:
-    """The split beside the training split."""
+    """Return the split beside the training split."""
     splits = [name.removeprefix("annotations of ") for name in data if name.startswith("annotations of ")]
     return next((split for split in splits if split != "train"), "none")
 
 
 def _entries(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """The leaves of nested dicts by dotted name."""
+    """Yield the leaves of nested dicts by dotted name."""
     if isinstance(value, Mapping) and value:
         for key in value:
             yield from _entries(value[key], f"{name}.{key}" if name else str(key))
@@ -100,17 +105,17 @@ def _entries(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _annotations_hash(dataset: PersonDataset) -> str:
-    """Of the records as they were read, whatever else the file holds."""
+    """Hash the annotations as they were read, whatever else the file holds."""
     digest = hashlib.sha256()
-    for record in dataset.records:
-        digest.update(repr((record.identity, record.picture, record.captions)).encode())
+    for annotation in dataset.records:
+        digest.update(repr((annotation.identity, annotation.picture, annotation.captions)).encode())
     return digest.hexdigest()
 
 
 def _pictures_hash(dataset: PersonDataset) -> str:
-    """Of names and sizes: reading every picture would take minutes."""
+    """Hash the names and sizes of the pictures: reading every picture would take minutes."""
     digest = hashlib.sha256()
-    for record, path in zip(dataset.records, dataset.pictures, strict=True):
+    for annotation, path in zip(dataset.records, dataset.pictures, strict=True):
         size = path.stat().st_size if path.is_file() else -1
-        digest.update(f"{record.picture}\0{size}\n".encode())
+        digest.update(f"{annotation.picture}\0{size}\n".encode())
     return digest.hexdigest()

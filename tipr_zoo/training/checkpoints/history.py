@@ -15,7 +15,7 @@ HISTORY = "history.jsonl"
 
 
 def read_history(work_dir: Path) -> list[dict[str, Any]]:
-    """The rows of a work dir, none where there is no history; a last line that was cut off is left out.
+    """Read the rows of a work dir; none where there is no history. A last line that was cut off is left out.
 
     Raises:
         TrainingError: A line is damaged.
@@ -46,7 +46,7 @@ def append_history(work_dir: Path, row: dict[str, Any]) -> None:
     file = work_dir / HISTORY
     size = file.stat().st_size if file.is_file() else None
     try:
-        # Appended, so that it can be followed while it grows. Of a row, a killed process may leave the beginning.
+        # Appended, so that it can be followed while it grows. A killed process may leave the beginning of a row.
         with file.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(row) + "\n")
     except OSError as error:
@@ -57,12 +57,21 @@ def append_history(work_dir: Path, row: dict[str, Any]) -> None:
 
 
 def forget_after(work_dir: Path, epoch: int) -> None:
-    """Leave out the rows of epochs after this one, which a run that is resumed goes through again."""
+    """Remove the rows of epochs after this one: a resumed run goes through them again.
+
+    Raises:
+        TrainingError: A line is damaged.
+        WriteError: The history cannot be written.
+    """
     rows = [row for row in read_history(work_dir) if row["epoch"] <= epoch]
     write_whole(work_dir / HISTORY, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def validation_of(work_dir: Path, epoch: int) -> dict[str, float]:
-    """The validation figures of an epoch in percent; empty where it was not validated."""
+    """Return the validation figures of an epoch in percent; empty where it was not validated.
+
+    Raises:
+        TrainingError: A line of the history is damaged.
+    """
     found = [row["validation"] for row in read_history(work_dir) if row["epoch"] == epoch and "validation" in row]
     return found[-1] if found else {}

@@ -12,14 +12,14 @@ from tipr_zoo.distributed import is_main_process
 from tipr_zoo.errors import ConfigError
 
 LOCK = ".lock"
-"""The file in a work dir that a training holds; what it held falls free with its process, however that ends."""
+"""The file in a work dir that a training locks. The lock ends with the process, however that ends."""
 
 
 @contextmanager
 def locked(work_dir: Path) -> Iterator[None]:
-    """Makes a work dir where there is none, and keeps it from other processes for as long as the block runs.
+    """Lock a work dir while the block runs; make the folder where there is none.
 
-    Of several processes that train as one, the main process does.
+    Of several processes that train as one, the main process does this.
 
     Raises:
         ConfigError: Another process trains there, or nothing can be written there.
@@ -34,8 +34,8 @@ def locked(work_dir: Path) -> Iterator[None]:
         raise ConfigError(
             f"nothing can be written in work dir {work_dir}: {error.strerror or error}; name another --work-dir"
         ) from error
-    # Workers that load pictures do not inherit it and outlive it. In place of a lock that the file system lacks, a file
-    # would stay behind where the process is killed.
+    # Workers that load pictures do not inherit the lock, so it does not outlive the training. On file systems without
+    # locks there is none: a file in its place would stay behind where the process is killed.
     lock = FileLock(work_dir / LOCK, blocking=False, fallback_to_soft=False)
     try:
         lock.acquire()

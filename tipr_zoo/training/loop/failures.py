@@ -1,4 +1,4 @@
-"""What ends a training from below, in one line each."""
+"""Failures of a process, the memory or the disk, each explained in one line."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tipr_zoo.training.loop.interruption import Interruption
 
 @contextmanager
 def explained_failures(interruption: Interruption, work_dir: Path) -> Iterator[None]:
-    """Turn what is raised where a process, the memory or the disk gives out into one line with the fix.
+    """Turn a failure of a process, the memory or the disk into one line with the fix.
 
-    PyTorch raises plain RuntimeErrors for much of it, which can be told apart by their words alone; a test a sentence
-    provokes each of them, so that another wording of another version is noticed.
+    PyTorch raises plain RuntimeErrors for many of them. Only their words tell them apart. A test provokes each of them,
+    so that another wording of another version is noticed.
 
     Args:
         interruption: Knows whether a signal explains that another process is gone.

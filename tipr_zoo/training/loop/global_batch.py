@@ -1,9 +1,9 @@
 """The losses of a batch that is spread over several processes, as one process would compute them.
 
-Similarity losses compare every picture of a batch with every caption of it, so their features are gathered from all
-processes, with gradients. A loss that is a mean over pairs or masked words needs its own rows alone: it says of how
-many terms it is the mean, by ``count_terms(batch)``, and is weighted accordingly. What does not say so sees the whole
-batch, which is always right and costs more.
+Similarity losses compare every picture of a batch with every caption of it. So their features are gathered from all
+processes, with gradients. A loss that is a mean over pairs or masked words needs its own rows alone. It says by
+``count_terms(batch)`` over how many terms the mean goes, and is weighted by that. A loss without ``count_terms`` sees
+the whole batch; that is always right and costs more.
 """
 
 from __future__ import annotations
@@ -22,15 +22,18 @@ from tipr_zoo.features import TOKEN_ENTRIES, Batch, Features
 
 
 def global_loss(retriever: DualEncoder, batch: Batch) -> dict[str, Tensor]:
-    """Every objective of a model over the batch of all processes, weighted.
+    """Compute every objective of a model over the batch of all processes, weighted.
 
     Args:
         retriever: The model; the same in every process.
         batch: This process's rows, see `tipr_zoo.features.Batch`; as many in every process.
 
     Returns:
-        Scalars by key. Their mean over the processes, and that of their gradients, is what `DualEncoder.loss` gives
-        for the whole batch in one process.
+        Scalars by key. Their mean over the processes is what `DualEncoder.loss` gives for the whole batch in one
+        process. The same holds for their gradients.
+
+    Raises:
+        DataError: The batch lacks an entry that an objective needs.
     """
     if process_count() == 1:
         return retriever.loss(batch)
@@ -57,7 +60,7 @@ def global_loss(retriever: DualEncoder, batch: Batch) -> dict[str, Tensor]:
 
 
 class GatheredBatch(Mapping[str, Tensor]):
-    """The batch of all processes; an entry is gathered when it is asked for, which all processes do in one order.
+    """The batch of all processes. An entry is gathered when it is asked for; all processes ask in the same order.
 
     Args:
         own: This process's rows.
@@ -82,13 +85,13 @@ class GatheredBatch(Mapping[str, Tensor]):
         return self._gathered[key]
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The entry, or `default`."""
+        """Return the entry, or `default`."""
         # Not Mapping's own, which waits for a KeyError: a missing entry is a DataError.
         return self[key] if key in self.own else default
 
 
 def _same_length(batch: NeededBatch) -> NeededBatch:
-    """The batch with as much padding as the process with the longest caption has."""
+    """Pad the batch to the length of the longest caption of any process."""
     longest = torch.tensor(batch["caption_ids"].shape[1], device=batch["caption_ids"].device)
     dist.all_reduce(longest, dist.ReduceOp.MAX)
     padded = {
@@ -98,7 +101,7 @@ def _same_length(batch: NeededBatch) -> NeededBatch:
 
 
 def _share_of_terms(count: int | Tensor, device: torch.device) -> float:
-    """What a mean over `count` terms is multiplied by, so that its mean over the processes is that over all terms."""
+    """Return the factor of a mean over `count` terms that makes the mean over the processes that over all terms."""
     total = torch.as_tensor(count, device=device, dtype=torch.int64).clone()
     own = int(total)
     dist.all_reduce(total)

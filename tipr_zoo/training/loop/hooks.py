@@ -14,7 +14,7 @@ from tipr_zoo.training.loop.schedule import Schedule
 
 
 class LearningRateHook(Hook):
-    """Sets the rate of every parameter group before each step.
+    """Sets the learning rate of every parameter group before each step.
 
     Args:
         schedule: The factor over time.
@@ -34,7 +34,7 @@ class LearningRateHook(Hook):
 
 
 class RandomStateHook(Hook):
-    """Seeds PyTorch before each step, so that what a head draws depends on the seed and the step alone, resumed or not.
+    """Seeds PyTorch before each step. So what a head draws depends on the seed and the step alone, resumed or not.
 
     Args:
         seed: The training's seed.
@@ -50,7 +50,7 @@ class RandomStateHook(Hook):
 
 
 class TimeLimitHook(Hook):
-    """Ends training at the end of an epoch once the time is up, as if it were the last: it is validated too.
+    """Ends training at the end of the epoch in which the time is up; that epoch is validated like a last one.
 
     Args:
         minutes: Wall-clock minutes since the start of this run.

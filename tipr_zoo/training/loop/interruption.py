@@ -22,10 +22,10 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 
 class Interruption(AbstractContextManager["Interruption"]):
-    """Takes note of signals while a training runs, so that it can stop between two steps.
+    """Notes signals while a training runs, so that it can stop between two steps.
 
-    A second Ctrl-C stops at once, without a checkpoint of the steps since the last one; not under torchrun, which hands
-    on the signal that the terminal has sent already. What the shell has set to be ignored stays ignored.
+    A second Ctrl-C stops at once. Then there is no checkpoint of the steps since the last one. Not so under torchrun,
+    which passes on the signal that the terminal has sent already. Signals that the shell ignores stay ignored.
 
     Attributes:
         received: The first signal; None as long as there was none.
@@ -50,14 +50,14 @@ class Interruption(AbstractContextManager["Interruption"]):
             signal.signal(number, handler)
 
     def explain(self, otherwise: Exception) -> BaseException:
-        """The error of a process whose peer is gone: after a signal, which each of them gets, nothing is wrong."""
+        """Return the error of a process whose peer is gone; after a signal, which all of them get, nothing is wrong."""
         if self.received is None:
             return otherwise
         name = signal.Signals(self.received).name
         return TrainingInterrupted(f"stopped by {name}, after another process; go on with --resume", self.received)
 
     def _note(self, number: int, frame: object) -> None:
-        if os.getpid() != self._process:  # one that loads pictures, which the terminal tells as well
+        if os.getpid() != self._process:  # a process that loads pictures; the terminal signals it, too
             return
         is_second = self.received is not None and number == signal.SIGINT and not started_by_torchrun()
         if is_second or self.may_stop_at_once:
@@ -70,12 +70,12 @@ class Interruption(AbstractContextManager["Interruption"]):
 
 
 class InterruptionHook(Hook):
-    """Ends the training between two steps once a signal was received, with a checkpoint.
+    """Ends the training between two steps after a signal, with a checkpoint.
 
     Args:
-        interruption: Has noted it.
+        interruption: Has noted the signal.
         checkpoints: Writes the checkpoint.
-        device: Where the model lives; processes agree there on the step after which they stop.
+        device: Where the model lives; the processes agree there on the step after which they stop.
     """
 
     priority = "LOWEST"

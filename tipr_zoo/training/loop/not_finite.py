@@ -1,4 +1,4 @@
-"""Finding out where a loss that is not finite comes from."""
+"""The search for what makes a loss not finite."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tipr_zoo.errors import TrainingError
 from tipr_zoo.machine.whole_file import write_whole
 
 NAMED = 3
-"""Files of a batch that the message names; all of them are in a file."""
+"""How many files of a batch the message names; a file in the work dir lists all of them."""
 
 
 def not_finite_error(runner: Runner, step: int, batch: Mapping[str, Tensor], error: NotFiniteError) -> TrainingError:
-    """The error that ends a training that has met what is not finite; the parameters are still those before the step.
+    """Make the error that ends a training after something not finite; the parameters are those before the step.
 
     The pairs of the step go to ``not_finite_rank_R.json`` in the work dir, with the losses and the culprit.
 
@@ -68,7 +68,12 @@ def not_finite_error(runner: Runner, step: int, batch: Mapping[str, Tensor], err
 def find_culprit(
     retriever: DualEncoder, batch: Mapping[str, Tensor], losses: Mapping[str, float]
 ) -> tuple[str, list[int]]:
-    """What is not finite first on the way from the parameters and the batch to the losses.
+    """Find what is not finite first on the way from the parameters and the batch to the losses.
+
+    Args:
+        retriever: The model, with the parameters before the step.
+        batch: This process's rows; see `tipr_zoo.features.Batch`.
+        losses: The losses by key.
 
     Returns:
         It in words, and the rows of the batch that it concerns; none where it concerns the whole batch.
@@ -90,7 +95,7 @@ def find_culprit(
 
 
 def _gradient_culprit(names: Sequence[str]) -> str:
-    """In words, of parameters in the order of the model, which is about that of the forward pass."""
+    """Name the parameters in words. They come in the order of the model, which is about that of the forward pass."""
     if not names:
         return "each is, but their norm is beyond the largest number"
     more = f" and of {len(names) - NAMED} more" if len(names) > NAMED else ""

@@ -1,4 +1,4 @@
-"""The optimiser as MMEngine's Runner wants to see it: accumulation, clipping and the scaling of float16 losses."""
+"""The optimiser as MMEngine's Runner expects it: accumulation, clipping, and the scaling of float16 losses."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from torch import Tensor
 from tipr_zoo.errors import NotFiniteError
 
 SMALLEST_SCALE = 1e-4
-"""Where a float16 loss multiplied by this still has gradients that are too large, they are not so by their size."""
+"""The smallest factor of a float16 loss: gradients that are not finite even with it are not so by their size."""
 
 
 class TrainingOptimWrapper(OptimWrapper):
-    """MMEngine's wrapper, whose groups of accumulated steps end with an epoch, and which scales losses on any device.
+    """MMEngine's wrapper, with groups of accumulated steps that end with an epoch, and scaled losses on any device.
 
-    MMEngine's own goes on through the end of an epoch, so that a checkpoint would lack the gradients that wait, and its
+    MMEngine's own groups go on over the end of an epoch, so a checkpoint would lack the gradients that wait. Its
     ``AmpOptimWrapper`` refuses CPUs.
 
     Args:
@@ -30,7 +30,7 @@ class TrainingOptimWrapper(OptimWrapper):
 
     Attributes:
         gradient_norm: That of the last step, before it was clipped; None before the first.
-        left_out: Steps of this epoch that changed nothing, since a gradient was too large for float16.
+        left_out: Steps of this epoch that changed nothing, because a gradient was too large for float16.
     """
 
     def __init__(
@@ -46,22 +46,22 @@ class TrainingOptimWrapper(OptimWrapper):
         self.left_out = 0
 
     def start_epoch(self, done: int, steps: int) -> None:
-        """Count the steps of an epoch of which some are done; the last group may be smaller than the others."""
+        """Count the steps of an epoch, of which `done` are done; the last group may be smaller than the others."""
         self._inner_count, self._max_counts = done, steps
         self._remainder_counts = steps % self._accumulative_counts
         self.left_out = 0
 
     @property
     def has_pending_gradients(self) -> bool:
-        """Whether there are gradients that the parameters have not been changed by."""
+        """Whether there are gradients that have not changed the parameters yet."""
         return not self.should_update()
 
     def backward(self, loss: Tensor, **arguments: Any) -> None:
-        """Gradients of the loss, scaled where there is a scaler."""
+        """Compute the gradients of the loss, scaled where there is a scaler."""
         super().backward(loss if self.scaler is None else self.scaler.scale(loss), **arguments)
 
     def step(self, **arguments: Any) -> None:
-        """Change the parameters; gradients that are too large for float16 are left out, and the scale is lowered.
+        """Change the parameters. Where gradients are too large for float16, leave the step out and lower the scale.
 
         Raises:
             NotFiniteError: A gradient is not finite, and no scale would change that. No parameter was changed by it.
@@ -73,7 +73,7 @@ class TrainingOptimWrapper(OptimWrapper):
         self.gradient_norm = float(norm)
         if not math.isfinite(self.gradient_norm):
             names = [name for name, value in gradients.items() if not value.isfinite().all()]
-            # Without names, the norm alone overflows: there are gradients beyond 1e19, which a scaler would let pass.
+            # Without names, the norm alone overflows: gradients are beyond 1e19 then, and a scaler would let them pass.
             if self.scaler is None or self.scaler.get_scale() < SMALLEST_SCALE or not names:
                 raise NotFiniteError({}, names)
             self.left_out += 1
@@ -92,12 +92,12 @@ class TrainingOptimWrapper(OptimWrapper):
                 yield group.get("name", f"parameter {index}"), parameter.grad
 
     def state_dict(self) -> dict[str, Any]:
-        """The optimiser's state, and the scaler's."""
+        """Return the optimiser's state, and the scaler's."""
         state = super().state_dict()
         return state if self.scaler is None else {**state, "loss_scaler": self.scaler.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave, but for rates and other options, which are those of the present recipe."""
+        """Take over what `state_dict` gave, except rates and other options: those are the present recipe's."""
         state = dict(state_dict)
         scaler = state.pop("loss_scaler", None)
         if self.scaler is not None and scaler is not None:

@@ -17,11 +17,11 @@ OPTIMISERS = {"Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW, "SGD": torch
 def parameter_groups(
     model: nn.Module, lr: float, weight_decay: float, multipliers: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """One group a parameter, with its own rate and decay.
+    """Make one group for each parameter, with its own rate and decay.
 
-    As in the official code of IRRA and SEN, where several rules match, the later one counts: ``cross`` for names
-    that contain it (cross-attention and the cross-modal transformer), then ``bias`` for biases, which also lose their
-    weight decay, then ``classifier`` for the identity classifier and the masked-language head.
+    Where several rules match, the last one counts, as in the official code of IRRA and SEN. First comes ``cross``, for
+    names that contain it (cross-attention and the cross-modal transformer). Then comes ``bias``, for biases, which also
+    lose their weight decay. Then comes ``classifier``, for the identity classifier and the masked-language head.
 
     Args:
         model: The model.
@@ -52,7 +52,7 @@ def parameter_groups(
 def build_optimiser(
     model: nn.Module, config: Mapping[str, Any], multipliers: Mapping[str, float]
 ) -> torch.optim.Optimizer:
-    """The optimiser of a recipe.
+    """Build the optimiser of a recipe.
 
     Args:
         model: The model.
@@ -60,7 +60,7 @@ def build_optimiser(
         multipliers: See `parameter_groups`.
 
     Raises:
-        UnknownNameError: There is no such optimiser.
+        UnknownNameError: There is no such optimiser or rule.
         ConfigError: An argument is missing or makes no sense.
     """
     arguments = dict(config)

@@ -1,4 +1,4 @@
-"""Telling how a training goes: a progress bar, and the history."""
+"""The progress of a training: a bar, and the history."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tipr_zoo.training.checkpoints.history import append_history, forget_after
 
 
 class ProgressHook(Hook):
-    """A progress bar over all steps with loss, rate, pairs a second and time left, and the history.
+    """Shows a progress bar over all steps with loss, rate, pairs a second and time left, and writes the history.
 
     Args:
         work_dir: Where the history goes.
@@ -83,7 +83,7 @@ class ProgressHook(Hook):
         self.at = time.perf_counter()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        # Within an epoch, what is known of it so far; the end of an epoch is in the history.
+        # Within an epoch the checkpoint holds what is known of it so far; at its end the history does.
         checkpoint["progress"] = {"sums": self.sums, "steps": self.steps, "seconds": self.seconds}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
@@ -94,5 +94,5 @@ class ProgressHook(Hook):
         self.close()
 
     def close(self) -> None:
-        """End the line of the bar; also where training ended with an error."""
+        """End the line of the bar, also where training ended with an error."""
         self.bar.close()

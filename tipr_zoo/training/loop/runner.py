@@ -1,4 +1,4 @@
-"""MMEngine's Runner with everything of a recipe in it."""
+"""MMEngine's Runner, with everything of a recipe in it."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ def build_runner(
     max_minutes: float | None = None,
     tensorboard: bool = False,
 ) -> Runner:
-    """Everything that a training needs.
+    """Build everything that a training needs.
 
     Args:
         training: The recipe's ``training`` entry.
-        model: On the device where it is to be trained.
+        model: The model, on the device where it is to be trained.
         train_set: What to train on.
-        validation_set: What the best epoch is chosen on.
+        validation_set: What the best epoch is chosen on; None for no validation.
         work_dir: Where everything goes.
-        checkpoint: What to go on from.
+        checkpoint: What to go on from; None to begin anew.
         fingerprint: What checkpoints note of the run.
         interruption: Notes signals.
         max_minutes: See `tipr_zoo.training.train.train`.
-        tensorboard: Likewise.
+        tensorboard: See `tipr_zoo.training.train.train`.
 
     Raises:
         ConfigError: An entry makes no sense.
@@ -116,7 +116,7 @@ def build_runner(
 
 
 def _spread(model: RunnerModel, training: Mapping[str, Any], device: torch.device) -> nn.Module:
-    """The model, whose gradients are averaged over the processes where there are several."""
+    """Wrap the model, so that its gradients are averaged over the processes where there are several."""
     if process_count() == 1:
         return model
     for tower in ("image_encoder", "text_encoder"):
@@ -132,7 +132,7 @@ def _spread(model: RunnerModel, training: Mapping[str, Any], device: torch.devic
 
 
 def _optim_wrapper(training: Any, model: DualEncoder, device: torch.device) -> TrainingOptimWrapper:
-    """The optimiser with accumulation, clipping and, for float16, scaling."""
+    """Build the optimiser with accumulation, clipping and, for float16, scaling."""
     return TrainingOptimWrapper(
         build_optimiser(model, training.optimizer, training.get("parameter_groups", {})),
         accumulate=training.get("accumulate_steps", 1),
@@ -142,6 +142,6 @@ def _optim_wrapper(training: Any, model: DualEncoder, device: torch.device) -> T
 
 
 def _tidy(runner: Runner) -> None:
-    """Remove the empty folder and the empty config that MMEngine leaves in a work dir at each start."""
+    """Remove the empty folder and the empty recipe that MMEngine leaves in a work dir at each start."""
     shutil.rmtree(runner.log_dir, ignore_errors=True)
     (Path(runner.work_dir) / f"{runner.timestamp}.py").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The retriever as MMEngine's Runner wants to see it."""
+"""The retriever as MMEngine's Runner expects it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tipr_zoo.errors import ConfigError, NotFiniteError
 from tipr_zoo.training.loop.global_batch import global_loss
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-"""What towers and heads can be computed in; the parameters are float32 in all of them."""
+"""The types that towers and heads can be computed in; the parameters are float32 in all cases."""
 
 
 class RunnerModel(BaseModel):
@@ -23,8 +23,8 @@ class RunnerModel(BaseModel):
 
     Args:
         retriever: The model that is trained.
-        precision: One of `PRECISIONS`; ``"bfloat16"`` and ``"float16"`` run the towers and heads under autocast, and
-            float16 needs a scaler, see `tipr_zoo.training.loop.optim_wrapper`.
+        precision: One of `PRECISIONS`. ``"bfloat16"`` and ``"float16"`` run the towers and heads under autocast;
+            ``"float16"`` needs a scaler, see `tipr_zoo.training.loop.optim_wrapper`.
 
     Raises:
         ConfigError: There is no such precision.
@@ -38,18 +38,18 @@ class RunnerModel(BaseModel):
         self.precision = precision
 
     def forward(self, mode: str = "loss", **batch: Tensor) -> dict[str, Any]:
-        """The weighted losses of the batch of all processes, of which this one has some rows."""
+        """Compute the weighted losses of the batch of all processes, of which this process has some rows."""
         with self.autocast(batch["images"].device):
             losses = global_loss(self.retriever, batch)
         return {f"loss_{key}": value for key, value in losses.items()}
 
     def autocast(self, device: torch.device) -> torch.autocast:
-        """What towers and heads are computed under."""
+        """Return the autocast that towers and heads are computed under."""
         dtype = PRECISIONS[self.precision]
         return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
 
     def parse_losses(self, losses: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        """The sum that is minimised, and numbers to be logged, the same in every process.
+        """Return the sum that is minimised, and the numbers to log; they are the same in every process.
 
         Raises:
             NotFiniteError: A number is not finite; nothing has been changed by it yet.

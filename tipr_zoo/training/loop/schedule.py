@@ -11,29 +11,34 @@ from tipr_zoo.schemas.declared import Declared
 from tipr_zoo.schemas.value_kinds import NumberFromZero, NumbersFromZero
 
 SHAPES = ("cosine", "linear", "step", "exp", "poly", "constant")
-"""What can follow the warm-up: the modes of the official code, and ``"constant"``."""
+"""The shapes that can follow the warm-up: those of the official code, and ``"constant"``."""
 
 
 @dataclass(frozen=True)
 class Schedule(Declared):
     """The factor of the base learning rate as a function of time alone, so that resuming needs no state.
 
-    With t going from 0 at the end of the warm-up to 1 at the end of the training, the factor is
+    Let t go from 0 at the end of the warm-up to 1 at the end of the training. Then the factor is
     (1 + cos(pi t)) / 2 for ``"cosine"``, 1 - t for ``"linear"``, power^t for ``"exp"``, power^(1 - t) for ``"poly"``,
     `gamma` to the number of milestones that are over for ``"step"``, and 1 for ``"constant"``.
 
     Attributes:
         type: One of `SHAPES`.
-        warmup_epochs: Length of the linear warm-up.
+        warmup_epochs: Length of the linear warm-up, in epochs.
         warmup_factor: Factor at its beginning.
         every_step: Whether the rate changes with every step, or once an epoch as in the official code.
-        milestones: The epochs, counted from 0, from which on a ``"step"`` is taken.
+        milestones: The epochs at which ``"step"`` takes a step, counted from 0.
         gamma: What each of these steps multiplies the rate by.
         power: The base of ``"exp"`` and ``"poly"``.
 
     Raises:
         UnknownNameError: There is no such shape.
         ConfigError: `milestones` is no list of numbers, or `gamma` or `power` is no number above 0.
+
+    Example:
+        >>> schedule = Schedule(type="linear", warmup_epochs=0)
+        >>> schedule.factor(0, max_epochs=4), schedule.factor(3, max_epochs=4)
+        (1.0, 0.25)
     """
 
     type: str = "cosine"
@@ -54,11 +59,11 @@ class Schedule(Declared):
                 raise ConfigError(f"schedule {name} must be a number above 0, got {value!r}")
 
     def factor(self, epoch: float, max_epochs: float) -> float:
-        """Factor of the base rate.
+        """Return the factor of the base rate.
 
         Args:
             epoch: Epochs done, from 0; fractions count where `every_step` is set.
-            max_epochs: Length of the training.
+            max_epochs: Length of the training, in epochs.
         """
         if not self.every_step:
             epoch = math.floor(epoch)

@@ -1,7 +1,7 @@
 """Batch normalisation over the batch of all processes.
 
-PyTorch's ``SyncBatchNorm`` does the same and wants a GPU; this one is the same arithmetic on every device, so that a
-training on several processes can be compared with one anywhere.
+PyTorch's ``SyncBatchNorm`` does the same, but only on a GPU. This one does the same arithmetic on every device. So a
+training on several processes can be compared with a training on one, anywhere.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from tipr_zoo.errors import ConfigError
 
 
 class SynchronisedBatchNorm(_BatchNorm):
-    """Mean and variance are those of the rows of all processes, as many in each."""
+    """Batch normalisation by the mean and variance of the rows of all processes; each process has as many rows."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """(B, C, ...) -> (B, C, ...)."""
+        """Normalise (B, C, ...) values over the batch of all processes; the shape stays."""
         return self.normalise(input)
 
     def normalise(self, rows: Tensor) -> Tensor:
@@ -48,7 +48,7 @@ class SynchronisedBatchNorm(_BatchNorm):
         self.running_var.lerp_(variance * count / max(count - 1, 1), momentum)
 
     def _check_input_dim(self, input: Tensor) -> None:
-        """Any number of dimensions will do."""
+        """Accept any number of dimensions."""
 
 
 class SynchronisedBatchNormAct(SynchronisedBatchNorm):
@@ -58,12 +58,12 @@ class SynchronisedBatchNormAct(SynchronisedBatchNorm):
     act: nn.Module
 
     def forward(self, input: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C, H, W)."""
+        """Normalise (B, C, H, W) values and apply the activation; the shape stays."""
         return self.act(self.drop(self.normalise(input)))
 
 
 def synchronise_batch_norms(module: nn.Module) -> None:
-    """Have all batch normalisations in a module see the batch of all processes; parameters keep their names.
+    """Make all batch normalisations in a module see the batch of all processes; parameters keep their names.
 
     Raises:
         ConfigError: One of them is of a kind that is not known here.

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class TensorBoardHook(Hook):
-    """Writes every step's losses, rate and gradient norm, and every validation.
+    """Writes the losses, learning rate and gradient norm of every step, and the figures of every validation.
 
     Args:
-        folder: Where TensorBoard is to find it.
+        folder: Where TensorBoard is to find them.
 
     Raises:
         ConfigError: TensorBoard is not installed.
@@ -33,7 +33,7 @@ class TensorBoardHook(Hook):
         self.folder, self.make_writer = folder, SummaryWriter
 
     def before_train(self, runner: Runner) -> None:
-        # What an interrupted run wrote of the steps that are gone through again is left out.
+        # An interrupted run may have written steps that are done again now: those are left out.
         self.writer: SummaryWriter = self.make_writer(str(self.folder), purge_step=runner.iter)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
@@ -52,6 +52,6 @@ class TensorBoardHook(Hook):
         self.close()
 
     def close(self) -> None:
-        """Write what waits to be written."""
+        """Write what is still in memory."""
         if hasattr(self, "writer"):  # training may have ended before it began
             self.writer.close()

@@ -17,7 +17,7 @@ from tipr_zoo.training.loop.not_finite import not_finite_error
 
 @LOOPS.register_module(name="TiprZooTrainLoop")
 class TrainLoop(EpochBasedTrainLoop):
-    """MMEngine's loop, which can also begin within an epoch, and after a validation that did not take place.
+    """MMEngine's loop. It can also begin within an epoch, and after a validation that did not take place.
 
     Attributes:
         first_step: Steps of the next epoch that were done before the run was resumed.
@@ -52,7 +52,7 @@ class TrainLoop(EpochBasedTrainLoop):
         self._epoch += 1
 
     def run_iter(self, idx: int, data_batch: Mapping[str, Tensor]) -> None:
-        """One step.
+        """Do one step.
 
         Raises:
             TrainingError: A loss or a gradient is not finite; the message says where it comes from.

@@ -1,4 +1,4 @@
-"""Validation during training, as a loop of MMEngine's."""
+"""Validation during training, as one of MMEngine's loops."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ValidationLoop(BaseLoop):
 
     Args:
         runner: The runner.
-        dataloader: Its ``dataset`` is the split; MMEngine wants a loader, and none of its batches are drawn.
+        dataloader: Its ``dataset`` is the split. MMEngine wants a loader; none of its batches are drawn.
         evaluator: Unused; MMEngine wants one.
     """
 
@@ -24,7 +24,7 @@ class ValidationLoop(BaseLoop):
         super().__init__(runner, dataloader)
 
     def run(self) -> dict[str, float]:
-        """Measure, and tell the hooks, one of which keeps the best checkpoint."""
+        """Measure the retriever, and tell the hooks, one of which keeps the best weights."""
         self.runner.call_hook("before_val")
         self.runner.call_hook("before_val_epoch")
         model = self.runner.model.module if hasattr(self.runner.model, "module") else self.runner.model

@@ -17,11 +17,12 @@ from tipr_zoo.schemas.value_kinds import NumberFromZero, NumbersFromZero, WholeF
 
 @dataclass(frozen=True)
 class Augmentation(Declared):
-    """Random changes to one picture; every draw comes from the generator that is passed.
+    """Random changes to one picture. Every draw comes from the generator that is passed.
 
     Attributes:
         flip: Probability of a horizontal flip.
-        pad: Pixels of black added on every side before a crop back to the old size at a random place.
+        pad: Pixels of black that are added on every side. The picture is then cropped back to its old size at a random
+            place.
         erase: Probability that a rectangle is filled.
         erased_area: Smallest and largest share of the picture that the rectangle covers.
         erased_aspect: Smallest and largest ratio of its height to its width.
@@ -46,7 +47,16 @@ class Augmentation(Declared):
                 raise ConfigError(f"augmentation {name} must be a smallest and a largest number above 0, got {value!r}")
 
     def __call__(self, pixels: Tensor, normalisation: ImageNormalisation, generator: torch.Generator) -> Tensor:
-        """(3, H, W) uint8 -> (3, H, W) float32, changed and normalised."""
+        """Change and normalise a picture.
+
+        Args:
+            pixels: (3, H, W) uint8.
+            normalisation: Mean and standard deviation that the picture is normalised by.
+            generator: Where the draws come from.
+
+        Returns:
+            (3, H, W) float32.
+        """
         if _uniform(generator) < self.flip:
             pixels = pixels.flip(-1)
         if self.pad:
@@ -74,5 +84,5 @@ class Augmentation(Declared):
 
 
 def _uniform(generator: torch.Generator, low: float = 0.0, high: float = 1.0) -> float:
-    """One draw from [low, high)."""
+    """Draw one number from [low, high)."""
     return low + (high - low) * float(torch.rand((), generator=generator))

@@ -1,4 +1,4 @@
-"""Which pairs each step trains on, and which of them are this process's."""
+"""The pairs that each step trains on, and this process's share of them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tipr_zoo.training.training_pairs import PairSampler
 
 
 class BatchSampler(Sampler[list[tuple[int, int]]]):
-    """Cuts the order of a `PairSampler` into batches, and each batch into equal shares of the processes.
+    """The order of a `PairSampler`, cut into batches; each batch is cut into equal shares of the processes.
 
-    The batch is that of all processes together, so that a recipe means the same on one GPU and on eight, and no pair
-    of an epoch goes to two of them. What is left at the end of an epoch and fills no batch is not seen in it; an epoch
+    The batch is that of all processes together. So a recipe means the same on one GPU and on eight, and no pair of an
+    epoch goes to two processes. Pairs at the end of an epoch that fill no batch are not seen in that epoch. An epoch
     shorter than a batch is one batch, of as many pairs as divide evenly.
 
     Args:
@@ -36,7 +36,7 @@ class BatchSampler(Sampler[list[tuple[int, int]]]):
         self.first_step = 0
 
     def start_at(self, step: int) -> None:
-        """Leave out the first batches of the next epoch that is gone through, because a run is resumed after them."""
+        """Leave out the first `step` batches of the next epoch: a resumed run has done them already."""
         self.first_step = step
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
@@ -46,11 +46,11 @@ class BatchSampler(Sampler[list[tuple[int, int]]]):
             yield self._share(keys, step)
 
     def __len__(self) -> int:
-        """Batches of the current epoch, those left out at its beginning counted."""
+        """Return the number of batches of the current epoch; those left out at its beginning count, too."""
         return self._count(len(self.sampler))
 
     def keys_of(self, step: int) -> list[tuple[int, int]]:
-        """This process's (epoch, index) keys of one step of the current epoch."""
+        """Return this process's (epoch, index) keys of one step of the current epoch."""
         return self._share(list(self.sampler), step)
 
     def _count(self, pairs: int) -> int:

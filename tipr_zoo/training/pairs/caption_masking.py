@@ -13,8 +13,8 @@ def mask_caption(
 ) -> tuple[Tensor, Tensor]:
     """Mask some tokens of one caption.
 
-    Of the tokens chosen, 80 % become the mask token, 10 % a random token and 10 % stay as they are. Start, end and
-    padding are never chosen; where nothing was, the first token of the caption is masked.
+    Of the tokens chosen, 80 % become the mask token, 10 % a random token, and 10 % stay as they are. Start, end and
+    padding are never chosen. Where no token was chosen, the first token of the caption is masked.
 
     Args:
         ids: (L,) int64 token ids.
@@ -23,7 +23,7 @@ def mask_caption(
         probability: Chance of each token to be chosen.
 
     Returns:
-        (L,) masked ids, and (L,) labels: the original id where a token was chosen, 0 elsewhere.
+        (L,) int64 masked ids, and (L,) int64 labels: the original id where a token was chosen, 0 elsewhere.
     """
     length = int(ids.argmax()) + 1  # the end token is the largest id
     words = torch.zeros_like(ids, dtype=torch.bool)

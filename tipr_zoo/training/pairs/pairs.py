@@ -19,8 +19,8 @@ from tipr_zoo.training.pairs.caption_masking import mask_caption
 class TrainingPairs(Dataset[dict[str, Tensor]]):
     """Every caption of a split with its picture.
 
-    What is random about a pair depends on the seed, the epoch and the pair alone, not on the number of workers or on
-    what was drawn before, so that a run that is resumed sees what it would have seen.
+    What is random about a pair depends on the seed, the epoch and the pair alone. It does not depend on the number of
+    workers, nor on what was drawn before. So a resumed run sees what it would have seen.
 
     Args:
         dataset: The training split.
@@ -51,20 +51,20 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
 
     @property
     def identities(self) -> Tensor:
-        """(C,) int64, whom each pair shows, numbered from 0."""
+        """(C,) int64, the identity that each pair shows, numbered from 0."""
         return self.labels[torch.tensor(self.picture_indices)]
 
     @property
     def lengths(self) -> Tensor:
-        """(C,) int64, the number of tokens of each pair's whole caption, start and end counted."""
+        """(C,) int64, the number of tokens of each pair's whole caption; start and end count, too."""
         return self.caption_ids.argmax(dim=1) + 1
 
     def __len__(self) -> int:
-        """Number of captions."""
+        """Return the number of captions."""
         return len(self.caption_ids)
 
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
-        """The pair of an (epoch, index) key, as one row of a batch."""
+        """Return the pair of an (epoch, index) key, as one row of a batch."""
         epoch, index = key
         # Seeds such as 20231121 would be beyond 64 bits.
         generator = torch.Generator().manual_seed(((self.seed * 1_000_003 + epoch) * 1_000_003 + index) % 2**64)
@@ -82,16 +82,16 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         return pair
 
     def _augmented_ids(self, index: int, generator: torch.Generator) -> Tensor:
-        """(L,) int64, the token ids of one caption after its augmentation."""
+        """Return the token ids of one caption after its augmentation, (L,) int64."""
         caption = self.caption_augmentation(index, generator)
         return self.caption_ids[index] if caption == self.captions[index] else self.tokenizer(caption)[0]
 
 
 def collate_trimmed_pairs(pairs: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Stack pairs into a batch and cut the padding after its longest caption.
+    """Stack pairs into a batch, and cut the padding after its longest caption.
 
-    No embedding changes by it, since attention is causal; what does change are losses over all text tokens, which no
-    longer see that padding.
+    No embedding changes by this, because attention is causal. Losses over all text tokens do change: they no longer see
+    that padding.
     """
     batch = default_collate(pairs)
     longest = int(batch["caption_ids"].argmax(dim=1).max()) + 1

@@ -20,7 +20,7 @@ logger = logging.getLogger("tipr_zoo")
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The training split, and the split that the best epoch is chosen on, where the data set has one."""
+    """The training split, and the split that the best epoch is chosen on; None where the data set has no such split."""
 
     train: PersonDataset
     validation: PersonDataset | None
@@ -38,8 +38,8 @@ def open_training_data(
         resolved: The model.
         root: The data set's folder. Without one, a recipe for SynthPEDES has it drawn into the cache folder, with the
             number of training identities and the seed that the recipe names.
-        select_on: The split that the best epoch is chosen on: ``"val"``, or ``"test"`` as the papers did, which makes
-            the figures on that split a little too good.
+        select_on: The split that the best epoch is chosen on: ``"val"``, or ``"test"`` as the papers did. Choosing on
+            test makes the figures on that split a little too good.
         dataset: Name of the data set in `root`; None to have it recognised by its files.
 
     Raises:
@@ -72,7 +72,7 @@ def open_training_data(
 
 
 def _drawn(seed: int = 0, train: int = 1000) -> Path:
-    """SynthPEDES in the cache folder, drawn if it is not there."""
+    """Return SynthPEDES in the cache folder; draw it if it is not there."""
     folder = cache_folder() / "data" / f"synthpedes_seed{seed}_train{train}"
     with main_process_first():
         draw_synthpedes(folder, seed=seed, train=train, progress=is_main_process())

@@ -20,11 +20,11 @@ from tipr_zoo.training.pairs.pairs import TrainingPairs, collate_trimmed_pairs
 from tipr_zoo.training.settings import settings
 
 GRACE = 60.0
-"""Seconds that a step may take and its checkpoint."""
+"""Seconds that a step and its checkpoint may take together."""
 
 
 def training_loader(training: Mapping[str, Any], model: DualEncoder, train_set: PersonDataset) -> DataLoader[Any]:
-    """The batches of a recipe.
+    """Make the batches of a recipe.
 
     Args:
         training: The recipe's ``training`` entry.
@@ -48,23 +48,23 @@ def training_loader(training: Mapping[str, Any], model: DualEncoder, train_set: 
 
 
 def end_workers(loader: DataLoader[Any]) -> None:
-    """End the processes that load pictures. PyTorch would do so at exit, by the signal that they outlive."""
+    """End the processes that load pictures. PyTorch would end them at exit, by the signal that they outlive."""
     if (iterator := getattr(loader, "_iterator", None)) is not None:
         iterator._shutdown_workers()
 
 
 def outlive_sigterm(worker: int) -> None:
-    """Have this process, which loads pictures, go on for `GRACE` seconds after SIGTERM.
+    """Let this process, which loads pictures, go on for `GRACE` seconds after SIGTERM.
 
-    What ends a whole job, such as a scheduler, tells each process. The training's own then finishes its step, which
-    takes pictures, and ends the others; where it cannot, they end by themselves.
+    What ends a whole job, such as a scheduler, signals each process. The training's own process then finishes its
+    step, for which it needs pictures, and ends the others. Where it cannot end them, they end by themselves.
     """
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGTERM, lambda number, frame: signal.setitimer(signal.ITIMER_REAL, GRACE))
 
 
 def _pairs(training: Mapping[str, Any], model: DualEncoder, train_set: PersonDataset) -> TrainingPairs:
-    """The pairs of the training split with the augmentations of a recipe."""
+    """Make the pairs of the training split, with the augmentations of a recipe."""
     whole = {"type": "WholeCaptions"}
     return TrainingPairs(
         train_set,
@@ -81,8 +81,8 @@ def _pairs(training: Mapping[str, Any], model: DualEncoder, train_set: PersonDat
 
 
 def _sampler(training: Mapping[str, Any], pairs: TrainingPairs) -> PairSampler:
-    """The sampler of a recipe, given what its constructor names of what is known of the pairs and their batches."""
-    config = training.get("sampler") or {"type": "ShuffledPairs"}
+    """Make the sampler of a recipe, with those facts of the pairs and their batches that its constructor names."""
+    entry = training.get("sampler") or {"type": "ShuffledPairs"}
     known = {
         "identities": pairs.identities,
         "lengths": pairs.lengths,
@@ -90,7 +90,7 @@ def _sampler(training: Mapping[str, Any], pairs: TrainingPairs) -> PairSampler:
         "batch_size": training["batch_size"],
         "by_length": training.get("trim_padding", False),
     }
-    if isinstance(config, Mapping) and "type" in config:  # otherwise the registry says what is wrong with it
-        named = inspect.signature(SAMPLERS.get(config["type"])).parameters
+    if isinstance(entry, Mapping) and "type" in entry:  # otherwise the registry says what is wrong with it
+        named = inspect.signature(SAMPLERS.get(entry["type"])).parameters
         known = {name: value for name, value in known.items() if name in named}
-    return checked(SAMPLERS.build(config, **known), PairSampler, "training.sampler")
+    return checked(SAMPLERS.build(entry, **known), PairSampler, "training.sampler")

@@ -1,4 +1,4 @@
-"""FMFA in small: the towers, data and budget of irra_tiny_synth, with A-SDM for SDM and with EFA besides."""
+"""A small FMFA: the towers, data and budget of irra_tiny_synth, with A-SDM in place of SDM, and with EFA."""
 
 model = dict(
     image_encoder=dict(

@@ -1,7 +1,8 @@
-"""sen_tiny_synth trained on for three epochs, until its restoration follows the words.
+"""sen_tiny_synth, trained for three more epochs, until its restoration follows the words.
 
-Start it from the weights of sen_tiny_synth. Pictures keep their borders and are not erased in places, so that what is
-to be restored is the picture itself; TIR has its weight of the full-size models, and its decoder their five times rate.
+Start it from the weights of sen_tiny_synth. Pictures are not padded and no part is erased, so that the picture itself
+is restored. TIR has the weight of the full-size models. Its decoder has their learning rate, which is five times as
+high.
 """
 
 _base_ = ["./sen_tiny_synth.py"]

@@ -1,4 +1,4 @@
-"""SEN in small: the towers, data and budget of irra_tiny_synth, with CMT, TIR, pruning and SEN's sampler for IRR."""
+"""A small SEN: towers, data and budget of irra_tiny_synth, with CMT, TIR, pruning and SEN's sampler in place of IRR."""
 
 model = dict(
     image_encoder=dict(

@@ -23,7 +23,7 @@ model = dict(
 training = dict(
     batch_size=64,
     max_epochs=60,
-    # The paper says 1e-5. Every parameter learns at the same rate: there are no parameter_groups.
+    # The paper says 1e-5. There are no parameter_groups: every parameter has the same learning rate.
     optimizer=dict(type="Adam", lr=5e-6, betas=(0.9, 0.999), eps=1e-3, weight_decay=4e-5),
     schedule=dict(type="cosine", warmup_epochs=5, warmup_factor=0.1),
     augmentation=dict(flip=0.5, pad=10, erase=0.5),

@@ -26,7 +26,7 @@ training = dict(
     batch_size=128,
     max_epochs=60,
     optimizer=dict(type="Adam", lr=1e-5, betas=(0.9, 0.999), eps=1e-3, weight_decay=4e-5),
-    # Multiples of the rate for what CLIP does not bring; biases have no decay.
+    # Factors of the learning rate for parameters that CLIP does not bring. Biases have no decay.
     parameter_groups=dict(cross=5.0, bias=2.0, classifier=5.0),
     schedule=dict(type="cosine", warmup_epochs=5, warmup_factor=0.1),
     masking=False,  # no objective predicts masked words

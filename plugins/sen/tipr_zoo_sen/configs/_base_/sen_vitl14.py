@@ -1,7 +1,7 @@
 """SEN-XL: CLIP ViT-L/14 with the objectives and the training of SEN (arXiv 2307.09059).
 
-Its image size is not published. 378 x 126 is 27 x 9 patches of 14 pixels: the multiples of 14 nearest to SEN's
-384 x 128, in the same proportion.
+Its image size is not published. 378 x 126 is 27 x 9 patches of 14 pixels. These are the multiples of 14 that are
+nearest to SEN's 384 x 128 and have the same proportion.
 """
 
 _base_ = ["./sen_vitb16.py"]
