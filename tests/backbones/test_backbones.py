@@ -121,13 +121,13 @@ def test_a_tower_that_sees_all_patches_in_another_order_gives_the_same_tokens_in
 def test_an_image_tower_gives_the_class_token_alone_as_it_gives_it_among_all(options: dict[str, Any]) -> None:
     torch.manual_seed(0)
     given = {"model_name": "vit_base_patch16_clip_quickgelu_224", "width": 64, "depth": 2, "num_heads": 2} | options
-    tower = VisionTransformerEncoder(embedding_size=8, image_size=(64, 32), **given).train()
-    images = torch.randn(2, 3, 64, 32)
+    tower = VisionTransformerEncoder(embedding_size=8, image_size=(64, 32), **given).double().train()
+    images = torch.randn(2, 3, 64, 32, dtype=torch.float64)  # so that the order of sums is no matter
     loss = tower(images)[:, 0].square().sum()
     expected = torch.autograd.grad(loss, list(tower.parameters()))
     found = torch.autograd.grad(tower.encode_class(images).square().sum(), list(tower.parameters()))
-    torch.testing.assert_close(tower.encode_class(images), tower(images)[:, 0], rtol=0, atol=1e-5)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(tower.encode_class(images), tower(images)[:, 0], rtol=0, atol=1e-10)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-10)
 
 
 def test_a_tower_with_another_kind_of_block_runs_it_whole() -> None:
