@@ -36,7 +36,7 @@ TOKENIZING, READING = "tokenizing", "pruning, from the cache"
 
 
 def timed(run: Callable[[Sequence[str]], T], captions: Sequence[str]) -> tuple[float, T]:
-    """Seconds of one run, and what it gave."""
+    """Return the seconds of one run, and its result."""
     start = time.perf_counter()
     result = run(captions)
     return time.perf_counter() - start, result
@@ -49,7 +49,7 @@ def compare_times(captions: Sequence[str], repeats: int) -> None:
         os.environ["TIPR_ZOO_HOME"] = cache
         tagging, tagged = timed(pruned_captions, captions)
         seconds: dict[str, list[float]] = {TOKENIZING: [], READING: []}
-        for _ in range(1 + repeats):  # in turns; a first round is not counted
+        for _ in range(1 + repeats):  # in turns; the first round is not counted
             seconds[TOKENIZING].append(timed(tokenize, captions)[0])
             once, read = timed(pruned_captions, captions)
             assert read == tagged, "the cache holds something else"
@@ -83,7 +83,7 @@ def compare_taggers(captions: Sequence[str]) -> None:
 
 
 def kept_words(captions: Sequence[str], tagger: Tagger) -> list[list[bool]]:
-    """Whether each word of each caption is kept."""
+    """Tell for each word of each caption whether it is kept."""
     return [[tag.startswith(KEPT_TAGS) for _, tag in tag_caption(caption, tagger)] for caption in captions]
 
 

@@ -33,15 +33,15 @@ TOLERANCE = 1e-5
 
 
 def synthetic_captions(count: int) -> list[str]:
-    """Captions of SynthPEDES's training split; nothing is drawn."""
+    """Return captions of SynthPEDES's training split. No picture is drawn."""
     people = identities("train", -(-count // 8))  # four pictures each, with two captions
-    records = split_records("train", people, {"train": len(people)}, pictures=4, seed=0)
-    return [caption for record in records for caption in record["captions"]][:count]
+    annotations = split_records("train", people, {"train": len(people)}, pictures=4, seed=0)
+    return [caption for annotation in annotations for caption in annotation["captions"]][:count]
 
 
 @torch.inference_mode()
 def embed_padded(model: DualEncoder, captions: Sequence[str], batch_size: int) -> Tensor:
-    """Embed captions in the order in which they come, all padded to 77 tokens."""
+    """Embed captions in their order, all padded to 77 tokens."""
     device = next(model.parameters()).device
     batches = model.tokenize(captions).split(batch_size)
     embeddings = [model.end_tokens(model.text_encoder(ids), ids) for ids in (ids.to(device) for ids in batches)]
@@ -50,7 +50,7 @@ def embed_padded(model: DualEncoder, captions: Sequence[str], batch_size: int) -
 
 def make_tokenizing(way: str, captions: Sequence[str]) -> Run:
     if way == "open_clip":
-        import open_clip  # takes seconds
+        import open_clip  # not at the top: it takes seconds
 
         tokenize = open_clip.get_tokenizer("ViT-B-16")
     else:

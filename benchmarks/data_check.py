@@ -43,8 +43,8 @@ WORDS = (
 )
 
 
-def draw_records(scale: float) -> Iterator[dict[str, Any]]:
-    """Records with as many identities, pictures and captions a split as were published, times `scale`."""
+def draw_annotations(scale: float) -> Iterator[dict[str, Any]]:
+    """Draw annotations. Each split has the published numbers of identities, pictures and captions, times `scale`."""
     draw, identity = random.Random(0), 0
     for split, counts in CUHKPEDES.specification.published.items():
         people, pictures = (max(1, round(scale * count)) for count in (counts.identities, counts.pictures))
@@ -63,18 +63,18 @@ def draw_records(scale: float) -> Iterator[dict[str, Any]]:
 
 
 def write_dataset(folder: Path, scale: float) -> None:
-    """Write the data set, if it is not there."""
+    """Write the data set if it is missing."""
     if (folder / "reid_raw.json").is_file():
         return
     draw = random.Random(1)
-    records = list(draw_records(scale))
+    annotations = list(draw_annotations(scale))
     patterns = [Image.effect_noise((8, 16), 90) for _ in range(50)]
-    for record in records:
-        path = folder / "imgs" / record["file_path"]
+    for annotation in annotations:
+        path = folder / "imgs" / annotation["file_path"]
         path.parent.mkdir(parents=True, exist_ok=True)
         size = draw.randint(50, 130), draw.randint(140, 280)
         draw.choice(patterns).resize(size).convert("RGB").save(path, quality=draw.randint(80, 95))
-    (folder / "reid_raw.json").write_text(json.dumps(records))
+    (folder / "reid_raw.json").write_text(json.dumps(annotations))
 
 
 def seconds(call: Callable[[], Any]) -> float:
@@ -84,7 +84,7 @@ def seconds(call: Callable[[], Any]) -> float:
 
 
 def report(what: str, call: Callable[[], Any]) -> None:
-    """Print how long something took, and how much of that this process computed: the rest is the disk and others."""
+    """Print the time of a call, and the part of it that this process computed. The rest is the disk and others."""
     computed = time.process_time()
     took = seconds(call)
     print(f"{what:30}{took:6.1f} s  ({time.process_time() - computed:.1f} s of computing)")

@@ -46,7 +46,7 @@ MODEL = "irra_vitb16_cuhk"
 QUALITY, NOISE, BATCH_SIZE = 90, 5.0, 64
 PICTURES, CAPTIONS = 4, 2  # of an identity, and of a picture
 NEEDED = 300
-"""Pictures a second that one GPU is taken to ask for."""
+"""Pictures a second that one GPU is assumed to need."""
 
 MASK_ID = 49405
 
@@ -55,16 +55,16 @@ Pair = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Way:
-    """One way to the same pairs.
+    """One way to make the same pairs.
 
     Attributes:
         decode: The number of a caption -> its picture.
-        resize: That picture -> it in the size of the model.
-        augment: A resized picture -> as training sees it.
-        caption: The number of a caption -> its ids, masked ones, and labels.
-        pair: The number of a caption -> all of it.
+        resize: That picture -> the picture in the model's size.
+        augment: A resized picture -> the picture for training.
+        caption: The number of a caption -> its ids, masked ids and labels.
+        pair: The number of a caption -> its whole pair.
         collate: Pairs -> a batch.
-        evaluated: A file -> as evaluation sees it.
+        evaluated: A file -> its picture for evaluation.
     """
 
     decode: Callable[[int], Image.Image]
@@ -104,7 +104,7 @@ def usual_way(dataset: PersonDataset, model: DualEncoder, tokenize: Callable[[st
 
 
 def mask_in_a_loop(ids: Tensor) -> tuple[Tensor, Tensor]:
-    """Mask tokens of a caption one by one, as BERT does."""
+    """Mask the tokens of a caption one by one, like BERT."""
     masked, labels = ids.tolist(), [0] * len(ids)
     for index, token in enumerate(masked):
         if not 0 < token < MASK_ID or random.random() >= 0.15:
@@ -133,7 +133,7 @@ def way_of_the_zoo(dataset: PersonDataset, model: DualEncoder) -> Way:
 
 
 def runs_of(way: Way, dataset: PersonDataset) -> dict[str, Callable[[], None]]:
-    """Each stage and the whole, over every picture once."""
+    """Return the runs of each stage and of the whole. Each run takes every picture once."""
     indices = range(0, len(dataset.captions), CAPTIONS)
     decoded = [way.decode(index) for index in indices]
     resized = [way.resize(picture) for picture in decoded]
@@ -158,7 +158,7 @@ def for_each(stage: Callable[[Any], object], items: Iterable[Any]) -> None:
 
 
 def compare(dataset: PersonDataset, usual: Way, zoo: Way, rounds: int) -> PrettyTable:
-    """Pictures a second of both ways, stage by stage and as a whole."""
+    """Compare the pictures a second of both ways, for each stage and for the whole."""
     of_usual, of_zoo = runs_of(usual, dataset), runs_of(zoo, dataset)
     columns = ["torchvision (pictures/s)", "tipr-zoo (pictures/s)", "times faster", f"cores for {NEEDED} pictures/s"]
     rows = PrettyTable(["on one core", *columns], align="r")
@@ -171,7 +171,7 @@ def compare(dataset: PersonDataset, usual: Way, zoo: Way, rounds: int) -> Pretty
 
 
 def in_turns(runs: Iterable[Callable[[], None]], rounds: int) -> list[list[float]]:
-    """Seconds of the processor of each run in each round; a first one is not counted."""
+    """Return the processor's seconds of each run in each round. The first round is not counted."""
     runs = list(runs)
     seconds: list[list[float]] = [[] for _ in runs]
     for _ in range(rounds + 1):
@@ -183,7 +183,7 @@ def in_turns(runs: Iterable[Callable[[], None]], rounds: int) -> list[list[float
 
 
 def tokenized(dataset: PersonDataset, model: DualEncoder) -> float:
-    """Captions a second that the zoo's tokenizer takes, which the rounds do not count."""
+    """Return the captions a second of the zoo's tokenizer. The rounds do not count this time."""
     start = time.process_time()
     model.tokenize(dataset.captions)
     return len(dataset.captions) / (time.process_time() - start)
@@ -196,7 +196,7 @@ def assert_same_pixels(dataset: PersonDataset, usual: Way, zoo: Way) -> str:
 
 
 def draw_pictures(folder: Path, count: int, size: Callable[[np.random.Generator], tuple[int, int]]) -> PersonDataset:
-    """SynthPEDES with its pictures scaled to a `size` (width and height) each, and with noise."""
+    """Draw SynthPEDES. Each picture is scaled to a drawn `size` (width and height), and noise is added."""
     draw_synthpedes(folder, train=-(-count // PICTURES), pictures=PICTURES, splits=("train",), workers=1)
     dataset = open_dataset(folder, split="train")
     generator = np.random.default_rng(0)

@@ -38,7 +38,7 @@ PLAIN, ONE_PRODUCT, OURS = "plain", "plain, pairs as one product", "tipr-zoo"
 
 
 class GivenText(nn.Module):
-    """Stands for the retriever: its text tower has already run."""
+    """A stand-in for the retriever. Its text tower has already run."""
 
     def __init__(self, tokens: Tensor) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class GivenText(nn.Module):
 
 
 def tokens(batch: int, device: str) -> tuple[Tensor, Tensor]:
-    """Text and image tokens that want gradients."""
+    """Draw text and image tokens that need gradients."""
     generator = torch.Generator().manual_seed(0)
     text = torch.randn(batch, WORDS, WIDTH, generator=generator).to(device)
     image = torch.randn(batch, 1 + PATCHES, WIDTH, generator=generator).to(device)
@@ -54,7 +54,7 @@ def tokens(batch: int, device: str) -> tuple[Tensor, Tensor]:
 
 
 def masked_labels(batch: int, device: str) -> Tensor:
-    """(B, L) labels as masking an ordinary caption gives them, the first word of each always masked."""
+    """Draw (B, L) labels like those of masked ordinary captions. The first word of each is always masked."""
     generator = torch.Generator().manual_seed(1)
     masked = torch.rand(batch, WORDS, generator=generator) < MASKED
     masked[:, 0], masked[:, CAPTION_LENGTH - 1 :], masked[:, 1] = False, False, True
@@ -62,7 +62,7 @@ def masked_labels(batch: int, device: str) -> Tensor:
 
 
 def with_gradients(loss: Callable[[], Tensor], *inputs: Tensor) -> dict[str, Tensor]:
-    """Run forward and backward; the loss and the gradient of each input."""
+    """Run forward and backward. Return the loss and the gradient of each input."""
     for tensor in inputs:
         tensor.grad = None
     value = loss()
@@ -71,7 +71,7 @@ def with_gradients(loss: Callable[[], Tensor], *inputs: Tensor) -> dict[str, Ten
 
 
 def alignment(way: str, batch: int, device: str) -> Run:
-    """Explicit fine-grained alignment."""
+    """Make a run of explicit fine-grained alignment."""
     text, image = tokens(batch, device)
     features, ours = Features(image, text, image[:, 0], text[:, 0]), ExplicitFineGrainedAlignment()
 
@@ -87,7 +87,7 @@ def alignment(way: str, batch: int, device: str) -> Run:
 
 
 def word_classifier(way: str, batch: int, device: str) -> Run:
-    """The end of implicit relation reasoning: the classifier that reads off the masked words."""
+    """Make a run of the end of implicit relation reasoning: the classifier of the masked words."""
     text, _ = tokens(batch, device)
     labels, head = masked_labels(batch, device), make_head(way, device)
     losses = {PLAIN: partial(word_loss, head, text, labels), OURS: partial(head.word_loss, text, labels)}
@@ -95,7 +95,7 @@ def word_classifier(way: str, batch: int, device: str) -> Run:
 
 
 def reasoning(way: str, batch: int, device: str) -> Run:
-    """All of implicit relation reasoning but the towers."""
+    """Make a run of all of implicit relation reasoning except the towers."""
     text, image = tokens(batch, device)
     labels, head = masked_labels(batch, device), make_head(way, device)
     features = Features(image, text, image[:, 0], text[:, 0])
@@ -107,7 +107,7 @@ def reasoning(way: str, batch: int, device: str) -> Run:
 
 
 def make_head(way: str, device: str) -> ImplicitRelationReasoning:
-    """The same weights whenever it is called."""
+    """Make a head. It has the same weights every time."""
     torch.manual_seed(0)
     head = ImplicitRelationReasoning(WIDTH, VOCABULARY).to(device)
     if way == PLAIN:

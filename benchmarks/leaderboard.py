@@ -43,7 +43,7 @@ def write_plugin(site: Path, count: int) -> None:
     (package / "__init__.py").touch()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: many-cards\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[tipr_zoo.plugins]\nmany = many_cards.components\n")
-    # Those with figures of publications: what was measured refers to a record.
+    # Cards with published figures only: measured figures would need their evaluation records.
     shipped = sorted(core_cards_folder().glob("*_vit*.md"))
     for number in range(count):
         source = shipped[number % len(shipped)]

@@ -33,7 +33,7 @@ class Size:
     queries: int
     gallery: int
     usual_repeats: int
-    usual_needs_gib: float  # free memory that the usual way needs, with the matrix
+    usual_needs_gib: float  # free memory that the usual way needs, including the matrix
 
 
 SIZES = [
@@ -51,7 +51,7 @@ class Measurement:
 
 
 def tie_free_matrix(queries: int, gallery: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw a float32 matrix whose rows hold distinct values, with matches likelier near the top, and its ids."""
+    """Draw a float32 matrix and its ids. The values of a row are distinct. Matches are more likely near the top."""
     rng = np.random.default_rng(0)
     query_ids, gallery_ids = np.arange(queries) % IDENTITIES, np.arange(gallery) % IDENTITIES
     values = np.linspace(-1, 1, gallery, dtype=np.float32)
@@ -63,7 +63,7 @@ def tie_free_matrix(queries: int, gallery: int) -> tuple[np.ndarray, np.ndarray,
 
 
 def usual_ranking(similarity, query_ids, gallery_ids):
-    """Compute the metrics as evaluation scripts usually do: argsort, gather, cumulative sums. Also return the hits."""
+    """Compute the metrics like usual evaluation scripts: argsort, gather, cumulative sums. Also return the hits."""
     import torch
 
     order = torch.argsort(similarity, dim=1, descending=True)
@@ -80,7 +80,7 @@ def usual_ranking(similarity, query_ids, gallery_ids):
 
 
 def metrics_in_float64(hits: np.ndarray) -> dict[str, float]:
-    """Read the metrics off the ranked hits once more, exactly: the usual float32 means are only good to 1e-4."""
+    """Compute the metrics from the ranked hits again, exactly. The usual float32 means are only good to 1e-4."""
     places = [np.flatnonzero(row) + 1 for row in hits]
     first_rank = np.array([place[0] for place in places])
     return {
@@ -110,12 +110,12 @@ def measure_ours(queries: int, gallery: int, repeats: int) -> Measurement:
 
 
 def _measure(rank, queries: int, gallery: int, repeats: int):
-    rank(*tie_free_matrix(IDENTITIES, IDENTITIES))  # lazy imports and thread pools are nobody's cost
+    rank(*tie_free_matrix(IDENTITIES, IDENTITIES))  # lazy imports and thread pools must not count
     matrix, query_ids, gallery_ids = tie_free_matrix(queries, gallery)
     peak_before = _peak_bytes()
     seconds = []
     for _ in range(repeats):
-        result = None  # of the round before
+        result = None  # free that of the round before
         start = time.perf_counter()
         result = rank(matrix, query_ids, gallery_ids)
         seconds.append(time.perf_counter() - start)

@@ -1,6 +1,6 @@
-"""The objectives of SEN written down line by line from their formulas, beside those of FMFA in plain_transcription.py.
+"""The objectives of SEN, written line by line from their formulas. Those of FMFA are in plain_transcription.py.
 
-The caption is encoded a second time for the restoration, as the published code does.
+The caption is encoded a second time for the restoration, as in the published code.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tipr_zoo.dual_encoder import DualEncoder
 
 
 def similarity_distribution_matching(image: Tensor, text: Tensor, pids: Tensor) -> Tensor:
-    """SDM: (B, D) embeddings and (B,) identities -> scalar."""
+    """Compute SDM: (B, D) embeddings and (B,) identities -> scalar."""
     loss = torch.zeros((), device=image.device)
     for _, _, divergence in divergences(image, text, pids):
         loss = loss + divergence.mean()
@@ -25,7 +25,7 @@ def similarity_distribution_matching(image: Tensor, text: Tensor, pids: Tensor) 
 
 
 def cross_modal_triplet(image: Tensor, text: Tensor, pids: Tensor, margin: float = 0.05) -> Tensor:
-    """CMT: (B, D) embeddings and (B,) identities -> scalar."""
+    """Compute CMT: (B, D) embeddings and (B,) identities -> scalar."""
     distances = 1 - F.normalize(text, dim=1) @ F.normalize(image, dim=1).t()
     same = pids.unsqueeze(1) == pids.unsqueeze(0)
     loss = torch.zeros((), device=image.device)
@@ -38,7 +38,7 @@ def cross_modal_triplet(image: Tensor, text: Tensor, pids: Tensor, margin: float
 def text_guided_restoration(
     head: TextGuidedRestoration, model: DualEncoder, images: Tensor, text: Tensor, noise: Tensor
 ) -> Tensor:
-    """TIR: (B, 3, H, W) pictures, (B, L, D) tokens and (B, 1 + N) noise -> scalar."""
+    """Compute TIR: (B, 3, H, W) pictures, (B, L, D) tokens and (B, 1 + N) noise -> scalar."""
     size, (rows, columns) = head.patch_size, head.grid_size
     count, patches = len(images), rows * columns
     grey = (0.2989 * images[:, 0] + 0.5870 * images[:, 1] + 0.1140 * images[:, 2]).unsqueeze(1).repeat(1, 3, 1, 1)
@@ -67,7 +67,7 @@ def text_guided_restoration(
 
 
 def sen_losses(model: DualEncoder, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Every objective of SEN for a batch, by the keys of `DualEncoder.loss` and with their weights."""
+    """Compute every objective of SEN for a batch, by the keys of `DualEncoder.loss` and with their weights."""
     pids, caption_ids = batch["pids"], batch["caption_ids"]
     image = model.image_encoder(batch["images"])[:, 0]
     text = model.text_encoder(caption_ids)[torch.arange(len(pids)), caption_ids.argmax(dim=1)]

@@ -1,8 +1,8 @@
-"""The objectives of FMFA written down line by line from their formulas: what the benchmarks compare the zoo with.
+"""The objectives of FMFA, written line by line from their formulas. The benchmarks compare the zoo with them.
 
-This is how one would first write them in PyTorch: all pairs of a batch at once, logits for every position, everything
-in float32, gradients by autograd. Towers and parameters are the zoo's, so that values and gradients can be compared,
-but for the activation, which is its formula too (`write_out_activations`).
+This is a first version in PyTorch: all pairs of a batch at once, logits for every position, everything in float32,
+gradients by autograd. Towers and parameters are the zoo's, so that values and gradients can be compared. Only the
+activation is also written as its formula (`write_out_activations`).
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ AllCosines = Callable[[Tensor, Tensor], Tensor]
 
 
 def broadcast_cosines(tokens: Tensor, joint: Tensor) -> Tensor:
-    """The pairs written as a broadcast matrix product, for which PyTorch repeats both sets for every pair."""
+    """Compute the pairs as a broadcast matrix product. PyTorch repeats both sets for every pair."""
     return tokens.unsqueeze(1) @ joint.unsqueeze(0).transpose(2, 3)
 
 
 def one_product_cosines(tokens: Tensor, joint: Tensor) -> Tensor:
-    """The same as one large matrix product: quicker and smaller, where one thinks of it."""
+    """Compute the same as one large matrix product, which is faster and needs less memory."""
     return torch.einsum("akd,bld->abkl", tokens, joint)
 
 
 def divergences(image: Tensor, text: Tensor, pids: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """What SDM and A-SDM are made of: (B, D) embeddings and (B,) identities -> of pictures, then of captions, (B, B)
-    cosines, (B, B) target and (B,) KL(p || q)."""
+    """Yield the parts of SDM and A-SDM, first for pictures, then for captions.
+
+    (B, D) embeddings and (B,) identities -> (B, B) cosines, (B, B) target and (B,) KL(p || q).
+    """
     cosines = F.normalize(image, dim=1) @ F.normalize(text, dim=1).t()
     same = (pids.unsqueeze(1) == pids.unsqueeze(0)).float()
     target = same / same.sum(dim=1, keepdim=True)
@@ -45,7 +47,7 @@ def divergences(image: Tensor, text: Tensor, pids: Tensor) -> Iterator[tuple[Ten
 
 
 def adaptive_sdm(image: Tensor, text: Tensor, pids: Tensor) -> Tensor:
-    """A-SDM in the form of the published code: (B, D) embeddings and (B,) identities -> scalar."""
+    """Compute A-SDM in the form of the published code: (B, D) embeddings and (B,) identities -> scalar."""
     loss = torch.zeros((), device=image.device)
     for similarity, target, divergence in divergences(image, text, pids):
         best, positive = similarity.max(dim=1).values, similarity.gather(1, target.argmax(dim=1, keepdim=True))
@@ -55,14 +57,14 @@ def adaptive_sdm(image: Tensor, text: Tensor, pids: Tensor) -> Tensor:
 
 
 def identity_loss(head: IdentityClassification, image: Tensor, text: Tensor, pids: Tensor) -> Tensor:
-    """Cross-entropy of both modalities: (B, D) embeddings and (B,) identities -> scalar."""
+    """Compute the cross-entropy of both modalities: (B, D) embeddings and (B,) identities -> scalar."""
     return (F.cross_entropy(head.classifier(image), pids) + F.cross_entropy(head.classifier(text), pids)) / 2
 
 
 def implicit_relation_reasoning(
     head: ImplicitRelationReasoning, masked_text: Tensor, image: Tensor, labels: Tensor
 ) -> Tensor:
-    """Masked language modelling: (B, L, D) and (B, 1 + N, D) tokens and (B, L) labels -> scalar."""
+    """Compute masked language modelling: (B, L, D) and (B, 1 + N, D) tokens and (B, L) labels -> scalar."""
     text, image = head.ln_pre_t(masked_text), head.ln_pre_i(image)
     tokens = head.cross_attn(text, image, image, need_weights=False)[0]
     for block in head.cross_modal_transformer.resblocks:
@@ -73,7 +75,7 @@ def implicit_relation_reasoning(
 
 
 def word_loss(head: ImplicitRelationReasoning, tokens: Tensor, labels: Tensor) -> Tensor:
-    """The cross-entropy of masked words, with logits for every position: (B, L, D) and (B, L) -> scalar."""
+    """Compute the cross-entropy of masked words, with logits for every position: (B, L, D) and (B, L) -> scalar."""
     return F.cross_entropy(head.mlm_head(tokens).flatten(0, 1), labels.flatten(), ignore_index=0)
 
 
@@ -84,7 +86,7 @@ def explicit_fine_grained_alignment(
     image_margin: float = 0.9,
     all_cosines: AllCosines = broadcast_cosines,
 ) -> Tensor:
-    """EFA in the form of the published code: (B, L, D) and (B, N, D) tokens -> scalar."""
+    """Compute EFA in the form of the published code: (B, L, D) and (B, N, D) tokens -> scalar."""
     similarity = text @ patches.transpose(1, 2)
     lowest, highest = similarity.amin(dim=2, keepdim=True), similarity.amax(dim=2, keepdim=True)
     similarity = (similarity - lowest) / (highest - lowest)
@@ -99,7 +101,7 @@ def explicit_fine_grained_alignment(
 
 
 def fmfa_losses(model: DualEncoder, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Every objective of FMFA for a batch, by the keys of `DualEncoder.loss`; their weights are 1."""
+    """Compute every objective of FMFA for a batch, by the keys of `DualEncoder.loss`. All weights are 1."""
     pids, caption_ids = batch["pids"], batch["caption_ids"]
     image_tokens, text_tokens = model.image_encoder(batch["images"]), model.text_encoder(caption_ids)
     image, text = image_tokens[:, 0], text_tokens[torch.arange(len(pids)), caption_ids.argmax(dim=1)]
@@ -113,7 +115,7 @@ def fmfa_losses(model: DualEncoder, batch: Mapping[str, Tensor]) -> dict[str, Te
 
 
 def write_out_activations(model: nn.Module) -> None:
-    """Give a model's transformers the formula of QuickGELU in place of the zoo's faster form of it."""
+    """Give a model's transformers the plain formula of QuickGELU in place of the zoo's faster form."""
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, QuickGELU):
@@ -126,7 +128,7 @@ class WrittenOutQuickGELU(nn.Module):
 
 
 def _margin_loss(similarity: Tensor, margin: float) -> Tensor:
-    """Both margin terms of a (B, B) similarity."""
+    """Compute both margin terms of a (B, B) similarity."""
     own, right = torch.eye(len(similarity), device=similarity.device).bool(), similarity.diagonal()
     by_row = (similarity - right.unsqueeze(1) + margin).masked_fill(own, 0)
     by_column = (similarity - right.unsqueeze(0) + margin).masked_fill(own, 0)

@@ -53,7 +53,7 @@ model-index:
 
 
 def write_plugin(site: Path, name: str) -> None:
-    """Write what `tipr-zoo new-plugin` gives into `site`, as pip would install its wheel."""
+    """Write a plugin of `tipr-zoo new-plugin` into `site`, as pip would install its wheel."""
     names = PluginNames.of(name)
     files = rendered_files(names)
     for path, text in files.items():
@@ -72,7 +72,7 @@ def write_plugin(site: Path, name: str) -> None:
 
 
 def seconds_for(site: Path | None, count: int) -> tuple[float, float]:
-    """Wall-clock and CPU seconds of `tipr-zoo list` in a new process; checks that it lists `count` plugins' models."""
+    """Return wall-clock and CPU seconds of `tipr-zoo list` in a new process. Check that `count` plugins are listed."""
     environment = {**os.environ, "PYTHONPATH": str(site)} if site else dict(os.environ)
     command = [sys.executable, "-m", "tipr_zoo", "list"]
     before, start = os.times(), time.perf_counter()

@@ -1,4 +1,4 @@
-"""Time, memory and results of several ways to the same thing, each in a process of its own, taking turns."""
+"""Comparing time, memory and results of several ways to compute the same. Each has its own process. They take turns."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from prettytable import PrettyTable
 from torch import Tensor
 
 Run = Callable[[], Mapping[str, Tensor]]
-"""One way, with its inputs made: it gives its results by name."""
+"""One way with its inputs. It returns its results by name."""
 
 MIB = 2**20
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured of one way.
+    """The measurement of one way.
 
     Attributes:
-        seconds: Of each run; a first one is not counted.
-        extra_bytes: The most memory that the first run took beyond its inputs: on a GPU what PyTorch allocated there,
-            otherwise the growth of the process's resident memory.
-        results: Those of the first run.
+        seconds: The seconds of each run. The first run is not counted.
+        extra_bytes: The most memory of the first run beyond its inputs. On a GPU, it is what PyTorch allocated there.
+            Otherwise it is the growth of the process's resident memory.
+        results: The results of the first run.
     """
 
     seconds: list[float]
@@ -47,7 +47,7 @@ def choose_device() -> str:
 
 
 def has_bfloat16(device: str) -> bool:
-    """Whether the device multiplies in bfloat16; a CPU without such instructions gets slower by it."""
+    """Tell whether the device multiplies in bfloat16. A CPU without such instructions is slower in bfloat16."""
     if device == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return any(flag in Path("/proc/cpuinfo").read_text().split() for flag in ("avx512_bf16", "amx_bf16", "bf16"))
@@ -57,9 +57,9 @@ def measure_in_turns(makers: Mapping[str, Callable[[], Run]], repeats: int, devi
     """Measure ways to the same results.
 
     Args:
-        makers: By the name of each way, what makes its inputs in its process; must be picklable. What is usual comes
-            first.
-        repeats: Counted runs of each.
+        makers: For each way by name, the function that makes its run in its process. It must be picklable. The usual
+            way comes first.
+        repeats: Number of counted runs of each way.
         device: ``"cuda"`` or ``"cpu"``.
     """
     first, seconds = {}, {name: [] for name in makers}
@@ -75,7 +75,7 @@ def measure_in_turns(makers: Mapping[str, Callable[[], Run]], repeats: int, devi
 
 
 class _InProcess:
-    """A way in a process of its own, which ends with the ``with`` block."""
+    """A way in its own process, which ends with the ``with`` block."""
 
     def __init__(self, name: str, make: Callable[[], Run], device: str) -> None:
         context = get_context("spawn")
@@ -93,13 +93,13 @@ class _InProcess:
         self.process.join()
 
     def again(self) -> float:
-        """Seconds of one more run."""
-        with suppress(BrokenPipeError):  # the process has ended: receiving says so
+        """Run once more and return the seconds."""
+        with suppress(BrokenPipeError):  # the process has ended; `answer` reports it
             self.connection.send("again")
         return self.answer()
 
     def answer(self) -> Any:
-        """What the process sends next."""
+        """Return what the process sends next."""
         try:
             return self.connection.recv()
         except (EOFError, ConnectionResetError):
@@ -111,9 +111,9 @@ class _InProcess:
 
 
 def _serve(connection: Connection, make: Callable[[], Run], device: str) -> None:
-    """Run once, then as often as asked, until the other side hangs up."""
+    """Run once, then once for each request, until the other side closes the connection."""
     weight = torch.ones(256, 256, device=device, requires_grad=True)
-    (weight @ weight).sum().backward()  # has libraries and threads loaded, which are nobody's cost
+    (weight @ weight).sum().backward()  # loads libraries and threads, which must not count
     run = make()
     gc.collect()
     before = _allocated_bytes(device)
@@ -133,7 +133,7 @@ def _serve(connection: Connection, make: Callable[[], Run], device: str) -> None
 
 
 def _allocated_bytes(device: str) -> int:
-    """Memory in use now; the peak is counted from here."""
+    """Return the memory in use now, and count the peak from here."""
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         return torch.cuda.memory_allocated()
@@ -143,7 +143,7 @@ def _allocated_bytes(device: str) -> int:
 
 
 def _peak_bytes(device: str) -> int:
-    """The peak of the memory in use; on a CPU, allocation is then as it was before."""
+    """Return the peak of the memory in use. On a CPU, allocation then becomes as it was before."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
     _give_freed_memory_back(from_bytes=32 * 1024**2)
@@ -151,10 +151,10 @@ def _peak_bytes(device: str) -> int:
 
 
 def _give_freed_memory_back(from_bytes: int) -> None:
-    """Have freed blocks from this size on returned to the system at once (glibc's M_MMAP_THRESHOLD, else nothing).
+    """Return freed blocks of this size or more to the system at once (glibc's M_MMAP_THRESHOLD, else do nothing).
 
-    Without it the peak is also made of holes between smaller blocks, which come and go with the order of things. It
-    costs time, so that it is on for the run whose memory is counted, and for none whose time is.
+    Without this, the peak has holes between smaller blocks, which depend on the order of allocations. It costs time.
+    So it is on for the run whose memory is counted, and off for the runs whose time is counted.
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(-3, from_bytes)
@@ -166,7 +166,7 @@ def _status_bytes(entry: str) -> int:
 
 
 def need_free(gib: float, device: str) -> None:
-    """Stop with a message where less memory is free than the ways take."""
+    """Stop with a message where less memory is free than the ways need."""
     if device == "cuda":
         free = torch.cuda.mem_get_info()[0] / 2**30
     else:
@@ -177,7 +177,7 @@ def need_free(gib: float, device: str) -> None:
 
 
 def assert_equal(measurements: Mapping[str, Measurement], tolerances: Mapping[str, float]) -> str:
-    """Assert that the results of each way are those of the first, within its relative tolerance; say so in words."""
+    """Assert that each way's results equal the first way's, within its relative tolerance. Return this in words."""
     expected = next(iter(measurements.values())).results
     lines = []
     for name, tolerance in tolerances.items():
@@ -192,7 +192,7 @@ def assert_equal(measurements: Mapping[str, Measurement], tolerances: Mapping[st
 
 
 def table(measurements: Mapping[str, Measurement]) -> str:
-    """The measurements, each beside the first way's."""
+    """Return a table of the measurements, each beside the first way's."""
     columns = ["time, fastest (s)", "time, median (s)", "times faster", "extra memory (MiB)", "share"]
     rows = PrettyTable(["way", *columns], align="r")
     rows.align["way"] = "l"
@@ -207,7 +207,7 @@ def table(measurements: Mapping[str, Measurement]) -> str:
 
 
 def hardware(device: str) -> str:
-    """Where this runs, in words."""
+    """Return the hardware in words."""
     if device == "cuda":
         return f"on {torch.cuda.get_device_name()}"
     return f"on {os.cpu_count()} cores, {torch.get_num_threads()} threads"

@@ -51,7 +51,7 @@ TOLERANCES = {"float32": 1e-4, "bfloat16": 1e-2}
 
 
 def training_batch(model: DualEncoder, size: int, device: str) -> dict[str, Tensor]:
-    """Random pictures with masked captions, two pairs of each identity."""
+    """Make a batch of random pictures with masked captions, two pairs of each identity."""
     generator = torch.Generator().manual_seed(0)
     caption_ids = model.tokenize(synthetic_captions(size))
     masked = [mask_caption(ids, model.tokenize, generator) for ids in caption_ids]
@@ -67,7 +67,7 @@ def training_batch(model: DualEncoder, size: int, device: str) -> dict[str, Tens
 
 
 def step(losses: Callable[[], Mapping[str, Tensor]], optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """One training step; its losses."""
+    """Run one training step and return its losses."""
     optimiser.zero_grad()
     values = losses()
     sum(values.values(), torch.zeros(())).backward()
@@ -76,7 +76,7 @@ def step(losses: Callable[[], Mapping[str, Tensor]], optimiser: torch.optim.Opti
 
 
 def make_step(method: str, way: str, size: int, device: str) -> Run:
-    """A step, with the model, the batch and the optimiser it needs."""
+    """Make a step, with its model, batch and optimiser."""
     torch.manual_seed(0)
     model = tipr_zoo.build(MODELS[method], device=device).train()
     batch = training_batch(model, size, device)

@@ -1,7 +1,7 @@
-"""The examples that the documentation shows of every command, with what they print.
+"""The examples of every command that the documentation shows with their outputs.
 
-They are run for real when the site is built, in this order and in one new folder, so that one may use what another has
-written. A command without an example fails the build.
+They are really run when the site is built, in this order and in one new folder. So an example can use what an earlier
+one has written. A command without an example fails the build.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ class Example:
     """One command line.
 
     Attributes:
-        line: What is typed.
-        about: What it shows, in a sentence of Markdown.
-        files: What it draws or writes for somebody to look at: a picture or a page.
-        exit_code: How it ends.
-        is_on_page: Whether the command's page shows it; other pages may in any case.
+        line: The command line.
+        about: A sentence of Markdown about what it shows.
+        files: The pictures and pages to look at that it writes.
+        exit_code: Its exit code.
+        is_on_page: Whether the command's page shows it. Other pages may show it anyway.
     """
 
     line: str
@@ -128,4 +128,4 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "doctor": (Example("tipr-zoo doctor"),),
 }
-"""Examples by command."""
+"""The examples by command."""

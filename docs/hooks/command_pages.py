@@ -1,8 +1,8 @@
-"""A page for every command, with its help and real examples, and the outputs that other pages show.
+"""A page for every command, with its help and real examples. Other pages can show outputs, too.
 
-In a page, ``<!-- commands -->`` becomes a table of the commands; ``<!-- output: tipr-zoo list -->`` becomes what that
-example of `command_examples` printed, as text, and ``<!-- printed: ... -->`` the same as the Markdown that it is;
-``<!-- file: hits.jpg -->`` shows a file that an example wrote. In the repository these comments are not seen.
+In a page, ``<!-- commands -->`` becomes a table of the commands. ``<!-- output: tipr-zoo list -->`` becomes the output
+of that example of `command_examples`, as text. ``<!-- printed: ... -->`` inserts the output as Markdown.
+``<!-- file: hits.jpg -->`` shows a file that an example wrote. A reader of the repository does not see these comments.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _MARKER = re.compile(r"^<!-- (commands|output|printed|file)(?:: (.+?))? -->$", r
 
 @dataclass(frozen=True)
 class Runs:
-    """What the commands printed.
+    """The outputs of the commands.
 
     Attributes:
-        helps: The output of ``--help`` by command.
-        outputs: The output by the command line of the example.
+        helps: The output of ``--help``, by command.
+        outputs: The output of each example, by its command line.
         files: The content of the files that examples wrote, by name.
     """
 
@@ -48,10 +48,10 @@ class Runs:
 
 @cache
 def runs() -> Runs:
-    """Run every example, once for as long as MkDocs runs.
+    """Run every example, once in a run of MkDocs.
 
     Raises:
-        PluginError: A command has no example, an example no command, or one of them does not end as it should.
+        PluginError: A command has no example, an example has no command, or an example does not end as it should.
     """
     if wrong := sorted(set(COMMANDS) ^ set(EXAMPLES)):
         raise PluginError(f"docs/hooks/command_examples.py and COMMANDS differ in: {', '.join(wrong)}")
@@ -74,7 +74,7 @@ def runs() -> Runs:
 
 
 def on_config(config: Any, **_: Any) -> Any:
-    """Called by MkDocs first: put the pages of the commands into the navigation, below that of all commands."""
+    """Put the pages of the commands into the navigation, below that of all commands. MkDocs calls this first."""
     for entry in config.nav:
         if NAV_ENTRY in entry:
             entry[NAV_ENTRY] = [entry[NAV_ENTRY], *({command: page_name(command)} for command in COMMANDS)]
@@ -82,7 +82,7 @@ def on_config(config: Any, **_: Any) -> Any:
 
 
 def on_files(files: Files, config: Any, **_: Any) -> Files:
-    """Called by MkDocs with the files of the documentation: add those that are made here."""
+    """Add the pages that are made here. MkDocs calls this with the files of the documentation."""
     for command, examples in EXAMPLES.items():
         files.append(File.generated(config, page_name(command), content=command_page(command, examples)))
     for name, content in runs().files.items():
@@ -91,7 +91,7 @@ def on_files(files: Files, config: Any, **_: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Called by MkDocs with the text of every page: replace the comments that stand for outputs."""
+    """Replace the comments that stand for outputs. MkDocs calls this with the text of every page."""
 
     def replacement(marker: re.Match[str]) -> str:
         kind, line = marker[1], marker[2]
@@ -107,18 +107,18 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def page_name(command: str) -> str:
-    """The page of a command: ``"data check"`` -> ``"commands/data-check.md"``."""
+    """Return the page of a command: ``"data check"`` -> ``"commands/data-check.md"``."""
     return f"commands/{command.replace(' ', '-')}.md"
 
 
 def command_table() -> str:
-    """Every command with its line of help."""
+    """Return a table of every command with its line of help."""
     rows = [f"| [`{name}`]({page_name(name)}) | {html.escape(command_module(name).HELP)} |" for name in COMMANDS]
     return "\n".join(["| command | what it does |", "| --- | --- |", *rows])
 
 
 def command_page(command: str, examples: tuple[Example, ...]) -> str:
-    """Markdown with the help of a command and its examples."""
+    """Return Markdown with the help of a command and its examples."""
     parts = [f"# tipr-zoo {command}", f"{_sentence(command_module(command).HELP)}"]
     for example in examples:
         if example.is_on_page:
@@ -133,7 +133,7 @@ def command_page(command: str, examples: tuple[Example, ...]) -> str:
 
 
 def file_link(name: str, folder: str = "") -> str:
-    """A picture that an example drew, or a link to a page that it wrote."""
+    """Return a picture that an example drew, or a link to a page that it wrote."""
     if name not in runs().files:
         raise PluginError(f"no example of docs/hooks/command_examples.py writes {name}")
     is_picture = name.endswith((".jpg", ".png"))
@@ -141,7 +141,7 @@ def file_link(name: str, folder: str = "") -> str:
 
 
 def output_block(output: str) -> str:
-    """What a command printed, as a fenced block whose fence is longer than any in it; nothing if it printed nothing."""
+    """Return a command's output as a fenced block. Its fence is longer than any inside. Empty without an output."""
     if not output:
         return ""
     fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", output)), default=0))

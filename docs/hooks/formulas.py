@@ -1,4 +1,4 @@
-"""Formulas as MathML, made when the site is built: a browser shows them without a script or a font from elsewhere."""
+"""Formulas as MathML, made when the site is built. A browser shows them without a foreign script or font."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from latex2mathml.converter import convert
 from mkdocs.exceptions import PluginError
 
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">(\\\(|\\\[)(.*?)(\\\)|\\\])</\1>', re.DOTALL)
-"""What pymdownx.arithmatex makes of ``$x$`` and ``$$x$$``."""
+"""The output of pymdownx.arithmatex for ``$x$`` and ``$$x$$``."""
 
 _FUNCTION = re.compile(r"(<mi>(?:log|exp)</mi>)(?!<mo)")
-"""The name of a function whose argument follows without a bracket; latex2mathml leaves no space between them."""
+"""The name of a function whose argument follows without a bracket. latex2mathml puts no space between them."""
 
 
 def on_page_content(html: str, page: Any, **_: Any) -> str:
-    """Called by MkDocs with the HTML of every page."""
+    """Turn the formulas of a page into MathML. MkDocs calls this with the HTML of every page."""
     return _FORMULA.sub(lambda formula: _mathml(formula, page.file.src_uri), html)
 
 
@@ -26,7 +26,7 @@ def _mathml(formula: re.Match[str], place: str) -> str:
     is_block = formula[2] == r"\["
     try:
         mathml = convert(latex, display="block" if is_block else "inline")
-    except Exception as error:  # whatever it thinks of a formula that is wrong
+    except Exception as error:  # a wrong formula can raise anything
         raise PluginError(f"{place}: the formula {latex!r} cannot be read: {error!r}") from error
     if unknown := re.search(r"\\\w+", mathml):
         raise PluginError(f"{place}: the formula {latex!r} has {unknown[0]}, which latex2mathml does not know")

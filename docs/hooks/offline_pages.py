@@ -1,4 +1,4 @@
-"""No page of the site takes anything from the network: no font, script, style sheet or picture."""
+"""A check that no page loads anything from the network: no font, script, style sheet or picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _REMOTE = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href)=[
 
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:
-    """Called by MkDocs with every page as it is written."""
+    """Refuse a page that loads something from the network. MkDocs calls this with every page as it is written."""
     if found := _REMOTE.search(output):
         raise PluginError(f"{page.file.src_uri} takes something from the network: {found[0]}")
     return output

@@ -1,7 +1,7 @@
-"""Runs the examples of every command and prints what they printed, as JSON.
+"""Running the examples of every command, and writing their outputs as JSON.
 
-Everything runs in one process, which imports torch once, and in a new folder. `command_pages` starts this as a process
-of its own: the commands change the working directory and the environment.
+Everything runs in a new folder and in one process, which imports torch once. `command_pages` starts it as a separate
+process, since the commands change the working directory and the environment.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ NEUTRAL = {
     str(Path.home()): "/home/me",
     platform.platform(): f"{platform.system()}-{platform.machine()}",
 }
-"""What stands for the paths, and the kernel, of the machine that the site is built on."""
+"""Replacements for the paths and the kernel of the machine that builds the site."""
 
 
 def main() -> None:
-    """Run in the folder that is the first argument; write to the file that is the second."""
+    """Run in the folder of the first argument, and write to the file of the second."""
     folder, result = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     os.chdir(folder)
     os.environ |= {"TIPR_ZOO_HOME": str(folder / ".cache" / "tipr-zoo"), "COLUMNS": "100", "HF_HUB_OFFLINE": "1"}
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def run_example(example: Example, folder: Path) -> dict[str, Any]:
-    """Run one example; it must end as it says it does."""
+    """Run one example. It must end with its exit code."""
     print(f"  {example.line}", file=sys.stderr, flush=True)
     line, _, file = example.line.partition(" > ")
     code, output = run(line)
@@ -59,33 +59,33 @@ def run_example(example: Example, folder: Path) -> dict[str, Any]:
 
 
 def run(line: str) -> tuple[int, str]:
-    """Run a command line of tipr-zoo: its exit code, and what a terminal would show once it is done."""
+    """Run a command line of tipr-zoo. Return its exit code, and what a terminal shows at the end."""
     from tipr_zoo.command_line import main as tipr_zoo
 
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
         try:
             code = tipr_zoo(shlex.split(line)[1:])
-        except SystemExit as ending:  # --help ends so
+        except SystemExit as ending:  # --help ends in this way
             code = int(ending.code or 0)
     return code, without_progress(shown.getvalue())
 
 
 def without_progress(text: str) -> str:
-    """The text without progress bars, which a terminal overwrites."""
+    """Return the text without progress bars, which a terminal overwrites."""
     lines = [line.rpartition("\r")[2].rstrip() for line in text.split("\n")]
     return "\n".join(line for line in lines if not re.search(r"\d+%\|", line)).strip("\n")
 
 
 def neutral(text: str, folder: Path) -> str:
-    """The text with paths of nobody's machine."""
+    """Return the text with neutral paths in place of this machine's."""
     for path, replacement in {str(folder): "/home/me/work", **NEUTRAL}.items():
         text = text.replace(path, replacement)
     return text
 
 
 def write_official_checkpoint(path: Path) -> None:
-    """A small checkpoint under the names of IRRA's official code, as the parity tests make them."""
+    """Write a small checkpoint with the names of IRRA's official code, as in the parity tests."""
     import torch
 
     inputs = _module(ROOT / "tests" / "parity" / "files" / "parity_inputs.py")
@@ -96,7 +96,7 @@ def write_official_checkpoint(path: Path) -> None:
 
 
 def write_mistaken_card(path: Path) -> None:
-    """A card of the zoo with a field misspelt."""
+    """Write a card of the zoo with a misspelt field."""
     path.parent.mkdir()
     card = (ROOT / "model_cards" / path.name).read_text()
     path.write_text(card.replace("license:", "licence:", 1))

@@ -40,13 +40,13 @@ METRICS = ("R1", "R10", "mAP")
 
 
 def run_folder(work_dir: Path, row: str, seed: int) -> Path:
-    """Where one training is kept: 1_sdm_id_seed0, 2_cmt_seed0, ..."""
+    """Return the folder of one training: 1_sdm_id_seed0, 2_cmt_seed0, ..."""
     name = "_".join("".join(c if c.isalnum() else " " for c in row.lower()).split())
     return work_dir / f"{list(ROWS).index(row) + 1}_{name}_seed{seed}"
 
 
 def train(work_dir: Path, row: str, seed: int, threads: int) -> None:
-    """Train one row with one seed in a process of its own, unless its weights are there already."""
+    """Train one row with one seed in its own process, unless its weights are there already."""
     folder = run_folder(work_dir, row, seed)
     if (folder / f"{MODEL}.safetensors").is_file():
         return
@@ -67,14 +67,14 @@ def train(work_dir: Path, row: str, seed: int, threads: int) -> None:
 
 
 def measure(work_dir: Path, row: str, seed: int, data: Path) -> dict[str, float]:
-    """The figures of one training on a test split."""
+    """Return the figures of one training on a test split."""
     weights = run_folder(work_dir, row, seed) / f"{MODEL}.safetensors"
     model = tipr_zoo.build(MODEL, weights=weights, overrides=ROWS[row])
     return dict(evaluate(model, open_dataset(str(data), split="test")))
 
 
 def table(figures: Mapping[str, list[dict[str, float]]], seeds: list[int]) -> str:
-    """One line a row: rank-1 of each seed, then mean and standard deviation over the seeds."""
+    """Return a table with a line for each row: rank-1 of each seed, then mean and standard deviation over the seeds."""
     rows: list[list[str | float]] = []
     for row, runs in figures.items():
         line: list[str | float] = [row, *(run["R1"] for run in runs)]
@@ -96,7 +96,7 @@ def main() -> None:
     if options.jobs < 1:
         parser.error(f"--jobs must be at least 1, got {options.jobs}")
 
-    open_training_data(resolve(MODEL), None)  # draws it, where it is not there, before several trainings would
+    open_training_data(resolve(MODEL), None)  # draws missing data here, before several trainings would
     threads = max(1, (os.cpu_count() or 1) // options.jobs)
     with ThreadPoolExecutor(options.jobs) as pool:
         runs = [
@@ -105,7 +105,7 @@ def main() -> None:
         try:
             for run in as_completed(runs):
                 run.result()
-        except BaseException:  # a failed run, or Ctrl-C: none of the others begins
+        except BaseException:  # after a failed run or Ctrl-C, no other run begins
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     for data_seed in (0, 1):

@@ -25,7 +25,7 @@ BATCH = 100
 
 @torch.inference_mode()
 def hidden_error(model: DualEncoder, pictures: Tensor, captions: list[str], noise: Tensor) -> float:
-    """Mean squared error of the hidden patches, in normalised colours."""
+    """Return the mean squared error of the hidden patches, in normalised colours."""
     head, errors = model.heads["tir"], []
     for start in range(0, len(pictures), BATCH):
         part = pictures[start : start + BATCH]
@@ -46,7 +46,7 @@ def main() -> None:
     dataset = open_dataset(options.data, split="test")
     caption_of = dict(zip(reversed(dataset.caption_ids), reversed(dataset.captions), strict=True))
     own = [caption_of[identity] for identity in dataset.picture_ids]
-    half = len(own) // 2  # the other half of the split: another person, who is not the near twin either
+    half = len(own) // 2  # in the other half of the split: another person, and not the near twin
     pictures = torch.stack([model.preprocess(open_picture(path)) for path in dataset.pictures])
     grid = model.image_encoder.grid_size
     noise = torch.rand(len(pictures), 1 + grid[0] * grid[1], generator=torch.Generator().manual_seed(0))

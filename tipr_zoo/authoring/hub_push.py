@@ -100,6 +100,7 @@ def plan_push(
         private: Whether a new repository is private.
 
     Raises:
+        UnknownNameError: There is no model of this name.
         CardError: The card is wrong, or has a ``TODO`` left.
         ConfigError: `repository` or `branch` is not a possible name, `model` is on the Hub already, or the figures
             were measured with other weights than `weights`.

@@ -87,7 +87,11 @@ def doctor_report() -> dict[str, Any]:
 
 
 def dependency_rows() -> list[dict[str, Any]]:
-    """Return a row for each dependency of tipr-zoo: its name, the requirement, the version, and the problem."""
+    """Return a row for each dependency of tipr-zoo: its name, the requirement, the version, and the problem.
+
+    Raises:
+        ConfigError: tipr-zoo is not installed.
+    """
     try:
         requirements = importlib.metadata.requires("tipr-zoo") or []
     except importlib.metadata.PackageNotFoundError as error:

@@ -39,7 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Explain, draw, and print the words that matter."""
+    """Explain, draw, and print the words that matter.
+
+    Raises:
+        ConfigError: The number of words is below 1.
+    """
     from tipr_zoo.display.explanation_picture import draw_explanation
     from tipr_zoo.display.picture_file import save_picture
     from tipr_zoo.display.tables import render_table, terminal_width

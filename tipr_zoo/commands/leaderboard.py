@@ -52,7 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the leaderboard. A filter that keeps no row is no error."""
+    """Print the leaderboard. A filter that keeps no row is no error.
+
+    Raises:
+        ConfigError: ``--brief`` stands beside another format than Markdown.
+    """
     if arguments.brief and arguments.format != "markdown":
         raise ConfigError("--brief is of --format markdown only; text leaves out by itself what has no room")
     for problem in [*card_index().problems.values(), *card_index().notes]:

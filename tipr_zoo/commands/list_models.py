@@ -34,7 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the table. A pattern that no name matches is an error. A filter that keeps no model is none."""
+    """Print the table. A filter that keeps no model is no error.
+
+    Raises:
+        UnknownNameError: No name matches the pattern.
+    """
     for problem in [*card_index().problems.values(), *card_index().notes]:
         print(f"warning: {problem}", file=sys.stderr)
     if not list_models(arguments.pattern):

@@ -34,6 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         1 where a plugin is broken or a card unusable, else 0. It is no fault where one of the zoo's own plugins is
         missing.
+
+    Raises:
+        ConfigError: The time limit is not above 0 seconds.
     """
     if not arguments.timeout > 0:
         raise ConfigError(f"--timeout must be above 0 seconds, got {arguments.timeout:g}")

@@ -78,6 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     Returns:
         0 if every figure is close enough, 1 if not.
+
+    Raises:
+        TrainingInterrupted: A signal has interrupted the work. The same command continues it.
     """
     from tipr_zoo.cards.record import check_records_folder, record_file_name, write_record
     from tipr_zoo.commands.options import parse_option

@@ -78,7 +78,7 @@ def explain(model: DualEncoder, picture: Image.Image, caption: str) -> Explanati
 
     The map of a word is the one that FMFA's explicit fine-grained alignment sums up (`token_patch_map`). It can be
     computed for any dual encoder, trained with that loss or not. It compares single tokens with single patches, before
-    any neck. The score is made of the two embeddings. So the score need not depend on a patch with a large weight.
+    any neck. The score comes from the two embeddings. So the score need not depend on a patch with a large weight.
 
     Args:
         model: A retriever in eval mode, on the device where it is to run.

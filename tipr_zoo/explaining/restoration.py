@@ -99,11 +99,11 @@ def restore(model: DualEncoder, picture: Image.Image, captions: Sequence[str], s
     )
 
 
-def _restoring_head(model: DualEncoder) -> RestoringHead:
+def _restoring_head(retriever: DualEncoder) -> RestoringHead:
     """Return the head that restores pictures."""
-    for key, head in model.heads.items():
+    for key, head in retriever.heads.items():
         if isinstance(head, RestoringHead):
-            check_needs(head, f"model.heads.{key}", model.image_encoder, model.text_encoder)
+            check_needs(head, f"model.heads.{key}", retriever.image_encoder, retriever.text_encoder)
             return head
     raise ConfigError(
         "the model has no head that restores pictures, or its weights have none; SEN's have, see `tipr-zoo list 'sen*'`"

@@ -51,6 +51,7 @@ def load_hub_card(reference: HubReference) -> ModelCard:
     Raises:
         CardError: `reference` names a file. Or the README.md is no card of the zoo, or it names a file in a place
             that is not allowed.
+        WriteError: The card cannot be written into the cache folder.
         HubError: The Hub cannot be reached, or has no such repository, revision or README.md.
     """
     if reference.file is not None:

@@ -41,6 +41,9 @@ def hub_errors(place: str) -> Iterator[None]:
 
     Args:
         place: What was asked for, e.g. ``"hub:owner/name:README.md"``.
+
+    Raises:
+        HubError: The client raised an error. `MissingHubFileError` where the Hub does not have the file.
     """
     try:
         yield

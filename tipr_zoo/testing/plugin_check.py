@@ -83,20 +83,20 @@ class _Components:
             recipe = resolve_card(card).copied_recipe()
             with torch.device("meta"):  # this device has shapes and no numbers
                 count = sum(parameter.numel() for parameter in build_dual_encoder(recipe.model).parameters())
-            model = None
+            retriever = None
             if count <= self.largest:
                 with alike_every_time():
-                    model = build_dual_encoder(recipe.model)
-        if model is None:
+                    retriever = build_dual_encoder(recipe.model)
+        if retriever is None:
             logger.warning(
                 "%s: built without numbers, and towers and heads not tried: %d million parameters are more than %d",
                 *(card.name, count // 10**6, self.largest // 10**6),
             )
-        self._check_objectives(recipe.model, model, card.name)
-        if model is not None:
-            image, text = model.get_submodule("image_encoder"), model.get_submodule("text_encoder")
+        self._check_objectives(recipe.model, retriever, card.name)
+        if retriever is not None:
+            image, text = retriever.get_submodule("image_encoder"), retriever.get_submodule("text_encoder")
             self._once("image tower", recipe.model.image_encoder, partial(check_image_tower, image))
-            self._once("text tower", recipe.model.text_encoder, partial(check_text_tower, text, model.tokenize))
+            self._once("text tower", recipe.model.text_encoder, partial(check_text_tower, text, retriever.tokenize))
 
     def check_registered(self, trial: Trial, package: str) -> None:
         """Try the plugin's registered parts of training, and warn of components that none of its recipes has."""
@@ -114,7 +114,7 @@ class _Components:
                 reason = self._too_large.get(name, "no recipe of the plugin has it")
                 logger.warning("%s %s is not tried: %s", registry.name, name, reason)
 
-    def _check_objectives(self, recipe: Mapping[str, Any], model: DualEncoder | None, model_name: str) -> None:
+    def _check_objectives(self, recipe: Mapping[str, Any], retriever: DualEncoder | None, model_name: str) -> None:
         configs = [config for config in (recipe.get("losses") or {}).values() if config is not None]
         for config in configs:
             own = {name: value for name, value in config.items() if name != "weight"}
@@ -122,10 +122,10 @@ class _Components:
         for key, config in (recipe.get("heads") or {}).items():
             if config is None:
                 continue
-            if model is None:
+            if retriever is None:
                 self._too_large[config["type"]] = f"{model_name} is too large, and no smaller model has it"
             else:
-                self._once("head", config, partial(check_head, model.heads[key], model))
+                self._once("head", config, partial(check_head, retriever.heads[key], retriever))
 
     def _once(self, kind: str, config: Mapping[str, Any], check: Callable[[], None]) -> None:
         """Run a check of a component, unless one with the same arguments was tried."""
