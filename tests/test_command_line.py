@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,6 @@ from PIL import Image
 
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.command_line import COMMANDS, command_module, main
-from tipr_zoo.display.tables import Best, render_table
-from tipr_zoo.models.lookup import load_card
 from tipr_zoo.plugins.discovery import installed_plugins
 from tipr_zoo.version import __version__
 
@@ -150,61 +147,6 @@ def test_a_pipe_whose_reader_left_is_no_error() -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
-class TestList:
-    def test_columns(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["list", "irra_vitb16_cuhk"]) == 0
-        header, _, row, *_ = capsys.readouterr().out.splitlines()
-        assert header.split() == ["model", "plugin", "data", "set", "weights", "R1", "origin"]
-        assert row.split() == ["irra_vitb16_cuhk", "core", "CUHK-PEDES", "none", "73.38", "reported", "†"]
-
-    def test_a_missing_plugin_is_told_with_the_command_that_brings_it(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        monkeypatch.setattr(command_module("list"), "installed_plugins", dict)
-        assert main(["list", "sen_vitb16_cuhk"]) == 0
-        text = capsys.readouterr().out
-        assert "sen (not installed)" in text
-        assert text.splitlines()[-1] == "plugin 'sen' is not installed; install it with: pip install tipr-zoo-sen"
-
-    def test_a_filter_that_leaves_nothing_over_is_no_error(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["list", "irra*", "--plugin", "sen", "--json"]) == 0
-        assert json.loads(capsys.readouterr().out) == []
-
-
-def test_info_shows_nothing_that_a_terminal_would_obey(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    card = load_card("sen_vitb16_cuhk")
-    odd = replace(card, description=card.description + "\n\x1b]0;title\x07")
-    monkeypatch.setattr(command_module("info"), "load_card", lambda name: odd)
-    assert main(["info", "sen_vitb16_cuhk"]) == 0
-    printed = capsys.readouterr().out
-    assert printed.endswith("\N{REPLACEMENT CHARACTER}]0;title\N{REPLACEMENT CHARACTER}\n")
-    assert "\x1b" not in printed
-
-
-def test_info_shows_the_whole_card(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["info", "irra_vitb16_cuhk"]) == 0
-    text = capsys.readouterr().out
-    for part in ("arxiv.org/abs/2303.12501", "best.pth", "test split", "73.38", "README of IRRA", "## Care"):
-        assert part in text
-    assert "tipr-zoo eval irra_vitb16_cuhk --data DIR" in text
-    assert main(["info", "irra_vitb16_cuhk", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["results"][0]["metrics"]["R1"] == 73.38
-
-
-def test_doctor_reports_versions_device_cache_and_what_is_missing(tmp_path: Path) -> None:
-    code = "import sys; from tipr_zoo.command_line import main; sys.exit(main(['doctor', '--json']))"
-    done = run_python(code, TIPR_ZOO_HOME=str(tmp_path / "home"))
-    report = json.loads(done.stdout)
-    assert report["tipr_zoo"] == __version__
-    assert report["device"].startswith(("cpu", "cuda", "mps"))
-    assert report["cache"] == {"folder": str(tmp_path / "home"), "exists": False, "bytes": 0}
-    assert {"torch", "timm", "mmengine"} <= {row["name"] for row in report["dependencies"] if row["version"]}
-    assert done.returncode == (1 if any(row["needed"] for row in report["missing"]) else 0)
-    assert {row["plugin"] for row in report["plugins"]} >= {"sen", "fmfa"}
-
-
 @pytest.mark.parametrize(
     ("environment", "folder"),
     [
@@ -219,45 +161,6 @@ def test_cache_folder(environment: dict[str, str], folder: Path, monkeypatch: py
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert cache_folder() == folder
-
-
-class TestTables:
-    COLUMNS = ("model", "note", "R1")
-    ROWS = (("a_model", "a long remark that goes on | and on", Best(75.0)), ("another_model", None, 9.5))
-
-    def test_text_aligns_numbers_to_the_right(self) -> None:
-        assert render_table(self.COLUMNS, self.ROWS).splitlines() == [
-            "model          note                                    R1",
-            "----------------------------------------------------------",
-            "a_model        a long remark that goes on | and on  75.00*",
-            "another_model                                        9.50",
-        ]
-
-    @pytest.mark.parametrize("width", [40, 55, 80])
-    def test_text_fits_the_width_and_loses_nothing(self, width: int) -> None:
-        lines = render_table(self.COLUMNS, self.ROWS, width=width).splitlines()
-        assert max(map(len, lines)) <= width
-        words = " ".join(lines).split()
-        assert {"another_model", "remark", "75.00*", "9.50"} <= set(words)
-
-    def test_markdown(self) -> None:
-        assert render_table(self.COLUMNS, self.ROWS, "markdown").splitlines() == [
-            "| model | note | R1 |",
-            "| --- | --- | ---: |",
-            "| a_model | a long remark that goes on \\| and on | **75.00** |",
-            "| another_model |  | 9.50 |",
-        ]
-
-    def test_csv_and_json_hold_plain_values(self) -> None:
-        assert render_table(self.COLUMNS, self.ROWS, "csv").splitlines()[-1] == "another_model,,9.5"
-        rows = json.loads(render_table(self.COLUMNS, self.ROWS, "json"))
-        assert rows[0]["R1"] == 75.0
-        assert rows[1] == {"model": "another_model", "note": None, "R1": 9.5}
-
-    def test_the_terminals_width_is_respected(self) -> None:
-        code = "from tipr_zoo.command_line import main; main(['list'])"
-        lines = run_python(code, COLUMNS="60").stdout.split("\n\n")[0].splitlines()
-        assert max(map(len, lines)) <= 60
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "JSON"])

@@ -59,6 +59,12 @@ def test_what_stands_at_the_top_is_what_a_plugin_may_import() -> None:
     assert unnamed == ["version"]  # which is tipr_zoo.__version__
 
 
+def test_every_room_has_a_folder_of_tests() -> None:
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    tested = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
+    assert not rooms - tested
+
+
 def test_no_command_imports_another() -> None:
     commands = {f"tipr_zoo.commands.{module}" for module in COMMANDS.values()}
     for path, tree, _ in modules():

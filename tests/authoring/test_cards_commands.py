@@ -177,6 +177,27 @@ def test_all_problems_of_a_card_are_told(changed_card: Callable[..., Path]) -> N
     assert lines == sorted(lines)
 
 
+def test_a_card_that_contradicts_its_record_is_told_beside_a_problem_of_the_same_block(
+    changed_card: Callable[..., Path],
+) -> None:
+    path = changed_card(("type: synthpedes", "type: 5"), ("split: test", "split: val"))
+    messages = [problem.message for problem in check_card(path)]
+    assert len(messages) == 2
+    assert messages[0].startswith("'type' must be text, got 5")
+    assert messages[1].startswith("split is 'val' on the card and 'test' in its record")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("args: {seed: 0}", "arg: {seed: 0}"), ("split: test", "splitt: test"), ("split: test", "split: 5")],
+    ids=["args", "split", "no text"],
+)
+def test_a_misspelt_or_wrong_field_contradicts_no_record(
+    changed_card: Callable[..., Path], change: tuple[str, str]
+) -> None:
+    assert not [problem for problem in check_card(changed_card(change)) if "in its record" in problem.message]
+
+
 def test_what_comes_of_another_problem_is_not_told(changed_card: Callable[..., Path]) -> None:
     path = changed_card(("file: weights/", "url: http://example.org/"))
     (problem,) = check_card(path)

@@ -22,7 +22,7 @@ from tipr_zoo.cards.record import METRICS, read_record
 from tipr_zoo.command_line import main
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
-from tipr_zoo.display.hits_picture import HitsRow, PictureHit, draw_hits, hits_rows
+from tipr_zoo.display.hits_picture import hits_rows
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.evaluation.embedding import (
@@ -336,35 +336,6 @@ class TestRecord:
         broken.write_bytes(b"")
         assert main(["eval", TINY_PRETRAINED, "--data", str(tmp_path / "data"), "--workers", "1"]) == 2
         assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: {broken} is empty (0 bytes)")
-
-
-class TestHitsPicture:
-    @pytest.fixture
-    def hit(self, tmp_path: Path) -> Any:
-        Image.new("RGB", (50, 150), (10, 20, 200)).save(tmp_path / "one.png")
-        return lambda is_right: PictureHit(tmp_path / "one.png", 0.5, is_right)
-
-    def test_right_hits_are_framed_green_and_wrong_ones_red(self, hit: Any) -> None:
-        sheet = draw_hits([HitsRow("a man", [hit(True), hit(False), hit(None)])])
-        colours = {colour for _, colour in sheet.getcolors(maxcolors=1 << 24)}
-        assert {(34, 150, 72), (206, 48, 48), (150, 156, 164), (10, 20, 200)} <= colours
-
-    def test_rows_stand_one_below_the_other(self, hit: Any) -> None:
-        one, two = (draw_hits([HitsRow("a man", [hit(True)])] * count).size for count in (1, 2))
-        assert one[0] == two[0]
-        assert one[1] < two[1] < 2 * one[1]
-
-    @pytest.mark.parametrize("sentence", ["a man in a red jacket " * 100, "a" * 400], ids=["500 words", "one word"])
-    def test_a_sentence_of_any_length_stays_in_its_column(self, hit: Any, sentence: str) -> None:
-        """Paper all around, and between the sentence and the pictures."""
-        sheet = draw_hits([HitsRow(sentence, [hit(True)])])
-        ink = sheet.convert("L").point(lambda value: 255 if value < 250 else 0)
-        left, top, right, bottom = ink.getbbox()
-        assert left >= 20
-        assert top >= 20
-        assert right <= sheet.width - 20
-        assert bottom <= sheet.height - 20
-        assert ink.crop((24 + 330 + 1, 0, 24 + 330 + 13, sheet.height)).getbbox() is None
 
 
 def test_a_device_is_described_in_words() -> None:

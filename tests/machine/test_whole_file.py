@@ -284,3 +284,16 @@ def test_two_processes_that_write_one_record_leave_one_of_the_two(tmp_path: Path
     assert min(int(writer.communicate()[0]) for writer in writers) > 5
     assert set(seen) == wanted
     assert [file.name for file in folder.iterdir()] == ["one.json"]
+
+
+@pytest.mark.parametrize("must_last", [True, False])
+def test_a_file_that_must_last_is_on_the_disk_before_it_is_moved(
+    must_last: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr("os.fsync", lambda descriptor: (done.append("synced"), fsync(descriptor)))
+    monkeypatch.setattr("os.replace", lambda part, target: (done.append("moved"), replace(part, target)))
+    write_whole(tmp_path / "file", b"all", must_last=must_last)
+    assert done == (["synced", "moved"] if must_last else ["moved"])
+    assert (tmp_path / "file").read_bytes() == b"all"

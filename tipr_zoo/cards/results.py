@@ -14,9 +14,9 @@ from typing import Any
 
 from tipr_zoo.cards.method_facts import MethodFacts
 from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, read_record
-from tipr_zoo.cards.schema import IndexEntry, MetricBlock, PublishedResultBlock, ResultBlock, is_path
+from tipr_zoo.cards.schema import DatasetBlock, IndexEntry, MetricBlock, PublishedResultBlock, ResultBlock, is_path
 from tipr_zoo.errors import RecordError
-from tipr_zoo.schemas.problems import Problems
+from tipr_zoo.schemas.problems import UNKNOWN, Problems
 
 ORIGINS = ("reported", "reproduced", "measured")
 """Kinds of figures: printed by the authors; printed by others who trained the method again; in an evaluation record."""
@@ -148,11 +148,7 @@ class ResultReader:
             return None
         if record.direction != TEXT_TO_IMAGE:
             self.problems.add(source, None, f"record {url} is {record.direction}, a card's figures are {TEXT_TO_IMAGE}")
-        data = block.dataset
-        said = {"dataset": data.name, "split": data.split, "dataset_arguments": dict(data.args or {})}
-        if self.problems.are_within(f"{place}.dataset"):
-            said = {}
-        for name, value in {"model": self.model, **said}.items():
+        for name, value in {"model": self.model, **self._said_of_data(block.dataset, f"{place}.dataset")}.items():
             if value != (measured := getattr(record, name)):
                 self.problems.add(source, None, f"{name} is {value!r} on the card and {measured!r} in its record {url}")
         for name, figure in metrics.items():
@@ -161,3 +157,19 @@ class ResultReader:
                     source, None, f"{name} is {figure} on the card and {record.metrics[name]} in its record {url}"
                 )
         return record
+
+    def _said_of_data(self, block: DatasetBlock, place: str) -> dict[str, object]:
+        """Return what a ``dataset:`` block says, by the names of a record, without the fields that have a problem.
+
+        Where a field is unknown, it may be a misspelt one. Then a field that the block leaves out is no sure one.
+        """
+        keys = {"dataset": "name", "split": "split", "dataset_arguments": "args"}
+        said = {"dataset": block.name, "split": block.split, "dataset_arguments": dict(block.args or {})}
+        if any(problem.where == place for problem in self.problems):  # the whole block
+            return {}
+        is_misspelt = any(problem.place == place and problem.kind == UNKNOWN for problem in self.problems)
+        return {
+            name: value
+            for name, value in said.items()
+            if not self.problems.are_within(f"{place}.{keys[name]}") and (value or not is_misspelt)
+        }

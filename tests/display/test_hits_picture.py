@@ -1,0 +1,40 @@
+"""The drawing of hits: frames, rows and the column of sentences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tipr_zoo.display.hits_picture import HitsRow, PictureHit, draw_hits
+
+
+class TestHitsPicture:
+    @pytest.fixture
+    def hit(self, tmp_path: Path) -> Any:
+        Image.new("RGB", (50, 150), (10, 20, 200)).save(tmp_path / "one.png")
+        return lambda is_right: PictureHit(tmp_path / "one.png", 0.5, is_right)
+
+    def test_right_hits_are_framed_green_and_wrong_ones_red(self, hit: Any) -> None:
+        sheet = draw_hits([HitsRow("a man", [hit(True), hit(False), hit(None)])])
+        colours = {colour for _, colour in sheet.getcolors(maxcolors=1 << 24)}
+        assert {(34, 150, 72), (206, 48, 48), (150, 156, 164), (10, 20, 200)} <= colours
+
+    def test_rows_stand_one_below_the_other(self, hit: Any) -> None:
+        one, two = (draw_hits([HitsRow("a man", [hit(True)])] * count).size for count in (1, 2))
+        assert one[0] == two[0]
+        assert one[1] < two[1] < 2 * one[1]
+
+    @pytest.mark.parametrize("sentence", ["a man in a red jacket " * 100, "a" * 400], ids=["500 words", "one word"])
+    def test_a_sentence_of_any_length_stays_in_its_column(self, hit: Any, sentence: str) -> None:
+        """Paper all around, and between the sentence and the pictures."""
+        sheet = draw_hits([HitsRow(sentence, [hit(True)])])
+        ink = sheet.convert("L").point(lambda value: 255 if value < 250 else 0)
+        left, top, right, bottom = ink.getbbox()
+        assert left >= 20
+        assert top >= 20
+        assert right <= sheet.width - 20
+        assert bottom <= sheet.height - 20
+        assert ink.crop((24 + 330 + 1, 0, 24 + 330 + 13, sheet.height)).getbbox() is None
