@@ -77,7 +77,7 @@ def checked_image_tower(component: object, place: str) -> ImageTower:
     tower: ImageTower = checked(component, ImageTower, place)  # type: ignore[assignment]  # it has all of it
     size: Any = tower.image_size
     sides = [*size] if isinstance(size, Iterable) else []
-    if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
+    if len(sides) != 2 or not all(isinstance(side, Integral) and int(side) > 0 for side in sides):
         raise ConfigError(
             f"{place}: image_size of {type(tower).__name__} must be (height, width) in pixels, got {size!r}; {PAGE}"
         )
