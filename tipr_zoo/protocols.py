@@ -319,9 +319,14 @@ def missing_names(component: object, protocol: type) -> list[str]:
 
 
 def is_only_promised(component: type, name: str) -> bool:
-    """Tell whether a class has a name from a protocol that it inherits from, which does nothing, and not of its own."""
+    """Tell whether a class has a name only from a protocol that it inherits from, where it gives nothing.
+
+    What is to return nothing, such as ``set_epoch``, may be inherited.
+    """
     definer = next((base for base in component.__mro__ if name in vars(base)), None)
-    return getattr(definer, "_is_protocol", False)
+    if definer is None or not getattr(definer, "_is_protocol", False):
+        return False
+    return getattr(vars(definer)[name], "__annotations__", {}).get("return") not in ("None", None, type(None))
 
 
 def _runs(module: nn.Module) -> bool:
