@@ -102,6 +102,22 @@ class NotFiniteError(ArithmeticError):
         self.losses, self.gradients = dict(losses), list(gradients)
 
 
+class UnusableAnnotationError(Exception):
+    """An entry of a file is no usable annotation. Who reads the file turns it into a `DataError`, or lists it.
+
+    Args:
+        kind: What is wrong in a few words.
+        message: A sentence that continues the entry's place.
+        concerns_every_split: Whether it is unclear which split the entry belongs to.
+    """
+
+    def __init__(self, kind: str, message: str, concerns_every_split: bool = False) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.concerns_every_split = concerns_every_split
+
+
 class TrainingInterrupted(KeyboardInterrupt):
     """A training was stopped from outside.
 

@@ -124,8 +124,13 @@ class Record(Declared):
     protocol: _Text
 
 
-def read_record(path: Path) -> Record:
+def read_record(path: Path, *, of_card: bool = False) -> Record:
     """Read and check an evaluation record.
+
+    Args:
+        path: The file.
+        of_card: Whether a card names it. Such records are read by every listing, so the cache keeps that they are
+            right. Nothing is kept of a user's own records.
 
     Raises:
         RecordError: The file cannot be read or is not JSON, or a key is missing, unknown or wrong. The message names
@@ -144,8 +149,9 @@ def read_record(path: Path) -> Record:
         record = make_record(values)
     except RecordError as error:
         raise RecordError(f"{path}: {error}") from error
-    cache.add(text, values, path)
-    cache.keep_right(text, Record.__name__)
+    if of_card:
+        cache.add(text, values, path)
+        cache.keep_right(text, Record.__name__)
     return record
 
 

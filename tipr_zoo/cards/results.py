@@ -142,7 +142,7 @@ class ResultReader:
         """Read the evaluation record that a measured result names as its source. The two must say the same."""
         url, source = str(block.source.url), f"{place}.source"
         try:
-            record = read_record(self.path.parent / url)
+            record = read_record(self.path.parent / url, of_card=True)
         except RecordError as error:
             self.problems.add(source, None, str(error))
             return None

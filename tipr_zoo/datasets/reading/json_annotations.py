@@ -13,26 +13,10 @@ from tipr_zoo.datasets.layouts import CAPTION_KEYS, PATH_KEYS, Layout
 from tipr_zoo.datasets.reading.json_files import Entry, entries_in, json_type, read_json
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.splits import SPLITS
-from tipr_zoo.errors import DataError
+from tipr_zoo.errors import DataError, UnusableAnnotationError
 
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _LARGEST_IDENTITY = 2**63 - 1  # the largest number in an int64 tensor of identities
-
-
-class UnusableAnnotationError(Exception):
-    """The reason why an entry is no usable annotation.
-
-    Args:
-        kind: What is wrong in a few words.
-        message: A sentence that continues the entry's place.
-        concerns_every_split: Whether it is unclear which split the entry belongs to.
-    """
-
-    def __init__(self, kind: str, message: str, concerns_every_split: bool = False) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
-        self.concerns_every_split = concerns_every_split
 
 
 def read_json_annotations(source: Source) -> Annotations:

@@ -10,7 +10,6 @@ from typing import Any
 
 from tipr_zoo.datasets.annotation import Annotation, AnnotationProblem, Annotations, place_in
 from tipr_zoo.datasets.reading.json_annotations import (
-    UnusableAnnotationError,
     check_captions,
     check_characters,
     check_picture_path,
@@ -21,6 +20,7 @@ from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.splits import SPLITS
 from tipr_zoo.datasets.tables.columns import Columns, match_columns
 from tipr_zoo.datasets.tables.rows import read_table
+from tipr_zoo.errors import UnusableAnnotationError
 
 SPLIT_SPELLINGS = {
     "train": "train",
