@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,39 @@ def test_an_own_class_may_inherit_from_a_protocol() -> None:
     assert isinstance(Order(), Order)
     assert isinstance(Order(), protocols.PairSampler)
     assert not isinstance(training_pairs.ShuffledPairs(None, 0, 1), Order)  # type: ignore[arg-type]
+
+
+def test_what_is_only_inherited_from_a_protocol_is_missing() -> None:
+    class Forgetful(protocols.PairSampler):  # with contract 1.0, too, one could inherit a set_epoch that does nothing
+        def __len__(self) -> int:
+            return 0
+
+    class TheWrongWayRound(PatchImageTower, nn.Module):  # a call of it would be the protocol's, which does nothing
+        image_size, grid_size, patch_size, stride = (8, 8), (1, 1), 8, 8
+
+        def forward(self, images: Any) -> Any:
+            return images
+
+    assert missing_names(Forgetful(), protocols.PairSampler) == ["__iter__"]
+    assert missing_names(TheWrongWayRound(), PatchImageTower) == ["__call__"]
+
+
+def test_what_is_none_is_missing(tiny_model: DualEncoder) -> None:
+    tower = copy.copy(tiny_model.image_encoder)
+    tower.stride = None  # type: ignore[misc, assignment]
+    assert missing_names(tower, PatchImageTower) == ["stride"]
+
+
+def test_a_module_may_have_a_forward_of_its_own_or_a_call() -> None:
+    class Called(nn.Module):
+        def __call__(self, *inputs: Any) -> Any:
+            return inputs
+
+    given = nn.Module()
+    assert missing_names(given, protocols.Loss) == ["forward"]
+    given.forward = lambda features, batch: features  # type: ignore[method-assign]
+    assert missing_names(given, protocols.Loss) == []
+    assert missing_names(Called(), protocols.Loss) == []
 
 
 def test_each_is_declared_once() -> None:

@@ -57,7 +57,7 @@ class WeightsError(TiprZooError):
 class WriteError(TiprZooError, OSError):
     """A file or a folder cannot be written; what was there is as it was.
 
-    Args:
+    Attributes:
         errno: The number of the system's error, or None.
         strerror: What the system says.
         filename: The file or folder.

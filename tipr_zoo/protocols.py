@@ -304,10 +304,33 @@ def missing_names(component: object, protocol: type) -> list[str]:
     """List what a component lacks of a protocol; nothing where it has all of it.
 
     Args:
-        component: An instance. A module without ``forward`` lacks ``__call__``, which would run it.
+        component: An instance. What is None there is missing, and so is what it only inherits from a protocol. A module
+            without ``forward`` lacks ``__call__``, which would run it.
         protocol: One of this module's.
     """
-    missing = [name for name in promised_names(protocol) if not hasattr(component, name)]
-    if "__call__" in promised_names(protocol) and isinstance(component, nn.Module):
-        missing += ["forward"] if type(component).forward is nn.Module.forward else []
+    missing = [
+        name
+        for name in promised_names(protocol)
+        if getattr(component, name, None) is None or is_only_promised(type(component), name)
+    ]
+    if "__call__" in promised_names(protocol) and isinstance(component, nn.Module) and not _runs(component):
+        missing.append("forward")
     return missing
+
+
+def is_only_promised(component: type, name: str) -> bool:
+    """Tell whether a class has a name only from a protocol that it inherits from, where it gives nothing.
+
+    What is to return nothing, such as ``set_epoch``, may be inherited.
+    """
+    definer = next((base for base in component.__mro__ if name in vars(base)), None)
+    if definer is None or not getattr(definer, "_is_protocol", False):
+        return False
+    return getattr(vars(definer)[name], "__annotations__", {}).get("return") not in ("None", None, type(None))
+
+
+def _runs(module: nn.Module) -> bool:
+    """Tell whether a call of a module does something: by a ``forward`` of its class or its own, or without one."""
+    forward = module.forward
+    is_unwritten = forward is None or getattr(forward, "__func__", None) is nn.Module.forward
+    return not is_unwritten or type(module).__call__ is not nn.Module.__call__

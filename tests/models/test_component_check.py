@@ -57,6 +57,14 @@ class Needy(SDM):
     needs_of_text_tower = ("attention",)
 
 
+class NeedyInOneWord(SDM):
+    needs_of_image_tower = "grid_size"
+
+
+class Square(BareTower):
+    image_size = 8
+
+
 class OneEpoch:
     def __iter__(self) -> Iterator[tuple[int, int]]:
         yield 0, 0
@@ -75,8 +83,8 @@ class NoSpecification(PersonDataset):
 def registered() -> Iterator[None]:
     """The classes above under their names, for as long as the test runs."""
     kinds: dict[str, list[Any]] = {
-        "backbone": [BareTower, NoForward, HalfANeck],
-        "loss": [NoModule, NoForward, Needy],
+        "backbone": [BareTower, NoForward, HalfANeck, Square],
+        "loss": [NoModule, NoForward, Needy, NeedyInOneWord],
         "head": [NoForward],
         "tokenizer": [Nameless],
         "sampler": [OneEpoch],
@@ -126,6 +134,14 @@ def registered() -> Iterator[None]:
             {"model.losses.own": {"type": "Needy"}},
             "model.image_encoder: VisionTransformerEncoder lacks attention, which Needy (model.losses.own) needs; take"
             " another tower, or leave it out (model.losses.own=None)",
+        ),
+        (
+            {"model.losses.own": {"type": "NeedyInOneWord"}},
+            "model.losses.own: needs_of_image_tower of NeedyInOneWord must be a tuple of names, got 'grid_size'",
+        ),
+        (
+            {"model.image_encoder": {"type": "Square"}},
+            "model.image_encoder: image_size of Square must be (height, width) in pixels, got 8",
         ),
     ],
     ids=lambda value: "" if isinstance(value, str) else "-".join(value),

@@ -145,6 +145,19 @@ class RemembersOutsideItsState(Matching):
         return super().forward(features, batch) + self.seen
 
 
+class NotFiniteInTraining(Matching):
+    def forward(self, features: Features, batch: Batch) -> Tensor:
+        return super().forward(features, batch) / (0 if self.training else 1)
+
+
+class KeepsItsLogits(Matching):
+    """For somebody who wants to draw them; a tensor with a graph cannot be copied."""
+
+    def rows(self, features: Features, batch: Batch) -> Tensor:
+        self.logits = self.image(features) @ self.text(features).t()
+        return super().rows(features, batch)
+
+
 class RemembersInABuffer(Matching):
     seen: Tensor
 
@@ -176,7 +189,7 @@ class Raises(Matching):
         raise KeyError("colour")
 
 
-@pytest.mark.parametrize("loss", [Matching, SaysThatOrderMatters, CountsRight, RemembersInABuffer])
+@pytest.mark.parametrize("loss", [Matching, SaysThatOrderMatters, CountsRight, RemembersInABuffer, KeepsItsLogits])
 def test_a_loss_that_keeps_every_promise(loss: type[nn.Module]) -> None:
     state, threads = torch.get_rng_state(), torch.get_num_threads()
     check_loss(loss())
@@ -191,6 +204,7 @@ def test_a_loss_that_keeps_every_promise(loss: type[nn.Module]) -> None:
         (NotFinite, "gives a finite scalar", "it is not finite"),
         (NoScalar, "gives a finite scalar", r"its shape is \(8,\)"),
         (NoTensor, "gives a finite scalar", "it gives a float"),
+        (NotFiniteInTraining, "gives a finite scalar in training mode", "it is not finite"),
         (Raises, "gives a finite scalar", "KeyError: 'colour'"),
         (FixedPictures, "gives a gradient to the image tower", "there is none"),
         (FixedCaptions, "gives a gradient to the text tower", "there is none"),
@@ -242,6 +256,14 @@ class ForgetsItsScale(Learns):
         return {"scale": torch.ones(())}
 
 
+class KeepsTheModel(Learns):
+    """The model would then be saved inside its own head."""
+
+    def forward(self, features: Features, batch: Batch, retriever: Any = None) -> Tensor:
+        self.retriever = retriever
+        return super().forward(features, batch)
+
+
 class RunsATowerAgain(Learns):
     def text(self, features: Features) -> Tensor:
         return self.retriever.end_tokens(self.retriever.text_encoder(self.ids), self.ids)
@@ -265,6 +287,7 @@ def test_a_head_that_keeps_every_promise(head: type[nn.Module], tiny_model: Dual
     [
         (FixedWords, "gives a gradient to the text tower", "there is none"),
         (NeedsMore, "fits the towers of the model", "lacks attention, which NeedsMore"),
+        (KeepsTheModel, "gives the same once it is saved and loaded", "a call adds retriever"),
         (ForgetsItsScale, "gives the same once it is saved and loaded", "differ by"),
         (NoForward, "is a module", "it lacks forward"),
     ],

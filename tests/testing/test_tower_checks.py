@@ -45,6 +45,21 @@ class Patches(nn.Module):
         return torch.cat([patches.mean(dim=1, keepdim=True), patches], dim=1)
 
 
+class KeepsAMap(Patches):
+    """For somebody who wants to draw it; a tensor with a graph cannot be copied."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer.register_forward_hook(self.keep)
+
+    def keep(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        self.map = output
+
+
+class LessThanNothing(Patches):
+    image_size = (-ROWS * SIDE, COLUMNS * SIDE)
+
+
 class OnlyTheLetterOfContract10(nn.Module):
     """A tower as contract 1.0 had it: an image_size and tokens."""
 
@@ -144,7 +159,7 @@ class LooksAround(Patches):
         return super().encode_visible(images, visible) + (0 if every else images.mean())
 
 
-@pytest.mark.parametrize("tower", [Patches, OnlyTheLetterOfContract10])
+@pytest.mark.parametrize("tower", [Patches, KeepsAMap, OnlyTheLetterOfContract10])
 def test_an_image_tower_that_keeps_every_promise(tower: type[nn.Module]) -> None:
     own = tower()
     before = {name: value.clone() for name, value in own.state_dict().items()}
@@ -158,6 +173,7 @@ def test_an_image_tower_that_keeps_every_promise(tower: type[nn.Module]) -> None
     [
         (NoSize, "is a module with image_size", "it lacks image_size"),
         (OneSide, "is a module with image_size", r"must be \(height, width\) in pixels, got 24"),
+        (LessThanNothing, "is a module with image_size", r"must be \(height, width\) in pixels, got \(-24"),
         (NoTokens, "tokens, D. finite float32 tokens", r"for B = 3 their shape is \(3, 5\)"),
         (Doubles, "tokens, D. finite float32 tokens", "they are torch.float64"),
         (NotFinite, "tokens, D. finite float32 tokens", "has numbers that are not finite"),

@@ -76,7 +76,7 @@ def load_model(
 
 
 def load_resolved(resolved: ResolvedModel, weights: Path | None, device: torch.device) -> LoadedModel:
-    """Do the same for a model that was looked up already.
+    """Load a model that was looked up already, as `load_model` does.
 
     Args:
         resolved: The model.

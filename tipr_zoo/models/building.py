@@ -15,11 +15,11 @@ from tipr_zoo.cards.hub_reference import is_hub_reference
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.hub.weights import local_weights
-from tipr_zoo.models.component_check import check_needs, checked
+from tipr_zoo.models.component_check import check_needs, checked, checked_image_tower
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.pictures.preprocessing import ImageNormalisation
-from tipr_zoo.protocols import Head, ImageTower, Loss, Neck, TextTower, Tokenizer
+from tipr_zoo.protocols import Head, Loss, Neck, TextTower, Tokenizer
 from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, TOKENIZERS
 from tipr_zoo.registry import Registry
 from tipr_zoo.weights.fetching import fetch_weights
@@ -183,7 +183,7 @@ def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
             f"model.text_encoder knows {known_ids} token ids, the tokenizer has {tokenizer.vocabulary_size};"
             f" set model.text_encoder.vocabulary_size to {tokenizer.vocabulary_size}"
         )
-    image_encoder = checked(BACKBONES.build(model["image_encoder"]), ImageTower, "model.image_encoder")
+    image_encoder = checked_image_tower(BACKBONES.build(model["image_encoder"]), "model.image_encoder")
     text_encoder = checked(BACKBONES.build(model["text_encoder"]), TextTower, "model.text_encoder")
     for place, objectives in (("losses", losses), ("heads", heads)):
         for key, objective in objectives.items():

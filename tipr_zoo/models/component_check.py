@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Iterable
+from numbers import Integral
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -46,16 +48,40 @@ def check_needs(objective: object, place: str, image_encoder: object, text_encod
         text_encoder: The text tower.
 
     Raises:
-        ConfigError: A tower lacks something.
+        ConfigError: A tower lacks something, or the objective does not say it by names.
     """
     for tower_place, tower in (("image", image_encoder), ("text", text_encoder)):
-        needs = getattr(objective, f"needs_of_{tower_place}_tower", ())
+        attribute = f"needs_of_{tower_place}_tower"
+        needs = getattr(objective, attribute, ())
+        if not isinstance(needs, (tuple, list)) or not all(isinstance(name, str) for name in needs):
+            kind = type(objective).__name__
+            raise ConfigError(f"{place}: {attribute} of {kind} must be a tuple of names, got {needs!r}; {PAGE}")
         if missing := [name for name in needs if not hasattr(tower, name)]:
             raise ConfigError(
                 f"model.{tower_place}_encoder: {type(tower).__name__} lacks {', '.join(missing)}, which"
                 f" {type(objective).__name__} ({place}) needs; take another tower, or leave it out ({place}=None);"
                 f" {PAGE}"
             )
+
+
+def checked_image_tower(component: object, place: str) -> ImageTower:
+    """Return the component, if it is an image tower whose ``image_size`` is a height and a width.
+
+    Args:
+        component: What a registry built.
+        place: Where the recipe names it.
+
+    Raises:
+        ConfigError: It lacks something, or its ``image_size`` is something else.
+    """
+    tower: ImageTower = checked(component, ImageTower, place)  # type: ignore[assignment]  # it has all of it
+    size: Any = tower.image_size
+    sides = [*size] if isinstance(size, Iterable) else []
+    if len(sides) != 2 or not all(isinstance(side, Integral) and int(side) > 0 for side in sides):
+        raise ConfigError(
+            f"{place}: image_size of {type(tower).__name__} must be (height, width) in pixels, got {size!r}; {PAGE}"
+        )
+    return tower
 
 
 def _kind(protocol: type) -> str:

@@ -66,7 +66,7 @@ def resolve(name: str, overrides: Mapping[str, Any] | None = None) -> ResolvedMo
 
 
 def resolve_card(card: ModelCard, overrides: Mapping[str, Any] | None = None, name: str | None = None) -> ResolvedModel:
-    """Do the same for a card that was looked up already.
+    """Resolve a model whose card was looked up already, as `resolve` does.
 
     Args:
         card: The model's card.

@@ -10,8 +10,8 @@ def warn_deprecated(name: str, *, since: str, until: str, instead: str, stacklev
 
     Call this at the start of the deprecated function. The warning points at the line that uses the function. That line
     is a plugin's own code, so pytest shows the warning to the plugin's author. A test of the zoo
-    (tests/test_deprecation.py) fails when the version `until` is reached and the call is still there. The test reads
-    the arguments, so they must be literals.
+    (tests/plugins/test_deprecation.py) fails when the version `until` is reached and the call is still there. The test
+    reads the arguments, so they must be literals.
 
     Args:
         name: The deprecated name, as its users write it, e.g. ``"tipr_zoo.metrics.rank"``.

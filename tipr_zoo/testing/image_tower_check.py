@@ -32,7 +32,11 @@ def check_image_tower(tower: nn.Module) -> None:
         expect(not missing, f"it lacks {', '.join(missing)}")
         expect(isinstance(tower, nn.Module), "it is no torch.nn.Module")
         size: Any = tower.image_size
-        is_size = isinstance(size, (tuple, list)) and len(size) == 2 and all(isinstance(side, int) for side in size)
+        is_size = (
+            isinstance(size, (tuple, list))
+            and len(size) == 2
+            and all(isinstance(side, int) and side > 0 for side in size)
+        )
         expect(is_size, f"image_size must be (height, width) in pixels, got {size!r}")
     with alike_every_time():
         _check(trial, deepcopy(tower).eval(), torch.randn(PICTURES, 3, *size))

@@ -49,14 +49,14 @@ def check_objective(trial: Trial, objective: nn.Module, case: Case) -> None:
         BrokenPromiseError: A promise is broken.
     """
     objective.eval()
+    fresh, further = deepcopy(objective), deepcopy(case.further)  # what a call leaves behind may not be copied any more
     whole = case.forward()
     features = whole if getattr(objective, "needs_patch_tokens", True) else _without_patches(whole)
     with trial.promise("gives a finite scalar"):
         value = objective(features, case.batch, *case.further)
-        expect(isinstance(value, Tensor), f"it gives a {type(value).__name__}")
-        expect(value.shape == (), f"its shape is {tuple(value.shape)}")
-        expect_finite(value, "it")
+        _expect_finite_scalar(value)
     _check_gradients(trial, value, case.sources)
+    _check_training_mode(trial, deepcopy(fresh), replace(case, further=further), features)
     with trial.promise("gives the same with patch tokens, as it says it needs none"):
         expect_same(objective(whole, case.batch, *case.further), value, "both values")
     _check_order(trial, objective, case, features, value)
@@ -64,6 +64,13 @@ def check_objective(trial: Trial, objective: nn.Module, case: Case) -> None:
     _check_one_identity(trial, objective, case, features)
     _check_gathered(trial, objective, case, features, value)
     _check_round_trips(trial, objective, case, features, value)
+    _check_saving(trial, fresh, replace(case, further=further), features)
+
+
+def _expect_finite_scalar(value: Any) -> None:
+    expect(isinstance(value, Tensor), f"it gives a {type(value).__name__}")
+    expect(value.shape == (), f"its shape is {tuple(value.shape)}")
+    expect_finite(value, "it")
 
 
 def _without_patches(features: Features) -> Features:
@@ -85,6 +92,15 @@ def _check_gradients(trial: Trial, value: Tensor, sources: Mapping[str, Sequence
             for gradient in gradients:
                 expect_finite(gradient, "its gradient")
             expect(any(bool(gradient.any()) for gradient in gradients), "there is none")
+
+
+def _check_training_mode(trial: Trial, objective: nn.Module, case: Case, features: Features) -> None:
+    with trial.promise("gives a finite scalar in training mode, with finite gradients"):
+        value = objective.train()(features, case.batch, *case.further)
+        _expect_finite_scalar(value)
+        for tensors in case.sources.values():
+            for gradient in _gradients(value, tensors):
+                expect_finite(gradient, "its gradient")
 
 
 def _check_order(trial: Trial, objective: nn.Module, case: Case, features: Features, value: Tensor) -> None:
@@ -155,9 +171,12 @@ def _shares(objective: Any, case: Case, features: Features) -> Tensor:
 def _check_round_trips(trial: Trial, objective: nn.Module, case: Case, features: Features, value: Tensor) -> None:
     with trial.promise("can be pickled"):
         expect_same(pickled(objective)(features, case.batch, *case.further), value, "the values before and after")
+
+
+def _check_saving(trial: Trial, fresh: nn.Module, case: Case, features: Features) -> None:
+    """Try saving and loading with an objective that has not run before."""
     fixed = Features(*(getattr(features, name).detach() for name in Features.__dataclass_fields__))
-    further = deepcopy(case.further)
     with trial.promise("gives the same once it is saved and loaded"):
-        both = trained_and_reloaded(objective, lambda copy: copy(fixed, case.batch, *further))
-        trained, reloaded = (copy(fixed, case.batch, *further) for copy in both)
+        both = trained_and_reloaded(fresh, lambda copy: copy(fixed, case.batch, *case.further))
+        trained, reloaded = (copy(fixed, case.batch, *case.further) for copy in both)
         expect_same(reloaded, trained, "the values before and after")

@@ -29,11 +29,14 @@ def trained_and_reloaded(component: Module, value_of: Callable[[Module], Tensor]
     A change by training that ``state_dict`` does not hold is lost, as in every weights file.
 
     Args:
-        component: The component. It is not changed.
+        component: The component, before it ran. It is not changed.
         value_of: Gives the number that training makes smaller. It has a gradient where the component has parameters.
 
     Returns:
         Both copies, in eval mode.
+
+    Raises:
+        AssertionError: Training adds something to what is saved.
     """
     trained, reloaded = deepcopy(component).train(), deepcopy(component)
     for _ in range(2):
@@ -46,5 +49,7 @@ def trained_and_reloaded(component: Module, value_of: Callable[[Module], Tensor]
                     parameter.sub_(STEP * gradient)
     # Copies, because safetensors refuses tensors that share memory.
     state = {name: value.detach().clone().contiguous() for name, value in trained.state_dict().items()}
+    if added := sorted(state.keys() - reloaded.state_dict().keys()):
+        raise AssertionError(f"a call adds {added[0]} to what is saved; keep no module that the call is given")
     reloaded.load_state_dict(safetensors.torch.load(safetensors.torch.save(state)), strict=True)
     return trained.eval(), reloaded.eval()
