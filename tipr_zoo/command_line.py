@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def show_traceback(error: BaseException) -> None:
     """Show where an error came from, on stderr."""
-    import traceback
+    import traceback  # not at the top: only --debug needs it
 
     traceback.print_exception(type(error), error, error.__traceback__)
 

@@ -189,7 +189,7 @@ def _figures(card: ModelCard) -> set[tuple[object, ...]]:
 
 def _figures_of_the_hub(path: Path, is_right: bool) -> set[tuple[object, ...]]:
     """Return the same as `_figures`, read by the Hub's own library."""
-    from huggingface_hub import ModelCard as HubModelCard
+    from huggingface_hub import ModelCard as HubModelCard  # not at the top: slow to import, and only asked last
     from huggingface_hub import ModelCardData
 
     if is_right:

@@ -59,7 +59,7 @@ def recipe_stub(model: Mapping[str, Any], origin: str) -> str:
         model: The ``model`` entry.
         origin: Where the weights come from, in words.
     """
-    from mmengine.config import Config
+    from mmengine.config import Config  # not at the top: a card alone needs no MMEngine
 
     return f"{origin!r}\n\n{Config({'model': model}).pretty_text}"
 

@@ -137,7 +137,7 @@ def push(plan: PushPlan) -> Pushed:
         HubError: There is no token, the token does not allow it, the Hub cannot be reached or refuses the card, or
             the repository holds something other than this model.
     """
-    from huggingface_hub import CommitOperationAdd, get_token
+    from huggingface_hub import CommitOperationAdd, get_token  # not at the top: a dry run needs no client
 
     place = f"{plan.repository} on the Hub"
     with hub_errors(place):
@@ -190,7 +190,7 @@ def _check_measured_with(card: ModelCard, weights: Path) -> None:
 
 def _check_safetensors(file: HubFile) -> None:
     """Refuse a file that is not safetensors. Loading safetensors needs no trust in their author."""
-    import safetensors
+    import safetensors  # not at the top: a card without weights needs it not
 
     try:
         with safetensors.safe_open(str(file.content), framework="np"):

@@ -15,7 +15,7 @@ from tipr_zoo.schemas.problems import FieldProblem, problems_of
 @cache
 def _loader() -> type:
     """Return a YAML loader that refuses a key given twice. PyYAML's own takes the last one and says nothing."""
-    import yaml
+    import yaml  # not at the top: listing parses no YAML twice
 
     # libyaml's parser is ten times faster. Every PyYAML wheel has it. The pure one is for builds without it.
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

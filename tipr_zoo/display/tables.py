@@ -142,7 +142,7 @@ def _drawn(
     names: Sequence[str], texts: Sequence[Sequence[str]], widths: Sequence[int], is_number: Sequence[bool]
 ) -> str:
     """Draw the table at these widths. A longer cell goes over several lines."""
-    from prettytable import HRuleStyle, PrettyTable, VRuleStyle
+    from prettytable import HRuleStyle, PrettyTable, VRuleStyle  # not at the top: JSON and CSV need it not
 
     table = PrettyTable([str(i) for i in range(len(names))])
     # The names are a row, since a header has only one line.

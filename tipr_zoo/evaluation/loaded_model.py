@@ -69,7 +69,28 @@ def load_model(
         TiprZooError: Whatever else `tipr_zoo.build` raises.
     """
     name = pinned_model(name)
-    card = load_card(name)
+    return load_of_card(load_card(name), name, weights, device, overrides)
+
+
+def load_of_card(
+    card: ModelCard,
+    name: str,
+    weights: Path | None,
+    device: torch.device,
+    overrides: Mapping[str, Any] | None = None,
+) -> LoadedModel:
+    """Do the same with a card that was looked up already.
+
+    Args:
+        card: The model's card.
+        name: The name that it was found by.
+        weights: A file to load instead of the card's, or ``hub:owner/name[@revision][:file]``.
+        device: Where the model is to live.
+        overrides: Entries of the recipe to change, by dotted name.
+
+    Raises:
+        TiprZooError: As `load_model` does.
+    """
     if weights is None:
         check_has_weights(card, name)
     return load_resolved(resolve_card(card, overrides, name), weights, device)

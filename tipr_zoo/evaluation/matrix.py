@@ -15,7 +15,7 @@ from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.arguments import dataset_arguments
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import TiprZooError, error_line
-from tipr_zoo.evaluation.loaded_model import LoadedModel, load_model
+from tipr_zoo.evaluation.loaded_model import LoadedModel, load_of_card
 from tipr_zoo.evaluation.measuring import Outcome, measure
 from tipr_zoo.models.lookup import load_card
 
@@ -124,8 +124,7 @@ def evaluate_matrix(
     Raises:
         UnknownNameError: There is no such model; nothing was measured.
     """
-    for name, _ in models:
-        load_card(name)
+    cards = {name: load_card(name) for name in dict.fromkeys(name for name, _ in models)}
 
     def measure_cell(loaded: LoadedModel, column: MatrixColumn) -> MatrixCell:
         if isinstance(column.dataset, str):
@@ -140,7 +139,7 @@ def evaluate_matrix(
 
     def measure_row(name: str, weights: Path | None) -> tuple[MatrixRow, list[MatrixCell]]:
         try:
-            loaded = load_model(name, weights, device, overrides)
+            loaded = load_of_card(cards[name], name, weights, device, overrides)
         except FAILURES as error:
             return MatrixRow(name, weights, None, None), [MatrixCell({}, error_line(error)) for _ in columns]
         row = MatrixRow(name, weights, loaded.trained_on, loaded.selected_on)

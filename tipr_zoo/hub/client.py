@@ -23,14 +23,14 @@ LOGIN = "log in with `hf auth login`, or set HF_TOKEN"
 
 def hub_client() -> HfApi:
     """Return a client of the Hub that says who is asking."""
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi  # not at the top: see the module
 
     return HfApi(library_name="tipr-zoo", library_version=__version__)
 
 
 def is_offline() -> bool:
     """Tell whether ``HF_HUB_OFFLINE`` forbids to ask the Hub."""
-    from huggingface_hub import constants
+    from huggingface_hub import constants  # not at the top: see the module
 
     return bool(constants.HF_HUB_OFFLINE)
 
@@ -58,14 +58,14 @@ def hub_errors(place: str) -> Iterator[None]:
 
 def _is_missing_file(error: Exception) -> bool:
     """Tell whether the Hub was asked and does not have the file."""
-    from huggingface_hub import errors
+    from huggingface_hub import errors  # not at the top: see the module
 
     return isinstance(error, errors.EntryNotFoundError) and not isinstance(error, errors.LocalEntryNotFoundError)
 
 
 def _reason(error: Exception) -> str:
     """Return what went wrong and what to do, by the kind of the client's error."""
-    from huggingface_hub import errors
+    from huggingface_hub import errors  # not at the top: see the module
 
     status = error.response.status_code if isinstance(error, errors.HfHubHTTPError) else None
     if isinstance(error, errors.GatedRepoError):

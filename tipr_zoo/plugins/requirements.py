@@ -44,7 +44,10 @@ def import_fix(plugin: Plugin, error: BaseException) -> str:
 
 def _unmet_requirements(plugin: Plugin) -> Iterator[tuple[str, str | None]]:
     """Yield the requirements of a plugin's distribution that are not met, each with the installed version."""
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import (
+        InvalidRequirement,
+        Requirement,
+    )  # not at the top: most plugins require nothing that is asked here
 
     for text in plugin.requirements:
         try:
@@ -60,7 +63,7 @@ def _unmet_requirements(plugin: Plugin) -> Iterator[tuple[str, str | None]]:
 
 def _asks_for_newer(requirement: str) -> bool:
     """Tell whether a requirement that this core does not meet asks for a newer core, and not for an older one."""
-    from packaging.requirements import Requirement
+    from packaging.requirements import Requirement  # not at the top: only what is not met comes here
     from packaging.version import InvalidVersion, Version
 
     for bound in Requirement(requirement).specifier:

@@ -64,7 +64,10 @@ class Check:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return what pydantic calls to learn how the value is checked."""
-        from pydantic_core import PydanticCustomError, core_schema
+        from pydantic_core import (
+            PydanticCustomError,
+            core_schema,
+        )  # not at the top: a list of right cards needs no pydantic
 
         def check(value: Any) -> Any:
             if not self.is_right(value):
@@ -102,7 +105,10 @@ class FromList:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return what pydantic calls to learn how the value is checked."""
-        from pydantic_core import PydanticCustomError, core_schema
+        from pydantic_core import (
+            PydanticCustomError,
+            core_schema,
+        )  # not at the top: a list of right cards needs no pydantic
 
         def as_tuple(value: Any) -> Any:
             if not isinstance(value, (list, tuple)):

@@ -102,7 +102,7 @@ def problems_of(schema: type, values: Mapping[Any, Any], noun: str = "field", pl
 
 @cache
 def _adapter(schema: type) -> TypeAdapter[Any]:
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter  # not at the top: a list of right cards needs no pydantic
 
     return TypeAdapter(schema)
 

@@ -89,7 +89,7 @@ def _pattern_tagger() -> Tagger:
 
 
 def _nltk_tagger() -> Tagger:
-    from nltk.tag.perceptron import PerceptronTagger
+    from nltk.tag.perceptron import PerceptronTagger  # not at the top: only this tagger needs NLTK
 
     try:
         tagger = PerceptronTagger(lang="eng")

@@ -27,7 +27,7 @@ class TensorBoardHook(Hook):
 
     def __init__(self, folder: Path) -> None:
         try:
-            from torch.utils.tensorboard import SummaryWriter
+            from torch.utils.tensorboard import SummaryWriter  # not at the top: an extra, which may be absent
         except ImportError as error:
             raise ConfigError("TensorBoard is not installed; run: pip install 'tipr-zoo[tensorboard]'") from error
         self.folder, self.make_writer = folder, SummaryWriter
