@@ -311,14 +311,14 @@ def missing_names(component: object, protocol: type) -> list[str]:
     missing = [
         name
         for name in promised_names(protocol)
-        if getattr(component, name, None) is None or is_only_promised(type(component), name)
+        if getattr(component, name, None) is None or _is_only_promised(type(component), name)
     ]
     if "__call__" in promised_names(protocol) and isinstance(component, nn.Module) and not _runs(component):
         missing.append("forward")
     return missing
 
 
-def is_only_promised(component: type, name: str) -> bool:
+def _is_only_promised(component: type, name: str) -> bool:
     """Tell whether a class has a name only from a protocol that it inherits from, where it gives nothing.
 
     What is to return nothing, such as ``set_epoch``, may be inherited.
