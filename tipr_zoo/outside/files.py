@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from pathlib import Path
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -93,14 +92,6 @@ def read_text(path: str | os.PathLike[str], limit: int, encoding: str = "utf-8")
     return read_bytes(path, limit).decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def is_readable_kind(path: Path) -> bool:
-    """Tell whether a path leads to a regular file; False for a pipe, a socket, a device and a link into nothing."""
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except (OSError, ValueError):
-        return False
-
-
 def _open(path: str | os.PathLike[str]) -> int:
     # Without O_NONBLOCK, opening a pipe waits until somebody opens its other end.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
@@ -119,3 +110,22 @@ def _irregular(path: str | os.PathLike[str], mode: int) -> OSError:
         return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     kind = next((words for is_kind, words in _KINDS if is_kind(mode)), "no regular file")
     return RefusedFileError(errno.EINVAL, f"it is {kind}, and only regular files are read", str(path))
+
+
+def read_head(path: str | os.PathLike[str], count: int) -> bytes:
+    """Read the first bytes of a regular file; none where it cannot be read or is no regular file.
+
+    Args:
+        path: The file.
+        count: The number of bytes.
+    """
+    try:
+        descriptor = _open(path)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, count) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)

@@ -75,7 +75,7 @@ def check_yaml_nesting(text: str) -> None:
         text: The YAML.
 
     Raises:
-        yaml.YAMLError: It is no YAML, or there are more than `DEEPEST` levels or `MOST_ENTRIES` entries; with the place.
+        yaml.YAMLError: It is no YAML, or has too many levels or entries; with the place.
     """
     # A level takes a column of its own at the head of a line, or a bracket; a list in a map needs no column.
     head = max(map(len, _BLOCK_START.findall(text)), default=0)
@@ -89,10 +89,11 @@ def check_yaml_nesting(text: str) -> None:
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        mark: Any = event.start_mark  # the types know the mark of one parser only
         entries += isinstance(event, yaml.NodeEvent)
         if depth > DEEPEST:
             said = f"it is nested more than {DEEPEST} levels deep; write it flatter"
-            raise yaml.MarkedYAMLError(problem=said, problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(problem=said, problem_mark=mark)
         if entries > 2 * MOST_ENTRIES:  # a key and its value are two
             said = f"it has more than {MOST_ENTRIES:,} entries; write fewer"
-            raise yaml.MarkedYAMLError(problem=said, problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(problem=said, problem_mark=mark)

@@ -15,6 +15,7 @@ from tipr_zoo.datasets.checks.findings import Finding
 from tipr_zoo.datasets.picture_folder import rename_command
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.errors import DataError
+from tipr_zoo.outside.files import PICTURE_LIMIT, read_bytes
 from tipr_zoo.pictures.files import list_pictures
 
 
@@ -109,8 +110,7 @@ def duplicate_pictures(
 
 def _digest(path: str) -> bytes | None:
     try:
-        with open(path, "rb", buffering=0) as file:
-            return hashlib.blake2b(file.read(), digest_size=16).digest()
+        return hashlib.blake2b(read_bytes(path, PICTURE_LIMIT), digest_size=16).digest()
     except OSError:
         return None  # the decoding of the picture reports it
 
