@@ -484,3 +484,23 @@ def test_new_says_what_is_left_to_do(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert f"to be written by hand: lines {lines} (TODO)" in printed
     assert f"tipr-zoo cards check {tmp_path / 'mine.md'}" in printed
     assert main(["cards", "check", str(tmp_path / "mine.md")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("!!timestamp foo", "front matter is not YAML: 'foo' cannot be read as !!timestamp"),
+        ("{? !!timestamp foo : 1}", "front matter is not YAML: 'foo' cannot be read as !!timestamp"),
+        ("{a: " * 100_000 + "1" + "}" * 100_000, "nested more than 64 levels deep"),
+    ],
+    ids=["a word that is no date", "a key that is no date", "100,000 maps deep"],
+)
+def test_what_a_parser_cannot_take_is_told_and_the_other_cards_are_checked(
+    changed_card: Callable[..., Path], value: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = changed_card(("language: en", f"language: {value}"))
+    shutil.copy(path, path.with_name("other.md"))
+    assert main(["cards", "check", str(path.parent)]) == 1
+    *lines, summary = capsys.readouterr().out.splitlines()
+    assert [message in line for line in lines] == [True, True]
+    assert summary == "2 cards: 2 problems in 2"

@@ -251,6 +251,16 @@ def test_a_wrong_card_is_told_with_place_and_fix(tmp_path: Path, mutate: Any, me
         ("---\nlicense: mit\nlicense: other\n---\n", "'license' is given twice"),
         ("---\n- license\n---\n", "front matter must be a mapping"),
         ("---\nlicense: !!python/object/apply:os.system [echo run]\n---\n", "front matter is not YAML"),
+        ("---\ncode: !!timestamp foo\n---\n", "front matter is not YAML: 'foo' cannot be read as !!timestamp"),
+        ("---\ncode: !!int foo\n---\n", "front matter is not YAML"),
+        ("---\ncode: !!bool foo\n---\n", "front matter is not YAML: 'foo' cannot be read as !!bool"),
+        ("---\n!!timestamp foo: 1\n---\n", "front matter is not YAML"),
+        (
+            "---\ncode: " + "{a: " * 100_000 + "1" + "}" * 100_000 + "\n---\n",
+            "nested more than 64 levels deep",
+        ),
+        ("---\n" + "\n".join(" " * level + "a:" for level in range(500)) + "\n---\n", "nested more than 64 levels"),
+        ("---\ntags: [" + "a, " * 50_000 + "]\n---\n", "more than 20,000 entries"),
     ],
 )
 def test_malformed_front_matter(tmp_path: Path, text: str, message: str) -> None:
@@ -258,12 +268,23 @@ def test_malformed_front_matter(tmp_path: Path, text: str, message: str) -> None
         read_card(write_card(tmp_path, text))
 
 
+def test_a_card_that_is_no_file_or_far_too_large_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.md")
+    with pytest.raises(CardError, match=r"pipe\.md: cannot be read: it is a named pipe"):
+        read_card(tmp_path / "pipe.md")
+    path = write_card(tmp_path, front_matter())
+    os.truncate(path, 1 << 40)
+    with pytest.raises(CardError, match=r"model\.md: cannot be read: it has 1,099,511,627,776 bytes"):
+        read_card(path)
+
+
 def test_a_broken_card_costs_only_its_own_model(tmp_path: Path) -> None:
     index = CardIndex()
     index.add(write_card(tmp_path, "---\n[\n---\n", name="broken"), owner=None)
+    index.add(write_card(tmp_path, "---\ncode: !!timestamp foo\n---\n", name="dated"), owner="a plugin")
     index.add(write_card(tmp_path, front_matter()), owner=None)
     assert list(index.cards) == ["model"]
-    assert list(index.problems) == ["broken"]
+    assert list(index.problems) == ["broken", "dated"]
 
 
 class TestMeasuredFigures:
@@ -310,7 +331,7 @@ class TestMeasuredFigures:
             read_card(self.write(tmp_path, {**RECORD, **change}))
         assert message in str(raised.value)
 
-    @pytest.mark.parametrize("text", ["", "[]", "{"])
+    @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, '{"a":' * 1000, "9" * 5000])
     def test_no_record(self, tmp_path: Path, text: str) -> None:
         with pytest.raises(CardError, match=r"model\.json"):
             read_card(self.write(tmp_path, text))

@@ -160,6 +160,12 @@ NOTES: dict[str, tuple[Change, str, str]] = {
         "picture without a record",
         "{folder}/imgs/stray.png is in no record",
     ),
+    "a picture that cannot be decoded here": (
+        lambda folder, records: (folder / "imgs/stray.jxl").touch(),
+        "pictures left out",
+        "1 picture is left out, in formats that cannot be decoded here: 1 .jxl (save as JPEG or PNG);"
+        " {folder}/imgs/stray.jxl",
+    ),
     "a shared caption": (
         lambda folder, records: records[-1].update(captions=records[-3]["captions"]),
         "caption of several identities",

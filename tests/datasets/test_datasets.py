@@ -25,6 +25,8 @@ from tipr_zoo.datasets import (
     open_dataset,
 )
 from tipr_zoo.datasets.arguments import dataset_arguments
+from tipr_zoo.datasets.reading.json_files import read_json
+from tipr_zoo.datasets.tables.rows import read_table
 from tipr_zoo.errors import DataError, UnknownNameError
 from tipr_zoo.registries import DATASETS
 
@@ -291,6 +293,15 @@ def test_an_interrupted_drawing_is_not_taken_for_a_data_set(tmp_path: Path) -> N
 def test_a_broken_annotation_file_says_where(tmp_path: Path, content: str, expected: str) -> None:
     message = message_of(DataError, lambda: CUHKPEDES(write(tmp_path, entries=content)))
     assert message.startswith(f"{tmp_path}/reid_raw.json {expected}")
+
+
+@pytest.mark.parametrize(("read", "name"), [(read_json, "reid_raw.json"), (read_table, "people.csv")])
+def test_an_annotation_file_that_is_a_pipe_is_not_waited_for(
+    tmp_path: Path, read: Callable[[Path], object], name: str
+) -> None:
+    os.mkfifo(tmp_path / name)
+    message = message_of(DataError, lambda: read(tmp_path / name))
+    assert f"cannot read {tmp_path / name}: it is a named pipe, and only regular files are read" in message
 
 
 def test_an_annotation_file_in_another_encoding_is_refused(tmp_path: Path) -> None:

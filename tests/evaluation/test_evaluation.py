@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import shlex
@@ -31,6 +32,7 @@ from tipr_zoo.evaluation.embedding import (
     embed_captions,
     embed_dataset,
     embed_pictures,
+    embed_readable_pictures,
     evaluate,
 )
 from tipr_zoo.evaluation.loaded_model import load_model
@@ -84,6 +86,41 @@ def test_a_broken_picture_is_named_on_one_line(
         embed_pictures(tiny_model, [test_split.pictures[0], broken], num_workers=workers)
     assert str(raised.value).startswith(f"{broken} is truncated or damaged")
     assert "\n" not in str(raised.value)
+
+
+def test_what_is_read_is_told_by_a_mask_and_not_by_what_the_model_gives(
+    tiny_model: DualEncoder, test_split: PersonDataset, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"")
+    paths = [tmp_path / "broken.jpg", *test_split.pictures, tmp_path / "missing.jpg"]
+    told: list[DataError] = []
+    found = embed_readable_pictures(tiny_model, paths, batch_size=2, on_unreadable=told.append)
+    assert found.is_read.tolist() == [False, *[True] * len(test_split.pictures), False]
+    torch.testing.assert_close(found.embeddings, embed_pictures(tiny_model, test_split.pictures))
+    assert [str(error).split(" ")[0] for error in told] == [str(paths[0]), "no"]
+
+    damaged = copy.deepcopy(tiny_model)
+    with torch.no_grad():
+        next(damaged.image_encoder.parameters()).fill_(torch.nan)
+    found = embed_readable_pictures(damaged, paths, on_unreadable=told.append)
+    assert found.is_read.sum() == len(test_split.pictures)
+    assert found.embeddings.isnan().all()
+
+
+def test_nothing_is_embedded_as_no_rows(tiny_model: DualEncoder) -> None:
+    size = embed_captions(tiny_model, CAPTIONS).shape[1]
+    assert embed_captions(tiny_model, []).shape == embed_pictures(tiny_model, []).shape == (0, size)
+    assert tiny_model.encode_text(tiny_model.tokenize(CAPTIONS)[:0]).shape == (0, size)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_pictures_get_the_precision_of_the_model(
+    tiny_model: DualEncoder, test_split: PersonDataset, dtype: torch.dtype
+) -> None:
+    expected = embed_pictures(tiny_model, test_split.pictures)
+    embeddings = embed_pictures(copy.deepcopy(tiny_model).to(dtype), test_split.pictures)
+    assert embeddings.dtype == torch.float32
+    assert F.cosine_similarity(embeddings, expected).min() > 0.99
 
 
 def test_figures_are_those_of_every_caption_against_every_picture(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from PIL import Image
 from tipr_zoo.command_line import main
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.errors import ConfigError, DataError, TiprZooError
+from tipr_zoo.errors import ConfigError, DataError, TiprZooError, WeightsError
 from tipr_zoo.gallery.search import search
 from tipr_zoo.pictures.files import open_picture
 
@@ -85,6 +87,39 @@ def test_a_broken_picture_is_left_out_and_named(
     assert [hit.picture for hit in hits] == [hit.picture for hit in whole if hit.picture != broken]
     (message,) = caplog.messages
     assert message.startswith(f"{broken} is ")
+
+
+def test_pictures_that_cannot_be_decoded_here_are_counted_and_named(
+    tiny_model: DualEncoder, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "0.jpg").rename(folder / "0.JFIF")
+    for name in ("a.jxl", "b.psd"):
+        (folder / name).touch()
+    hits = search(tiny_model, folder, TEXT)
+    assert len(hits) == 5
+    assert folder / "0.JFIF" in [hit.picture for hit in hits]
+    (message,) = caplog.messages
+    assert message.startswith("2 pictures are left out, in formats that cannot be decoded here: 1 .jxl")
+    assert message.endswith(f"; {folder / 'a.jxl'}, {folder / 'b.psd'}")
+
+
+def test_a_pipe_among_the_pictures_is_left_out_and_named(
+    tiny_model: DualEncoder, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    os.mkfifo(folder / "pipe.jpg")
+    assert len(search(tiny_model, folder, TEXT)) == 5
+    (message,) = caplog.messages
+    assert message.startswith(f"{folder / 'pipe.jpg'} is not a picture (it is a named pipe")
+
+
+@pytest.mark.parametrize("tower", ["image_encoder", "text_encoder"])
+def test_weights_that_give_no_numbers_are_told(tiny_model: DualEncoder, folder: Path, tower: str) -> None:
+    damaged = copy.deepcopy(tiny_model)
+    with torch.no_grad():
+        for parameter in getattr(damaged, tower).parameters():
+            parameter.fill_(torch.nan)
+    with pytest.raises(WeightsError, match=r"the model embeds .* as numbers that are not finite"):
+        search(damaged, folder, TEXT)
 
 
 def test_a_folder_of_broken_pictures_is_told(tiny_model: DualEncoder, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.cards.front_matter import read_front_matter
 from tipr_zoo.cards.hub_reference import is_hub_reference, parse_hub_reference
 from tipr_zoo.cards.index import card_folders
-from tipr_zoo.cards.lines import front_matter_text
+from tipr_zoo.cards.lines import card_text, front_matter_text
 from tipr_zoo.cards.weights_check import check_file
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError, TiprZooError
@@ -73,7 +73,7 @@ def check_card(path: Path) -> list[CardProblem]:
         The problems by line. A right card has none.
     """
     problems = card_problems(path, _findings)
-    text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+    text = card_text(path)
     if front_matter_text(text):
         problems += [CardProblem(path, line, "", message) for line, message in _text_problems(text)]
     return sorted(problems, key=lambda problem: problem.line)

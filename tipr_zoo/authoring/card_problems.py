@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from tipr_zoo.cards.card import ModelCard, examine_card
-from tipr_zoo.cards.lines import FIRST_LINE, front_matter_node, line_of
+from tipr_zoo.cards.lines import FIRST_LINE, card_text, front_matter_node, line_of
 from tipr_zoo.errors import CardError
 from tipr_zoo.schemas.problems import FieldProblem, Problems
 
@@ -48,7 +48,7 @@ def card_problems(path: Path, inspect: Inspect) -> list[CardProblem]:
     Returns:
         The problems in the order of their lines. Where the front matter cannot be read, it is the only problem.
     """
-    text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+    text = card_text(path)
     root = front_matter_node(text)
     try:
         card, problems = examine_card(path)

@@ -98,7 +98,7 @@ def _causal_block(block: Any, tokens: Tensor, ends: Tensor | None = None) -> Ten
     if ends is not None:
         rows = torch.arange(len(ends), device=ends.device)
         tokens, queries = tokens[rows, ends].unsqueeze(1), normed[rows, ends].unsqueeze(1)
-        seen = (torch.arange(normed.shape[1], device=ends.device) <= ends.unsqueeze(1)).view(len(ends), 1, 1, -1)
+        seen = (torch.arange(normed.shape[1], device=ends.device) <= ends.unsqueeze(1))[:, None, None]
     queries, keys, values = (
         projection(tokens_of).unflatten(2, (attention.num_heads, -1)).transpose(1, 2)
         for projection, tokens_of in (

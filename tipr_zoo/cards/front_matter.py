@@ -9,6 +9,8 @@ from typing import Any
 
 from tipr_zoo.cards.parsed_yaml_cache import parsed_yaml_cache
 from tipr_zoo.errors import CardError
+from tipr_zoo.outside.files import CARD_LIMIT, read_text
+from tipr_zoo.outside.parsing import MOST_ENTRIES, check_yaml_nesting
 from tipr_zoo.schemas.problems import FieldProblem, problems_of
 
 
@@ -26,7 +28,17 @@ def _loader() -> type:
             raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} is given twice", node.start_mark)
         return dict(loader.construct_mapping(node, deep=True))
 
-    loader = type("UniqueKeyLoader", (base,), {})
+    def construct_object(loader: Any, node: Any, deep: bool = False) -> Any:
+        try:
+            return base.construct_object(loader, node, deep)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            raise
+        except Exception as error:  # e.g. AttributeError for !!timestamp before what is no date
+            kind = str(node.tag).removeprefix("tag:yaml.org,2002:")
+            said = f"{str(node.value)[:40]!r} cannot be read as !!{kind}"
+            raise yaml.constructor.ConstructorError(None, None, said, node.start_mark) from error
+
+    loader = type("UniqueKeyLoader", (base,), {"construct_object": construct_object})
     loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, construct_mapping)  # type: ignore[attr-defined]
     return loader
 
@@ -47,7 +59,7 @@ def split_card(path: Path) -> tuple[str, str]:
         CardError: The file cannot be read, or has no front matter.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig") + "\n"
+        text = read_text(path, CARD_LIMIT, "utf-8-sig") + "\n"
     except (OSError, UnicodeDecodeError) as error:
         raise CardError(f"{path}: cannot be read: {error}") from error
     if not text.startswith("---\n") or "\n---\n" not in text[4:]:
@@ -72,13 +84,14 @@ def parse_mapping(text: str, path: Path, what: str) -> dict[str, Any]:
     import yaml  # not at the top: it is not needed where everything was parsed before
 
     try:
+        check_yaml_nesting(text)
         values = yaml.load(text, Loader=_loader())
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date like 2024-13-45
+    except Exception as error:  # whatever a constructor raises, e.g. ValueError for a date like 2024-13-45
         raise CardError(f"{path}: {what} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise CardError(f"{path}: {what} must be a mapping, got {type(values).__name__}")
     if _is_too_large(values):
-        raise CardError(f"{path}: {what} has more than {_MOST_ENTRIES:,} entries; write out what its aliases repeat")
+        raise CardError(f"{path}: {what} has more than {MOST_ENTRIES:,} entries; write out what its aliases repeat")
     parsed_yaml_cache().add(text, values, path)
     return values
 
@@ -100,14 +113,11 @@ def problems_of_text(schema: type, values: Mapping[Any, Any], text: str) -> list
     return problems
 
 
-_MOST_ENTRIES = 20_000
-
-
 def _is_too_large(values: Any) -> bool:
     """Tell whether a mapping is too large with its aliases written out. A few lines of YAML can make it endless."""
     left, seen = [values], 0
-    while left and seen <= _MOST_ENTRIES:
+    while left and seen <= MOST_ENTRIES:
         value = left.pop()
         seen += 1
         left.extend(value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
-    return seen > _MOST_ENTRIES
+    return seen > MOST_ENTRIES

@@ -8,9 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tipr_zoo.outside.files import CARD_LIMIT, read_bytes
+from tipr_zoo.outside.parsing import check_yaml_nesting
 
 _STEP = re.compile(r"\[(\d+)\]|[^.\[\]]+")
 
@@ -18,6 +22,14 @@ _SOURCE = re.compile(r"model-index\[\d+\]\.results\[\d+\]\.source\.url")
 
 FIRST_LINE = 2
 """The line of the file where the front matter begins."""
+
+
+def card_text(path: Path) -> str:
+    """Return the text of a card, with a mark for each byte that is no UTF-8. Empty where the file cannot be read."""
+    try:
+        return read_bytes(path, CARD_LIMIT).decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
+    except OSError:
+        return ""
 
 
 def front_matter_text(text: str) -> str:
@@ -31,10 +43,12 @@ def front_matter_text(text: str) -> str:
 def front_matter_node(text: str) -> yaml.Node | None:
     """Return the front matter of a card as YAML nodes, which know their lines.
 
-    Return None where it is no YAML, or is nested hundreds of levels deep.
+    Return None where it is no YAML, is nested too deeply, or has too many entries.
     """
+    front_matter = front_matter_text(text)
     try:
-        node: yaml.Node | None = yaml.compose(front_matter_text(text), Loader=yaml.SafeLoader)
+        check_yaml_nesting(front_matter)
+        node: yaml.Node | None = yaml.compose(front_matter, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError):
         return None
     return node
@@ -67,7 +81,10 @@ def entry_of(mapping: yaml.Node | None, key: str) -> tuple[yaml.Node, yaml.Node]
 def _key_text(key: yaml.Node) -> str:
     """Return a key as error messages name it. To YAML, ``~`` is None and ``yes`` is True."""
     is_text = key.tag == "tag:yaml.org,2002:str"
-    return str(key.value if is_text else yaml.constructor.SafeConstructor().construct_object(key, deep=True))
+    try:
+        return str(key.value if is_text else yaml.constructor.SafeConstructor().construct_object(key, deep=True))
+    except Exception:  # a key like `!!timestamp foo`, at which the reading of the card fails, too
+        return str(key.value)
 
 
 def line_of(root: yaml.Node | None, place: str, key: str | None = None) -> int:

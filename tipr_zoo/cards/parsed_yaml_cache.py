@@ -16,6 +16,8 @@ from typing import Any
 
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.machine.whole_file import remove_parts, write_whole
+from tipr_zoo.outside.files import CACHE_LIMIT, read_text
+from tipr_zoo.outside.parsing import parse_json
 
 _MOST_ENTRIES = 5000
 
@@ -86,7 +88,7 @@ class ParsedYamlCache:
 
     def _read(self) -> dict[str, tuple[str, str, str]]:
         try:
-            read = json.loads(self.file.read_bytes())
+            read = parse_json(read_text(self.file, CACHE_LIMIT))
             entries = {key: (source, entry, mark) for key, (source, entry, mark) in read.items()}
             kept = {key: value for key, value in entries.items() if os.path.exists(value[0])}
         except (OSError, ValueError, TypeError, AttributeError, RecursionError):

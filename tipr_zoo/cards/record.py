@@ -20,6 +20,8 @@ from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import RecordError
 from tipr_zoo.machine.result_place import make_folder
 from tipr_zoo.machine.whole_file import write_whole
+from tipr_zoo.outside.files import CARD_LIMIT, read_text
+from tipr_zoo.outside.parsing import parse_json
 from tipr_zoo.schemas.declared import Declared
 from tipr_zoo.schemas.marks import Check, FromList, Limits, Told, must_be
 from tipr_zoo.schemas.problems import MISSING, UNKNOWN, problems_of
@@ -137,8 +139,8 @@ def read_record(path: Path, *, of_card: bool = False) -> Record:
             the file and the key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        values = json.loads(text)
+        text = read_text(path, CARD_LIMIT)
+        values = parse_json(text)
         json.dumps(values, allow_nan=False)  # Python reads NaN and 1e999, although they are no JSON
     except (OSError, ValueError, RecursionError) as error:
         raise RecordError(f"{path}: cannot be read as a record: {error}; write it with `tipr-zoo eval`") from error

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tipr_zoo.datasets.annotation import counts_of
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.datasets.splits import EVERY_SPLIT, SPLITS
 from tipr_zoo.errors import DataError
+from tipr_zoo.outside.files import NOTE_LIMIT, read_text
+from tipr_zoo.outside.parsing import parse_json
 
 
 def dataset_arguments(dataset: PersonDataset) -> dict[str, Any]:
@@ -31,11 +32,11 @@ def dataset_arguments(dataset: PersonDataset) -> dict[str, Any]:
     if not file.is_file():
         return _unpublished_counts(dataset)
     try:
-        about = json.loads(file.read_text(encoding="utf-8"))
+        about = parse_json(read_text(file, NOTE_LIMIT))
         seed, counts = int(about["seed"]), about["counts"]
         names = [dataset.split] if dataset.split in SPLITS else SPLITS
         sizes = {name: int(counts[name]) for name in (*names, "pictures")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise DataError(f"{file}: is broken ({type(error).__name__}: {error}); draw the data set anew") from error
     usual = {"train": 1000, "val": 100, "test": 200, "pictures": 4}
     return {"seed": seed} | {name: size for name, size in sizes.items() if size != usual[name]}

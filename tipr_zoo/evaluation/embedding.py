@@ -59,14 +59,22 @@ def _stack(pictures: list[Tensor | DataError]) -> tuple[list[bool], Tensor | Non
     return [isinstance(picture, Tensor) for picture in pictures], torch.stack(read) if read else None, errors
 
 
+@dataclass(frozen=True)
+class ReadablePictures:
+    """The embeddings of those pictures that could be read.
+
+    Attributes:
+        embeddings: (R, D) float32 on the CPU, not normalised, in the order of the paths.
+        is_read: (G,) bool: which of the paths these are.
+    """
+
+    embeddings: Tensor
+    is_read: Tensor
+
+
 @torch.inference_mode()
 def embed_pictures(
-    model: DualEncoder,
-    paths: Sequence[Path],
-    batch_size: int = 64,
-    num_workers: int = 0,
-    progress: bool = False,
-    on_unreadable: Callable[[DataError], None] | None = None,
+    model: DualEncoder, paths: Sequence[Path], batch_size: int = 64, num_workers: int = 0, progress: bool = False
 ) -> Tensor:
     """Embed pictures from disk. Of several processes each embeds some batches, and all get all embeddings.
 
@@ -76,15 +84,42 @@ def embed_pictures(
         batch_size: Pictures in one forward pass.
         num_workers: Processes that decode pictures beside this one.
         progress: Whether to show a progress bar on stderr.
-        on_unreadable: Told of each picture that is missing or cannot be read; that picture is then left out.
 
     Returns:
-        (G, D) float32 on the CPU, not normalised; NaN where a picture was left out.
+        (G, D) float32 on the CPU, not normalised.
+
+    Raises:
+        DataError: A picture is missing or cannot be read.
+    """
+    return embed_readable_pictures(model, paths, batch_size, num_workers, progress).embeddings
+
+
+@torch.inference_mode()
+def embed_readable_pictures(
+    model: DualEncoder,
+    paths: Sequence[Path],
+    batch_size: int = 64,
+    num_workers: int = 0,
+    progress: bool = False,
+    on_unreadable: Callable[[DataError], None] | None = None,
+) -> ReadablePictures:
+    """Embed those pictures that can be read. Of several processes each embeds some batches, and all get all embeddings.
+
+    Args:
+        model: In eval mode, on the device where it is to run.
+        paths: G picture files.
+        batch_size: Pictures in one forward pass.
+        num_workers: Processes that decode pictures beside this one.
+        progress: Whether to show a progress bar on stderr.
+        on_unreadable: Told of each picture that is missing or cannot be read; that picture is then left out.
 
     Raises:
         DataError: A picture is missing or cannot be read, and there is no `on_unreadable`; or none can be read.
     """
-    device = next(model.parameters()).device
+    device, dtype = _place_of(model)
+    if not paths:
+        images = torch.empty(0, 3, *model.image_size, device=device, dtype=dtype)
+        return ReadablePictures(model.encode_image(images).float().cpu(), torch.empty(0, dtype=torch.bool))
     batches = list(torch.arange(len(paths)).split(batch_size))
     own = [batch.tolist() for batch in batches[process_rank() :: process_count()]]
     pictures = _PreprocessedPictures(paths, model.preprocess)
@@ -98,16 +133,18 @@ def embed_pictures(
                 break
             if batch is not None:
                 read = [index for index, flag in zip(indices, is_read, strict=True) if flag]
-                embedded.append((read, model.encode_image(batch.to(device)).float().cpu()))
+                embedded.append((read, model.encode_image(batch.to(device, dtype)).float().cpu()))
             bar.update(min(process_count() * len(is_read), len(paths) - bar.n))
     for problem in (problem for of_process in gather_objects(problems) for problem in of_process):
         if on_unreadable is None:
             raise problem
         on_unreadable(problem)
-    embeddings = _in_order(embedded, len(paths))
-    if embeddings is None:
+    found = _in_order(embedded)
+    if found is None:
         raise DataError(f"none of the {len(paths)} pictures can be read, {paths[0]} among them")
-    return embeddings
+    embeddings, indices = found
+    is_read = torch.zeros(len(paths), dtype=torch.bool).index_fill_(0, indices, True)
+    return ReadablePictures(embeddings, is_read)
 
 
 @torch.inference_mode()
@@ -129,9 +166,11 @@ def embed_captions(
     Returns:
         (Q, D) float32 on the CPU, not normalised, in the order of `captions`.
     """
-    device = next(model.parameters()).device
+    device, _ = _place_of(model)
     batch_size = batch_size or (32 if device.type == "cpu" else 256)
     ids = model.tokenize(captions)
+    if not len(ids):
+        return model.encode_text(ids.to(device)).float().cpu()
     lengths = ids.argmax(dim=1) + 1
     order = lengths.argsort(stable=True)
     embedded: list[tuple[list[int], Tensor]] = []
@@ -140,12 +179,20 @@ def embed_captions(
             part = model.encode_text(ids[rows, : int(lengths[rows].max())].to(device)).float().cpu()
             embedded.append((rows.tolist(), part))
             bar.update(min(process_count() * len(rows), len(ids) - bar.n))
-    embeddings = _in_order(embedded, len(ids))
-    return torch.empty(0) if embeddings is None else embeddings
+    found = _in_order(embedded)
+    assert found is not None
+    return found[0]
 
 
-def _in_order(embedded: Sequence[tuple[list[int], Tensor]], count: int) -> Tensor | None:
-    """Put together what all processes have embedded: (count, D) in the order of the indices, NaN where nothing was.
+def _place_of(model: DualEncoder) -> tuple[torch.device, torch.dtype]:
+    """Return the device and the floating type of a model's first weights, which its pictures must have, too."""
+    parameters = [parameter for parameter in model.parameters() if parameter.is_floating_point()]
+    first = parameters[0] if parameters else torch.empty(0)
+    return first.device, first.dtype
+
+
+def _in_order(embedded: Sequence[tuple[list[int], Tensor]]) -> tuple[Tensor, Tensor] | None:
+    """Put together what all processes have embedded: (R, D) in the order of the indices, and these, (R,) int64.
 
     Return None where nothing was embedded at all.
     """
@@ -154,7 +201,8 @@ def _in_order(embedded: Sequence[tuple[list[int], Tensor]], count: int) -> Tenso
         return None
     indices = torch.tensor([index for rows, _ in parts for index in rows])
     vectors = torch.cat([vectors for _, vectors in parts])
-    return vectors.new_full((count, vectors.shape[1]), torch.nan).index_put((indices,), vectors)
+    order = indices.argsort()
+    return vectors[order], indices[order]
 
 
 def embed_dataset(

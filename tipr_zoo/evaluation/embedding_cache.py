@@ -25,6 +25,7 @@ from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.distributed import from_main_process, is_main_process
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.machine.whole_file import remove_parts
+from tipr_zoo.outside.files import PICTURE_LIMIT, read_bytes
 from tipr_zoo.pictures.files import open_picture
 from tipr_zoo.weights.tensors import read_metadata, write_weights
 
@@ -130,7 +131,7 @@ def pictures_sha256(paths: Sequence[Path]) -> str:
 
 def _file_digest(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, PICTURE_LIMIT)
     except OSError:
         open_picture(path)  # says what is wrong and what to do
         raise

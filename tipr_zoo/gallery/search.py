@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch.nn.functional as F
+from torch import Tensor
 
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.errors import ConfigError
-from tipr_zoo.evaluation.embedding import embed_captions, embed_pictures
+from tipr_zoo.errors import ConfigError, WeightsError
+from tipr_zoo.evaluation.embedding import embed_captions, embed_readable_pictures
 from tipr_zoo.gallery.ranking import best_pictures
-from tipr_zoo.pictures.files import list_pictures
+from tipr_zoo.pictures.files import find_pictures
 
 logger = logging.getLogger("tipr_zoo")
 
@@ -35,7 +37,8 @@ class Hit:
 def search(model: DualEncoder, folder: Path, text: str, top: int = 10, progress: bool = False) -> list[Hit]:
     """Find the pictures of a folder that fit a sentence best.
 
-    A picture that cannot be read is left out, with a warning in the log.
+    A picture that cannot be read is left out, with a warning in the log. One more warning counts and names those in
+    formats that cannot be decoded here.
 
     Args:
         model: A retriever in eval mode, on the device where it is to run.
@@ -50,17 +53,30 @@ def search(model: DualEncoder, folder: Path, text: str, top: int = 10, progress:
     Raises:
         ConfigError: The sentence is empty, or `top` is below 1.
         DataError: The folder is missing, or holds no readable picture.
+        WeightsError: The model embeds the sentence or a picture as something else than finite numbers.
     """
     if not text.strip():
         raise ConfigError("the sentence to search for is empty; describe the person, e.g. 'a man in a red jacket'")
     if top < 1:
         raise ConfigError(f"the number of hits must be at least 1, got {top}")
-    paths = list_pictures(folder)
-    embeddings = embed_pictures(
-        model, paths, progress=progress, on_unreadable=lambda error: logger.warning("%s", error)
+    files = find_pictures(folder)
+    if told := files.told():
+        logger.warning("%s", told)
+    embedded = embed_readable_pictures(
+        model, files.readable, progress=progress, on_unreadable=lambda error: logger.warning("%s", error)
     )
-    is_read = ~embeddings.isnan().any(dim=1)
-    paths = [path for path, read in zip(paths, is_read.tolist(), strict=True) if read]
-    pictures = F.normalize(embeddings[is_read], dim=-1)
-    found = best_pictures(pictures, embed_captions(model, [text])[0], top)
+    paths = [path for path, read in zip(files.readable, embedded.is_read.tolist(), strict=True) if read]
+    sentence = embed_captions(model, [text])[0]
+    _check_finite(embedded.embeddings, paths, sentence)
+    found = best_pictures(F.normalize(embedded.embeddings, dim=-1), sentence, top)
     return [Hit(rank, paths[index], score) for rank, (index, score) in enumerate(found, start=1)]
+
+
+def _check_finite(pictures: Tensor, paths: Sequence[Path], sentence: Tensor) -> None:
+    """Raise WeightsError where an embedding, (N, D) of pictures or (D,) of the sentence, is not finite."""
+    is_finite = pictures.isfinite().all(dim=1)
+    if bool(is_finite.all()) and bool(sentence.isfinite().all()):
+        return
+    wrong = [str(path) for path, right in zip(paths, is_finite.tolist(), strict=True) if not right]
+    first = wrong[0] if wrong else "the sentence"
+    raise WeightsError(f"the model embeds {first} as numbers that are not finite; its weights are damaged: load others")

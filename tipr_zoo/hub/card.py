@@ -18,6 +18,7 @@ from tipr_zoo.errors import CardError, MissingHubFileError
 from tipr_zoo.hub.download import fetch_hub_file
 from tipr_zoo.machine.result_place import make_folder
 from tipr_zoo.machine.whole_file import write_whole
+from tipr_zoo.outside.files import CARD_LIMIT, read_bytes, read_text
 
 RECORDS_FOLDER = "records"
 """The folder of a repository for the evaluation records of its measured figures."""
@@ -64,7 +65,7 @@ def load_hub_card(reference: HubReference) -> ModelCard:
     folder = cache_folder() / "hub" / reference.repository.replace("/", "--") / str(pinned.revision)
     make_folder(folder)
     path = folder / f"{name}.md"
-    text = _with_records(readme.read_text(encoding="utf-8-sig"), repository, folder)
+    text = _with_records(read_text(readme, CARD_LIMIT, "utf-8-sig"), repository, folder)
     write_whole(path, text.encode())
     return _in_repository(read_card(path), repository)
 
@@ -113,7 +114,7 @@ def _with_records(text: str, repository: HubReference, folder: Path) -> str:
                 raise
             continue  # the page is of another repository: like any publication, it reports a figure
         make_folder((folder / file).parent)
-        write_whole(folder / file, record.read_bytes())
+        write_whole(folder / file, read_bytes(record, CARD_LIMIT))
         changes[place] = file
     return replace_values(text, changes)
 

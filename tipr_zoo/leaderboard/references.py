@@ -14,6 +14,7 @@ from tipr_zoo.cards.method_facts import MethodFacts
 from tipr_zoo.cards.results import Result, ResultReader
 from tipr_zoo.cards.schema import Link, ReferenceFile
 from tipr_zoo.errors import CardError
+from tipr_zoo.outside.files import CARD_LIMIT, read_text
 from tipr_zoo.schemas.declared import built
 from tipr_zoo.schemas.problems import Problems
 
@@ -48,7 +49,7 @@ def read_reference(path: Path) -> Reference:
         CardError: The file is malformed. The message names the file, the field and the fix.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, CARD_LIMIT, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise CardError(f"{path}: cannot be read: {error}") from error
     values = parse_mapping(text, path, "a reference")

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-import io
 import os
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from tipr_zoo.errors import DataError
+from tipr_zoo.outside.files import PICTURE_LIMIT, RefusedFileError, read_bytes, read_head
+from tipr_zoo.pictures.decoding import decode_picture, to_rgb
+from tipr_zoo.pictures.formats import (
+    FORMATS,
+    HEAD,
+    NO_PICTURE_SUFFIXES,
+    OTHER_SUFFIXES,
+    format_of,
+    is_surely,
+    missing_for,
+    readable_suffixes,
+)
+
+__all__ = ["FoundPictures", "find_pictures", "list_pictures", "open_picture", "to_rgb"]
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
-"""File name endings, in lower case, that make a file a picture."""
+"""The usual endings of picture files, in lower case; `tipr_zoo.pictures.formats` has all."""
 
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"RIFF", b"II*\x00", b"MM\x00*")
+_MOST_NAMES = 20
+"""Names of pictures in one message."""
 
 
 def open_picture(path: str | os.PathLike[str]) -> Image.Image:
@@ -34,21 +50,55 @@ def open_picture(path: str | os.PathLike[str]) -> Image.Image:
     """
     path = Path(path)
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, PICTURE_LIMIT)
     except FileNotFoundError:
+        if path.is_symlink():
+            raise DataError(f"{path} is a link to {os.readlink(path)}, where nothing is; mend or remove it") from None
         raise DataError(f"no picture at {path}; check the path, or copy the picture there") from None
     except IsADirectoryError:
         raise DataError(f"{path} is a folder, not a picture; name a file in it") from None
+    except RefusedFileError as error:
+        raise DataError(f"{path} is not a picture ({error}); replace it by one, or remove the file") from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}; check its permissions and the disk") from error
-    return _decode(content, path)
+    return decode_picture(content, path)
+
+
+@dataclass(frozen=True)
+class FoundPictures:
+    """What a search for pictures finds.
+
+    Attributes:
+        readable: The files that are to be read, sorted as text. Whether each is whole is not known yet.
+        left_out: Pictures in formats that cannot be decoded here, sorted as text.
+    """
+
+    readable: list[Path]
+    left_out: list[Path]
+
+    def told(self) -> str:
+        """Say in one line how many pictures are left out, why, and which. Empty where none is."""
+        if not self.left_out:
+            return ""
+        counts = Counter(_ending(path) for path in self.left_out)
+        reasons = ", ".join(f"{count} {ending} ({_fix(ending)})" for ending, count in sorted(counts.items()))
+        names = ", ".join(map(str, self.left_out[:_MOST_NAMES]))
+        more = f" and {len(self.left_out) - _MOST_NAMES} more" if len(self.left_out) > _MOST_NAMES else ""
+        number = "1 picture is" if len(self.left_out) == 1 else f"{len(self.left_out)} pictures are"
+        return f"{number} left out, in formats that cannot be decoded here: {reasons}; {names}{more}"
+
+
+def _ending(path: Path) -> str:
+    return path.suffix.lower() or "without an ending"
+
+
+def _fix(ending: str) -> str:
+    kind = next((kind for kind in FORMATS if ending in kind.suffixes), None)
+    return (missing_for(kind) if kind else None) or "save as JPEG or PNG"
 
 
 def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
-    """List every picture in a folder and in the folders below it.
-
-    A picture is known by the ending of its file name (`PICTURE_SUFFIXES`, in any case). Links to folders are followed,
-    each folder once.
+    """List every picture in a folder and in the folders below it that can be decoded here; see `find_pictures`.
 
     Args:
         folder: The folder to search.
@@ -59,12 +109,31 @@ def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
     Raises:
         DataError: The folder is missing, is a file, cannot be read, or holds no picture.
     """
+    return find_pictures(folder).readable
+
+
+def find_pictures(folder: str | os.PathLike[str]) -> FoundPictures:
+    """Find every picture in a folder and in the folders below it.
+
+    A picture is known by the ending of its file name, in any case. Where the ending says nothing, it is known by its
+    first bytes. Links to folders are followed, each folder once.
+
+    Args:
+        folder: The folder to search.
+
+    Returns:
+        Paths that begin with `folder`.
+
+    Raises:
+        DataError: The folder is missing, is a file, cannot be read, or holds no picture that can be decoded here.
+    """
     folder = Path(folder)
     if not folder.exists():
         raise DataError(f"no folder at {folder}; check the path")
     if not folder.is_dir():
         raise DataError(f"{folder} is a file, not a folder; name the folder that holds the pictures")
-    pictures: list[str] = []
+    readable: list[str] = []
+    left_out: list[str] = []
     visited: set[str] = set()
     for parent, subfolders, files in os.walk(folder, onerror=_raise_unreadable_folder, followlinks=True):
         place = os.path.realpath(parent)
@@ -72,67 +141,31 @@ def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
             subfolders.clear()
             continue
         visited.add(place)
-        pictures += [
-            os.path.join(parent, name) for name in files if os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
-        ]
-    if not pictures:
+        for name in files:
+            path = os.path.join(parent, name)
+            if (can_be_read := _can_be_read(path)) is not None:
+                (readable if can_be_read else left_out).append(path)
+    found = FoundPictures([Path(path) for path in sorted(readable)], [Path(path) for path in sorted(left_out)])
+    if not readable:
         endings = ", ".join(sorted(PICTURE_SUFFIXES))
-        raise DataError(f"no picture in {folder} or the folders below it; put files there that end in {endings}")
-    return [Path(picture) for picture in sorted(pictures)]
+        told = f" ({found.told()})" if left_out else ""
+        raise DataError(f"no picture in {folder} or the folders below it{told}; put files there that end in {endings}")
+    return found
+
+
+def _can_be_read(path: str) -> bool | None:
+    """Tell whether a file is a picture that can be decoded here; None where it is no picture."""
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix in readable_suffixes():
+        return True
+    if suffix in OTHER_SUFFIXES or any(suffix in kind.suffixes for kind in FORMATS):
+        return False
+    if suffix in NO_PICTURE_SUFFIXES or os.path.basename(path).startswith("."):
+        return None
+    head = read_head(path, HEAD)
+    kind = format_of(head)
+    return None if kind is None or not is_surely(head, kind) else missing_for(kind) is None
 
 
 def _raise_unreadable_folder(error: OSError) -> None:
     raise DataError(f"cannot read the folder {error.filename}: {error.strerror}; check its permissions") from error
-
-
-def _decode(content: bytes, path: Path) -> Image.Image:
-    if not content:
-        raise DataError(f"{path} is empty (0 bytes); copy the picture again, or remove the file")
-    try:
-        with Image.open(io.BytesIO(content)) as picture:
-            picture.load()
-            ImageOps.exif_transpose(picture, in_place=True)
-            return to_rgb(picture, path)
-    except DataError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{path} has too many pixels to be a picture of a person ({error}); scale it down") from error
-    except UnidentifiedImageError as error:
-        if not content.startswith(_SIGNATURES):
-            raise DataError(f"{path} is not a picture; replace it by one, or remove the file") from error
-        raise _damaged(path, "its header cannot be read") from error
-    except Exception as error:  # on damaged bytes, decoders raise anything: OSError, SyntaxError, struct.error, ...
-        raise _damaged(path, str(error)) from error
-
-
-def _damaged(path: Path, reason: str) -> DataError:
-    reason = " ".join(reason.split())
-    return DataError(f"{path} is truncated or damaged ({reason}); copy the picture again, or remove the file")
-
-
-def to_rgb(picture: Image.Image, name: str | os.PathLike[str]) -> Image.Image:
-    """Convert a decoded picture to 8-bit RGB.
-
-    Transparency is laid over white. 16-bit grey is scaled to 8 bits.
-
-    Args:
-        picture: A picture in any mode.
-        name: What an error message calls it.
-
-    Returns:
-        A new picture. If `picture` is opaque 8-bit RGB already, it is returned itself.
-
-    Raises:
-        DataError: The pixels are of a type without a stated range (32-bit).
-    """
-    # Older Pillows open a 16-bit grey PNG in mode I.
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG"):
-        # Pillow's own conversion clips at 255 instead of scaling.
-        wide = picture if picture.mode == "I" else picture.convert("I")
-        return wide.point(lambda value: value * (255 / 65535) + 0.5).convert("L").convert("RGB")
-    if picture.mode in ("I", "F"):
-        raise DataError(f"{name} has 32-bit pixels, whose range is not stated; save it with 8 bits a channel")
-    if picture.has_transparency_data:
-        opaque = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(opaque, picture.convert("RGBA")).convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")

@@ -16,6 +16,8 @@ from typing import Any
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.result_place import make_folder
 from tipr_zoo.machine.whole_file import file_sha256, is_part, write_whole
+from tipr_zoo.outside.files import NOTE_LIMIT, read_text
+from tipr_zoo.outside.parsing import parse_json
 
 STATE = "reproduction.json"
 
@@ -83,9 +85,9 @@ class SeedFolder:
                 raise ConfigError(f"{self.path} holds something else than a training of `tipr-zoo reproduce`; {advice}")
             return None
         try:
-            state = json.loads(file.read_text(encoding="utf-8"))
+            state = parse_json(read_text(file, NOTE_LIMIT))
             there, finished = _flat(state["training"]), dict(state["finished"])
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise ConfigError(f"{file} is broken ({type(error).__name__}: {error}); {advice}") from error
         asked = _flat(self.described)
         for key in sorted(there.keys() | asked.keys()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 
 from tipr_zoo.errors import DataError
 from tipr_zoo.machine.whole_file import is_part
+from tipr_zoo.outside.files import NOTE_LIMIT, read_text
+from tipr_zoo.outside.parsing import parse_json
 from tipr_zoo.synthpedes.drawing import Sitting
 from tipr_zoo.synthpedes.identity import SPLITS, Identity
 from tipr_zoo.synthpedes.records import file_path
@@ -43,7 +44,9 @@ def found_in(directory: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
             f"{directory} already holds other files ({names[0]}, ...); nothing was written: name a new or empty folder"
         )
     try:
-        found = json.loads((directory / ABOUT).read_bytes())
+        found = parse_json(read_text(directory / ABOUT, NOTE_LIMIT))
+    except OSError as error:
+        raise DataError(f"{directory / ABOUT} cannot be read ({error}); delete the folder to draw it again") from error
     except ValueError as error:
         raise DataError(f"{directory / ABOUT} is not JSON ({error}); delete the folder to draw it again") from error
     check_settings(directory, found, asked)

@@ -15,7 +15,8 @@ from tipr_zoo.datasets.checks.findings import Finding
 from tipr_zoo.datasets.picture_folder import rename_command
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.errors import DataError
-from tipr_zoo.pictures.files import list_pictures
+from tipr_zoo.outside.files import PICTURE_LIMIT, read_bytes
+from tipr_zoo.pictures.files import FoundPictures, find_pictures, list_pictures
 
 
 def present_pictures(folder: Path, records: Sequence[Annotation]) -> tuple[dict[str, int], list[str]]:
@@ -60,12 +61,14 @@ def pictures_without_record(folder: Path, annotations: Annotations) -> list[Find
         return [Finding("check skipped", str(folder), message)]
     annotated = {os.path.normpath(os.path.join(folder, annotation.picture)) for annotation in annotations.records}
     try:
-        pictures = list_pictures(folder)
+        found = find_pictures(folder)
     except DataError as error:
         return [Finding("check skipped", str(folder), f"not looked for pictures without a record: {error}")]
-    return [
+    unknown = [path for path in found.left_out if str(path) not in annotated]
+    told = FoundPictures([], unknown).told()
+    return ([Finding("pictures left out", str(folder), told)] if told else []) + [
         Finding("picture without a record", os.path.relpath(path, folder), f"{path} is in no record")
-        for path in map(str, pictures)
+        for path in map(str, found.readable)
         if path not in annotated
     ]
 
@@ -109,8 +112,7 @@ def duplicate_pictures(
 
 def _digest(path: str) -> bytes | None:
     try:
-        with open(path, "rb", buffering=0) as file:
-            return hashlib.blake2b(file.read(), digest_size=16).digest()
+        return hashlib.blake2b(read_bytes(path, PICTURE_LIMIT), digest_size=16).digest()
     except OSError:
         return None  # the decoding of the picture reports it
 

@@ -11,6 +11,8 @@ from typing import Any
 from tipr_zoo.datasets.layouts import CAPTION_KEYS, PATH_KEYS
 from tipr_zoo.datasets.splits import SPLITS
 from tipr_zoo.errors import DataError
+from tipr_zoo.outside.files import ANNOTATION_LIMIT, read_text
+from tipr_zoo.outside.parsing import parse_json
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def read_json(file: Path) -> Any:
         DataError: The file cannot be read, is empty, is not UTF-8, or is broken. The message says where.
     """
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = read_text(file, ANNOTATION_LIMIT, "utf-8-sig")
     except OSError as error:
         raise DataError(f"cannot read {file}: {error.strerror or error}; check the path and its permissions") from error
     except UnicodeDecodeError as error:
@@ -45,7 +47,7 @@ def read_json(file: Path) -> Any:
     if not text.strip():
         raise DataError(f"{file} is empty; copy it again from its source")
     try:
-        return json.loads(text)
+        return parse_json(text)
     except json.JSONDecodeError as error:
         raise DataError(
             f"{file} is broken JSON at line {error.lineno}, column {error.colno} ({error.msg});"

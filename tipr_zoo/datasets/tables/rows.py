@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ from pathlib import Path
 from tipr_zoo.datasets.reading.json_files import Entry, entries_in, json_type, read_json
 from tipr_zoo.datasets.tables.columns import has_required
 from tipr_zoo.errors import DataError
+from tipr_zoo.outside.files import ANNOTATION_LIMIT, read_bytes
+from tipr_zoo.outside.parsing import parse_json
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json")
 """Endings of files that may be a table."""
@@ -67,7 +68,7 @@ def read_table(file: Path) -> Table:
 def _read_text(file: Path) -> str:
     """Read the text of a file in UTF-8, or in UTF-16 with its byte order mark, as Excel writes "Unicode text"."""
     try:
-        content = file.read_bytes()
+        content = read_bytes(file, ANNOTATION_LIMIT)
     except OSError as error:
         raise DataError(f"cannot read {file}: {error.strerror or error}; check the path and its permissions") from error
     if content.startswith(b"PK\x03\x04"):
@@ -157,7 +158,7 @@ def _read_lines(file: Path) -> list[Entry]:
         if not line.strip():
             continue
         try:
-            entries.append(Entry(file, number, None, json.loads(line)))
+            entries.append(Entry(file, number, None, parse_json(line)))
         except (ValueError, RecursionError) as error:
             reason = getattr(error, "msg", None) or str(error)
             raise DataError(f"{file} is broken JSON at line {number} ({reason}); mend that line") from error

@@ -10,6 +10,7 @@ from typing import Any
 
 from tipr_zoo.errors import TrainingError, WriteError
 from tipr_zoo.machine.whole_file import write_whole
+from tipr_zoo.outside.parsing import parse_json
 
 HISTORY = "history.jsonl"
 
@@ -27,7 +28,7 @@ def read_history(work_dir: Path) -> list[dict[str, Any]]:
 
 def _row(file: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except ValueError:
         row = None
     if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):

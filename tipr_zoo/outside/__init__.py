@@ -1,0 +1,1 @@
+"""The gate: bytes from outside are read, measured and parsed here."""
