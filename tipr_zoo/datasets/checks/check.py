@@ -129,7 +129,7 @@ def _expected_counts(source: Source) -> Mapping[str, SplitCounts]:
     if source.specification.counts_file is None:
         return source.specification.published
     file = source.folder / source.specification.counts_file
-    content = read_json(file)
+    content, _ = read_json(file)
     try:
         return {
             split: SplitCounts(*(int(counts[quantity]) for quantity in ("identities", "pictures", "captions")))
@@ -161,7 +161,7 @@ def _changed_annotations(source: Source) -> Iterator[Finding]:
     if source.specification.counts_file is None:
         return
     file, annotation_file = source.folder / source.specification.counts_file, source.paths[0]
-    stated = read_json(file).get("sha256")
+    stated = read_json(file)[0].get("sha256")
     if stated is not None and stated != hashlib.sha256(annotation_file.read_bytes()).hexdigest():
         message = f"{annotation_file} does not have the sha256 that {file} states; draw or copy the data set again"
         yield Finding("annotations changed", annotation_file.name, message)

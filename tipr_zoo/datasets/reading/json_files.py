@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tipr_zoo.datasets.layouts import CAPTION_KEYS, PATH_KEYS
+from tipr_zoo.datasets.reading.text import UnknownEncodingError, decode, read_bytes
 from tipr_zoo.datasets.splits import SPLITS
 from tipr_zoo.errors import DataError
 
@@ -30,22 +31,24 @@ class Entry:
     values: Any
 
 
-def read_json(file: Path) -> Any:
+def read_json(file: Path) -> tuple[Any, str | None]:
     """Read a JSON file.
 
+    Returns:
+        What it holds, and one line that says how it was read if the file does not say it; see `Text`.
+
     Raises:
-        DataError: The file cannot be read, is empty, is not UTF-8, or is broken. The message says where.
+        DataError: The file cannot be read, is empty, is in an unknown encoding, or is broken. The message says where.
     """
+    content = read_bytes(file)
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"cannot read {file}: {error.strerror or error}; check the path and its permissions") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file} is not UTF-8 (byte {error.start}); save it as UTF-8, or copy it again") from error
-    if not text.strip():
+        text = decode(file, content)
+    except UnknownEncodingError as error:
+        raise DataError(error.message(file, f"(byte {error.start});")) from error
+    if not text.text.strip():
         raise DataError(f"{file} is empty; copy it again from its source")
     try:
-        return json.loads(text)
+        return json.loads(text.text), text.rule
     except json.JSONDecodeError as error:
         raise DataError(
             f"{file} is broken JSON at line {error.lineno}, column {error.colno} ({error.msg});"

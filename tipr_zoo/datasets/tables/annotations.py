@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tipr_zoo.datasets.annotation import Annotation, AnnotationProblem, Annotations, place_in
-from tipr_zoo.datasets.reading.json_annotations import (
-    check_captions,
-    check_characters,
-    check_picture_path,
-    problem_of,
-)
+from tipr_zoo.datasets.reading.captions import check_characters, read_captions
+from tipr_zoo.datasets.reading.json_annotations import problem_of
 from tipr_zoo.datasets.reading.json_files import Entry
+from tipr_zoo.datasets.reading.paths import read_picture_path
+from tipr_zoo.datasets.reading.words import VIEWS_OF_TEST, is_empty_word, split_of
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.splits import SPLITS
 from tipr_zoo.datasets.tables.columns import Columns, match_columns
 from tipr_zoo.datasets.tables.rows import read_table
 from tipr_zoo.errors import UnusableAnnotationError
-
-SPLIT_SPELLINGS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
-"""The split that each spelling stands for, in any case."""
 
 TRAIN_SHARE, VAL_SHARE = 80, 10
 """Percent of the identities that the rule deals to training and to validation."""
@@ -89,7 +75,8 @@ def read_table_annotations(source: Source) -> Annotations:
         ("column not read", f"{file}: column {name!r} is none of those that are read") for name in columns.unknown
     ]
     remarks += [("list not read", f"{file}: {name!r} is not read") for name in table.unread]
-    return Annotations((file,), annotations, problems, _rules(columns, has_splits, source), tuple(remarks), names)
+    rules = ((table.rule,) if table.rule else ()) + _rules(columns, has_splits, source)
+    return Annotations((file,), annotations, problems, rules, tuple(remarks), names)
 
 
 def _rules(columns: Columns, has_splits: bool, source: Source) -> tuple[str, ...]:
@@ -116,12 +103,12 @@ def _add_row(pictures: dict[str, _Picture], entry: Entry, columns: Columns) -> N
         raise UnusableAnnotationError("broken row", row)
     if not isinstance(row, dict):
         raise UnusableAnnotationError("not a record", "is no object; write it as {...}")
-    path = _cell(row, columns, "image").replace("\\", "/")
-    check_picture_path(path, columns.names["image"], may_be_absolute=True)
-    path = posixpath.normpath(path)
+    is_view = _is_view_of_test(row, columns)
+    path = read_picture_path(_cell(row, columns, "image"), columns.names["image"], may_be_absolute=True)
     cell = row.get(columns.names["caption"])
-    captions: list[Any] = cell if isinstance(cell, list) else ["" if cell is None else cell]
-    check_captions(captions, is_list=isinstance(cell, list))
+    if is_view and path in pictures and (_is_empty(cell) or not str(cell).strip() or is_empty_word(str(cell))):
+        return  # the gallery's view of a picture whose captions are queries
+    captions = read_captions("" if _is_empty(cell) else cell)
     identity = _cell(row, columns, "identity") if "identity" in columns.names else path
     split = _split(row, columns, entry, identity)
     known = pictures.setdefault(path, _Picture(entry, split, identity, []))
@@ -133,16 +120,27 @@ def _add_row(pictures: dict[str, _Picture], entry: Entry, columns: Columns) -> N
                 f"its {field} is {here!r}, and {before!r} in {place} of the same picture; keep one",
                 concerns_every_split=True,
             )
-    known.captions += [caption.strip() for caption in captions]
+    texts = [caption.strip() for caption in captions]
+    known.captions += [text for text in texts if not (is_view and text in known.captions)]
+
+
+def _is_view_of_test(row: Mapping[str, Any], columns: Columns) -> bool:
+    """Return whether a row is of the query or the gallery, which may both name one picture."""
+    return "split" in columns.names and str(row.get(columns.names["split"])).strip().casefold() in VIEWS_OF_TEST
 
 
 def _split(row: Mapping[str, Any], columns: Columns, entry: Entry, identity: str) -> str:
     if "split" not in columns.names:
         return entry.split or split_by_rule(identity)
     text = _cell(row, columns, "split")
-    if text.casefold() not in SPLIT_SPELLINGS:
+    if (split := split_of(text)) is None:
         raise UnusableAnnotationError("unknown split", f"its split is {text!r}; write one of {', '.join(SPLITS)}")
-    return SPLIT_SPELLINGS[text.casefold()]
+    return split
+
+
+def _is_empty(value: Any) -> bool:
+    """Return whether a cell holds nothing: null, or the NaN that pandas writes for it."""
+    return value is None or (isinstance(value, float) and value != value)
 
 
 def _cell(row: Mapping[str, Any], columns: Columns, field: str) -> str:
@@ -151,11 +149,16 @@ def _cell(row: Mapping[str, Any], columns: Columns, field: str) -> str:
     value = row.get(column)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if value is None or isinstance(value, (list, dict, bool, float)):
-        kind, found = ("missing field", "is empty") if value is None else ("wrong type", f"is {value!r}")
+    if _is_empty(value) or isinstance(value, (list, dict, bool, float)):
+        kind, found = ("missing field", "is empty") if _is_empty(value) else ("wrong type", f"is {value!r}")
         raise UnusableAnnotationError(kind, f"its {column!r} {found}; write one text or whole number")
     if not (text := str(value).strip()):
         raise UnusableAnnotationError("missing field", f"its {column!r} is empty; fill it in, or remove the row")
+    if is_empty_word(text):
+        raise UnusableAnnotationError(
+            "missing field",
+            f"its {column!r} is {text!r}, which is written for an empty cell; fill it in, or remove the row",
+        )
     check_characters(text, f"its {column!r}")
     return text
 
