@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tipr_zoo.datasets.layouts import CAPTION_KEYS, PATH_KEYS
+from tipr_zoo.datasets.reading.json_shapes import records_of_shape
 from tipr_zoo.datasets.reading.text import UnknownEncodingError, decode, read_bytes
+from tipr_zoo.datasets.reading.words import VIEWS_OF_TEST, split_of
 from tipr_zoo.datasets.splits import SPLITS
 from tipr_zoo.errors import DataError
 
@@ -61,7 +63,8 @@ def read_json(file: Path) -> tuple[Any, str | None]:
 def entries_in(file: Path, content: Any, split: str | None) -> tuple[list[Entry], list[str]] | None:
     """Find the entries of a file.
 
-    They are a list, or ``{"annotations": [...]}``, or either of these under each of ``train``, ``val`` and ``test``.
+    They are a list, or ``{"annotations": [...]}``, or of a shape that `records_of_shape` knows, or any of these under
+    each of ``train``, ``val`` and ``test`` or other words for them.
 
     ``query`` and ``gallery`` are two views of a test split. If there is a ``test``, they are not read. Otherwise its
     entries are those of ``query``, and those of ``gallery`` that say anything else.
@@ -74,20 +77,25 @@ def entries_in(file: Path, content: Any, split: str | None) -> tuple[list[Entry]
     Returns:
         The entries, and the keys of the file that hold lists and were not read. None if it holds no list of entries.
     """
-    if (values := _list_of(content)) is not None:
-        return _entries(file, split, values), []
+    if (found := _list_of(content)) is not None:
+        return _entries(file, split, found[0]), found[1]
     if split is not None or not isinstance(content, Mapping):
         return None
-    lists = {key: values for key, value in content.items() if (values := _list_of(value)) is not None}
-    parts = [(name, lists.pop(name)) for name in SPLITS if name in lists]
-    if "test" not in dict(parts) and {"query", "gallery"} & set(lists):
-        parts.append(("test", _query_and_gallery(lists.pop("query", []), lists.pop("gallery", []))))
+    lists = {key: found[0] for key, value in content.items() if (found := _list_of(value)) is not None}
+    parts = [(name, key, lists.pop(key)) for name in SPLITS for key in _keys_of(name, lists)]
+    if "test" not in {name for name, *_ in parts} and VIEWS_OF_TEST & set(lists):
+        parts.append(("test", "query", _query_and_gallery(lists.pop("query", []), lists.pop("gallery", []))))
     if not parts:
         return None
     entries: list[Entry] = []
-    for name, values in parts:
+    for name, _, values in parts:
         entries += _entries(file, name, values, first=len(entries))
     return entries, [key for key, values in lists.items() if values]
+
+
+def _keys_of(split: str, keys: Iterable[str]) -> list[str]:
+    """Return the keys that name a split, but for those of its two views."""
+    return [key for key in keys if key not in VIEWS_OF_TEST and split_of(str(key)) == split]
 
 
 def _entries(file: Path, split: str | None, values: list[Any], first: int = 0) -> list[Entry]:
@@ -109,11 +117,16 @@ def _pairs(entry: Any) -> set[tuple[str, str]]:
     return {(picture, ""), *((picture, str(c)) for c in (captions if isinstance(captions, list) else [captions]))}
 
 
-def _list_of(value: Any) -> list[Any] | None:
-    """Return a list, or the list under ``annotations`` of an object."""
-    if isinstance(value, Mapping):
-        value = value.get("annotations")
-    return value if isinstance(value, list) else None
+def _list_of(value: Any) -> tuple[list[Any], list[str]] | None:
+    """Return a list, the records of a known shape, or the list under ``annotations``; with keys that were not read."""
+    if isinstance(value, list):
+        return value, []
+    if not isinstance(value, Mapping):
+        return None
+    if (found := records_of_shape(value)) is not None:
+        return found
+    annotations = value.get("annotations")
+    return (annotations, []) if isinstance(annotations, list) else None
 
 
 def json_type(value: Any) -> str:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from tipr_zoo.datasets.annotation import Annotation, AnnotationProblem, Annotations, place_in
 from tipr_zoo.datasets.reading.captions import check_characters, read_captions
 from tipr_zoo.datasets.reading.json_annotations import problem_of
 from tipr_zoo.datasets.reading.json_files import Entry
-from tipr_zoo.datasets.reading.paths import read_picture_path
+from tipr_zoo.datasets.reading.paths import is_absolute, read_picture_path
 from tipr_zoo.datasets.reading.words import VIEWS_OF_TEST, is_empty_word, split_of
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.splits import SPLITS
 from tipr_zoo.datasets.tables.columns import Columns, match_columns
-from tipr_zoo.datasets.tables.rows import read_table
+from tipr_zoo.datasets.tables.rows import Table, read_table
 from tipr_zoo.errors import UnusableAnnotationError
 
 TRAIN_SHARE, VAL_SHARE = 80, 10
@@ -55,32 +56,54 @@ def read_table_annotations(source: Source) -> Annotations:
     Raises:
         DataError: The file cannot be read or is broken, or a required column is missing.
     """
-    (file,) = source.paths
-    table = read_table(file)
-    columns = match_columns(file, table.columns)
     pictures: dict[str, _Picture] = {}
     problems: list[AnnotationProblem] = []
-    for entry in table.entries:
-        try:
-            _add_row(pictures, entry, columns)
-        except UnusableAnnotationError as unusable:
-            problems.append(problem_of(entry, unusable, (columns.names["image"],)))
-    number_of, names = _numbered(pictures, has_identities="identity" in columns.names)
+    remarks: list[tuple[str, str]] = []
+    rules: list[str] = []
+    with_identities = []
+    for split, file in source.files.items():
+        table = read_table(file)
+        columns = match_columns(file, table.columns)
+        folder = _folder_of_pictures(source, file, table, columns)
+        for entry in table.entries:
+            try:
+                _add_row(pictures, replace(entry, split=entry.split or split), columns, folder)
+            except UnusableAnnotationError as unusable:
+                problems.append(problem_of(entry, unusable, (columns.names["image"],)))
+        has_splits = split is not None or "split" in columns.names or any(entry.split for entry in table.entries)
+        rules += [*([table.rule] if table.rule else []), *_rules(file, columns, has_splits)]
+        remarks += [
+            ("column not read", f"{file}: column {name!r} is none of those that are read") for name in columns.unknown
+        ]
+        remarks += [("list not read", f"{file}: {name!r} is not read") for name in table.unread]
+        with_identities.append("identity" in columns.names)
+    number_of, names = _numbered(pictures, has_identities=any(with_identities))
     annotations = [
-        Annotation(p.entry.number, p.split, number_of[p.identity], path, tuple(p.captions), file)
+        Annotation(p.entry.number, p.split, number_of[p.identity], path, tuple(p.captions), p.entry.file)
         for path, p in pictures.items()
     ]
-    has_splits = "split" in columns.names or any(entry.split for entry in table.entries)
-    remarks = [
-        ("column not read", f"{file}: column {name!r} is none of those that are read") for name in columns.unknown
+    return Annotations(source.paths, annotations, problems, tuple(rules), tuple(remarks), names)
+
+
+def _folder_of_pictures(source: Source, file: Path, table: Table, columns: Columns) -> str:
+    """Return the folder below the data set's that a table's paths start from, with a slash at its end.
+
+    A table in a folder of its split, as ``train/metadata.csv``, names pictures beside itself.
+    """
+    if file.is_dir() or file.parent == source.folder:
+        return ""
+    own = file.parent.relative_to(source.folder).as_posix() + "/"
+    sample = [
+        entry.values.get(columns.names["image"]) for entry in table.entries[:20] if isinstance(entry.values, dict)
     ]
-    remarks += [("list not read", f"{file}: {name!r} is not read") for name in table.unread]
-    rules = ((table.rule,) if table.rule else ()) + _rules(columns, has_splits, source)
-    return Annotations((file,), annotations, problems, rules, tuple(remarks), names)
+    beside = [own, *(f"{own}{name}/" for name in source.specification.picture_folders if name != "."), ""]
+    for folder in beside:
+        if any(isinstance(path, str) and (source.folder / folder / path).is_file() for path in sample):
+            return folder
+    return own
 
 
-def _rules(columns: Columns, has_splits: bool, source: Source) -> tuple[str, ...]:
-    file = source.paths[0]
+def _rules(file: Path, columns: Columns, has_splits: bool) -> list[str]:
     rules = []
     if "identity" not in columns.names:
         rules.append(
@@ -93,10 +116,10 @@ def _rules(columns: Columns, has_splits: bool, source: Source) -> tuple[str, ...
             f"{file} has no splits: {whom} are dealt to train, val and test {TRAIN_SHARE}/{VAL_SHARE}/"
             f"{100 - TRAIN_SHARE - VAL_SHARE} by a hash of each; split 'all' takes every record"
         )
-    return tuple(rules)
+    return rules
 
 
-def _add_row(pictures: dict[str, _Picture], entry: Entry, columns: Columns) -> None:
+def _add_row(pictures: dict[str, _Picture], entry: Entry, columns: Columns, folder: str) -> None:
     """Add one row: a new picture, or a further caption of a known one."""
     row = entry.values
     if isinstance(row, str):
@@ -105,6 +128,7 @@ def _add_row(pictures: dict[str, _Picture], entry: Entry, columns: Columns) -> N
         raise UnusableAnnotationError("not a record", "is no object; write it as {...}")
     is_view = _is_view_of_test(row, columns)
     path = read_picture_path(_cell(row, columns, "image"), columns.names["image"], may_be_absolute=True)
+    path = path if is_absolute(path) else folder + path
     cell = row.get(columns.names["caption"])
     if is_view and path in pictures and (_is_empty(cell) or not str(cell).strip() or is_empty_word(str(cell))):
         return  # the gallery's view of a picture whose captions are queries
@@ -135,6 +159,12 @@ def _split(row: Mapping[str, Any], columns: Columns, entry: Entry, identity: str
     text = _cell(row, columns, "split")
     if (split := split_of(text)) is None:
         raise UnusableAnnotationError("unknown split", f"its split is {text!r}; write one of {', '.join(SPLITS)}")
+    if entry.split not in (None, split):
+        raise UnusableAnnotationError(
+            "split differs",
+            f"its split is {text!r}, though it lies among those of {entry.split}; remove one of the two",
+            concerns_every_split=True,
+        )
     return split
 
 

@@ -14,9 +14,11 @@ from pathlib import Path
 from tipr_zoo.datasets.reading.json_files import Entry, entries_in, json_type, read_json
 from tipr_zoo.datasets.reading.text import Text, UnknownEncodingError, decode, read_bytes
 from tipr_zoo.datasets.tables.columns import has_required
+from tipr_zoo.datasets.tables.parquet import read_parquet
+from tipr_zoo.datasets.tables.text_files import read_text_files
 from tipr_zoo.errors import DataError
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json")
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 """Endings of files that may be a table."""
 
 _DELIMITERS = {".csv": ",;\t", ".tsv": "\t,;"}
@@ -44,32 +46,49 @@ class Table:
 def read_table(file: Path) -> Table:
     """Read a table; the ending of its file name tells the format.
 
+    Args:
+        file: The table. Or a folder of pictures with a text file beside each.
+
     Raises:
         DataError: The file has no ending of a table, cannot be read, is in an unknown encoding, is broken, or holds no
             rows.
     """
     suffix = file.suffix.lower()
-    if suffix not in TABLE_SUFFIXES:
+    unread: list[str] = []
+    rule = None
+    if file.is_dir():
+        entries, rule = read_text_files(file)
+    elif suffix in _DELIMITERS:
+        text = _read_text(file)
+        columns, entries = _read_delimited(file, text.text, _DELIMITERS[suffix])
+        return _checked(file, Table(columns, entries, rule=text.rule))
+    elif suffix == ".jsonl":
+        text = _read_text(file)
+        entries, rule = _read_lines(file, text.text), text.rule
+    elif suffix == ".parquet":
+        entries = [Entry(file, number, None, row) for number, row in enumerate(read_parquet(file))]
+    elif suffix == ".json":
+        entries, unread, rule = _read_json_table(file)
+    else:
         endings = ", ".join(TABLE_SUFFIXES)
         raise DataError(
             f"{file} is no table that is read here; save it as one that ends in {endings}, or name a data set's folder"
         )
-    unread: list[str] = []
-    if suffix in _DELIMITERS:
-        text = _read_text(file)
-        rule = text.rule
-        columns, entries = _read_delimited(file, text.text, _DELIMITERS[suffix])
-    else:
-        if suffix == ".jsonl":
-            text = _read_text(file)
-            entries, rule = _read_lines(file, text.text), text.rule
-        else:
-            entries, unread, rule = _read_json_table(file)
-        objects = (entry.values for entry in entries if isinstance(entry.values, dict))
-        columns = tuple(dict.fromkeys(key for values in objects for key in values))
-    if not entries:
+    objects = (entry.values for entry in entries if isinstance(entry.values, dict))
+    return _checked(
+        file, Table(tuple(dict.fromkeys(key for row in objects for key in row)), entries, tuple(unread), rule)
+    )
+
+
+def _checked(file: Path, table: Table) -> Table:
+    """Return a table that has rows.
+
+    Raises:
+        DataError: It has none.
+    """
+    if not table.entries:
         raise DataError(f"{file} holds no rows; write one for each picture and caption")
-    return Table(columns, entries, tuple(unread), rule)
+    return table
 
 
 def _read_text(file: Path) -> Text:
