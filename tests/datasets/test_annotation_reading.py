@@ -125,6 +125,14 @@ def test_a_caption_that_says_nothing_is_told(tmp_path: Path, form: str, word: st
     assert f"is {word!r}, which is written for an empty cell; write one, or remove" in message
 
 
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("caption", ["-", "...", "?", "\u200b"])
+def test_a_caption_without_a_letter_is_told(tmp_path: Path, form: str, caption: str) -> None:
+    assert f"is {caption!r}, without a letter; write one, or remove" in message_of(
+        write(tmp_path, rows(caption=caption), form)
+    )
+
+
 @pytest.mark.parametrize("word", ["nan", "None", "NaN", "null"])
 @pytest.mark.parametrize("field", ["identity", "split", "image"])
 def test_no_person_is_called_nan(tmp_path: Path, field: str, word: str) -> None:
@@ -187,6 +195,15 @@ def test_an_encoding_that_could_be_another_is_asked_for(
     subprocess.run(command, shell=True, check=True)
     assert opened(folder).captions[0] == caption
     assert {path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} >= before
+
+
+@pytest.mark.parametrize("damage", [b"\xe9", b"\xc4\xd0", b"\xe4\xb8"], ids=["Western", "Chinese", "cut off"])
+def test_no_command_is_advised_that_destroys_sound_letters(tmp_path: Path, damage: bytes) -> None:
+    content = (write(tmp_path, rows(caption=CHINESE)) / "people.csv").read_bytes()
+    (tmp_path / "people.csv").write_bytes(content + b"cam_a/2.png,A " + damage + b" man,2,test\n")
+    message = message_of(tmp_path)
+    assert "is not UTF-8 at byte" in message
+    assert "iconv" not in message
 
 
 def test_no_reading_is_advised_that_makes_no_sense(tmp_path: Path) -> None:
@@ -258,6 +275,13 @@ def test_an_address_is_no_path(tmp_path: Path, form: str, path: str) -> None:
     folder = write(tmp_path, rows(image=path), form)
     assert f"{path!r} is an address and no file; download the pictures" in message_of(folder)
     assert [problem.fix for problem in check_dataset(folder).problems if problem.fix] == []
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_path_that_no_disk_can_hold_is_a_missing_picture(tmp_path: Path, form: str) -> None:
+    folder = write(tmp_path, rows(image="a" * 5000 + ".png"), form)
+    assert "no picture at" in message_of(folder)
+    assert [message[:13] for message in problems(check_dataset(folder))] == ["no picture at"]
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -153,6 +153,27 @@ def test_tables_may_lie_together(tmp_path: Path) -> None:
     assert check_dataset(folder).problems == []
 
 
+def test_query_and_gallery_have_tables_of_their_own(tmp_path: Path) -> None:
+    for name, captions in (("query", ["A man.", "A woman."]), ("gallery", ["", "A woman."])):
+        (tmp_path / name).mkdir()
+        lines = [f"a/{number}.png,{text},{number}" for number, text in enumerate(captions, 1)]
+        (tmp_path / name / "metadata.csv").write_text("\n".join(["image,caption,id", *lines]))
+    assert open_dataset(pictures(tmp_path), split="test").captions == ["A man.", "A woman."]
+    assert check_dataset(tmp_path).problems == []
+
+
+def test_a_table_deeper_is_pointed_at(tmp_path: Path) -> None:
+    folder = per_split(tmp_path / "my data", "{split}/metadata.csv")
+    assert message_of(tmp_path).endswith(f"name that folder, as in `tipr-zoo data check '{folder}'`")
+
+
+def test_columns_may_be_parted_by_bars(tmp_path: Path) -> None:
+    lines = [f"{name}| {n}| {text}" for name, texts in PICTURES.items() for n, text in enumerate(texts)]
+    text = "\n".join(["image_name| comment_number| comment", *lines])
+    (pictures(tmp_path) / "results.csv").write_text(text)
+    assert open_dataset(tmp_path, split="all").captions == [text for texts in PICTURES.values() for text in texts]
+
+
 def test_a_table_that_contradicts_its_folder_is_told(tmp_path: Path) -> None:
     folder = per_split(tmp_path, "{split}/metadata.csv")
     (folder / "test/metadata.csv").write_text("file_name,text,split\n3.png,A man.,train\n")

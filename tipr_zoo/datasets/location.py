@@ -12,7 +12,7 @@ from pathlib import Path
 from tipr_zoo.datasets.layouts import LAYOUTS, OFFICIAL, TABLE
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.specification import DatasetSpecification
-from tipr_zoo.datasets.tables.location import find_tables
+from tipr_zoo.datasets.tables.location import find_tables, has_tables
 from tipr_zoo.datasets.unread_files import unread_files
 from tipr_zoo.errors import DataError
 
@@ -160,6 +160,10 @@ def _found_below(root: Path, specifications: Sequence[DatasetSpecification]) -> 
 def _not_understood(root: Path) -> str:
     """Name the files in a folder, or in folders of it, that look like annotations; empty text if there are none."""
     folders = [root, *sorted(path for path in root.iterdir() if path.is_dir())[:_FOLDERS_LOOKED_AT]]
+    for folder in folders[1:]:
+        if has_tables(folder, text_files=False):
+            command = shlex.join(["tipr-zoo", "data", "check", str(folder)])
+            return f"found a table in {folder}: name that folder, as in `{command}`"
     found = list(islice((each for folder in folders for each in unread_files(folder)), _FILES_NAMED + 1))
     named = ", ".join(f"{file} ({kind})" for file, kind in found[:_FILES_NAMED])
     more = " and more" if len(found) > _FILES_NAMED else ""

@@ -124,7 +124,9 @@ class PersonDataset:
         )
 
     def _check_pictures_exist(self, annotations: list[Annotation]) -> None:
-        missing = [annotation for annotation in annotations if not (self.picture_folder / annotation.picture).is_file()]
+        missing = [
+            annotation for annotation in annotations if not os.path.isfile(self.picture_folder / annotation.picture)
+        ]
         if missing:
             more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
             raise DataError(

@@ -9,6 +9,7 @@ from pathlib import Path
 from tipr_zoo.datasets.reading.json_files import read_json
 from tipr_zoo.datasets.reading.json_shapes import shape_of
 from tipr_zoo.datasets.reading.text import decode, read_bytes
+from tipr_zoo.datasets.tables.columns import has_required
 from tipr_zoo.datasets.tables.rows import TABLE_SUFFIXES, read_table
 from tipr_zoo.errors import DataError
 from tipr_zoo.pictures.files import PICTURE_SUFFIXES
@@ -72,8 +73,10 @@ def _kind_of(file: Path) -> str | None:
             return shape_of(read_json(file)[0])
         if suffix == ".txt":
             return _kind_of_text(file)
-        columns = ", ".join(map(repr, read_table(file).columns[:8]))
-        return f"a table of {columns}, without image and caption"
+        names = read_table(file).columns
+        if has_required(names):
+            return "another table of pictures and captions"
+        return f"a table of {', '.join(map(repr, names[:8]))}, without image and caption"
     except DataError as error:
         return f"not readable: {error}"
     except ValueError:

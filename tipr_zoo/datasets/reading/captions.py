@@ -77,6 +77,11 @@ def _check_caption(caption: Any, place: int, is_list: bool) -> None:
         word = f"{caption!r}, which is written for an empty cell" if caption.strip() else "empty"
         raise UnusableAnnotationError("empty caption", f"{name} is {word}; write one, or remove {rest}")
     check_characters(caption, name)
+    if not (caption[0].isalnum() or any(letter.isalnum() for letter in caption)):
+        rest = "it from the list" if is_list else "the record"
+        raise UnusableAnnotationError(
+            "empty caption", f"{name} is {caption!r}, without a letter; write one, or remove {rest}"
+        )
 
 
 def _parts(caption: Any, name: str) -> list[Any]:

@@ -17,7 +17,7 @@ _DRIVE = re.compile(r"[A-Za-z]:/")
 def read_picture_path(text: str, name: str, may_be_absolute: bool = False) -> str:
     """Read the path of a picture, and check that it stays inside of the picture folder.
 
-    Backslashes are slashes, and ``./`` and doubled slashes say nothing.
+    Backslashes are slashes; ``./``, doubled slashes and blanks around the path say nothing.
 
     Args:
         text: The path as written.
@@ -31,8 +31,8 @@ def read_picture_path(text: str, name: str, may_be_absolute: bool = False) -> st
         UnusableAnnotationError: It is blank, is a word for an empty cell, leads out of the picture folder, is an
             address in the web, or has half a character.
     """
-    path = text.replace("\\", "/") if "\\" in text else text
-    if not path.strip():
+    path = (text.replace("\\", "/") if "\\" in text else text).strip()
+    if not path:
         raise UnusableAnnotationError(
             "wrong path", f"its {name!r} is empty; write the picture's path below the picture folder"
         )

@@ -83,7 +83,7 @@ class UnknownEncodingError(ValueError):
             place: Where it is not UTF-8, and what follows in the line, e.g. ``"at byte 7:"``.
         """
         if not self.readings:
-            return f"{file} is not UTF-8 {place} save it as UTF-8 in the program that wrote it"
+            return f"{file} is not UTF-8 {place} save it as UTF-8 in the program that wrote it, or copy it again"
         if len(self.readings) == 1:
             (reading,) = self.readings
             return (
@@ -133,7 +133,7 @@ def decode(file: Path, content: bytes) -> Text:
             raise DataError(
                 f"{file} begins as {name} and is not at byte {error.start}; copy it again, or save it as UTF-8"
             ) from error
-        readings = _sensible_readings(content)
+        readings = [] if _is_damaged(content) else _sensible_readings(content)
         if [reading.encoding for reading in readings] != ["GB18030"]:
             raise UnknownEncodingError(error.start, readings) from error
         text = readings[0].text
@@ -147,6 +147,13 @@ def _command(file: Path, encoding: str) -> str:
     """Write the command that saves a file as UTF-8, and keeps the file as it is beside it."""
     name, kept, new = (shlex.quote(f"{file}{ending}") for ending in ("", ".before", ".utf8"))
     return f"iconv -f {encoding} -t UTF-8 {name} > {new} && mv {name} {kept} && mv {new} {name}"
+
+
+def _is_damaged(content: bytes) -> bool:
+    """Return whether bytes are UTF-8 but for few: another encoding would then turn the sound letters into others."""
+    letters = _beyond_ascii(content.decode("utf-8", errors="replace"))
+    damaged = letters.count("\ufffd")
+    return len(letters) > 2 * damaged
 
 
 def _sensible_readings(content: bytes) -> list[Reading]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,13 +62,14 @@ def read_table_annotations(source: Source) -> Annotations:
     remarks: list[tuple[str, str]] = []
     rules: list[str] = []
     with_identities = []
-    for split, file in source.files.items():
+    for word, file in source.files.items():
+        split = split_of(word) if word else None
         table = read_table(file)
         columns = match_columns(file, table.columns)
         folder = _folder_of_pictures(source, file, table, columns)
         for entry in table.entries:
             try:
-                _add_row(pictures, replace(entry, split=entry.split or split), columns, folder)
+                _add_row(pictures, replace(entry, split=entry.split or split), columns, folder, word)
             except UnusableAnnotationError as unusable:
                 problems.append(problem_of(entry, unusable, (columns.names["image"],)))
         has_splits = split is not None or "split" in columns.names or any(entry.split for entry in table.entries)
@@ -98,7 +100,7 @@ def _folder_of_pictures(source: Source, file: Path, table: Table, columns: Colum
     ]
     beside = [own, *(f"{own}{name}/" for name in source.specification.picture_folders if name != "."), ""]
     for folder in beside:
-        if any(isinstance(path, str) and (source.folder / folder / path).is_file() for path in sample):
+        if any(isinstance(path, str) and os.path.isfile(source.folder / folder / path) for path in sample):
             return folder
     return own
 
@@ -119,14 +121,22 @@ def _rules(file: Path, columns: Columns, has_splits: bool) -> list[str]:
     return rules
 
 
-def _add_row(pictures: dict[str, _Picture], entry: Entry, columns: Columns, folder: str) -> None:
-    """Add one row: a new picture, or a further caption of a known one."""
+def _add_row(pictures: dict[str, _Picture], entry: Entry, columns: Columns, folder: str, word: str | None) -> None:
+    """Add one row: a new picture, or a further caption of a known one.
+
+    Args:
+        pictures: The pictures so far, by path.
+        entry: The row.
+        columns: The columns of its table.
+        folder: The folder that its paths start from; see `_folder_of_pictures`.
+        word: The word for its table's split, if that has one.
+    """
     row = entry.values
     if isinstance(row, str):
         raise UnusableAnnotationError("broken row", row)
     if not isinstance(row, dict):
         raise UnusableAnnotationError("not a record", "is no object; write it as {...}")
-    is_view = _is_view_of_test(row, columns)
+    is_view = word in VIEWS_OF_TEST or _is_view_of_test(row, columns)
     path = read_picture_path(_cell(row, columns, "image"), columns.names["image"], may_be_absolute=True)
     path = path if is_absolute(path) else folder + path
     cell = row.get(columns.names["caption"])

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from tipr_zoo.datasets.reading.json_files import read_json
-from tipr_zoo.datasets.reading.words import VIEWS_OF_TEST, split_of
+from tipr_zoo.datasets.reading.words import SPLIT_WORDS, VIEWS_OF_TEST, split_of
 from tipr_zoo.datasets.splits import SPLITS
 from tipr_zoo.datasets.tables.columns import has_required
 from tipr_zoo.datasets.tables.rows import TABLE_SUFFIXES, read_table
@@ -14,7 +14,7 @@ from tipr_zoo.datasets.tables.text_files import has_text_files
 from tipr_zoo.errors import DataError
 
 Tables = dict[str | None, Path]
-"""Tables by split. None is the split of a table that holds all splits."""
+"""Tables by the word for their split. None is that of a table that holds all splits."""
 
 
 def find_tables(root: Path) -> Tables:
@@ -45,9 +45,14 @@ def find_tables(root: Path) -> Tables:
     raise DataError(f"no table in {root}; put a file there that ends in {endings}, with columns image and caption")
 
 
-def has_tables(root: Path) -> bool:
-    """Return whether a folder holds what `find_tables` finds, or several tables."""
-    return bool(tables_in(root) or _tables_below(root) or has_text_files(root))
+def has_tables(root: Path, text_files: bool = True) -> bool:
+    """Return whether a folder holds what `find_tables` finds, or several tables.
+
+    Args:
+        root: The folder.
+        text_files: Count a folder of pictures with text files as one. Every folder below it is searched for that.
+    """
+    return bool(tables_in(root) or _tables_below(root) or (text_files and has_text_files(root)))
 
 
 def tables_in(folder: Path) -> list[Path]:
@@ -69,14 +74,21 @@ def _tables_below(root: Path) -> Tables:
 
 
 def _by_split(names: dict[Path, str]) -> Tables:
-    """Return tables by the split that a word in each name tells; nothing if it does not tell for each, or one twice."""
+    """Return tables by the word in each name that tells the split; nothing if one has none, or two have the same split.
+
+    ``query`` and ``gallery`` may both be there.
+    """
     found: Tables = {}
     for table, name in names.items():
-        words = [word for word in re.split(r"[-_. ]", name) if split_of(word) and word.casefold() not in VIEWS_OF_TEST]
-        if len(words) != 1 or (split := split_of(words[0])) in found:
+        words = [word.casefold() for word in re.split(r"[-_. ]", name) if split_of(word)]
+        if len(words) != 1 or words[0] in found:
             return {}
-        found[split] = table
-    return {split: found[split] for split in SPLITS if split in found}
+        found[words[0]] = table
+    splits = [split_of(word) for word in found if word and word not in VIEWS_OF_TEST]
+    if len(set(splits)) < len(splits):
+        return {}
+    order = [word for split in SPLITS for word, of in SPLIT_WORDS.items() if of == split]
+    return {word: found[word] for word in order if word in found}
 
 
 def _is_table_of_pictures(file: Path) -> bool:

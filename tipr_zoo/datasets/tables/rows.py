@@ -21,7 +21,7 @@ from tipr_zoo.errors import DataError
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 """Endings of files that may be a table."""
 
-_DELIMITERS = {".csv": ",;\t", ".tsv": "\t,;"}
+_DELIMITERS = {".csv": ",;\t|", ".tsv": "\t,;|"}
 _SEPARATOR = re.compile(r"sep=.?", re.IGNORECASE)
 
 
