@@ -197,9 +197,10 @@ def test_an_encoding_that_could_be_another_is_asked_for(
     assert {path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} >= before
 
 
+@pytest.mark.parametrize("caption", [CHINESE, "un écolier à l'étage, été"])
 @pytest.mark.parametrize("damage", [b"\xe9", b"\xc4\xd0", b"\xe4\xb8"], ids=["Western", "Chinese", "cut off"])
-def test_no_command_is_advised_that_destroys_sound_letters(tmp_path: Path, damage: bytes) -> None:
-    content = (write(tmp_path, rows(caption=CHINESE)) / "people.csv").read_bytes()
+def test_no_command_is_advised_that_destroys_sound_letters(tmp_path: Path, damage: bytes, caption: str) -> None:
+    content = (write(tmp_path, rows(caption=caption)) / "people.csv").read_bytes()
     (tmp_path / "people.csv").write_bytes(content + b"cam_a/2.png,A " + damage + b" man,2,test\n")
     message = message_of(tmp_path)
     assert "is not UTF-8 at byte" in message

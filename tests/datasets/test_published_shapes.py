@@ -253,6 +253,14 @@ def test_a_text_file_beside_each_picture_holds_its_captions(tmp_path: Path) -> N
     assert open_dataset(tmp_path, split="all").sha256 != sha256
 
 
+def test_text_files_of_one_folder_are_no_unknown_files(tmp_path: Path) -> None:
+    for path in [*(text_files(tmp_path) / "a").iterdir()]:
+        path.rename(tmp_path / path.name)
+    report = check_dataset(tmp_path)
+    assert (report.problems, report.decoded) == ([], 2)
+    assert not any(note.kind == "file not read" for note in report.notes)
+
+
 def test_folders_of_text_files_are_splits(tmp_path: Path) -> None:
     text_files(tmp_path)
     (tmp_path / "a").rename(tmp_path / "dev")
