@@ -12,7 +12,7 @@ from tipr_zoo.datasets.specification import DatasetSpecification, SplitCounts
 from tipr_zoo.datasets.splits import EVERY_SPLIT, SPLITS
 from tipr_zoo.errors import DataError
 
-LINE_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl"})
+LINE_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".txt"})
 """Endings of files in which the place of an annotation is its line."""
 
 

@@ -20,6 +20,9 @@ CAPTION_KEYS = ("captions", "caption", "sentence", "text")
 The others hold a list or a single sentence.
 """
 
+FILE_WORDS: dict[str | None, tuple[str, ...]] = {"val": ("val", "valid", "validation", "dev")}
+"""Words for a split in file names, the official one first. The others have one word."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -63,8 +66,12 @@ class Layout:
                 continue
             splits = SPLITS if "{split}" in template else (None,)
             names = {"name": specification.name, "nickname": specification.nickname}
-            paths = {split: folder / template.format(split=split, **names) for split in splits}
-            if present := {split: path for split, path in paths.items() if path.is_file()}:
+            present: dict[str | None, Path] = {}
+            for split in splits:
+                paths = (folder / template.format(split=word, **names) for word in FILE_WORDS.get(split, (split,)))
+                if (path := next(filter(Path.is_file, paths), None)) is not None:
+                    present[split] = path
+            if present:
                 found.append(present)
         return found
 

@@ -6,13 +6,18 @@ import filecmp
 import os
 import shlex
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from tipr_zoo.datasets.layouts import LAYOUTS, OFFICIAL, TABLE
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.specification import DatasetSpecification
-from tipr_zoo.datasets.tables.location import find_table
+from tipr_zoo.datasets.tables.location import find_tables, has_tables
+from tipr_zoo.datasets.unread_files import unread_files
 from tipr_zoo.errors import DataError
+
+_FILES_NAMED = 3
+_FOLDERS_LOOKED_AT = 20
 
 
 def check_root(root: Path) -> None:
@@ -38,7 +43,9 @@ def find_source(root: Path, specification: DatasetSpecification) -> Source:
         DataError: There is none, and the message lists what was looked for. Or two different files could be meant.
     """
     if specification.is_table:
-        return Source(specification, TABLE, *_folder_and_file(find_table(root)))
+        tables = {split: table.absolute() for split, table in find_tables(root).items()}
+        folder = root.absolute() if root.is_dir() else root.absolute().parent
+        return Source(specification, TABLE, folder, tables)
     check_root(root)
     found = sources_in(root, specification)
     if not found:
@@ -74,12 +81,8 @@ def missing_annotations(root: Path, specifications: Sequence[DatasetSpecificatio
     return DataError(
         f"no annotation file in {root}: looked there and in {subfolders} below it for {wanted}; for other codes'"
         " layouts of these, and for a table of image and caption (.csv, .tsv, .jsonl, .json);"
-        f" {_found_below(root, specifications) or 'name the folder that holds one'}"
+        f" {_found_below(root, specifications) or _not_understood(root) or 'name the folder that holds one'}"
     )
-
-
-def _folder_and_file(file: Path) -> tuple[Path, dict[str | None, Path]]:
-    return file.parent.absolute(), {None: file.absolute()}
 
 
 def _folders(root: Path, specification: DatasetSpecification) -> list[Path]:
@@ -152,3 +155,16 @@ def _found_below(root: Path, specifications: Sequence[DatasetSpecification]) -> 
                 command = shlex.join(["tipr-zoo", "data", "check", str(folder)])
                 return f"found {sources[0].paths[0]}: name that folder, as in `{command}`"
     return ""
+
+
+def _not_understood(root: Path) -> str:
+    """Name the files in a folder, or in folders of it, that look like annotations; empty text if there are none."""
+    folders = [root, *sorted(path for path in root.iterdir() if path.is_dir())[:_FOLDERS_LOOKED_AT]]
+    for folder in folders[1:]:
+        if has_tables(folder, text_files=False):
+            command = shlex.join(["tipr-zoo", "data", "check", str(folder)])
+            return f"found a table in {folder}: name that folder, as in `{command}`"
+    found = list(islice((each for folder in folders for each in unread_files(folder)), _FILES_NAMED + 1))
+    named = ", ".join(f"{file} ({kind})" for file, kind in found[:_FILES_NAMED])
+    more = " and more" if len(found) > _FILES_NAMED else ""
+    return f"found and not understood: {named}{more}; write a table, or name the folder that holds one" if found else ""

@@ -14,6 +14,7 @@ from tipr_zoo.datasets.annotations import read_annotations
 from tipr_zoo.datasets.location import find_source
 from tipr_zoo.datasets.picture_folder import find_picture_folder
 from tipr_zoo.datasets.specification import DatasetSpecification
+from tipr_zoo.datasets.tables.text_files import text_files_of
 from tipr_zoo.errors import DataError
 
 logger = logging.getLogger("tipr_zoo")
@@ -72,8 +73,10 @@ class PersonDataset:
         """The SHA-256 of the annotation file, as 64 hexadecimal digits. It distinguishes these annotations from others.
 
         For several files, it is the SHA-256 of their SHA-256 values (32 bytes each) in the order of `annotation_files`.
+        For a folder of pictures with text files, the files are these, sorted by path.
         """
-        digests = [hashlib.sha256(file.read_bytes()) for file in self.annotation_files]
+        files = [each for file in self.annotation_files for each in (text_files_of(file) if file.is_dir() else [file])]
+        digests = [hashlib.sha256(file.read_bytes()) for file in files]
         if len(digests) == 1:
             return digests[0].hexdigest()
         return hashlib.sha256(b"".join(digest.digest() for digest in digests)).hexdigest()
@@ -121,7 +124,9 @@ class PersonDataset:
         )
 
     def _check_pictures_exist(self, annotations: list[Annotation]) -> None:
-        missing = [annotation for annotation in annotations if not (self.picture_folder / annotation.picture).is_file()]
+        missing = [
+            annotation for annotation in annotations if not os.path.isfile(self.picture_folder / annotation.picture)
+        ]
         if missing:
             more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
             raise DataError(

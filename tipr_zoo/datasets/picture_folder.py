@@ -33,7 +33,7 @@ def find_picture_folder(source: Source, records: Iterable[Annotation]) -> Path:
 def picture_folder_of(source: Source, records: Sequence[Annotation]) -> Path | None:
     """Find the picture folder as `find_picture_folder` does; None if no folder has any of the pictures."""
     for folder in source.picture_folders:
-        if folder.is_dir() and any((folder / annotation.picture).is_file() for annotation in records):
+        if folder.is_dir() and any(os.path.isfile(folder / annotation.picture) for annotation in records):
             return folder
     return None
 
@@ -66,7 +66,7 @@ def command_that_moves_pictures(source: Source, records: Sequence[Annotation]) -
             prefixes = {path.parts[:depth] for path in sample}
             if len(prefixes) > 1 or any(len(path.parts) <= depth for path in sample):
                 break
-            if any(folder.joinpath(*path.parts[depth:]).is_file() for path in sample):
+            if any(os.path.isfile(folder.joinpath(*path.parts[depth:])) for path in sample):
                 (prefix,) = prefixes
                 own = base / "imgs" if not prefix else base.joinpath(*prefix)
                 return rename_command(folder, own, keep=source.paths)

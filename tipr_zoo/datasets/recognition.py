@@ -14,7 +14,7 @@ from tipr_zoo.datasets.reading.json_annotations import read_json_annotations
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.specification import DatasetSpecification
 from tipr_zoo.datasets.splits import EVERY_SPLIT
-from tipr_zoo.datasets.tables.location import tables_in
+from tipr_zoo.datasets.tables.location import has_tables
 from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.registries import DATASETS
 
@@ -52,7 +52,7 @@ def recognise_dataset(root: str | os.PathLike[str], name: str | None = None) -> 
         )
     if found:
         return found[0]
-    if tables_in(root):
+    if has_tables(root):
         return table
     raise missing_annotations(root, [dataset.specification for dataset in published])
 

@@ -28,6 +28,7 @@ from tipr_zoo.datasets.recognition import recognise_dataset
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.specification import DatasetSpecification, SplitCounts
 from tipr_zoo.datasets.splits import EVERY_SPLIT, SPLITS
+from tipr_zoo.datasets.unread_files import unread_files
 from tipr_zoo.errors import DataError
 
 
@@ -129,7 +130,7 @@ def _expected_counts(source: Source) -> Mapping[str, SplitCounts]:
     if source.specification.counts_file is None:
         return source.specification.published
     file = source.folder / source.specification.counts_file
-    content = read_json(file)
+    content, _ = read_json(file)
     try:
         return {
             split: SplitCounts(*(int(counts[quantity]) for quantity in ("identities", "pictures", "captions")))
@@ -161,7 +162,7 @@ def _changed_annotations(source: Source) -> Iterator[Finding]:
     if source.specification.counts_file is None:
         return
     file, annotation_file = source.folder / source.specification.counts_file, source.paths[0]
-    stated = read_json(file).get("sha256")
+    stated = read_json(file)[0].get("sha256")
     if stated is not None and stated != hashlib.sha256(annotation_file.read_bytes()).hexdigest():
         message = f"{annotation_file} does not have the sha256 that {file} states; draw or copy the data set again"
         yield Finding("annotations changed", annotation_file.name, message)
@@ -197,14 +198,17 @@ def _other_files(root: Path, source: Source, annotations: Annotations) -> Iterat
         message = f"{file} holds what {official.name} does; other codes look for it under that name"
         fix = shlex.join(["mv", str(file), str(official)])
         yield Finding("unusual file name", file.name, message, fix)
-    if specification.is_table:
-        return
     read = set(source.paths)
-    for other in sources_in(root, specification):
+    others = [] if specification.is_table else sources_in(root, specification)
+    for other in others:
         if not read & set(other.paths):
             files = " and ".join(map(str, other.paths))
             message = f"{files} ({other.layout.name}) {'is' if len(other.paths) == 1 else 'are'} there, too; not read"
             yield Finding("other annotations beside", other.layout.name, message)
+    known = [*read, *(path for other in others for path in other.paths)]
+    known += [source.folder / name for name in (*specification.beside, specification.counts_file) if name]
+    for file, kind in unread_files(source.folder, known, archives=False):
+        yield Finding("file not read", file.name, f"{file} is not read: it seems to be {kind}")
 
 
 def _first_identity(annotations: list[Annotation], specification: DatasetSpecification) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from tipr_zoo.datasets.annotation import Annotation, Annotations
 from tipr_zoo.datasets.checks.captions import listed
 from tipr_zoo.datasets.checks.findings import Finding
 from tipr_zoo.datasets.picture_folder import rename_command
+from tipr_zoo.datasets.reading.paths import folded
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.errors import DataError
 from tipr_zoo.outside.files import PICTURE_LIMIT, read_bytes
@@ -131,11 +132,9 @@ def _moves(folder: Path, missing: Sequence[str], present: Sequence[str], source:
         return {}
     by_name = defaultdict(list)
     for path in strays:
-        by_name[path.name.casefold()].append(path)
+        by_name[folded(path.name)].append(path)
     found = {
-        picture: by_name[name][0]
-        for picture in missing
-        if len(by_name[name := os.path.basename(picture).casefold()]) == 1
+        picture: by_name[name][0] for picture in missing if len(by_name[name := folded(os.path.basename(picture))]) == 1
     }
     groups = defaultdict(list)
     for picture, stray in found.items():

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from tipr_zoo.datasets.annotation import Annotation, AnnotationProblem, Annotations, place_in
 from tipr_zoo.datasets.layouts import CAPTION_KEYS, PATH_KEYS, Layout
+from tipr_zoo.datasets.reading.captions import read_captions
 from tipr_zoo.datasets.reading.json_files import Entry, entries_in, json_type, read_json
+from tipr_zoo.datasets.reading.paths import is_absolute, read_picture_path
+from tipr_zoo.datasets.reading.words import split_of
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.splits import SPLITS
 from tipr_zoo.errors import DataError, UnusableAnnotationError
 
-_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _LARGEST_IDENTITY = 2**63 - 1  # the largest number in an int64 tensor of identities
 
 
@@ -26,13 +27,14 @@ def read_json_annotations(source: Source) -> Annotations:
         DataError: A file cannot be read, is not JSON, or holds no annotations. Or no entry at all has an identity, or
             none has a split.
     """
-    entries, remarks = _entries_of(source)
+    entries, remarks, rules = _entries_of(source)
     annotations: list[Annotation] = []
     problems: list[AnnotationProblem] = []
     rows_of: dict[tuple[str, int, str], int] = {}
+    may_be_absolute = _are_all_absolute(entries)
     for entry in entries:
         try:
-            annotation, is_row = _read_annotation(entry, source.layout)
+            annotation, is_row = _read_annotation(entry, source.layout, may_be_absolute)
         except UnusableAnnotationError as unusable:
             problems.append(problem_of(entry, unusable))
             continue
@@ -44,7 +46,18 @@ def read_json_annotations(source: Source) -> Annotations:
                 continue
             rows_of[key] = len(annotations)
         annotations.append(annotation)
-    return Annotations(source.paths, annotations, problems, remarks=tuple(remarks))
+    return Annotations(source.paths, annotations, problems, tuple(rules), tuple(remarks))
+
+
+def _are_all_absolute(entries: list[Entry]) -> bool:
+    """Return whether each picture's path is of some machine, as other codes write them into copies."""
+    return all(
+        isinstance(entry.values, dict)
+        and any(
+            isinstance(path := entry.values.get(key), str) and is_absolute(path.replace("\\", "/")) for key in PATH_KEYS
+        )
+        for entry in entries
+    )
 
 
 def problem_of(entry: Entry, unusable: UnusableAnnotationError, keys: Sequence[str] = PATH_KEYS) -> AnnotationProblem:
@@ -56,24 +69,27 @@ def problem_of(entry: Entry, unusable: UnusableAnnotationError, keys: Sequence[s
         keys: Keys under which it may hold the picture's path.
     """
     values = entry.values if isinstance(entry.values, dict) else {}
-    split = entry.split or (values["split"] if values.get("split") in SPLITS else None)
+    word = values.get("split")
+    split = entry.split or (split_of(word) if isinstance(word, str) else None)
     split = None if unusable.concerns_every_split else split
     picture = next((f" for {values[key]!r}" for key in keys if isinstance(values.get(key), str) and values[key]), "")
     message = f"{entry.file}, {place_in(entry.file, entry.number)}{picture}: {unusable.message}"
     return AnnotationProblem(entry.number, split, unusable.kind, message, entry.file)
 
 
-def _entries_of(source: Source) -> tuple[list[Entry], list[tuple[str, str]]]:
-    """Return the entries of all files, and remarks on what was not read.
+def _entries_of(source: Source) -> tuple[list[Entry], list[tuple[str, str]], list[str]]:
+    """Return the entries of all files, remarks on what was not read, and the rules by which files were read.
 
     Raises:
         DataError: A file holds no list of entries, or its entries lack something that every annotation needs.
     """
     entries: list[Entry] = []
-    remarks = []
+    remarks: list[tuple[str, str]] = []
+    rules: list[str] = []
     owner = f"use the file that {source.specification.name}'s authors hand out"
     for split, file in source.files.items():
-        content = read_json(file)
+        content, rule = read_json(file)
+        rules += [rule] if rule else []
         found = entries_in(file, content, split)
         if found is None:
             keys = ", ".join(map(str, content)) if isinstance(content, dict) else ""
@@ -93,7 +109,7 @@ def _entries_of(source: Source) -> tuple[list[Entry], list[tuple[str, str]]]:
         files = " and ".join(map(str, source.paths))
         message = f"{files}: not read are the back-translations (captions_bt) of {translated:,} records"
         remarks.append(("back-translations not read", message))
-    return entries, remarks
+    return entries, remarks, rules
 
 
 def _check_every_entry(entries: list[Entry], source: Source) -> None:
@@ -119,7 +135,7 @@ def _check_every_entry(entries: list[Entry], source: Source) -> None:
         )
 
 
-def _read_annotation(entry: Entry, layout: Layout) -> tuple[Annotation, bool]:
+def _read_annotation(entry: Entry, layout: Layout, may_be_absolute: bool) -> tuple[Annotation, bool]:
     """Read one annotation, and say whether it is a row.
 
     The rows of a picture are several entries, with a single caption each.
@@ -135,11 +151,11 @@ def _read_annotation(entry: Entry, layout: Layout) -> tuple[Annotation, bool]:
     picture = _read_field(values, path_key, str, "the picture's path below the picture folder")
     captions_key = _key_of(values, CAPTION_KEYS)
     is_row = captions_key != CAPTION_KEYS[0] and isinstance(values.get(captions_key), str)
-    captions = [values[captions_key]] if is_row else _read_field(values, captions_key, list, "a list of sentences")
-    check_picture_path(picture, path_key)
-    check_characters(picture, f"its {path_key!r}")
-    check_captions(captions, is_list=not is_row)
-    return Annotation(entry.number, split, identity, picture, tuple(captions), entry.file), is_row
+    value = values.get(captions_key)
+    if not isinstance(value, str) or not (is_row or value.lstrip().startswith("[")):
+        value = _read_field(values, captions_key, list, "a list of sentences")
+    picture = read_picture_path(picture, path_key, may_be_absolute)
+    return Annotation(entry.number, split, identity, picture, read_captions(value), entry.file), is_row
 
 
 def _key_of(values: Mapping[str, Any], keys: Sequence[str]) -> str:
@@ -156,9 +172,9 @@ def _key_of(values: Mapping[str, Any], keys: Sequence[str]) -> str:
 def _read_split(values: Mapping[str, Any], place: str | None) -> str:
     if place is not None and "split" not in values:
         return place
-    split: str = _read_field(values, "split", str, "one of " + ", ".join(SPLITS))
-    if split not in SPLITS:
-        raise UnusableAnnotationError("unknown split", f"its split is {split!r}; write one of {', '.join(SPLITS)}")
+    word: str = _read_field(values, "split", str, "one of " + ", ".join(SPLITS))
+    if (split := split_of(word)) is None:
+        raise UnusableAnnotationError("unknown split", f"its split is {word!r}; write one of {', '.join(SPLITS)}")
     if place not in (None, split):
         raise UnusableAnnotationError(
             "split differs",
@@ -192,61 +208,6 @@ def _read_field(values: Mapping[str, Any], key: str, kind: type, expected: str) 
         message = f"its {key!r} is the JSON {json_type(value)} {shown}; write {expected}{hint}"
         raise UnusableAnnotationError("wrong type", message)
     return value
-
-
-def check_captions(captions: Sequence[Any], is_list: bool = True) -> None:
-    """Check that there are captions, and that each is a text that is not blank.
-
-    Raises:
-        UnusableAnnotationError: There is none, or one is no text, is blank, or has half a character.
-    """
-    if not captions:
-        raise UnusableAnnotationError(
-            "no caption", "its captions are an empty list; give it a caption, or remove the record"
-        )
-    for place, caption in enumerate(captions):
-        name = f"caption {place}" if is_list else "its caption"
-        if not isinstance(caption, str):
-            raise UnusableAnnotationError("wrong type", f"{name} is a JSON {json_type(caption)}; write it as a string")
-        if not caption.strip():
-            rest = "it from the list" if is_list else "the record"
-            raise UnusableAnnotationError("empty caption", f"{name} is empty; write one, or remove {rest}")
-        check_characters(caption, name)
-
-
-def check_characters(text: str, name: str) -> None:
-    """Check that a text has no half of a character, which an escape like ``\\ud83d`` alone leaves in JSON.
-
-    Raises:
-        UnusableAnnotationError: It has one.
-    """
-    if not text.isascii() and (half := _HALF_CHARACTER.search(text)):
-        raise UnusableAnnotationError(
-            "half a character",
-            f"{name} has the escape {half.group()!r}, half of a character, in {text!r}; write it whole",
-        )
-
-
-def check_picture_path(picture: str, name: str, may_be_absolute: bool = False) -> None:
-    """Check that a path stays inside of the picture folder.
-
-    Args:
-        picture: The path, with forward slashes.
-        name: The key or column that holds it, for the message.
-        may_be_absolute: Whether an absolute path is allowed.
-
-    Raises:
-        UnusableAnnotationError: The path is blank, or it leads out of the picture folder.
-    """
-    if not picture.strip():
-        raise UnusableAnnotationError(
-            "wrong path", f"its {name!r} is empty; write the picture's path below the picture folder"
-        )
-    leads_out = picture.startswith("/") and not may_be_absolute
-    if leads_out or ".." in picture.split("/") or "\0" in picture:
-        raise UnusableAnnotationError(
-            "wrong path", f"its {name!r} {picture!r} leads out of the picture folder; write a path inside it"
-        )
 
 
 def _shortened(text: str) -> str:

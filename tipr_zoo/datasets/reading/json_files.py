@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tipr_zoo.datasets.layouts import CAPTION_KEYS, PATH_KEYS
+from tipr_zoo.datasets.reading.json_shapes import records_of_shape
+from tipr_zoo.datasets.reading.text import UnknownEncodingError, decode, read_bytes
+from tipr_zoo.datasets.reading.words import VIEWS_OF_TEST, split_of
 from tipr_zoo.datasets.splits import SPLITS
 from tipr_zoo.errors import DataError
-from tipr_zoo.outside.files import ANNOTATION_LIMIT, read_text
 from tipr_zoo.outside.parsing import parse_json
 
 
@@ -32,22 +34,24 @@ class Entry:
     values: Any
 
 
-def read_json(file: Path) -> Any:
+def read_json(file: Path) -> tuple[Any, str | None]:
     """Read a JSON file.
 
+    Returns:
+        What it holds, and one line that says how it was read if the file does not say it; see `Text`.
+
     Raises:
-        DataError: The file cannot be read, is empty, is not UTF-8, or is broken. The message says where.
+        DataError: The file cannot be read, is empty, is in an unknown encoding, or is broken. The message says where.
     """
+    content = read_bytes(file)
     try:
-        text = read_text(file, ANNOTATION_LIMIT, "utf-8-sig")
-    except OSError as error:
-        raise DataError(f"cannot read {file}: {error.strerror or error}; check the path and its permissions") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file} is not UTF-8 (byte {error.start}); save it as UTF-8, or copy it again") from error
-    if not text.strip():
+        text = decode(file, content)
+    except UnknownEncodingError as error:
+        raise DataError(error.message(file, f"(byte {error.start});")) from error
+    if not text.text.strip():
         raise DataError(f"{file} is empty; copy it again from its source")
     try:
-        return parse_json(text)
+        return parse_json(text.text), text.rule
     except json.JSONDecodeError as error:
         raise DataError(
             f"{file} is broken JSON at line {error.lineno}, column {error.colno} ({error.msg});"
@@ -60,7 +64,8 @@ def read_json(file: Path) -> Any:
 def entries_in(file: Path, content: Any, split: str | None) -> tuple[list[Entry], list[str]] | None:
     """Find the entries of a file.
 
-    They are a list, or ``{"annotations": [...]}``, or either of these under each of ``train``, ``val`` and ``test``.
+    They are a list, or ``{"annotations": [...]}``, or of a shape that `records_of_shape` knows, or any of these under
+    each of ``train``, ``val`` and ``test`` or other words for them.
 
     ``query`` and ``gallery`` are two views of a test split. If there is a ``test``, they are not read. Otherwise its
     entries are those of ``query``, and those of ``gallery`` that say anything else.
@@ -73,20 +78,25 @@ def entries_in(file: Path, content: Any, split: str | None) -> tuple[list[Entry]
     Returns:
         The entries, and the keys of the file that hold lists and were not read. None if it holds no list of entries.
     """
-    if (values := _list_of(content)) is not None:
-        return _entries(file, split, values), []
+    if (found := _list_of(content)) is not None:
+        return _entries(file, split, found[0]), found[1]
     if split is not None or not isinstance(content, Mapping):
         return None
-    lists = {key: values for key, value in content.items() if (values := _list_of(value)) is not None}
-    parts = [(name, lists.pop(name)) for name in SPLITS if name in lists]
-    if "test" not in dict(parts) and {"query", "gallery"} & set(lists):
-        parts.append(("test", _query_and_gallery(lists.pop("query", []), lists.pop("gallery", []))))
+    lists = {key: found[0] for key, value in content.items() if (found := _list_of(value)) is not None}
+    parts = [(name, key, lists.pop(key)) for name in SPLITS for key in _keys_of(name, lists)]
+    if "test" not in {name for name, *_ in parts} and VIEWS_OF_TEST & set(lists):
+        parts.append(("test", "query", _query_and_gallery(lists.pop("query", []), lists.pop("gallery", []))))
     if not parts:
         return None
     entries: list[Entry] = []
-    for name, values in parts:
+    for name, _, values in parts:
         entries += _entries(file, name, values, first=len(entries))
     return entries, [key for key, values in lists.items() if values]
+
+
+def _keys_of(split: str, keys: Iterable[str]) -> list[str]:
+    """Return the keys that name a split, but for those of its two views."""
+    return [key for key in keys if key not in VIEWS_OF_TEST and split_of(str(key)) == split]
 
 
 def _entries(file: Path, split: str | None, values: list[Any], first: int = 0) -> list[Entry]:
@@ -108,11 +118,16 @@ def _pairs(entry: Any) -> set[tuple[str, str]]:
     return {(picture, ""), *((picture, str(c)) for c in (captions if isinstance(captions, list) else [captions]))}
 
 
-def _list_of(value: Any) -> list[Any] | None:
-    """Return a list, or the list under ``annotations`` of an object."""
-    if isinstance(value, Mapping):
-        value = value.get("annotations")
-    return value if isinstance(value, list) else None
+def _list_of(value: Any) -> tuple[list[Any], list[str]] | None:
+    """Return a list, the records of a known shape, or the list under ``annotations``; with keys that were not read."""
+    if isinstance(value, list):
+        return value, []
+    if not isinstance(value, Mapping):
+        return None
+    if (found := records_of_shape(value)) is not None:
+        return found
+    annotations = value.get("annotations")
+    return (annotations, []) if isinstance(annotations, list) else None
 
 
 def json_type(value: Any) -> str:

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import posixpath
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from tipr_zoo.datasets.annotation import Annotation, AnnotationProblem, Annotations, place_in
-from tipr_zoo.datasets.reading.json_annotations import (
-    check_captions,
-    check_characters,
-    check_picture_path,
-    problem_of,
-)
+from tipr_zoo.datasets.reading.captions import check_characters, read_captions
+from tipr_zoo.datasets.reading.json_annotations import problem_of
 from tipr_zoo.datasets.reading.json_files import Entry
+from tipr_zoo.datasets.reading.paths import is_absolute, read_picture_path
+from tipr_zoo.datasets.reading.words import VIEWS_OF_TEST, is_empty_word, split_of
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.splits import SPLITS
 from tipr_zoo.datasets.tables.columns import Columns, match_columns
-from tipr_zoo.datasets.tables.rows import read_table
+from tipr_zoo.datasets.tables.rows import Table, read_table
 from tipr_zoo.errors import UnusableAnnotationError
-
-SPLIT_SPELLINGS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
-"""The split that each spelling stands for, in any case."""
 
 TRAIN_SHARE, VAL_SHARE = 80, 10
 """Percent of the identities that the rule deals to training and to validation."""
@@ -69,31 +57,55 @@ def read_table_annotations(source: Source) -> Annotations:
     Raises:
         DataError: The file cannot be read or is broken, or a required column is missing.
     """
-    (file,) = source.paths
-    table = read_table(file)
-    columns = match_columns(file, table.columns)
     pictures: dict[str, _Picture] = {}
     problems: list[AnnotationProblem] = []
-    for entry in table.entries:
-        try:
-            _add_row(pictures, entry, columns)
-        except UnusableAnnotationError as unusable:
-            problems.append(problem_of(entry, unusable, (columns.names["image"],)))
-    number_of, names = _numbered(pictures, has_identities="identity" in columns.names)
+    remarks: list[tuple[str, str]] = []
+    rules: list[str] = []
+    with_identities = []
+    for word, file in source.files.items():
+        split = split_of(word) if word else None
+        table = read_table(file)
+        columns = match_columns(file, table.columns)
+        folder = _folder_of_pictures(source, file, table, columns)
+        for entry in table.entries:
+            try:
+                _add_row(pictures, replace(entry, split=entry.split or split), columns, folder, word)
+            except UnusableAnnotationError as unusable:
+                problems.append(problem_of(entry, unusable, (columns.names["image"],)))
+        has_splits = split is not None or "split" in columns.names or any(entry.split for entry in table.entries)
+        rules += [*([table.rule] if table.rule else []), *_rules(file, columns, has_splits)]
+        remarks += [
+            ("column not read", f"{file}: column {name!r} is none of those that are read") for name in columns.unknown
+        ]
+        remarks += [("list not read", f"{file}: {name!r} is not read") for name in table.unread]
+        with_identities.append("identity" in columns.names)
+    number_of, names = _numbered(pictures, has_identities=any(with_identities))
     annotations = [
-        Annotation(p.entry.number, p.split, number_of[p.identity], path, tuple(p.captions), file)
+        Annotation(p.entry.number, p.split, number_of[p.identity], path, tuple(p.captions), p.entry.file)
         for path, p in pictures.items()
     ]
-    has_splits = "split" in columns.names or any(entry.split for entry in table.entries)
-    remarks = [
-        ("column not read", f"{file}: column {name!r} is none of those that are read") for name in columns.unknown
+    return Annotations(source.paths, annotations, problems, tuple(rules), tuple(remarks), names)
+
+
+def _folder_of_pictures(source: Source, file: Path, table: Table, columns: Columns) -> str:
+    """Return the folder below the data set's that a table's paths start from, with a slash at its end.
+
+    A table in a folder of its split, as ``train/metadata.csv``, names pictures beside itself.
+    """
+    if file.is_dir() or file.parent == source.folder:
+        return ""
+    own = file.parent.relative_to(source.folder).as_posix() + "/"
+    sample = [
+        entry.values.get(columns.names["image"]) for entry in table.entries[:20] if isinstance(entry.values, dict)
     ]
-    remarks += [("list not read", f"{file}: {name!r} is not read") for name in table.unread]
-    return Annotations((file,), annotations, problems, _rules(columns, has_splits, source), tuple(remarks), names)
+    beside = [own, *(f"{own}{name}/" for name in source.specification.picture_folders if name != "."), ""]
+    for folder in beside:
+        if any(isinstance(path, str) and os.path.isfile(source.folder / folder / path) for path in sample):
+            return folder
+    return own
 
 
-def _rules(columns: Columns, has_splits: bool, source: Source) -> tuple[str, ...]:
-    file = source.paths[0]
+def _rules(file: Path, columns: Columns, has_splits: bool) -> list[str]:
     rules = []
     if "identity" not in columns.names:
         rules.append(
@@ -106,22 +118,31 @@ def _rules(columns: Columns, has_splits: bool, source: Source) -> tuple[str, ...
             f"{file} has no splits: {whom} are dealt to train, val and test {TRAIN_SHARE}/{VAL_SHARE}/"
             f"{100 - TRAIN_SHARE - VAL_SHARE} by a hash of each; split 'all' takes every record"
         )
-    return tuple(rules)
+    return rules
 
 
-def _add_row(pictures: dict[str, _Picture], entry: Entry, columns: Columns) -> None:
-    """Add one row: a new picture, or a further caption of a known one."""
+def _add_row(pictures: dict[str, _Picture], entry: Entry, columns: Columns, folder: str, word: str | None) -> None:
+    """Add one row: a new picture, or a further caption of a known one.
+
+    Args:
+        pictures: The pictures so far, by path.
+        entry: The row.
+        columns: The columns of its table.
+        folder: The folder that its paths start from; see `_folder_of_pictures`.
+        word: The word for its table's split, if that has one.
+    """
     row = entry.values
     if isinstance(row, str):
         raise UnusableAnnotationError("broken row", row)
     if not isinstance(row, dict):
         raise UnusableAnnotationError("not a record", "is no object; write it as {...}")
-    path = _cell(row, columns, "image").replace("\\", "/")
-    check_picture_path(path, columns.names["image"], may_be_absolute=True)
-    path = posixpath.normpath(path)
+    is_view = word in VIEWS_OF_TEST or _is_view_of_test(row, columns)
+    path = read_picture_path(_cell(row, columns, "image"), columns.names["image"], may_be_absolute=True)
+    path = path if is_absolute(path) else folder + path
     cell = row.get(columns.names["caption"])
-    captions: list[Any] = cell if isinstance(cell, list) else ["" if cell is None else cell]
-    check_captions(captions, is_list=isinstance(cell, list))
+    if is_view and path in pictures and (_is_empty(cell) or not str(cell).strip() or is_empty_word(str(cell))):
+        return  # the gallery's view of a picture whose captions are queries
+    captions = read_captions("" if _is_empty(cell) else cell)
     identity = _cell(row, columns, "identity") if "identity" in columns.names else path
     split = _split(row, columns, entry, identity)
     known = pictures.setdefault(path, _Picture(entry, split, identity, []))
@@ -133,16 +154,33 @@ def _add_row(pictures: dict[str, _Picture], entry: Entry, columns: Columns) -> N
                 f"its {field} is {here!r}, and {before!r} in {place} of the same picture; keep one",
                 concerns_every_split=True,
             )
-    known.captions += [caption.strip() for caption in captions]
+    texts = [caption.strip() for caption in captions]
+    known.captions += [text for text in texts if not (is_view and text in known.captions)]
+
+
+def _is_view_of_test(row: Mapping[str, Any], columns: Columns) -> bool:
+    """Return whether a row is of the query or the gallery, which may both name one picture."""
+    return "split" in columns.names and str(row.get(columns.names["split"])).strip().casefold() in VIEWS_OF_TEST
 
 
 def _split(row: Mapping[str, Any], columns: Columns, entry: Entry, identity: str) -> str:
     if "split" not in columns.names:
         return entry.split or split_by_rule(identity)
     text = _cell(row, columns, "split")
-    if text.casefold() not in SPLIT_SPELLINGS:
+    if (split := split_of(text)) is None:
         raise UnusableAnnotationError("unknown split", f"its split is {text!r}; write one of {', '.join(SPLITS)}")
-    return SPLIT_SPELLINGS[text.casefold()]
+    if entry.split not in (None, split):
+        raise UnusableAnnotationError(
+            "split differs",
+            f"its split is {text!r}, though it lies among those of {entry.split}; remove one of the two",
+            concerns_every_split=True,
+        )
+    return split
+
+
+def _is_empty(value: Any) -> bool:
+    """Return whether a cell holds nothing: null, or the NaN that pandas writes for it."""
+    return value is None or (isinstance(value, float) and value != value)
 
 
 def _cell(row: Mapping[str, Any], columns: Columns, field: str) -> str:
@@ -151,11 +189,16 @@ def _cell(row: Mapping[str, Any], columns: Columns, field: str) -> str:
     value = row.get(column)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if value is None or isinstance(value, (list, dict, bool, float)):
-        kind, found = ("missing field", "is empty") if value is None else ("wrong type", f"is {value!r}")
+    if _is_empty(value) or isinstance(value, (list, dict, bool, float)):
+        kind, found = ("missing field", "is empty") if _is_empty(value) else ("wrong type", f"is {value!r}")
         raise UnusableAnnotationError(kind, f"its {column!r} {found}; write one text or whole number")
     if not (text := str(value).strip()):
         raise UnusableAnnotationError("missing field", f"its {column!r} is empty; fill it in, or remove the row")
+    if is_empty_word(text):
+        raise UnusableAnnotationError(
+            "missing field",
+            f"its {column!r} is {text!r}, which is written for an empty cell; fill it in, or remove the row",
+        )
     check_characters(text, f"its {column!r}")
     return text
 

@@ -14,6 +14,7 @@ COLUMNS = {
     "image": (
         "image",
         "image_path",
+        "image_name",
         "img",
         "img_path",
         "picture",
@@ -25,7 +26,7 @@ COLUMNS = {
         "filename",
         "file_name",
     ),
-    "caption": ("caption", "captions", "text", "sentence", "sentences", "description"),
+    "caption": ("caption", "captions", "text", "sentence", "sentences", "description", "comment"),
     "identity": ("identity", "identity_id", "id", "person", "person_id", "pid"),
     "split": ("split", "subset", "partition"),
 }

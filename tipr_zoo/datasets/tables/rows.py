@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
@@ -12,15 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tipr_zoo.datasets.reading.json_files import Entry, entries_in, json_type, read_json
+from tipr_zoo.datasets.reading.text import Text, UnknownEncodingError, decode, read_bytes
 from tipr_zoo.datasets.tables.columns import has_required
+from tipr_zoo.datasets.tables.parquet import read_parquet
+from tipr_zoo.datasets.tables.text_files import read_text_files
 from tipr_zoo.errors import DataError
-from tipr_zoo.outside.files import ANNOTATION_LIMIT, read_bytes
 from tipr_zoo.outside.parsing import parse_json
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json")
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 """Endings of files that may be a table."""
 
-_DELIMITERS = {".csv": ",;\t", ".tsv": "\t,;"}
+_DELIMITERS = {".csv": ",;\t|", ".tsv": "\t,;|"}
 _SEPARATOR = re.compile(r"sep=.?", re.IGNORECASE)
 
 
@@ -33,68 +34,82 @@ class Table:
         entries: The rows. `Entry.values` is an object of columns if all is well. Otherwise it is a text that says what
             is wrong.
         unread: Lists in the file that are not its rows.
+        rule: One line that says how the file was read, if it does not say it; see `Text`.
     """
 
     columns: tuple[str, ...]
     entries: list[Entry]
     unread: tuple[str, ...] = ()
+    rule: str | None = None
 
 
 def read_table(file: Path) -> Table:
     """Read a table; the ending of its file name tells the format.
+
+    Args:
+        file: The table. Or a folder of pictures with a text file beside each.
 
     Raises:
         DataError: The file has no ending of a table, cannot be read, is in an unknown encoding, is broken, or holds no
             rows.
     """
     suffix = file.suffix.lower()
-    if suffix not in TABLE_SUFFIXES:
+    unread: list[str] = []
+    rule = None
+    if file.is_dir():
+        entries, rule = read_text_files(file)
+    elif suffix in _DELIMITERS:
+        text = _read_text(file)
+        columns, entries = _read_delimited(file, text.text, _DELIMITERS[suffix])
+        return _checked(file, Table(columns, entries, rule=text.rule))
+    elif suffix == ".jsonl":
+        text = _read_text(file)
+        entries, rule = _read_lines(file, text.text), text.rule
+    elif suffix == ".parquet":
+        entries = [Entry(file, number, None, row) for number, row in enumerate(read_parquet(file))]
+    elif suffix == ".json":
+        entries, unread, rule = _read_json_table(file)
+    else:
         endings = ", ".join(TABLE_SUFFIXES)
         raise DataError(
             f"{file} is no table that is read here; save it as one that ends in {endings}, or name a data set's folder"
         )
-    unread: list[str] = []
-    if suffix in _DELIMITERS:
-        columns, entries = _read_delimited(file, _DELIMITERS[suffix])
-    else:
-        entries, unread = (_read_lines(file), []) if suffix == ".jsonl" else _read_json_table(file)
-        objects = (entry.values for entry in entries if isinstance(entry.values, dict))
-        columns = tuple(dict.fromkeys(key for values in objects for key in values))
-    if not entries:
+    objects = (entry.values for entry in entries if isinstance(entry.values, dict))
+    return _checked(
+        file, Table(tuple(dict.fromkeys(key for row in objects for key in row)), entries, tuple(unread), rule)
+    )
+
+
+def _checked(file: Path, table: Table) -> Table:
+    """Return a table that has rows.
+
+    Raises:
+        DataError: It has none.
+    """
+    if not table.entries:
         raise DataError(f"{file} holds no rows; write one for each picture and caption")
-    return Table(columns, entries, tuple(unread))
+    return table
 
 
-def _read_text(file: Path) -> str:
-    """Read the text of a file in UTF-8, or in UTF-16 with its byte order mark, as Excel writes "Unicode text"."""
-    try:
-        content = read_bytes(file, ANNOTATION_LIMIT)
-    except OSError as error:
-        raise DataError(f"cannot read {file}: {error.strerror or error}; check the path and its permissions") from error
+def _read_text(file: Path) -> Text:
+    """Read the text of a file, in UTF-8 or in what `decode` tells it from.
+
+    Raises:
+        DataError: It cannot be read, is a spreadsheet, is in an unknown encoding, or is empty.
+    """
+    content = read_bytes(file)
     if content.startswith(b"PK\x03\x04"):
         raise DataError(f"{file} is a spreadsheet or a zip file under another name; save its table as CSV in UTF-8")
-    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as error:
-        name, place = shlex.quote(str(file)), f"at byte {error.start}"
-        if encoding == "utf-16":
-            raise DataError(
-                f"{file} begins as UTF-16 and is not {place}; copy it again, or save it as UTF-8"
-            ) from error
-        raise DataError(
-            f"{file} is not UTF-8 {place}: save it as UTF-8, or, if it is from Excel on Windows:"
-            f" iconv -f WINDOWS-1252 -t UTF-8 {name} > new && mv new {name}"
-        ) from error
-    if "\0" in text:
-        raise DataError(f"{file} holds zero bytes, as UTF-16 without its mark or a spreadsheet does; save it as UTF-8")
-    if not text.strip():
+        text = decode(file, content)
+    except UnknownEncodingError as error:
+        raise DataError(error.message(file, f"at byte {error.start}:")) from error
+    if not text.text.strip():
         raise DataError(f"{file} is empty; write a line of column names, then one for each picture and caption")
     return text
 
 
-def _read_delimited(file: Path, delimiters: str) -> tuple[tuple[str, ...], list[Entry]]:
-    text = _read_text(file)
+def _read_delimited(file: Path, text: str, delimiters: str) -> tuple[tuple[str, ...], list[Entry]]:
     header: list[str] = []
     chosen = delimiters[0]
     for delimiter in delimiters:
@@ -150,8 +165,8 @@ def _row(header: list[str], cells: list[str]) -> dict[str, str] | str:
     return {name: cell for name, cell in zip(header, padded, strict=True) if name}
 
 
-def _read_lines(file: Path) -> list[Entry]:
-    text, entries = _read_text(file), []
+def _read_lines(file: Path, text: str) -> list[Entry]:
+    entries = []
     if text.lstrip().startswith("["):
         raise DataError(f"{file} is one JSON list, not JSON Lines; rename it: {_renamed(file, '.json')}")
     for number, line in enumerate(text.split("\n"), start=1):
@@ -165,9 +180,9 @@ def _read_lines(file: Path) -> list[Entry]:
     return entries
 
 
-def _read_json_table(file: Path) -> tuple[list[Entry], list[str]]:
+def _read_json_table(file: Path) -> tuple[list[Entry], list[str], str | None]:
     try:
-        content = read_json(file)
+        content, rule = read_json(file)
     except DataError as error:
         if getattr(error.__cause__, "msg", None) == "Extra data":
             raise DataError(
@@ -180,7 +195,7 @@ def _read_json_table(file: Path) -> tuple[list[Entry], list[str]]:
             f"{file} holds a JSON {json_type(content)}, not a list of rows; write"
             ' [{"image": ..., "caption": ...}, ...]'
         )
-    return found
+    return (*found, rule)
 
 
 def _renamed(file: Path, suffix: str) -> str:

@@ -1,0 +1,79 @@
+"""The path of a picture as an annotation writes it, whichever system wrote it."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import unicodedata
+
+from tipr_zoo.datasets.reading.captions import check_characters
+from tipr_zoo.datasets.reading.words import is_empty_word
+from tipr_zoo.errors import UnusableAnnotationError
+
+_ADDRESS = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+:/|data:)")
+_DRIVE = re.compile(r"[A-Za-z]:/")
+
+
+def read_picture_path(text: str, name: str, may_be_absolute: bool = False) -> str:
+    """Read the path of a picture, and check that it stays inside of the picture folder.
+
+    Backslashes are slashes; ``./``, doubled slashes and blanks around the path say nothing.
+
+    Args:
+        text: The path as written.
+        name: The key or column that holds it, for messages.
+        may_be_absolute: Whether it may begin with ``/`` or with a drive of Windows.
+
+    Returns:
+        The path with forward slashes.
+
+    Raises:
+        UnusableAnnotationError: It is blank, is a word for an empty cell, leads out of the picture folder, is an
+            address in the web, or has half a character.
+    """
+    path = (text.replace("\\", "/") if "\\" in text else text).strip()
+    if not path:
+        raise UnusableAnnotationError(
+            "wrong path", f"its {name!r} is empty; write the picture's path below the picture folder"
+        )
+    if is_empty_word(path):
+        raise UnusableAnnotationError(
+            "wrong path",
+            f"its {name!r} is {path!r}, which is written for an empty cell; write the picture's path",
+        )
+    if ":" in path and _ADDRESS.match(path):
+        raise UnusableAnnotationError(
+            "wrong path",
+            f"its {name!r} {_shortened(text)!r} is an address and no file; download the pictures, and write the path of"
+            " each below the picture folder",
+        )
+    leads_out = is_absolute(path) and not may_be_absolute
+    if leads_out or ".." in path.split("/") or "\0" in path:
+        raise UnusableAnnotationError(
+            "wrong path", f"its {name!r} {text!r} leads out of the picture folder; write a path inside it"
+        )
+    check_characters(path, f"its {name!r}")
+    return posixpath.normpath(path) if "//" in path or "./" in path or path[-1:] in "./" else path
+
+
+def is_absolute(path: str) -> bool:
+    """Return whether a path begins at the root of a machine, or at a drive of Windows.
+
+    >>> is_absolute("C:/data/a.jpg"), is_absolute("cam_a/a.jpg")
+    (True, False)
+    """
+    return path.startswith("/") or (path[1:2] == ":" and _DRIVE.match(path) is not None)
+
+
+def folded(name: str) -> str:
+    """Return what two spellings of a file name have in common: neither the case of letters nor Unicode's form."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def composed(name: str) -> str:
+    """Return a file name with each letter and its marks as one character, where there is one."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "..."
