@@ -15,6 +15,7 @@ from tipr_zoo.cards.hub_reference import is_hub_reference
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.hub.weights import local_weights
+from tipr_zoo.machine.devices import usable_device
 from tipr_zoo.models.component_check import check_needs, checked
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
@@ -61,10 +62,12 @@ def build(
         WeightsError: `pretrained` where none are published, or weights that are damaged or do not fit.
         CardError: The model's card is malformed.
         HubError: The Hub cannot be reached, or does not have or give what was asked for.
-        ConfigError: The recipe makes no sense, or both `pretrained` and `weights` are given.
+        ConfigError: The recipe makes no sense, both `pretrained` and `weights` are given, or there is no such device.
     """
     if pretrained and weights is not None:
         raise ConfigError("give either pretrained=True or weights=FILE, not both")
+    if str(device) != "meta":  # where tensors have no values, as is wanted there
+        device = usable_device(device, 'try device="cpu"')
     card = load_card(name)
     if is_hub_reference(name) and weights is None:
         pretrained = pretrained or card.weights is not None  # a repository is named for what it holds
