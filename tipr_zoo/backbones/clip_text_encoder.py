@@ -12,6 +12,7 @@ from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 from tipr_zoo.backbones.plain_modules import are_plain, kinds_of
 from tipr_zoo.backbones.quick_gelu import QuickGELU
+from tipr_zoo.backbones.tower_sizes import check_counts
 from tipr_zoo.registries import BACKBONES
 
 
@@ -40,6 +41,8 @@ class CLIPTextEncoder(nn.Module):
         activation: str = "quick_gelu",
     ) -> None:
         super().__init__()
+        check_counts(embedding_size=embedding_size, vocabulary_size=vocabulary_size, context_length=context_length)
+        check_counts(width=width, depth=depth, num_heads=num_heads)
         self.context_length = context_length
         self.vocabulary_size = vocabulary_size
         # Padding is id 0 and stays unmasked, as in CLIP: attention is causal, so it changes no token before it.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tipr_zoo.backbones.plain_modules import are_plain, kinds_of
+from tipr_zoo.backbones.tower_sizes import check_counts, checked_size
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.registries import BACKBONES
 
@@ -53,7 +54,8 @@ class ModifiedResNetEncoder(nn.Module):
         super().__init__()
         if not (timm.is_model(model_name) and model_name.startswith("resnet") and "_clip" in model_name):
             raise ConfigError(f"timm has no CLIP ResNet {model_name!r}; see timm.list_models('resnet*_clip')")
-        self.image_size = (int(image_size[0]), int(image_size[1]))
+        check_counts(embedding_size=embedding_size)
+        self.image_size = checked_size(image_size)
         self.embedding_size = embedding_size
         self.patch_size = self.stride = SQUARE
         _check_sizes(self.image_size)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tipr_zoo.backbones.patch_embedding import check_sizes
+from tipr_zoo.backbones.tower_sizes import check_counts, checked_size
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.registries import BACKBONES
 
@@ -39,10 +40,13 @@ class TimmEncoder(nn.Module):
         super().__init__()
         if not timm.is_model(model_name):
             raise ConfigError(f"timm has no model {model_name!r}; see timm.list_models()")
-        self.image_size = (int(image_size[0]), int(image_size[1]))
+        check_counts(embedding_size=embedding_size)
+        self.image_size = checked_size(image_size)
         self.embedding_size = embedding_size
         settings = timm.get_pretrained_cfg(model_name)
-        sized = {"img_size": self.image_size} if settings is not None and settings.fixed_input_size else {}
+        sized: dict[str, Any] = (
+            {"img_size": self.image_size} if settings is not None and settings.fixed_input_size else {}
+        )
         self.trunk = cast(Any, timm.create_model(model_name, num_classes=0, **sized))
         side = getattr(getattr(self.trunk, "patch_embed", None), "patch_size", None)
         if side is not None:

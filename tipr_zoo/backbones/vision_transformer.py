@@ -14,6 +14,7 @@ from tipr_zoo.backbones.class_token_block import class_token_block, takes_class_
 from tipr_zoo.backbones.patch_embedding import ConvolutionStem, check_sizes, patch_embedding
 from tipr_zoo.backbones.plain_modules import are_plain, kinds_of
 from tipr_zoo.backbones.quick_gelu import QuickGELU
+from tipr_zoo.backbones.tower_sizes import check_counts, checked_size
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.registries import BACKBONES
 
@@ -60,7 +61,8 @@ class VisionTransformerEncoder(nn.Module):
             raise ConfigError(f"stem must be 'patch' or 'convolution', got {stem!r}")
         architecture: dict[str, Any] = {"embed_dim": width, "depth": depth, "num_heads": num_heads}
         patch_size = _patch_size(model_name)
-        self.image_size = (int(image_size[0]), int(image_size[1]))
+        check_counts(embedding_size=embedding_size, stride=stride, width=width, depth=depth, num_heads=num_heads)
+        self.image_size = checked_size(image_size)
         self.embedding_size = embedding_size
         self.patch_size = patch_size
         self.stride = stride or patch_size
