@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from timm.models.vision_transformer import Attention, Block
 from torch import Tensor
 
-from tipr_zoo.backbones.plain_modules import are_plain, has_plain_weights
+from tipr_zoo.backbones.plain_modules import are_plain, has_plain_weights, parts_of
 
 
 def takes_class_token_alone(block: Any, kinds: frozenset[type]) -> bool:
@@ -20,7 +20,7 @@ def takes_class_token_alone(block: Any, kinds: frozenset[type]) -> bool:
     """
     if type(block) is not Block or type(block.attn) is not Attention or getattr(block.attn, "gate", None) is not None:
         return False
-    return has_plain_weights(block.attn.qkv) and are_plain(block.modules(), kinds)
+    return has_plain_weights(block.attn.qkv) and are_plain(parts_of(block), kinds)
 
 
 def class_token_block(block: Any, tokens: Tensor) -> Tensor:

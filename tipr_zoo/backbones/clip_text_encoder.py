@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
-from tipr_zoo.backbones.plain_modules import are_plain, kinds_of
+from tipr_zoo.backbones.plain_modules import are_plain, kinds_of, parts_of
 from tipr_zoo.backbones.quick_gelu import QuickGELU
 from tipr_zoo.backbones.tower_sizes import check_counts
 from tipr_zoo.registries import BACKBONES
@@ -108,7 +108,7 @@ class CLIPTextEncoder(nn.Module):
         for block in earlier:
             yield block
             yield getattr(block, "self_attn", block)  # a block of another kind may have none
-        yield from last.modules()
+        yield from parts_of(last)
 
 
 def _causal_block(block: Any, tokens: Tensor, ends: Tensor | None = None) -> Tensor:

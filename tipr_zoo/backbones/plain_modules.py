@@ -18,6 +18,14 @@ def kinds_of(module: nn.Module) -> frozenset[type]:
     return frozenset(type(part) for part in module.modules())
 
 
+def parts_of(module: nn.Module) -> list[nn.Module]:
+    """List a module and all that are in it, in less time than PyTorch's ``modules`` takes."""
+    parts = [module]
+    for part in parts:
+        parts.extend(child for child in part._modules.values() if child is not None)
+    return parts
+
+
 def are_plain(modules: Iterable[nn.Module], kinds: frozenset[type]) -> bool:
     """Tell whether modules are as their tower made them, so that a shorter way computes what a call would.
 
@@ -32,7 +40,12 @@ def are_plain(modules: Iterable[nn.Module], kinds: frozenset[type]) -> bool:
         return False
     for module in modules:
         own = module.__dict__
-        if type(module) not in kinds or "forward" in own or any(own.get(hooks) for hooks in _HOOKS):
+        if type(module) not in kinds or "forward" in own:
+            return False
+        # Written out, because it is done for every module of every batch.
+        if own.get("_forward_hooks") or own.get("_forward_pre_hooks"):
+            return False
+        if own.get("_backward_hooks") or own.get("_backward_pre_hooks"):
             return False
     return True
 
