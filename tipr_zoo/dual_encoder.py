@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from PIL import Image
@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import DataError
 from tipr_zoo.features import Batch, Features
+from tipr_zoo.pictures.image_batch import checked_images
 from tipr_zoo.pictures.preprocessing import ImageNormalisation, preprocess_picture
 from tipr_zoo.protocols import ImageTower, Neck, TextTower, Tokenizer
+from tipr_zoo.tokenizers.token_ids import checked_ids
 
 BATCH_KEYS = ("images", "caption_ids", "pids", "mlm_ids", "mlm_labels", "mask_noise")
 
@@ -63,13 +65,39 @@ class DualEncoder(nn.Module):
         return self.image_encoder.image_size
 
     def encode_image(self, images: Tensor) -> Tensor:
-        """Embed pictures: (B, 3, H, W) float -> (B, D), not normalised."""
+        """Embed pictures, in the floating-point type of the model.
+
+        Args:
+            images: (B, 3, H, W) float pictures as `preprocess` makes them; B may be 0.
+
+        Returns:
+            (B, D), not normalised.
+
+        Raises:
+            DataError: They are no such pictures, or on another device than the model.
+        """
+        images = checked_images(images, self.image_size, _a_parameter(self.image_encoder))
+        if not len(images):
+            return self._of_none(self.encode_image, images)
         embedding = self._class_tokens(images).squeeze(1)
         return embedding if self.neck is None else self.neck.image(embedding)
 
     def encode_text(self, ids: Tensor) -> Tensor:
-        """Embed captions: (B, L) int64 token ids -> (B, D), not normalised."""
-        if hasattr(self.text_encoder, "encode_end"):
+        """Embed captions.
+
+        Args:
+            ids: (B, L) int64 token ids as ``tokenize`` makes them; B may be 0.
+
+        Returns:
+            (B, D), not normalised.
+
+        Raises:
+            DataError: They are no such ids, or on another device than the model.
+        """
+        ids = checked_ids(ids, self.text_encoder, _a_parameter(self.text_encoder))
+        if not len(ids):
+            return self._of_none(self.encode_text, ids)
+        if hasattr(self.text_encoder, "encode_end") and not _is_hooked(self.text_encoder):
             embedding = self.text_encoder.encode_end(ids)
         else:
             embedding = self.end_tokens(self.text_encoder(ids), ids)
@@ -148,9 +176,31 @@ class DualEncoder(nn.Module):
 
     def _class_tokens(self, images: Tensor) -> Tensor:
         """Encode pictures into their class tokens: (B, 3, H, W) -> (B, 1, D)."""
-        if hasattr(self.image_encoder, "encode_class"):
+        if hasattr(self.image_encoder, "encode_class") and not _is_hooked(self.image_encoder):
             return self.image_encoder.encode_class(images).unsqueeze(1)
         return self.image_encoder(images)[:, :1]
+
+    def _of_none(self, encode: Callable[[Tensor], Tensor], nothing: Tensor) -> Tensor:
+        """Embed nothing: (0, ...) -> (0, D). Many a tower refuses it, so one row of zeros is embedded and dropped."""
+        learning = [module for module in self.modules() if module.training]
+        self.eval()  # so that no statistics learn from it
+        try:
+            with torch.no_grad():
+                return encode(nothing.new_zeros(1, *nothing.shape[1:]))[:0]
+        finally:
+            for module in learning:
+                module.training = True
+
+
+def _a_parameter(tower: object) -> Tensor | None:
+    """Return a floating-point parameter of a tower, which tells its type and device; None where it has none."""
+    parameters = tower.parameters() if isinstance(tower, nn.Module) else ()
+    return next((parameter for parameter in parameters if parameter.is_floating_point()), None)
+
+
+def _is_hooked(tower: object) -> bool:
+    """Tell whether a call of a tower runs hooks, which its shorter ways would pass by."""
+    return any(vars(tower).get(hooks) for hooks in ("_forward_hooks", "_forward_pre_hooks"))
 
 
 class NeededBatch(dict[str, Tensor]):

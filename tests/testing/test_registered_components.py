@@ -20,12 +20,15 @@ for plugin in ("sen", "fmfa"):
 
 VIT = {"model_name": "vit_tiny_patch16_224", "embedding_size": 64, "image_size": (64, 32)}
 VIT |= {"width": 32, "depth": 2, "num_heads": 2}
+SIGLIP = VIT | {"model_name": "vit_base_patch16_siglip_224"}
+REGISTERS = VIT | {"model_name": "vit_small_patch14_reg4_dinov2", "image_size": (56, 28)}
 
 IMAGE_TOWERS: dict[str, list[dict[str, Any]]] = {
-    "VisionTransformerEncoder": [VIT, VIT | {"stride": 12}, VIT | {"stem": "convolution"}],
+    "VisionTransformerEncoder": [VIT, VIT | {"stride": 12}, VIT | {"stem": "convolution"}, SIGLIP, REGISTERS],
     "ModifiedResNetEncoder": [
         {"model_name": "resnet50_clip", "embedding_size": 64, "image_size": (64, 32), "width": 8, "depths": (1,) * 4}
     ],
+    "TimmEncoder": [{"model_name": "test_vit", "embedding_size": 64, "image_size": (64, 32)}],
 }
 TEXT_TOWERS = {
     "CLIPTextEncoder": [{"embedding_size": 64, "vocabulary_size": 800, "width": 32, "depth": 2, "num_heads": 2}]

@@ -33,5 +33,6 @@ class BNNeck(nn.Module):
 
 def _normalised(norm: nn.BatchNorm1d, embedding: Tensor) -> Tensor:
     """Normalise (B, D) embeddings. One row has no variance, and PyTorch refuses it."""
-    over_batch = norm.training and len(embedding) > 1
-    return norm(embedding) if over_batch else F.batch_norm(embedding, norm.running_mean, norm.running_var, eps=norm.eps)
+    if norm.training and len(embedding) < 2:
+        return F.batch_norm(embedding, norm.running_mean, norm.running_var, eps=norm.eps)
+    return norm(embedding)

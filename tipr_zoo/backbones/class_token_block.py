@@ -8,19 +8,31 @@ import torch.nn.functional as F
 from timm.models.vision_transformer import Attention, Block
 from torch import Tensor
 
+from tipr_zoo.backbones.plain_modules import are_plain, has_plain_weights, parts_of
+
+
+def takes_class_token_alone(block: Any, kinds: frozenset[type]) -> bool:
+    """Tell whether a block is timm's usual one, and as its tower made it, so that `class_token_block` can run it.
+
+    Args:
+        block: The last block of a tower.
+        kinds: From `tipr_zoo.backbones.plain_modules.kinds_of`.
+    """
+    if type(block) is not Block or type(block.attn) is not Attention or getattr(block.attn, "gate", None) is not None:
+        return False
+    return has_plain_weights(block.attn.qkv) and are_plain(parts_of(block), kinds)
+
 
 def class_token_block(block: Any, tokens: Tensor) -> Tensor:
     """Compute what a block makes of the first token. Others are attended to; nothing else is computed for them.
 
     Args:
-        block: One of timm's. A block of another kind than timm's usual one is run as a whole.
+        block: One that `takes_class_token_alone`.
         tokens: (B, 1 + N, W) float.
 
     Returns:
         (B, 1, W).
     """
-    if type(block) is not Block or type(block.attn) is not Attention or getattr(block.attn, "gate", None) is not None:
-        return block(tokens)[:, :1]
     attended = block.attn.proj_drop(_attend(block.attn, block.norm1(tokens)))
     first = tokens[:, :1] + block.drop_path1(block.ls1(attended))
     return first + block.drop_path2(block.ls2(block.mlp(block.norm2(first))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -9,7 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
+from tipr_zoo.backbones.plain_modules import are_plain, kinds_of, parts_of
 from tipr_zoo.backbones.quick_gelu import QuickGELU
+from tipr_zoo.backbones.tower_sizes import check_counts
 from tipr_zoo.registries import BACKBONES
 
 
@@ -38,7 +41,10 @@ class CLIPTextEncoder(nn.Module):
         activation: str = "quick_gelu",
     ) -> None:
         super().__init__()
+        check_counts(embedding_size=embedding_size, vocabulary_size=vocabulary_size, context_length=context_length)
+        check_counts(width=width, depth=depth, num_heads=num_heads)
         self.context_length = context_length
+        self.vocabulary_size = vocabulary_size
         # Padding is id 0 and stays unmasked, as in CLIP: attention is causal, so it changes no token before it.
         config = CLIPTextConfig(
             vocab_size=vocabulary_size,
@@ -57,6 +63,7 @@ class CLIPTextEncoder(nn.Module):
         if activation == "quick_gelu":
             for block in self.trunk.text_model.encoder.layers:
                 block.mlp.activation_fn = QuickGELU()
+        self._kinds = kinds_of(self)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Encode captions.
@@ -73,7 +80,8 @@ class CLIPTextEncoder(nn.Module):
     def encode_end(self, ids: Tensor) -> Tensor:
         """Encode captions into the token at their end alone: what `forward` gives there, for less work.
 
-        The last block answers the end tokens' queries only; the other tokens are only attended to.
+        The last block answers the end tokens' queries only; the other tokens are only attended to. Where modules were
+        wrapped, hooked or replaced, `forward` is run as a whole.
 
         Args:
             ids: (B, L) int64 token ids, zero after the end token.
@@ -82,12 +90,25 @@ class CLIPTextEncoder(nn.Module):
             (B, D) projected end tokens.
         """
         text_model = self.trunk.text_model
+        if not are_plain(self._passed_by(), self._kinds):
+            return self(ids)[torch.arange(len(ids), device=ids.device), ids.argmax(dim=1)]
         tokens = text_model.embeddings(input_ids=ids)
         *earlier, last = text_model.encoder.layers
         for block in earlier:
             tokens = _causal_block(block, tokens)
         tokens = _causal_block(last, tokens, ends=ids.argmax(dim=1))
         return self.trunk.text_projection(text_model.final_layer_norm(tokens)).squeeze(1)
+
+    def _passed_by(self) -> Iterator[nn.Module]:
+        """List the modules that `encode_end` does not call, or calls on the end tokens only."""
+        text_model = self.trunk.text_model
+        yield from (self, text_model, text_model.encoder, text_model.encoder.layers)
+        yield from (text_model.final_layer_norm, self.trunk.text_projection)
+        *earlier, last = text_model.encoder.layers
+        for block in earlier:
+            yield block
+            yield getattr(block, "self_attn", block)  # a block of another kind may have none
+        yield from parts_of(last)
 
 
 def _causal_block(block: Any, tokens: Tensor, ends: Tensor | None = None) -> Tensor:

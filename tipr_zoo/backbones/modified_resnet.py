@@ -12,6 +12,8 @@ from timm.models.byobnet import ByoBlockCfg
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tipr_zoo.backbones.plain_modules import are_plain, kinds_of
+from tipr_zoo.backbones.tower_sizes import check_counts, checked_size
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.registries import BACKBONES
 
@@ -52,7 +54,8 @@ class ModifiedResNetEncoder(nn.Module):
         super().__init__()
         if not (timm.is_model(model_name) and model_name.startswith("resnet") and "_clip" in model_name):
             raise ConfigError(f"timm has no CLIP ResNet {model_name!r}; see timm.list_models('resnet*_clip')")
-        self.image_size = (int(image_size[0]), int(image_size[1]))
+        check_counts(embedding_size=embedding_size)
+        self.image_size = checked_size(image_size)
         self.embedding_size = embedding_size
         self.patch_size = self.stride = SQUARE
         _check_sizes(self.image_size)
@@ -63,6 +66,7 @@ class ModifiedResNetEncoder(nn.Module):
             raise ConfigError(f"timm's {model_name!r} is no ResNet with CLIP's attention pooling, as resnet50_clip is")
         projection = cast(nn.Linear, self.trunk.head.proj)
         nn.init.normal_(projection.weight, std=projection.in_features**-0.5)
+        self._kinds = kinds_of(self)
         self.grid_size: tuple[int, int] = (self.image_size[0] // SQUARE, self.image_size[1] // SQUARE)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -75,14 +79,18 @@ class ModifiedResNetEncoder(nn.Module):
             (B, 1 + N, D) projected tokens, CLIP's image embedding first, the squares row by row.
         """
         pooling = self.trunk.head
-        squares = self.trunk.forward_features(images).flatten(2).transpose(1, 2)
+        features = self.trunk.forward_features(images)
+        squares = features.flatten(2).transpose(1, 2)
         tokens = torch.cat([squares.mean(dim=1, keepdim=True), squares], dim=1) + pooling.pos_embed
         query, key, value = (
             projection(tokens).unflatten(2, (pooling.num_heads, -1)).transpose(1, 2)
             for projection in (pooling.q, pooling.k, pooling.v)
         )
         attended = F.scaled_dot_product_attention(query, key, value)
-        return pooling.proj(attended.transpose(1, 2).flatten(2))
+        tokens = pooling.proj(attended.transpose(1, 2).flatten(2))
+        if are_plain((pooling,), self._kinds):
+            return tokens
+        return torch.cat([pooling(features).unsqueeze(1), tokens[:, 1:]], dim=1)  # by its call, which runs hooks
 
 
 def _architecture(width: int | None, depths: Sequence[int] | None) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from timm.layers import PatchEmbed
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from tipr_zoo.errors import ConfigError
+
 
 class OverlappingPatchEmbedding(PatchEmbed):
     """Patches of side `patch_size` taken every `stride` pixels: (H - P) // S + 1 rows, columns likewise.
@@ -77,7 +79,7 @@ class ConvolutionStem(PatchEmbed):
         seen = images.new_zeros(len(images), rows * columns).scatter_(1, visible, 1.0).view(-1, 1, rows, columns)
         values = images.where(F.interpolate(seen, size=images.shape[2:], mode="nearest") > 0, 0.0)
         for layer in self.proj:
-            if isinstance(layer, _BatchNorm):
+            if isinstance(layer, _BatchNorm) and layer.training:
                 statistics = (layer.running_mean, layer.running_var)
                 values = F.batch_norm(values, *statistics, layer.weight, layer.bias, eps=layer.eps)
             else:
@@ -93,3 +95,22 @@ def patch_embedding(stem: str, stride: int) -> Callable[..., PatchEmbed]:
         stride: Pixels between two patches (``"patch"`` only).
     """
     return ConvolutionStem if stem == "convolution" else partial(OverlappingPatchEmbedding, stride)
+
+
+def check_sizes(image_size: tuple[int, int], patch_size: int, stride: int) -> None:
+    """Check that patches cover the picture to its last pixel; nothing is cut off unseen.
+
+    Args:
+        image_size: Height and width in pixels.
+        patch_size: Side of a patch in pixels.
+        stride: Pixels from a patch to the next.
+
+    Raises:
+        ConfigError: They do not.
+    """
+    for side, name in zip(image_size, ("height", "width"), strict=True):
+        if side < patch_size:
+            raise ConfigError(f"image {name} {side} is smaller than a patch of {patch_size} pixels")
+        if stride == patch_size and side % patch_size:
+            near = [side // patch_size * patch_size, (side // patch_size + 1) * patch_size]
+            raise ConfigError(f"image {name} {side} is no multiple of the patch size {patch_size}; take {near}")

@@ -7,11 +7,14 @@ from typing import Any, cast
 
 import timm
 import torch
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from tipr_zoo.backbones.class_token_block import class_token_block
-from tipr_zoo.backbones.patch_embedding import ConvolutionStem, patch_embedding
+from tipr_zoo.backbones.class_token_block import class_token_block, takes_class_token_alone
+from tipr_zoo.backbones.patch_embedding import ConvolutionStem, check_sizes, patch_embedding
+from tipr_zoo.backbones.plain_modules import are_plain, kinds_of
 from tipr_zoo.backbones.quick_gelu import QuickGELU
+from tipr_zoo.backbones.tower_sizes import check_counts, checked_size
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.registries import BACKBONES
 
@@ -22,6 +25,9 @@ class VisionTransformerEncoder(nn.Module):
 
     With a CLIP name (``vit_base_patch16_clip_quickgelu_224``) this is CLIP's image tower as IRRA, SEN and FMFA use it:
     LayerNorm and projection act on every token, and the image embedding is token 0.
+
+    The first token is always what timm's model pools: its class token, the mean of its patches, or what its attention
+    pooling gives (SigLIP, arXiv 2303.15343). Registers (arXiv 2309.16588) take part inside and are left out after it.
 
     Args:
         model_name: Name of a vision transformer of timm's. It gives the patch size and the kind of block.
@@ -55,26 +61,25 @@ class VisionTransformerEncoder(nn.Module):
             raise ConfigError(f"stem must be 'patch' or 'convolution', got {stem!r}")
         architecture: dict[str, Any] = {"embed_dim": width, "depth": depth, "num_heads": num_heads}
         patch_size = _patch_size(model_name)
-        self.image_size = (int(image_size[0]), int(image_size[1]))
+        check_counts(embedding_size=embedding_size, stride=stride, width=width, depth=depth, num_heads=num_heads)
+        self.image_size = checked_size(image_size)
         self.embedding_size = embedding_size
         self.patch_size = patch_size
         self.stride = stride or patch_size
-        _check_sizes(self.image_size, patch_size, self.stride)
-        trunk = timm.create_model(
-            model_name,
-            img_size=self.image_size,
-            num_classes=embedding_size,
-            embed_layer=patch_embedding(stem, self.stride),
-            **{key: value for key, value in architecture.items() if value is not None},
-        )
+        check_sizes(self.image_size, patch_size, self.stride)
+        arguments = {key: value for key, value in architecture.items() if value is not None}
+        arguments |= {"img_size": self.image_size, "embed_layer": patch_embedding(stem, self.stride)}
+        trunk = _vision_transformer(model_name, num_classes=embedding_size, **arguments)
         self.trunk = cast(Any, trunk)  # one of many classes of timm's
         for block in self.trunk.blocks:
-            if isinstance(block.mlp.act, timm.layers.QuickGELU):
+            if isinstance(getattr(getattr(block, "mlp", None), "act", None), timm.layers.QuickGELU):
                 block.mlp.act = QuickGELU()
         # timm gives the projection a bias, which CLIP's does not have.
         self.trunk.head = nn.Linear(self.trunk.head.in_features, embedding_size, bias=False)
         nn.init.normal_(self.trunk.head.weight, std=self.trunk.head.in_features**-0.5)
         self.grid_size: tuple[int, int] = tuple(self.trunk.patch_embed.grid_size)
+        self._pools_class_token = self.trunk.global_pool == "token" and self.trunk.attn_pool is None
+        self._kinds = kinds_of(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode pictures.
@@ -83,12 +88,14 @@ class VisionTransformerEncoder(nn.Module):
             images: (B, 3, H, W) normalised pictures.
 
         Returns:
-            (B, 1 + N, D) projected tokens, the class token first, the patches row by row.
+            (B, 1 + N, D) projected tokens, the class token or what is pooled first, the patches row by row.
         """
-        return self.trunk.head(self.trunk.forward_features(images))
+        return self._projected(self.trunk.forward_features(images))
 
     def encode_class(self, images: Tensor) -> Tensor:
         """Encode pictures into their class tokens alone: what `forward` gives there, for less work.
+
+        Where modules were wrapped, hooked or replaced, and where no class token is pooled, `forward` is run as a whole.
 
         Args:
             images: (B, 3, H, W) normalised pictures.
@@ -97,11 +104,13 @@ class VisionTransformerEncoder(nn.Module):
             (B, D) projected class tokens.
         """
         trunk = self.trunk
-        tokens = trunk.norm_pre(trunk._pos_embed(trunk.patch_embed(images)))
+        if not self._may_pass_by():
+            return self(images)[:, 0]
+        tokens = trunk.norm_pre(trunk.patch_drop(trunk._pos_embed(trunk.patch_embed(images))))
         *earlier, last = trunk.blocks
         for block in earlier:
             tokens = block(tokens)
-        return trunk.head(trunk.norm(class_token_block(last, tokens))).squeeze(1)
+        return trunk.head(trunk.fc_norm(trunk.norm(class_token_block(last, tokens)))).squeeze(1)
 
     def encode_visible(self, images: Tensor, visible: Tensor) -> Tensor:
         """Encode pictures of which only the class token and some patches are seen.
@@ -123,7 +132,47 @@ class VisionTransformerEncoder(nn.Module):
         patches = tokens[:, trunk.num_prefix_tokens :]
         seen = patches.gather(1, visible.unsqueeze(2).expand(-1, -1, patches.shape[2]))
         tokens = torch.cat([tokens[:, : trunk.num_prefix_tokens], seen], dim=1)
-        return trunk.head(trunk.norm(trunk.blocks(trunk.norm_pre(tokens))))
+        return self._projected(trunk.norm(trunk.blocks(trunk.norm_pre(tokens))))
+
+    def _projected(self, tokens: Tensor) -> Tensor:
+        """Pool as timm's model does, and project: (B, prefix tokens + N, W) -> (B, 1 + N, D), what is pooled first."""
+        trunk = self.trunk
+        if not (self._pools_class_token and trunk.num_prefix_tokens == 1):
+            tokens = torch.cat([trunk.pool(tokens).unsqueeze(1), tokens[:, trunk.num_prefix_tokens :]], dim=1)
+        return trunk.head(trunk.fc_norm(tokens))
+
+    def _may_pass_by(self) -> bool:
+        """Tell whether `encode_class` may leave out what the class token does not need."""
+        trunk, last = self.trunk, self.trunk.blocks[-1]
+        if not (self._pools_class_token and takes_class_token_alone(last, self._kinds)):
+            return False
+        return are_plain((self, trunk.blocks, trunk.norm, trunk.fc_norm, trunk.head), self._kinds)
+
+
+def _vision_transformer(model_name: str, **arguments: Any) -> VisionTransformer:
+    """Make one of timm's usual vision transformers; its others place, attend or pool in ways of their own."""
+    try:
+        trunk = timm.create_model(model_name, **arguments)
+    except Exception:
+        _check_kind(model_name, _meta_model(model_name))  # another kind may not know these arguments
+        raise
+    return _check_kind(model_name, trunk)
+
+
+def _meta_model(model_name: str) -> nn.Module:
+    """Make a model of timm's without numbers."""
+    with torch.device("meta"):
+        return timm.create_model(model_name)
+
+
+def _check_kind(model_name: str, trunk: nn.Module) -> VisionTransformer:
+    """Return the model, if it is of the kind whose tokens are known."""
+    if type(trunk) is not VisionTransformer:
+        raise ConfigError(
+            f"{model_name!r} is timm's {type(trunk).__name__}, no VisionTransformer, and where its tokens stand is not"
+            " known; type='TimmEncoder' takes it with its own pooling, without patches"
+        )
+    return trunk
 
 
 def _patch_size(model_name: str) -> int:
@@ -131,14 +180,7 @@ def _patch_size(model_name: str) -> int:
     for part in model_name.split("_"):
         if part.startswith("patch") and part[5:].isdigit():
             return int(part[5:])
-    raise ConfigError(f"{model_name!r} is no vision transformer of timm's: its name gives no patch size")
-
-
-def _check_sizes(image_size: tuple[int, int], patch_size: int, stride: int) -> None:
-    """Check that patches cover the picture to its last pixel; nothing is cut off unseen."""
-    for side, name in zip(image_size, ("height", "width"), strict=True):
-        if side < patch_size:
-            raise ConfigError(f"image {name} {side} is smaller than a patch of {patch_size} pixels")
-        if stride == patch_size and side % patch_size:
-            near = [side // patch_size * patch_size, (side // patch_size + 1) * patch_size]
-            raise ConfigError(f"image {name} {side} is no multiple of the patch size {patch_size}; take {near}")
+    raise ConfigError(
+        f"{model_name!r} is no vision transformer of timm's: its name gives no patch size; type='TimmEncoder' takes any"
+        " model of timm's with its own pooling, without patches"
+    )

@@ -26,15 +26,27 @@ def choose_device(name: str | None = None) -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda", local_rank()) if started_by_torchrun() else torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    return usable_device(name, "try --device cpu")
+
+
+def usable_device(name: str | torch.device, fix: str) -> torch.device:
+    """Return the device of this name, if there is one here.
+
+    Args:
+        name: A device as PyTorch writes it, e.g. ``"cuda:1"``.
+        fix: What the message advises, e.g. ``"try --device cpu"``.
+
+    Raises:
+        ConfigError: There is no such device here.
+    """
     try:
         device = torch.device(name)
         if device.type == "cuda" and device.index is None and started_by_torchrun():
             device = torch.device("cuda", local_rank())
         torch.empty(1, device=device).cpu()  # a tensor on "meta" has no values
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(
-            f"device {name!r} cannot be used here: {str(error).splitlines()[0]}; try --device cpu"
-        ) from error
+    except (RuntimeError, AssertionError, TypeError) as error:
+        told = str(name) if isinstance(name, torch.device) else name
+        raise ConfigError(f"device {told!r} cannot be used here: {str(error).splitlines()[0]}; {fix}") from error
     return device
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from tipr_zoo.cards.hub_reference import is_hub_reference
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.hub.weights import local_weights
+from tipr_zoo.machine.devices import usable_device
 from tipr_zoo.models.component_check import check_needs, checked, checked_image_tower
 from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.recipe_values import build_component, checked_channels
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.pictures.preprocessing import ImageNormalisation
 from tipr_zoo.protocols import Head, Loss, Neck, TextTower, Tokenizer
@@ -61,10 +64,12 @@ def build(
         WeightsError: `pretrained` where none are published, or weights that are damaged or do not fit.
         CardError: The model's card is malformed.
         HubError: The Hub cannot be reached, or does not have or give what was asked for.
-        ConfigError: The recipe makes no sense, or both `pretrained` and `weights` are given.
+        ConfigError: The recipe makes no sense, both `pretrained` and `weights` are given, or there is no such device.
     """
     if pretrained and weights is not None:
         raise ConfigError("give either pretrained=True or weights=FILE, not both")
+    if str(device) != "meta":  # where tensors have no values, as is wanted there
+        device = usable_device(device, 'try device="cpu"')
     card = load_card(name)
     if is_hub_reference(name) and weights is None:
         pretrained = pretrained or card.weights is not None  # a repository is named for what it holds
@@ -172,19 +177,21 @@ def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
         UnknownNameError: No such component.
         ConfigError: An entry is missing or makes no sense, or a component lacks what another needs of it.
     """
+    channels = checked_channels(model)
     losses, loss_weights = _build_objectives(model, "losses", LOSSES, Loss)
     heads, head_weights = _build_objectives(model, "heads", HEADS, Head)
     if both := set(losses) & set(heads):
         raise ConfigError(f"losses and heads share the key {sorted(both)[0]!r}; rename one of them")
-    tokenizer = checked(TOKENIZERS.build(model["tokenizer"]), Tokenizer, "model.tokenizer")
+    tokenizer = _component(TOKENIZERS, model, "tokenizer", Tokenizer)
     known_ids = model["text_encoder"].get("vocabulary_size", tokenizer.vocabulary_size)
-    if known_ids < tokenizer.vocabulary_size:
+    if isinstance(known_ids, int) and known_ids < tokenizer.vocabulary_size:
         raise ConfigError(
             f"model.text_encoder knows {known_ids} token ids, the tokenizer has {tokenizer.vocabulary_size};"
             f" set model.text_encoder.vocabulary_size to {tokenizer.vocabulary_size}"
         )
-    image_encoder = checked_image_tower(BACKBONES.build(model["image_encoder"]), "model.image_encoder")
-    text_encoder = checked(BACKBONES.build(model["text_encoder"]), TextTower, "model.text_encoder")
+    tower = build_component(BACKBONES, model["image_encoder"], "model.image_encoder")
+    image_encoder = checked_image_tower(tower, "model.image_encoder")
+    text_encoder = _component(BACKBONES, model, "text_encoder", TextTower)
     for place, objectives in (("losses", losses), ("heads", heads)):
         for key, objective in objectives.items():
             check_needs(objective, f"model.{place}.{key}", image_encoder, text_encoder)
@@ -195,9 +202,15 @@ def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
         losses=losses,
         heads=heads,
         loss_weights=loss_weights | head_weights,
-        normalisation=ImageNormalisation(**{key: tuple(model[key]) for key in ("mean", "std") if key in model}),
-        neck=checked(BACKBONES.build(model["neck"]), Neck, "model.neck") if model.get("neck") else None,
+        normalisation=ImageNormalisation(**channels),
+        neck=_component(BACKBONES, model, "neck", Neck) if model.get("neck") else None,
     )
+
+
+def _component(registry: Registry, model: Mapping[str, Any], key: str, protocol: type) -> Any:
+    """Build the component under ``model.KEY``."""
+    place = f"model.{key}"
+    return checked(build_component(registry, model[key], place), protocol, place)
 
 
 def _build_objectives(
@@ -214,8 +227,9 @@ def _build_objectives(
         if isinstance(entry, Mapping):
             entry = dict(entry)
             weight = entry.pop("weight", 1.0)
-            if isinstance(weight, bool) or not isinstance(weight, (int, float)):
-                raise ConfigError(f"the weight of {key!r} must be a number, got {weight!r}")
+            if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not math.isfinite(weight):
+                raise ConfigError(f"the weight of {key!r} must be a number, got {weight!r} (model.{kind}.{key}.weight)")
             weights[key] = float(weight)
-        objectives[key] = checked(registry.build(entry), protocol, f"model.{kind}.{key}")
+        place = f"model.{kind}.{key}"
+        objectives[key] = checked(build_component(registry, entry, place), protocol, place)
     return objectives, weights

@@ -42,7 +42,7 @@ def check_needs(objective: object, place: str, image_encoder: object, text_encod
 
     Args:
         objective: The loss or head. Its ``needs_of_image_tower`` and ``needs_of_text_tower`` are names; it needs
-            nothing where they are absent.
+            nothing where they are absent. It needs tokens of patches, unless its ``needs_patch_tokens`` is False.
         place: Where the recipe names it, e.g. ``"model.heads.tir"``.
         image_encoder: The image tower.
         text_encoder: The text tower.
@@ -50,6 +50,11 @@ def check_needs(objective: object, place: str, image_encoder: object, text_encod
     Raises:
         ConfigError: A tower lacks something, or the objective does not say it by names.
     """
+    if not getattr(image_encoder, "has_patch_tokens", True) and getattr(objective, "needs_patch_tokens", True):
+        raise ConfigError(
+            f"model.image_encoder: {type(image_encoder).__name__} gives no tokens of patches, which"
+            f" {type(objective).__name__} ({place}) needs; take another tower, or leave it out ({place}=None); {PAGE}"
+        )
     for tower_place, tower in (("image", image_encoder), ("text", text_encoder)):
         attribute = f"needs_of_{tower_place}_tower"
         needs = getattr(objective, attribute, ())

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from tipr_zoo.errors import DataError
 from tipr_zoo.pictures.files import to_rgb
 
 
@@ -58,8 +59,13 @@ def resize_picture(picture: Image.Image, image_size: tuple[int, int]) -> Tensor:
         image_size: Height and width in pixels.
 
     Raises:
-        DataError: The pixels are of a type without a stated range (32-bit).
+        DataError: The pixels are of a type without a stated range (32-bit), or it is no picture of PIL's.
     """
+    if not isinstance(picture, Image.Image):
+        raise DataError(
+            f"preprocess takes a picture of PIL's, not a {type(picture).__name__}; PIL.Image.open(path) opens one, and"
+            " PIL.Image.fromarray(array) makes one of (H, W, 3) uint8 values"
+        )
     height, width = image_size
     # torch's own antialiased resizing takes a third of the time. But one value in a thousand is off by one.
     resized = to_rgb(picture, "the picture").resize((width, height), Image.Resampling.BILINEAR)
@@ -80,6 +86,6 @@ def preprocess_picture(picture: Image.Image, image_size: tuple[int, int], normal
         (3, H, W) float32.
 
     Raises:
-        DataError: The pixels are of a type without a stated range (32-bit).
+        DataError: The pixels are of a type without a stated range (32-bit), or it is no picture of PIL's.
     """
     return normalisation.of_bytes(resize_picture(picture, image_size))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import ftfy
 import tokenizers
 import torch
 from torch import Tensor
 
-from tipr_zoo.errors import ConfigError
+from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.tokenizers.caption_words import CaptionWord, caption_words
 
 logger = logging.getLogger("tipr_zoo")
@@ -59,8 +59,11 @@ class CaptionTokenizer:
 
         Returns:
             (B, L) int64 ids, zero after the end token.
+
+        Raises:
+            DataError: Something given is no text.
         """
-        captions = [captions] if isinstance(captions, str) else list(captions)
+        captions = [captions] if isinstance(captions, str) else _listed(captions)
         rows = torch.zeros(len(captions), self.context_length, dtype=torch.int64)
         room = self.context_length - 2
         too_long = 0
@@ -87,6 +90,17 @@ class CaptionTokenizer:
         caption = clean(caption)
         offsets = self.pieces.encode(caption, add_special_tokens=False).offsets[: self.context_length - 2]
         return caption_words(caption, offsets)
+
+
+def _listed(captions: Sequence[str]) -> list[str]:
+    """Return captions as a list, if they are texts."""
+    if not isinstance(captions, Iterable):
+        raise DataError(f"tokenize takes a caption or a list of captions, not a {type(captions).__name__}")
+    listed = list(captions)
+    for index, caption in enumerate(listed):
+        if not isinstance(caption, str):
+            raise DataError(f"tokenize takes captions; number {index} is a {type(caption).__name__}, no text")
+    return listed
 
 
 def clean(caption: str) -> str:

@@ -1,0 +1,30 @@
+"""The check that the sizes of a tower are numbers of something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tipr_zoo.errors import ConfigError
+
+
+def check_counts(**counts: int | None) -> None:
+    """Check that each is None or a whole number above 0.
+
+    Raises:
+        ConfigError: One is not; the message names it.
+    """
+    for name, count in counts.items():
+        if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+            raise ConfigError(f"{name} must be a whole number above 0, got {count!r}")
+
+
+def checked_size(image_size: Sequence[int]) -> tuple[int, int]:
+    """Return height and width in pixels.
+
+    Raises:
+        ConfigError: They are not two whole numbers above 0.
+    """
+    sides = tuple(image_size)
+    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise ConfigError(f"image_size must be (height, width), two whole numbers above 0, got {image_size!r}")
+    return sides[0], sides[1]
