@@ -20,6 +20,7 @@ from tipr_zoo.hub.client import LOGIN, hub_client, hub_errors
 from tipr_zoo.machine.whole_file import file_sha256
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.plugins.discovery import find_plugin
+from tipr_zoo.terminal.suggested_command import quoted
 
 RECIPE_FILE = "recipe.py"
 """The recipe's file in a repository. It is for readers, and nothing runs it."""
@@ -170,7 +171,7 @@ def _check_ready(card: ModelCard) -> None:
     """Refuse a card that is wrong or not complete."""
     if problems := check_card(card.path):
         more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
-        raise CardError(f"{problems[0]}{more}; mend it first: tipr-zoo cards check {card.path}")
+        raise CardError(f"{problems[0]}{more}; mend it first: tipr-zoo cards check {quoted(card.path)}")
     if lines := todo_lines(card.path):
         raise CardError(f"{card.path}:{lines[0]}: still says TODO; write what is meant there, or take it out")
 
@@ -184,7 +185,7 @@ def _check_measured_with(card: ModelCard, weights: Path) -> None:
         if result.record is not None and result.record.weights_sha256 != sha256:
             raise ConfigError(
                 f"{card.name}: its measured figures are of other weights than {weights}; write a card for these:"
-                f" tipr-zoo cards new NAME --from-weights {weights} --record RECORD"
+                f" tipr-zoo cards new NAME --from-weights {quoted(weights)} --record RECORD"
             )
 
 

@@ -16,6 +16,7 @@ from tipr_zoo.display.tables import Cell, render_table, terminal_width, to_json
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.leaderboard.filter import EXTRA_DATA, LeaderboardFilter
 from tipr_zoo.leaderboard.rows import LeaderboardRow, data_key, leaderboard_rows
+from tipr_zoo.terminal.streams import write_document
 
 FORMATS = ("text", "markdown", "latex", "csv", "json", "html")
 
@@ -66,7 +67,8 @@ def run(arguments: argparse.Namespace) -> None:
     if not rows:
         print("no figure is left over; drop a filter", file=sys.stderr)
     if rows or arguments.format in ("csv", "json", "html"):
-        print(render(rows, arguments.format, arguments.sort, arguments.brief))
+        show = print if arguments.format == "text" else write_document
+        show(render(rows, arguments.format, arguments.sort, arguments.brief))
 
 
 def render(rows: Sequence[LeaderboardRow], format: str, sort: str, brief: bool) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import os
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.specification import DatasetSpecification
 from tipr_zoo.datasets.tables.location import find_table
 from tipr_zoo.errors import DataError
+from tipr_zoo.terminal.suggested_command import quoted, suggested_command
 
 
 def check_root(root: Path) -> None:
@@ -23,7 +23,7 @@ def check_root(root: Path) -> None:
     """
     if not root.exists():
         raise DataError(
-            f"no folder at {root}; check the path, or draw a data set there with `tipr-zoo data synth {root}`"
+            f"no folder at {root}; check the path, or draw a data set there with `tipr-zoo data synth {quoted(root)}`"
         )
     if not root.is_dir():
         raise DataError(f"{root} is a file; name the folder that holds the data set")
@@ -149,6 +149,6 @@ def _found_below(root: Path, specifications: Sequence[DatasetSpecification]) -> 
             except OSError:
                 continue  # the search only helps to explain what is missing
             if sources:
-                command = shlex.join(["tipr-zoo", "data", "check", str(folder)])
+                command = suggested_command("tipr-zoo", "data", "check", folder)
                 return f"found {sources[0].paths[0]}: name that folder, as in `{command}`"
     return ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,9 +25,8 @@ from tipr_zoo.distributed import from_main_process, is_main_process
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.machine.whole_file import remove_parts
 from tipr_zoo.pictures.files import open_picture
+from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.tensors import read_metadata, write_weights
-
-logger = logging.getLogger("tipr_zoo")
 
 RELEASED = ("torch", "timm", "transformers")
 """Packages whose version says what their code computes. The code of others may change between two versions."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from tipr_zoo.evaluation.embedding_cache import EmbeddingCache, captions_sha256,
 from tipr_zoo.evaluation.loaded_model import LoadedModel, load_model
 from tipr_zoo.machine.code_version import code_version
 from tipr_zoo.machine.devices import describe_device
+from tipr_zoo.terminal.suggested_command import suggested_command
 
 PROTOCOLS = {
     TEXT_TO_IMAGE: (
@@ -196,7 +196,7 @@ def _command(loaded: LoadedModel, dataset: PersonDataset, direction: str) -> str
         words += ["--direction", direction]
     if loaded.overrides:
         words += ["--cfg-options", *(f"{key}={value!r}" for key, value in loaded.overrides.items())]
-    return shlex.join(words)
+    return suggested_command(*words)
 
 
 def _is_recognised(dataset: PersonDataset) -> bool:

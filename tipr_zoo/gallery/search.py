@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +12,7 @@ from tipr_zoo.errors import ConfigError
 from tipr_zoo.evaluation.embedding import embed_captions, embed_pictures
 from tipr_zoo.gallery.ranking import best_pictures
 from tipr_zoo.pictures.files import list_pictures
-
-logger = logging.getLogger("tipr_zoo")
+from tipr_zoo.terminal.log import logger
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.building import build_dual_encoder, fit_identities
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve
 from tipr_zoo.models.starting_weights import load_starting_weights
+from tipr_zoo.terminal.log import logger
 from tipr_zoo.training.checkpoints.best_weights_hook import BEST_WEIGHTS, best_epoch
 from tipr_zoo.training.checkpoints.files import checkpoint_files, last_checkpoint
 from tipr_zoo.training.checkpoints.fingerprint import check_fingerprint, training_fingerprint
@@ -33,8 +34,6 @@ from tipr_zoo.training.pairs.training_loader import end_workers
 from tipr_zoo.training.settings import WEIGHTS_DTYPES, check_training
 from tipr_zoo.version import __version__
 from tipr_zoo.weights.tensors import read_weights, write_weights
-
-logger = logging.getLogger("tipr_zoo")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -29,6 +28,8 @@ from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.specification import DatasetSpecification, SplitCounts
 from tipr_zoo.datasets.splits import EVERY_SPLIT, SPLITS
 from tipr_zoo.errors import DataError
+from tipr_zoo.machine.whole_path import whole_path
+from tipr_zoo.terminal.suggested_command import suggested_command
 
 
 def check_dataset(
@@ -47,7 +48,7 @@ def check_dataset(
         UnknownNameError: No data set of this name is registered.
         DataError: There is no annotation file to check, or its content is no list of annotations.
     """
-    root = Path(root).expanduser()
+    root = whole_path(root)
     specification = recognise_dataset(root, name).specification
     source = find_source(root, specification)
     annotations = read_annotations(source)
@@ -195,7 +196,7 @@ def _other_files(root: Path, source: Source, annotations: Annotations) -> Iterat
         (file,) = source.paths
         official = file.with_name(specification.annotation_files[0])
         message = f"{file} holds what {official.name} does; other codes look for it under that name"
-        fix = shlex.join(["mv", str(file), str(official)])
+        fix = suggested_command("mv", file, official)
         yield Finding("unusual file name", file.name, message, fix)
     if specification.is_table:
         return

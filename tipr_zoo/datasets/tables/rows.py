@@ -7,7 +7,6 @@ import csv
 import io
 import json
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from tipr_zoo.datasets.reading.json_files import Entry, entries_in, json_type, read_json
 from tipr_zoo.datasets.tables.columns import has_required
 from tipr_zoo.errors import DataError
+from tipr_zoo.terminal.suggested_command import quoted, suggested_command
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json")
 """Endings of files that may be a table."""
@@ -76,7 +76,7 @@ def _read_text(file: Path) -> str:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        name, place = shlex.quote(str(file)), f"at byte {error.start}"
+        name, place = quoted(file), f"at byte {error.start}"
         if encoding == "utf-16":
             raise DataError(
                 f"{file} begins as UTF-16 and is not {place}; copy it again, or save it as UTF-8"
@@ -184,4 +184,4 @@ def _read_json_table(file: Path) -> tuple[list[Entry], list[str]]:
 
 def _renamed(file: Path, suffix: str) -> str:
     """Write the command that gives a file another ending."""
-    return shlex.join(["mv", str(file), str(file.with_suffix(suffix))])
+    return suggested_command("mv", file, file.with_suffix(suffix))

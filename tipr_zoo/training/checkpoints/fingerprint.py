@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ import torch
 
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import ConfigError
-
-logger = logging.getLogger("tipr_zoo")
+from tipr_zoo.terminal.log import logger
 
 ORDER_ENTRIES = ("training.batch_size", "training.seed", "training.sampler", "training.trim_padding")
 """The entries that decide which pairs a step sees. Within an epoch they cannot change."""
