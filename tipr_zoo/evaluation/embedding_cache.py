@@ -84,7 +84,7 @@ class EmbeddingCache:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             remove_parts(self.folder)
-            about = {"sha256": _tensor_sha256(embeddings), "kind": kind}
+            about = {"sha256": _entry_sha256(path, embeddings), "kind": kind}
             write_weights({"embeddings": embeddings}, path, about, must_last=False)
         except OSError as error:
             logger.warning("%s: the embeddings of the %s cannot be kept (%s)", path, kind, error.strerror or error)
@@ -161,11 +161,13 @@ def _read(path: Path) -> Tensor | None:
         embeddings = safetensors.torch.load_file(path)["embeddings"]
     except (OSError, KeyError, safetensors.SafetensorError):
         return None
-    return embeddings if _tensor_sha256(embeddings) == read_metadata(path).get("sha256") else None
+    return embeddings if _entry_sha256(path, embeddings) == read_metadata(path).get("sha256") else None
 
 
-def _tensor_sha256(tensor: Tensor) -> str:
-    return _sha256(tensor.contiguous().numpy().tobytes())
+def _entry_sha256(path: Path, embeddings: Tensor) -> str:
+    """Hash embeddings together with what they are of, so that no entry can stand in the place of another."""
+    about = f"{path.stem} {embeddings.dtype} {tuple(embeddings.shape)}"
+    return _sha256(_digest(about.encode()) + embeddings.contiguous().numpy().tobytes())
 
 
 def _digest(content: bytes) -> bytes:

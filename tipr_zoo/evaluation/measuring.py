@@ -14,7 +14,7 @@ import torch
 
 from tipr_zoo.cards.record import DIRECTIONS, IMAGE_TO_TEXT, TEXT_TO_IMAGE, Record
 from tipr_zoo.datasets import recognise_dataset
-from tipr_zoo.datasets.arguments import dataset_arguments
+from tipr_zoo.datasets.arguments import dataset_arguments, tell_changed_annotations
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import TiprZooError
 from tipr_zoo.evaluation.embedding import Embeddings, directed_metrics, embed_captions, embed_dataset, embed_pictures
@@ -106,6 +106,7 @@ def measure(
         DataError: A picture is missing or cannot be read, or a query has no match.
     """
     facts = _facts_of_model(loaded) | _facts_of_dataset(dataset)
+    tell_changed_annotations(dataset)
     started = time.perf_counter()
     pictures_hash = pictures_sha256(dataset.pictures)
     cache = EmbeddingCache(loaded.sha256) if use_cache else None

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from mmengine.runner import Runner
 
+from tipr_zoo.datasets.arguments import tell_changed_annotations
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import gather_objects, is_main_process, joined_processes
 from tipr_zoo.dual_encoder import DualEncoder
@@ -141,6 +142,7 @@ def train_resolved(
         )
     name, recipe, train_set, validation_set = resolved.name, resolved.copied_recipe(), data.train, data.validation
     check_training(recipe.training)
+    tell_changed_annotations(train_set)
     fit_identities(recipe.model, train_set.identity_count, train_set.annotation_file, logging.WARNING)
     place = torch.device(device)
     with (

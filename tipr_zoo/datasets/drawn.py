@@ -1,0 +1,42 @@
+"""What is written down beside a data set that was drawn: its seed, its sizes, and the hash of its annotations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.errors import DataError
+
+DESCRIPTION = "synthpedes.json"
+
+
+def drawn_file(dataset: PersonDataset) -> Path | None:
+    """Return the file that describes a drawn data set. None where it was not drawn."""
+    file = dataset.annotation_file.parent / DESCRIPTION
+    return file if file.is_file() and not dataset.specification.is_table else None
+
+
+def read_drawn(file: Path) -> dict[str, Any]:
+    """Read the file that describes a drawn data set.
+
+    Raises:
+        DataError: It is broken.
+    """
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+        {"seed": int(about["seed"]), "counts": dict(about["counts"])}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(f"{file}: is broken ({type(error).__name__}: {error}); draw the data set anew") from error
+    return dict(about)
+
+
+def is_as_drawn(dataset: PersonDataset, about: dict[str, Any]) -> bool:
+    """Tell whether annotations are those that were drawn, by their hash.
+
+    Args:
+        dataset: A drawn data set.
+        about: What `read_drawn` gives.
+    """
+    return bool(about.get("sha256") == dataset.sha256)
