@@ -95,7 +95,7 @@ def write_card(model: NewModel, folder: Path) -> list[Path]:
         make_folder(folder)
         written.insert(0, path)
         write_whole(path, ("\n".join(_lines(model, base, records, folder)) + "\n").encode())
-        if problems := check_card(path):
+        if problems := check_card(path, is_draft=True):
             raise ConfigError(f"the card would be wrong: {problems[0].message}")
     except BaseException:
         for file in written:
