@@ -28,7 +28,7 @@ LIGHT = (
 )
 """Rooms and modules of which `tipr-zoo list` and the leaderboard are made: none of them imports torch."""
 
-PRINTING = ("commands/", "command_line.py", "training/loop/interruption.py")
+PRINTING = ("commands/", "command_line.py", "terminal/streams.py", "training/loop/interruption.py")
 """Who may write to stdout or stderr; the others return rows, texts and pictures, or log. The last answers Ctrl-C."""
 
 

@@ -7,6 +7,7 @@ function that needs them.
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from tipr_zoo.version import __version__ as __version__
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from tipr_zoo.models.lookup import load_card as load_card
     from tipr_zoo.models.official_checkpoint import from_official as from_official
     from tipr_zoo.plugins.contract import PLUGIN_CONTRACT as PLUGIN_CONTRACT
+
+if "HOME" not in os.environ and os.name == "posix":
+    from tipr_zoo.cache_folder import name_a_cache_folder
+
+    name_a_cache_folder()
 
 
 _PUBLIC = {

@@ -24,8 +24,6 @@ Exit codes:
 from __future__ import annotations
 
 import importlib
-import io
-import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -33,6 +31,7 @@ from types import ModuleType
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.commands.argument_parser import ArgumentParser
 from tipr_zoo.errors import ConfigError, TiprZooError, error_line
+from tipr_zoo.terminal.streams import abandon, safe_streams
 from tipr_zoo.version import __version__
 
 COMMANDS = {
@@ -70,19 +69,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code; the module's description lists them.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    is_debug = "--debug" in words
-    # A file's name need not be text. What cannot be written is shown as an escape, which JSON reads, too.
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")
+    with safe_streams():
+        return _exit_code(words, is_debug="--debug" in words)
+
+
+def _exit_code(words: list[str], is_debug: bool) -> int:
+    """Run one command and turn its error into one line."""
     try:
         code = _run(words)
         sys.stdout.flush()
         return code
     except (TiprZooError, OSError) as error:
         if isinstance(error, BrokenPipeError):
-            # The interpreter flushes stdout once more at exit, which must not fail again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            abandon(sys.stdout)
             return 141
+        if not _is_flushed():
+            abandon(sys.stdout)
         if is_debug:
             show_traceback(error)
         print(f"error: {error_line(error)}", file=sys.stderr)
@@ -90,6 +92,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interruption:
         print(str(interruption) or "interrupted", file=sys.stderr)
         return getattr(interruption, "exit_code", 130)
+
+
+def _is_flushed() -> bool:
+    """Write what was printed so far; tell whether that can be done."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
 
 
 def show_traceback(error: BaseException) -> None:

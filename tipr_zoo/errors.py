@@ -9,6 +9,8 @@ import errno
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tipr_zoo.terminal.escaping import escaped
+
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_FOLDER = (errno.ENOENT, errno.ENOTDIR)
@@ -136,5 +138,4 @@ def error_line(error: BaseException) -> str:
         text = str(error)
     except Exception as unsaid:  # an error of a plugin's own, as its __str__ is
         text = f"(its message cannot be told: {type(unsaid).__name__})"
-    words = " ".join(text.split()).encode(errors="backslashreplace").decode()
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in words) or type(error).__name__
+    return escaped(" ".join(text.split())) or type(error).__name__

@@ -184,7 +184,7 @@ print("pydantic" in sys.modules, "yaml" in sys.modules, code, file=sys.stderr)
         cache.save()
         cache.file.write_text(cache.file.read_text().replace(r"\"a\"", r"\"b\""))
         damaged = ParsedYamlCache(cache.file)
-        assert damaged.get("text") == {"b": 1}
+        assert damaged.get("text") is None
         assert not damaged.is_right("text", "FrontMatter")
 
     def test_what_cannot_be_kept_is_never_known_to_be_right(self, tmp_path: Path) -> None:

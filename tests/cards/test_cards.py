@@ -459,6 +459,22 @@ class TestCacheOfParsedYaml:
         cache.add("text", dict(self.VALUES), tmp_path)
         assert cache.get("text") == self.VALUES
 
+    def test_an_entry_that_was_edited_is_not_believed(self, tmp_path: Path) -> None:
+        cache = ParsedYamlCache(tmp_path / "parsed.json")
+        cache.add("text", {"value": 76.64}, tmp_path)
+        cache.add("another text", {"value": 96.64}, tmp_path)
+        cache.save()
+        entries = json.loads(cache.file.read_text())
+        first, second = entries
+        for changed in (
+            {first: [part.replace("76.64", "96.64") for part in entries[first]]},
+            {first: entries[second]},  # right in itself, and of another text
+        ):
+            cache.file.write_text(json.dumps(entries | changed))
+            again = ParsedYamlCache(cache.file)
+            assert again.get("text") is None
+            assert again.get("another text") == {"value": 96.64}
+
     def test_a_folder_that_cannot_be_made_costs_nothing_but_time(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         cache = ParsedYamlCache(tmp_path / "file" / "parsed.json")

@@ -94,6 +94,18 @@ def test_what_changed_is_embedded_anew(
     assert_same_bits(again, evaluated(data, use_cache=False))
 
 
+def test_an_entry_in_the_place_of_another_is_not_believed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cache = EmbeddingCache("0" * 64, tmp_path)
+    cache.embed("captions", "first", lambda: torch.zeros(2, 3))
+    (first,) = tmp_path.iterdir()
+    cache.embed("captions", "second", lambda: torch.ones(2, 3))
+    (second,) = set(tmp_path.iterdir()) - {first}
+    shutil.copyfile(first, second)
+    again, is_found = cache.embed("captions", "second", lambda: torch.ones(2, 3))
+    assert (again.sum().item(), is_found) == (6, False)
+    assert f"{second}: is damaged" in caplog.text
+
+
 def test_another_model_has_embeddings_of_its_own(tiny_zoo: Path, data: Path, tmp_path: Path) -> None:
     first = evaluated(data)
     weights = read_weights(tiny_zoo / "tiny.safetensors")
@@ -216,3 +228,14 @@ def test_the_command_says_what_came_from_the_cache(
         texts.append(capsys.readouterr().out)
         assert cache_folder().exists() == (len(texts) > 1)
     assert ["; captions and pictures taken from the cache\n" in text for text in texts] == [False, False, True, False]
+
+
+def test_annotations_that_are_not_those_that_were_drawn_are_told_and_another_data_set(
+    tiny_zoo: Path, data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    drawn = evaluated(data).record
+    assert "not the annotations that were drawn" not in caplog.text
+    change_a_caption(data)
+    changed = evaluated(data).record
+    assert f"{data / 'reid_raw.json'}: these are not the annotations that were drawn" in caplog.text
+    assert changed.dataset_arguments == {**drawn.dataset_arguments, "annotations": changed.dataset_sha256[:8]}

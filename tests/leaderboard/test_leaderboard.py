@@ -96,6 +96,49 @@ def test_a_card_s_measurement_that_was_repeated_is_shown_once_as_it_came_out_her
     assert sorted(rows) == ([12.5] if is_repeated else [12.5, of_card.metrics["R1"]])
 
 
+@pytest.mark.parametrize(
+    "change", [{"pictures_sha256": "f" * 64}, {"dataset_arguments": {"seed": 0, "annotations": "f"}}]
+)
+def test_other_data_never_take_the_place_of_a_card_s(
+    tmp_path: Path, change: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_card = next(row for row in leaderboard_rows("SynthPEDES") if row.model == "irra_tiny_synth")
+    record_of_card = read_record(Path(str(of_card.source_url)))
+    other = replace(record_of_card, metrics={**record_of_card.metrics, "R1": 99.5}, **change)
+    write_record(other, tmp_path / "other.json")
+    rows = [row for row in leaderboard_rows("SynthPEDES", records=tmp_path) if row.model == "irra_tiny_synth"]
+    assert of_card in rows
+    (row,) = [row for row in rows if row.metrics["R1"] == 99.5]
+    beside = comparison_group(row) == comparison_group(of_card)
+    assert row.is_of_other_data == beside
+    for format in "text", "markdown":
+        shown_name = "irra_tiny_synth ‡" in shown(capsys, "--records", str(tmp_path), "--format", format)
+        assert shown_name == beside
+
+
+def test_records_that_disagree_on_the_data_are_marked_and_so_are_two_figures_of_one_thing(tmp_path: Path) -> None:
+    same = {**record().metrics, "R1": 50.0}
+    write_record(record(), tmp_path / "a.json")
+    write_record(record(metrics=same), tmp_path / "b.json")
+    rows = [row for row in leaderboard_rows("CUHK-PEDES", records=tmp_path) if row.model == "my_model"]
+    assert [(row.disagrees_on, row.is_of_other_data) for row in rows] == [(("R1",), False)] * 2
+    write_record(record(dataset_sha256="f" * 64), tmp_path / "b.json")
+    rows = [row for row in leaderboard_rows("CUHK-PEDES", records=tmp_path) if row.model == "my_model"]
+    assert [(row.disagrees_on, row.is_of_other_data) for row in rows] == [((), True)] * 2
+
+
+@pytest.mark.parametrize("format", ["markdown", "latex", "csv", "html"])
+def test_no_folder_of_this_machine_leaves_it(tmp_path: Path, format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = f"tipr-zoo eval my_model --data DIR --weights {tmp_path / 'best.safetensors'}"
+    write_record(record(command=command), tmp_path / "records" / "mine.json")
+    text = shown(capsys, "--records", str(tmp_path / "records"), "--format", format)
+    for folder in (tmp_path, Path(__file__).parents[2], Path.home()):
+        assert f"{folder}/" not in text.replace(r"\allowbreak{}", "").replace(r"\_", "_")
+    assert "best.safetensors" in text
+    if format == "csv":
+        assert "records/mine.json" in text
+
+
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     written = record(dataset_arguments={"seed": 1}, overrides={"model.mean": [0.5, 0.5, 0.5]}, selected_on=None)
     write_record(written, tmp_path / "folder" / "mine.json")

@@ -313,8 +313,22 @@ def change_picture(folder: Path) -> None:
     picture.write_bytes(picture.read_bytes() + b"\0")
 
 
+def change_bytes(folder: Path) -> None:
+    """Other bytes of the same number, at the same time."""
+    picture = open_dataset(str(folder), split="train").pictures[1]
+    before, content = picture.stat(), bytearray(picture.read_bytes())
+    content[-3] ^= 1
+    picture.write_bytes(content)
+    os.utime(picture, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
 @pytest.mark.parametrize(
-    ("change", "what"), [(change_caption, "annotations of train"), (change_picture, "pictures of train")]
+    ("change", "what"),
+    [
+        (change_caption, "annotations of train"),
+        (change_picture, "pictures of train"),
+        (change_bytes, "bytes of the pictures of train"),
+    ],
 )
 def test_a_data_set_that_changed_is_not_trained_on_further(
     straight: Path, synthpedes: Path, tmp_path: Path, change: Callable[[Path], None], what: str

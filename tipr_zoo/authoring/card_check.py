@@ -26,6 +26,8 @@ SECTIONS = {
 }
 """The sections in the text of every card, and what each of them says."""
 
+TO_BE_WRITTEN = "still says TODO; write what is meant there, or take it out"
+
 _HUB_DATASET = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*", re.ASCII)
 
 
@@ -55,7 +57,7 @@ def card_files(places: Iterable[Path]) -> list[Path]:
     return files
 
 
-def check_card(path: Path) -> list[CardProblem]:
+def check_card(path: Path, is_draft: bool = False) -> list[CardProblem]:
     """Check one card.
 
     The card must be readable. Besides, the following must hold:
@@ -64,10 +66,12 @@ def check_card(path: Path) -> list[CardProblem]:
     - A weights file beside it has the stated size and hash. Weights elsewhere are not fetched.
     - Its figures were measured with these weights.
     - Its text has the `SECTIONS`.
+    - No line says ``TODO``, unless it is a draft.
     - huggingface_hub reads the same figures from it.
 
     Args:
         path: The Markdown file.
+        is_draft: Whether the card may still say ``TODO``.
 
     Returns:
         The problems by line. A right card has none.
@@ -76,12 +80,22 @@ def check_card(path: Path) -> list[CardProblem]:
     text = card_text(path)
     if front_matter_text(text):
         problems += [CardProblem(path, line, "", message) for line, message in _text_problems(text)]
+    told = {problem.line for problem in problems}
+    problems += (
+        []
+        if is_draft
+        else [CardProblem(path, line, "", TO_BE_WRITTEN) for line in _todo_lines(text) if line not in told]
+    )
     return sorted(problems, key=lambda problem: problem.line)
 
 
 def todo_lines(path: Path) -> list[int]:
     """Return the lines of a card that still say ``TODO``, counted from 1."""
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    return _todo_lines(path.read_text(encoding="utf-8-sig"))
+
+
+def _todo_lines(text: str) -> list[int]:
+    lines = text.splitlines()
     return [number for number, line in enumerate(lines, start=1) if "TODO" in line]
 
 

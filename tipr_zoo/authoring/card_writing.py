@@ -18,6 +18,7 @@ from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.result_place import check_folder, make_folder
 from tipr_zoo.machine.whole_file import file_sha256, whole_file, write_whole
 from tipr_zoo.models.lookup import load_card
+from tipr_zoo.terminal.suggested_command import quoted
 
 WEIGHTS_FOLDER, RECORDS_FOLDER = "weights", "records"
 """Folders beside the card."""
@@ -94,7 +95,7 @@ def write_card(model: NewModel, folder: Path) -> list[Path]:
         make_folder(folder)
         written.insert(0, path)
         write_whole(path, ("\n".join(_lines(model, base, records, folder)) + "\n").encode())
-        if problems := check_card(path):
+        if problems := check_card(path, is_draft=True):
             raise ConfigError(f"the card would be wrong: {problems[0].message}")
     except BaseException:
         for file in written:
@@ -179,7 +180,7 @@ def _check_free(name: str, card: Path, files: Sequence[Path]) -> None:
         raise ConfigError(f"a model's name is made of letters, digits, - _ and ., 96 at most, got {name!r}")
     index = card_index()
     if name in index.cards or name in index.problems:
-        raise ConfigError(f"there is a model {name!r} already (`tipr-zoo info {name}`); choose another name")
+        raise ConfigError(f"there is a model {name!r} already (`tipr-zoo info {quoted(name)}`); choose another name")
     if len(set(files)) < len(files):
         raise ConfigError("two records are of the same weights on the same data; leave one out")
     for file in (card, *files):

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from tipr_zoo.authoring.card_check import check_card, todo_lines
+from tipr_zoo.authoring.card_check import check_card
 from tipr_zoo.authoring.card_stub import weights_fields
 from tipr_zoo.cards.card import ModelCard, read_card
 from tipr_zoo.cards.hub_reference import CARD_FILE, HubReference, checked_repository, checked_revision, is_hub_reference
@@ -18,8 +18,9 @@ from tipr_zoo.errors import CardError, ConfigError, HubError, WeightsError
 from tipr_zoo.hub.card import RECORDS_FOLDER, hub_model_name
 from tipr_zoo.hub.client import LOGIN, hub_client, hub_errors
 from tipr_zoo.machine.whole_file import file_sha256
-from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.lookup import list_models, load_card
 from tipr_zoo.plugins.discovery import find_plugin
+from tipr_zoo.terminal.suggested_command import quoted
 
 RECIPE_FILE = "recipe.py"
 """The recipe's file in a repository. It is for readers, and nothing runs it."""
@@ -110,7 +111,7 @@ def plan_push(
     if is_hub_reference(model):
         raise ConfigError(f"{model} is on the Hub already; name a model or a card (.md) of this machine")
     branch = checked_revision(branch or DEFAULT_BRANCH)
-    card = read_card(Path(model)) if model.endswith(".md") else load_card(model)
+    card = _card(model)
     _check_ready(card)
     text = card.path.read_text(encoding="utf-8-sig")
     weights_file, changed_weights, told = _weights_file(card, weights)
@@ -166,13 +167,21 @@ def push(plan: PushPlan) -> Pushed:
     return Pushed(commit.oid, commit.commit_url, is_new=commit.oid != info.sha)
 
 
+def _card(model: str) -> ModelCard:
+    """Return the card of a path or a name. `tipr-zoo cards new NAME` writes one into the present folder."""
+    if model.endswith(".md"):
+        return read_card(Path(model))
+    here = Path(f"{model}.md")
+    if model not in list_models() and here.is_file():
+        return read_card(here)
+    return load_card(model)
+
+
 def _check_ready(card: ModelCard) -> None:
     """Refuse a card that is wrong or not complete."""
     if problems := check_card(card.path):
         more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
-        raise CardError(f"{problems[0]}{more}; mend it first: tipr-zoo cards check {card.path}")
-    if lines := todo_lines(card.path):
-        raise CardError(f"{card.path}:{lines[0]}: still says TODO; write what is meant there, or take it out")
+        raise CardError(f"{problems[0]}{more}; mend it first: tipr-zoo cards check {quoted(card.path)}")
 
 
 def _check_measured_with(card: ModelCard, weights: Path) -> None:
@@ -184,7 +193,7 @@ def _check_measured_with(card: ModelCard, weights: Path) -> None:
         if result.record is not None and result.record.weights_sha256 != sha256:
             raise ConfigError(
                 f"{card.name}: its measured figures are of other weights than {weights}; write a card for these:"
-                f" tipr-zoo cards new NAME --from-weights {weights} --record RECORD"
+                f" tipr-zoo cards new NAME --from-weights {quoted(weights)} --record RECORD"
             )
 
 

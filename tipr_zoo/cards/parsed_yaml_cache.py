@@ -21,11 +21,17 @@ from tipr_zoo.outside.parsing import parse_json
 
 _MOST_ENTRIES = 5000
 
+_Entry = tuple[str, str, str, str]
+"""The file of a text, its mapping as JSON, the checksum of both key and mapping, and the mark of what is right."""
+
+_NO_ENTRY: _Entry = ("", "", "", "")
+
 
 class ParsedYamlCache:
     """Mappings by the text that they were parsed from, with the schemas by which they are right.
 
-    The key is a hash of the text, so an entry is never out of date. An entry is dropped once its file is gone, so a
+    The key is a hash of the text, so an entry is never out of date. An entry that was changed is not believed, since
+    its checksum covers key and mapping. An entry is dropped once its file is gone, so a
     plugin leaves nothing behind. A cache that is missing, damaged or cannot be written costs only time.
 
     Args:
@@ -39,8 +45,12 @@ class ParsedYamlCache:
 
     def get(self, text: str) -> dict[str, Any] | None:
         """Return the mapping that `text` was parsed to, a new one every time. None where it is not known."""
-        with suppress(KeyError, ValueError):
-            values = json.loads(self.entries[_key(text)][1])
+        key = _key(text)
+        _, entry, checksum, _ = self.entries.get(key, _NO_ENTRY)
+        if checksum != _checksum(key, entry):
+            return None
+        with suppress(ValueError):
+            values = json.loads(entry)
             return values if isinstance(values, dict) else None
         return None
 
@@ -58,7 +68,8 @@ class ParsedYamlCache:
             entry = json.dumps(values)
             if json.loads(entry) != values:  # e.g. keys that are no texts, or numbers that are not finite
                 return
-            self.entries[_key(text)] = (str(source.absolute()), entry, "")
+            key = _key(text)
+            self.entries[key] = (str(source.absolute()), entry, _checksum(key, entry), "")
             self._save_at_exit()
 
     def is_right(self, text: str, schema: str) -> bool:
@@ -68,14 +79,16 @@ class ParsedYamlCache:
             text: The text.
             schema: Name of the schema.
         """
-        _, entry, mark = self.entries.get(_key(text), ("", "", ""))
-        return mark != "" and mark == _mark(entry, schema)
+        key = _key(text)
+        _, entry, _, mark = self.entries.get(key, _NO_ENTRY)
+        return mark != "" and mark == _mark(key, entry, schema)
 
     def keep_right(self, text: str, schema: str) -> None:
         """Keep that `text` is right by a schema. Do nothing where its mapping is not kept."""
-        if (known := self.entries.get(_key(text))) is not None:
-            source, entry, _ = known
-            self.entries[_key(text)] = (source, entry, _mark(entry, schema))
+        key = _key(text)
+        if (known := self.entries.get(key)) is not None:
+            source, entry, checksum, _ = known
+            self.entries[key] = (source, entry, checksum, _mark(key, entry, schema))
             self._save_at_exit()
 
     def save(self) -> None:
@@ -86,10 +99,10 @@ class ParsedYamlCache:
             remove_parts(self.file.parent)
             write_whole(self.file, json.dumps(newest).encode(), must_last=False)
 
-    def _read(self) -> dict[str, tuple[str, str, str]]:
+    def _read(self) -> dict[str, _Entry]:
         try:
             read = parse_json(read_text(self.file, CACHE_LIMIT))
-            entries = {key: (source, entry, mark) for key, (source, entry, mark) in read.items()}
+            entries: dict[str, _Entry] = {key: _entry(*parts) for key, parts in read.items()}
             kept = {key: value for key, value in entries.items() if os.path.exists(value[0])}
         except (OSError, ValueError, TypeError, AttributeError, RecursionError):
             return {}
@@ -106,17 +119,25 @@ class ParsedYamlCache:
 @cache
 def parsed_yaml_cache() -> ParsedYamlCache:
     """Return the cache of this process, a file in the cache folder."""
-    # The file is not `parsed_yaml.json`: the entries of that one had no third part.
-    return ParsedYamlCache(cache_folder() / "checked_yaml.json")
+    # Not `parsed_yaml.json` or `checked_yaml.json`: the entries of those had fewer parts.
+    return ParsedYamlCache(cache_folder() / "summed_yaml.json")
 
 
 def _key(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _mark(entry: str, schema: str) -> str:
+def _entry(source: str, mapping: str, checksum: str, mark: str) -> _Entry:
+    return source, mapping, checksum, mark
+
+
+def _checksum(key: str, entry: str) -> str:
+    return hashlib.sha256(f"{key} {entry}".encode()).hexdigest()
+
+
+def _mark(key: str, entry: str, schema: str) -> str:
     """Return the mark of an entry that is right. It differs for every entry and every state of the schemas."""
-    return hashlib.sha256(f"{_state_of_schemas()} {schema} {entry}".encode()).hexdigest()
+    return hashlib.sha256(f"{_state_of_schemas()} {schema} {key} {entry}".encode()).hexdigest()
 
 
 @cache

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
+
+from tipr_zoo.terminal.suggested_command import quoted
 
 NAME = "cards new"
 HELP = "write a model's card, from its weights and the records of `tipr-zoo eval`"
@@ -57,5 +58,5 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"beside it: {file}")
     if lines := todo_lines(card):
         print(f"to be written by hand: line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))} (TODO)")
-    print(f"check it: tipr-zoo cards check {shlex.quote(str(card))}")
-    print(f"publish it: tipr-zoo push {shlex.quote(str(card))} OWNER/{model.name} --dry-run")
+    print(f"check it: tipr-zoo cards check {quoted(card)}")
+    print(f"publish it: tipr-zoo push {quoted(card)} OWNER/{quoted(model.name)} --dry-run")

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tipr_zoo.terminal.suggested_command import quoted
+
 if TYPE_CHECKING:
     from tipr_zoo.authoring.conversion import Conversion
 
@@ -77,7 +79,7 @@ def _summary(conversion: Conversion) -> list[str]:
         f"heads: {', '.join(map(_head, official.model['heads'].items())) or 'none'}",
         *(official.notes or ["nothing is left over, nothing is missing"]),
         *(
-            f"use it: tipr-zoo eval {name} --data DIR --weights {conversion.weights}"
+            f"use it: tipr-zoo eval {name} --data DIR --weights {quoted(conversion.weights)}"
             for name in conversion.fitting_models
         ),
     ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tipr_zoo.display.tables import Cell, render_table, terminal_width, to_json
+from tipr_zoo.terminal.cells import filled
+from tipr_zoo.terminal.streams import write_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
     from tipr_zoo.datasets import check_dataset
 
     report = check_dataset(arguments.root, arguments.name, decode=not arguments.no_decode, progress=True)
-    print(_json(report) if arguments.json else _text(report))
+    if arguments.json:
+        write_document(_json(report))
+    else:
+        print(_text(report))
     return 1 if report.problems else 0
 
 
@@ -151,11 +155,4 @@ def _wrapped(message: str, indent: str, width: int | None) -> str:
     """Break a message into lines of the terminal's width. Paths stay whole, so that they can be copied."""
     if width is None:
         return indent + message
-    return textwrap.fill(
-        message,
-        width,
-        initial_indent=indent,
-        subsequent_indent=indent + "  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return filled(message, width, indent, indent + "  ", hyphens=False, long_words=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
 NAME = "data synth"
@@ -25,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int | None:
     """Draw the data set and say what it holds."""
+    from tipr_zoo.display.tables import to_json
     from tipr_zoo.synthpedes import draw_synthpedes
+    from tipr_zoo.terminal.streams import is_terminal, write_document
 
     summary = draw_synthpedes(
         arguments.directory,
@@ -36,10 +37,10 @@ def run(arguments: argparse.Namespace) -> int | None:
         pictures=arguments.pictures,
         splits=tuple(name.strip() for name in arguments.splits.split(",") if name.strip()),
         workers=arguments.workers,
-        progress=sys.stderr.isatty() or not arguments.json,
+        progress=is_terminal(sys.stderr) or not arguments.json,
     )
     if arguments.json:
-        print(json.dumps(summary, indent=2))
+        write_document(to_json(summary))
         return 0
     what = "; ".join(
         f"{split}: {part['identities']:,} identities, {part['pictures']:,} pictures, {part['captions']:,} captions"

@@ -11,11 +11,13 @@ import re
 import sys
 from typing import Any
 
-from tipr_zoo.cache_folder import cache_folder
+from tipr_zoo.cache_folder import cache_folder, has_home
 from tipr_zoo.commands.plugin_rows import plugin_rows
 from tipr_zoo.display.tables import render_table, terminal_width, to_json
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.processes import available_cores
+from tipr_zoo.terminal.streams import write_document
+from tipr_zoo.terminal.suggested_command import suggested_command
 from tipr_zoo.version import __version__
 
 NAME = "doctor"
@@ -38,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the report."""
     report = doctor_report()
     if arguments.json:
-        print(to_json(report))
+        write_document(to_json(report))
     else:
         _print_report(report)
     return 1 if any(entry["needed"] for entry in report["missing"]) else 0
@@ -66,20 +68,25 @@ def doctor_report() -> dict[str, Any]:
     ]
     for row in plugins:
         if row["status"] == "not installed":
-            install = {"problem": "not installed", "command": f"pip install {row['distribution']}", "needed": False}
+            install = {
+                "problem": "not installed",
+                "command": suggested_command("pip", "install", row["distribution"]),
+                "needed": False,
+            }
             missing.append({"name": f"plugin {row['plugin']}", **install})
         elif row["status"] == "broken":  # the reason says what to do
             missing.append(
                 {"name": f"plugin {row['plugin']}", "problem": row["reason"], "command": None, "needed": True}
             )
     folder = cache_folder()
+    note = {} if has_home() else {"note": "there is no home folder; set TIPR_ZOO_HOME to one that stays"}
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
     return {
         "python": f"{platform.python_version()} ({sys.executable})",
         "platform": platform.platform(),
         "tipr_zoo": __version__,
         "device": _device(),
-        "cache": {"folder": str(folder), "exists": folder.is_dir(), "bytes": size},
+        "cache": {"folder": str(folder), "exists": folder.is_dir(), "bytes": size, **note},
         "dependencies": dependencies,
         "plugins": plugins,
         "missing": missing,
@@ -148,7 +155,7 @@ def _print_report(report: dict[str, Any]) -> None:
         ("Python", report["python"]),
         ("platform", report["platform"]),
         ("device", report["device"]),
-        ("cache", f"{cache['folder']} ({state})"),
+        ("cache", f"{cache['folder']} ({state}{'; ' + cache['note'] if 'note' in cache else ''})"),
     ):
         print(f"{name:10}{text}")
     width = terminal_width()

@@ -15,6 +15,8 @@ from tipr_zoo.commands.options import parse_option
 from tipr_zoo.display.selection_mark import TEST_SELECTION_LEGEND, marked
 from tipr_zoo.display.tables import FORMATS, Cell, render_table, terminal_width, to_json
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.terminal.streams import write_document
+from tipr_zoo.terminal.suggested_command import suggested_command
 
 if TYPE_CHECKING:
     import torch
@@ -110,7 +112,7 @@ def _check(arguments: argparse.Namespace) -> None:
     if not arguments.names:
         raise ConfigError("name the model, and before the folders: tipr-zoo eval NAME --data DIR")
     if not arguments.data:
-        raise ConfigError(f"--data is missing: tipr-zoo eval {' '.join(arguments.names)} --data DIR")
+        raise ConfigError(f"--data is missing: {suggested_command('tipr-zoo', 'eval', *arguments.names)} --data DIR")
     if arguments.matrix:
         for option, instead in {
             "weights": "name a model's weights with it: NAME=FILE",
@@ -160,7 +162,7 @@ def _print_records(records: Sequence[Record], format: str) -> None:
     first = records[0]
     if format == "json":
         values = [asdict(record) for record in records]
-        print(to_json(values[0] if len(values) == 1 else values))
+        write_document(to_json(values[0] if len(values) == 1 else values))
         return
     figures: list[list[Cell]] = [[record.metrics[name] for name in METRICS] for record in records]
     if format == "text":
@@ -183,7 +185,8 @@ def _print_records(records: Sequence[Record], format: str) -> None:
             ]
             for record, row in zip(records, figures, strict=True)
         ]
-    print(render_table(columns, figures, format, width=terminal_width()))
+    show = print if format == "text" else write_document
+    show(render_table(columns, figures, format, width=terminal_width()))
     if first.selected_on == "test" and format != "csv":
         print(f"\n{TEST_SELECTION_LEGEND}")
 

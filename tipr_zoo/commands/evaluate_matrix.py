@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,8 @@ from tipr_zoo.evaluation.matrix import (
     open_columns,
 )
 from tipr_zoo.evaluation.measuring import Outcome
+from tipr_zoo.terminal.cells import filled
+from tipr_zoo.terminal.streams import write_document
 
 
 def run_matrix(arguments: argparse.Namespace, device: torch.device) -> int:
@@ -67,7 +68,7 @@ def run_matrix(arguments: argparse.Namespace, device: torch.device) -> int:
 def _print_matrix(matrix: EvaluationMatrix, metric: str, arguments: argparse.Namespace) -> None:
     directions = directions_of(arguments)
     if arguments.format == "json":
-        print(to_json(_as_json(matrix, metric)))
+        write_document(to_json(_as_json(matrix, metric)))
     elif arguments.format == "csv":
         columns = ["direction", "selected on", "model", "trained on", *(column.label for column in matrix.columns)]
         cells = [
@@ -75,7 +76,7 @@ def _print_matrix(matrix: EvaluationMatrix, metric: str, arguments: argparse.Nam
             for direction in directions
             for row, figures in zip(matrix.rows, _figures(matrix, metric, direction), strict=True)
         ]
-        print(render_table(columns, cells, "csv"))
+        write_document(render_table(columns, cells, "csv"))
         for problem in matrix.problems:
             print(f"failed: {problem}", file=sys.stderr)
     else:
@@ -138,7 +139,7 @@ def _legend(matrix: EvaluationMatrix, format: str) -> str:
         lines.append(TEST_SELECTION_LEGEND)
     for number, problem in enumerate(matrix.problems, start=1):
         line = f"[{number}] {problem}"
-        lines.append(textwrap.fill(line, width, subsequent_indent="    ") if width else line)
+        lines.append(filled(line, width, next_indent="    ") if width else line)
     return "\n\n".join(["", *lines]) if format == "markdown" else "\n".join(["", "", *lines])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,11 +45,12 @@ def run(arguments: argparse.Namespace) -> None:
     """
     from tipr_zoo.display.explanation_picture import draw_explanation
     from tipr_zoo.display.picture_file import save_picture
-    from tipr_zoo.display.tables import render_table, terminal_width
+    from tipr_zoo.display.tables import render_table, terminal_width, to_json
     from tipr_zoo.errors import ConfigError
     from tipr_zoo.explaining.explanation import explain
     from tipr_zoo.machine.result_place import check_output
     from tipr_zoo.pictures.files import open_picture
+    from tipr_zoo.terminal.streams import write_document
 
     check_output(arguments.picture, arguments.json)
     if arguments.words < 1:
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
         save_picture(draw_explanation(explanation, picture, arguments.words), arguments.picture)
         print(f"drawn: {arguments.picture}", file=sys.stderr)
     if arguments.json:
-        print(json.dumps(_as_json(explanation, arguments.image, arguments.words), ensure_ascii=False))
+        write_document(to_json(_as_json(explanation, arguments.image, arguments.words), indent=None))
         return
     print(f"score {explanation.score:.3f}")
     rows = [[word.word.text, f"{-word.importance:+.3f}"] for word in explanation.most_important(arguments.words)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +14,9 @@ from tipr_zoo.display.selection_mark import TEST_SELECTION_LEGEND, marked
 from tipr_zoo.display.tables import printable, render_table, terminal_width, to_json
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.plugins.discovery import FIRST_PARTY, installed_plugins
+from tipr_zoo.terminal.cells import filled
+from tipr_zoo.terminal.streams import write_document
+from tipr_zoo.terminal.suggested_command import quoted
 
 NAME = "info"
 HELP = "show everything on a model's card"
@@ -34,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Print the card."""
     card = load_card(arguments.name)
     if arguments.json:
-        print(to_json(_as_json(card)))
+        write_document(to_json(_as_json(card)))
         return
     width = terminal_width()
     facts = _facts(card)
@@ -42,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     print(card.name)
     for name, text in facts:
         line = f"  {name}".ljust(indent) + printable(text)
-        print(textwrap.fill(line, width, subsequent_indent=" " * indent, break_on_hyphens=False) if width else line)
+        print(filled(line, width, next_indent=" " * indent, hyphens=False) if width else line)
     if card.results:
         rows = [
             [
@@ -120,9 +122,9 @@ def _commands(card: ModelCard) -> list[str]:
     return [
         "use it:",
         *install,
-        f"  tipr-zoo train {card.name} --data DIR",
-        f"  tipr-zoo eval {card.name} --data DIR{weights}",
-        f'  tipr-zoo search {card.name} FOLDER "a man in a red jacket"{weights}',
+        f"  tipr-zoo train {quoted(card.name)} --data DIR",
+        f"  tipr-zoo eval {quoted(card.name)} --data DIR{weights}",
+        f'  tipr-zoo search {quoted(card.name)} FOLDER "a man in a red jacket"{weights}',
     ]
 
 

@@ -15,7 +15,9 @@ from tipr_zoo.cards.results import ORIGINS
 from tipr_zoo.display.tables import Cell, render_table, terminal_width, to_json
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.leaderboard.filter import EXTRA_DATA, LeaderboardFilter
+from tipr_zoo.leaderboard.published_rows import published_rows
 from tipr_zoo.leaderboard.rows import LeaderboardRow, data_key, leaderboard_rows
+from tipr_zoo.terminal.streams import write_document
 
 FORMATS = ("text", "markdown", "latex", "csv", "json", "html")
 
@@ -66,7 +68,8 @@ def run(arguments: argparse.Namespace) -> None:
     if not rows:
         print("no figure is left over; drop a filter", file=sys.stderr)
     if rows or arguments.format in ("csv", "json", "html"):
-        print(render(rows, arguments.format, arguments.sort, arguments.brief))
+        show = print if arguments.format == "text" else write_document
+        show(render(rows, arguments.format, arguments.sort, arguments.brief))
 
 
 def render(rows: Sequence[LeaderboardRow], format: str, sort: str, brief: bool) -> str:
@@ -99,8 +102,8 @@ def _csv(rows: Sequence[LeaderboardRow]) -> str:
     columns = ["dataset", "split", "dataset_arguments", "direction", "model", *METRICS]
     columns += ["origin", "source", "source_url", "date", "selected_on"]
     columns += ["method", "image_encoder", "text_encoder", "pretraining", "weights_published"]
-    columns += ["paper_url", "code_url", "code_license", "has_card", "disagrees_on"]
-    return render_table(columns, [_csv_cells(row) for row in rows], "csv")
+    columns += ["paper_url", "code_url", "code_license", "has_card", "disagrees_on", "is_of_other_data"]
+    return render_table(columns, [_csv_cells(row) for row in published_rows(rows)], "csv")
 
 
 def _csv_cells(row: LeaderboardRow) -> list[Cell]:
@@ -117,4 +120,5 @@ def _csv_cells(row: LeaderboardRow) -> list[Cell]:
         *((row.code.url, row.code.license) if row.code else (None, None)),
         truth[row.has_card],
         " ".join(row.disagrees_on),
+        truth[row.is_of_other_data],
     ]

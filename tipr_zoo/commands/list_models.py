@@ -14,6 +14,7 @@ from tipr_zoo.display.tables import render_table, terminal_width, to_json
 from tipr_zoo.errors import UnknownNameError
 from tipr_zoo.models.lookup import list_models
 from tipr_zoo.plugins.discovery import installed_plugins, missing_plugin_note
+from tipr_zoo.terminal.streams import write_document
 
 NAME = "list"
 HELP = "list the models, with their plugin, data set, weights and rank-1"
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     rows = [model_row(card_index().cards[name]) for name in names]
     if arguments.json:
-        print(to_json(rows))
+        write_document(to_json(rows))
         return
     if not rows:
         print("no model is left over; drop a filter", file=sys.stderr)

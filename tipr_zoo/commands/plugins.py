@@ -10,6 +10,7 @@ from tipr_zoo.commands.plugin_rows import plugin_rows
 from tipr_zoo.display.tables import render_table, terminal_width, to_json
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.plugins.contract import PLUGIN_CONTRACT
+from tipr_zoo.terminal.streams import write_document
 
 NAME = "plugins"
 HELP = "show the plugins, whether each can be imported, and what it brings (exit code 1 if any is broken)"
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     rows = plugin_rows(arguments.timeout, arguments.names)
     problems = _card_problems(arguments.names)
     if arguments.json:
-        print(to_json({"contract": PLUGIN_CONTRACT, "plugins": rows, "card_problems": problems}))
+        write_document(to_json({"contract": PLUGIN_CONTRACT, "plugins": rows, "card_problems": problems}))
     else:
         columns = ["plugin", "distribution", "version", "contract", "status", "cards", "components"]
         cells = [[*(row[column] for column in columns[:-1]), _names(row["components"])] for row in rows]

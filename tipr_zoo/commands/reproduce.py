@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tipr_zoo.display.tables import FORMATS, Cell, render_table, terminal_width, to_json
+from tipr_zoo.terminal.cells import filled
+from tipr_zoo.terminal.streams import write_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +114,8 @@ def run(arguments: argparse.Namespace) -> int:
         path = arguments.records / record_file_name(record)
         write_record(record, path)
         print(f"record: {path}", file=sys.stderr)
-    print(_rendered(reproduction, arguments.format))
+    show = print if arguments.format == "text" else write_document
+    show(_rendered(reproduction, arguments.format))
     return 0 if reproduction.is_reproduced else 1
 
 
@@ -127,7 +129,7 @@ def _rendered(reproduction: Reproduction, format: str) -> str:
         part for title, group in groups for part in ("### " * (format == "markdown") + title, _table(group, format))
     ]
     width = terminal_width() if format == "text" else None
-    legend = [textwrap.fill(line, width) if width else line for line in _legend(reproduction)]
+    legend = [filled(line, width) if width else line for line in _legend(reproduction)]
     return "\n\n".join([_heading(reproduction), *parts, *legend])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -40,11 +39,12 @@ def run(arguments: argparse.Namespace) -> None:
     """Restore, draw, and print how far each restoration is from the picture."""
     from tipr_zoo.display.picture_file import save_picture
     from tipr_zoo.display.restoration_picture import draw_restoration
-    from tipr_zoo.display.tables import render_table, terminal_width
+    from tipr_zoo.display.tables import render_table, terminal_width, to_json
     from tipr_zoo.explaining.colour_words import change_colour
     from tipr_zoo.explaining.restoration import restore
     from tipr_zoo.machine.result_place import check_output
     from tipr_zoo.pictures.files import open_picture
+    from tipr_zoo.terminal.streams import write_document
 
     check_output(arguments.picture, arguments.json)
     others = arguments.instead or [changed for changed in [change_colour(arguments.text)] if changed]
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         errors = [{"caption": each.caption, "error": each.error} for each in restored.restorations]
         about = {"picture": str(arguments.image), "hidden_share": restored.hidden_share, "restorations": errors}
-        print(json.dumps(about, ensure_ascii=False))
+        write_document(to_json(about, indent=None))
         return
     rows = [[each.caption, f"{each.error:.4f}"] for each in restored.restorations]
     print(render_table(["restored with", "squared error"], rows, width=terminal_width()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -33,20 +32,21 @@ def run(arguments: argparse.Namespace) -> None:
     """Search and print the hits. Draw them if an option asks for it."""
     from tipr_zoo.display.hits_picture import HitsRow, PictureHit, draw_hits
     from tipr_zoo.display.picture_file import save_picture
-    from tipr_zoo.display.tables import Cell, render_table, terminal_width
+    from tipr_zoo.display.tables import Cell, render_table, terminal_width, to_json
     from tipr_zoo.gallery.search import search
     from tipr_zoo.machine.result_place import check_picture_file
+    from tipr_zoo.terminal.streams import is_terminal, write_document
 
     if arguments.picture:
         check_picture_file(arguments.picture)
     model = build_model(arguments)
-    hits = search(model, arguments.folder, arguments.text, arguments.top, progress=sys.stderr.isatty())
+    hits = search(model, arguments.folder, arguments.text, arguments.top, progress=is_terminal(sys.stderr))
     if arguments.picture:
         row = HitsRow(arguments.text, [PictureHit(hit.picture, hit.score, None) for hit in hits])
         save_picture(draw_hits([row]), arguments.picture)
         print(f"drawn: {arguments.picture}", file=sys.stderr)
     if arguments.json:
-        print(json.dumps([asdict(hit) for hit in hits], indent=2, default=str, ensure_ascii=False))
+        write_document(to_json([asdict(hit) for hit in hits]))
         return
     rows: list[list[Cell]] = [[hit.rank, f"{hit.score:.3f}", str(hit.picture)] for hit in hits]
     print(render_table(["rank", "score", "picture"], rows, width=terminal_width()))

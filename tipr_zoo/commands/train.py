@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import shlex
 import sys
 from pathlib import Path
 
 from tipr_zoo.commands.options import parse_option
+from tipr_zoo.terminal.suggested_command import quoted
 
 NAME = "train"
 HELP = "train a model by its recipe; stop and --resume as you like"
@@ -91,10 +91,10 @@ def run(arguments: argparse.Namespace) -> None:
             return
     chosen = "lost" if data.validation is not None and result.selected_on == "none" else result.selected_on
     print(f"weights: {result.weights} (epoch {result.selected_epoch}, {CHOSEN[chosen]})")
-    options = "".join(f" {shlex.quote(option)}" for option in arguments.cfg_options)
+    options = "".join(f" {quoted(option)}" for option in arguments.cfg_options)
     changed = f" --cfg-options{options}" if options else ""
     print(
-        f"measure: tipr-zoo eval {arguments.name} --data {shlex.quote(str(data.train.root))}"
-        f" --weights {shlex.quote(str(result.weights))}{changed}",
+        f"measure: tipr-zoo eval {quoted(arguments.name)} --data {quoted(data.train.root)}"
+        f" --weights {quoted(result.weights)}{changed}",
         file=sys.stderr,
     )

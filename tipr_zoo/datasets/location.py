@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import os
-import shlex
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,6 +14,7 @@ from tipr_zoo.datasets.specification import DatasetSpecification
 from tipr_zoo.datasets.tables.location import find_tables, has_tables
 from tipr_zoo.datasets.unread_files import unread_files
 from tipr_zoo.errors import DataError
+from tipr_zoo.terminal.suggested_command import quoted, suggested_command
 
 _FILES_NAMED = 3
 _FOLDERS_LOOKED_AT = 20
@@ -28,7 +28,7 @@ def check_root(root: Path) -> None:
     """
     if not root.exists():
         raise DataError(
-            f"no folder at {root}; check the path, or draw a data set there with `tipr-zoo data synth {root}`"
+            f"no folder at {root}; check the path, or draw a data set there with `tipr-zoo data synth {quoted(root)}`"
         )
     if not root.is_dir():
         raise DataError(f"{root} is a file; name the folder that holds the data set")
@@ -152,7 +152,7 @@ def _found_below(root: Path, specifications: Sequence[DatasetSpecification]) -> 
             except OSError:
                 continue  # the search only helps to explain what is missing
             if sources:
-                command = shlex.join(["tipr-zoo", "data", "check", str(folder)])
+                command = suggested_command("tipr-zoo", "data", "check", folder)
                 return f"found {sources[0].paths[0]}: name that folder, as in `{command}`"
     return ""
 
@@ -162,7 +162,7 @@ def _not_understood(root: Path) -> str:
     folders = [root, *sorted(path for path in root.iterdir() if path.is_dir())[:_FOLDERS_LOOKED_AT]]
     for folder in folders[1:]:
         if has_tables(folder, text_files=False):
-            command = shlex.join(["tipr-zoo", "data", "check", str(folder)])
+            command = suggested_command("tipr-zoo", "data", "check", folder)
             return f"found a table in {folder}: name that folder, as in `{command}`"
     found = list(islice((each for folder in folders for each in unread_files(folder)), _FILES_NAMED + 1))
     named = ", ".join(f"{file} ({kind})" for file, kind in found[:_FILES_NAMED])

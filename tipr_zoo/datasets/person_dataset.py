@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 from functools import cache, cached_property
 from pathlib import Path
@@ -16,8 +15,9 @@ from tipr_zoo.datasets.picture_folder import find_picture_folder
 from tipr_zoo.datasets.specification import DatasetSpecification
 from tipr_zoo.datasets.tables.text_files import text_files_of
 from tipr_zoo.errors import DataError
-
-logger = logging.getLogger("tipr_zoo")
+from tipr_zoo.machine.whole_path import whole_path
+from tipr_zoo.terminal.log import logger
+from tipr_zoo.terminal.suggested_command import quoted
 
 
 class PersonDataset:
@@ -53,7 +53,7 @@ class PersonDataset:
 
     def __init__(self, root: str | os.PathLike[str], split: str = "test", check_pictures: bool = False) -> None:
         self.name = self.specification.name
-        self.root = Path(root).expanduser()
+        self.root = whole_path(root)
         self.split = split
         source = find_source(self.root, self.specification)
         self.layout = source.layout.name
@@ -131,7 +131,8 @@ class PersonDataset:
             more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
             raise DataError(
                 f"no picture at {self.picture_folder / missing[0].picture}{more}, named by {missing[0].place} of"
-                f" {missing[0].file}; copy it there (`tipr-zoo data check {self.root}` lists all that are missing)"
+                f" {missing[0].file}; copy it there"
+                f" (`tipr-zoo data check {quoted(self.root)}` lists all that are missing)"
             )
 
 

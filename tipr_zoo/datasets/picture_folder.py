@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
@@ -11,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from tipr_zoo.datasets.annotation import Annotation
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.errors import DataError
+from tipr_zoo.terminal.suggested_command import quoted
 
 _SAMPLE = 20
 _DEPTH = 3
@@ -85,7 +85,7 @@ def _command_that_unpacks(base: Path, sample: Sequence[PurePosixPath]) -> str | 
         for name in names:
             if any(f"/{name}".endswith(f"/{path}") for path in wanted):
                 place = base / "imgs" if name in wanted else base
-                return f"python -m zipfile -e {_quoted(file)} {_quoted(place)}"
+                return f"python -m zipfile -e {quoted(file)} {quoted(place)}"
     return None
 
 
@@ -119,13 +119,13 @@ def rename_command(folder: Path, place: Path, keep: Sequence[Path]) -> str | Non
     if any(path.is_relative_to(folder) or path.is_relative_to(place) for path in keep):
         return None
     if not os.path.lexists(place):  # a broken link is in the way, too
-        parents = "" if place.parent.is_dir() else f"mkdir -p {_quoted(place.parent)} && "
-        return f"{parents}mv {_quoted(folder)} {_quoted(place)}"
+        parents = "" if place.parent.is_dir() else f"mkdir -p {quoted(place.parent)} && "
+        return f"{parents}mv {quoted(folder)} {quoted(place)}"
     if place.is_relative_to(folder):
         return None
     aside = free_name(place)
     inner = aside / folder.relative_to(place) if folder.is_relative_to(place) else folder
-    return f"mv {_quoted(place)} {_quoted(aside)} && mv {_quoted(inner)} {_quoted(place)}"
+    return f"mv {quoted(place)} {quoted(aside)} && mv {quoted(inner)} {quoted(place)}"
 
 
 def free_name(path: Path) -> Path:
@@ -134,7 +134,3 @@ def free_name(path: Path) -> Path:
     while (aside := path.with_name(f"{path.name}_before{number or ''}")).exists() or aside.is_symlink():
         number += 1
     return aside
-
-
-def _quoted(path: Path) -> str:
-    return shlex.quote(str(path))

@@ -16,6 +16,7 @@ from tipr_zoo.datasets.specification import DatasetSpecification
 from tipr_zoo.datasets.splits import EVERY_SPLIT
 from tipr_zoo.datasets.tables.location import has_tables
 from tipr_zoo.errors import ConfigError, DataError
+from tipr_zoo.machine.whole_path import whole_path
 from tipr_zoo.registries import DATASETS
 
 
@@ -36,7 +37,7 @@ def recognise_dataset(root: str | os.PathLike[str], name: str | None = None) -> 
     """
     if name is not None:
         return _registered(name)
-    root = Path(root).expanduser()
+    root = whole_path(root)
     datasets = [_registered(each) for each in DATASETS.names() if issubclass(DATASETS.get(each), PersonDataset)]
     published = [dataset for dataset in datasets if not dataset.specification.is_table]
     table = next(dataset for dataset in datasets if dataset.specification.is_table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import re
 import shutil
@@ -13,12 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tipr_zoo.terminal.cells import cell_width, cut
+from tipr_zoo.terminal.escaping import escaped_json, replaced
+from tipr_zoo.terminal.streams import is_terminal
+
 FORMATS = ("text", "markdown", "csv", "json")
 """The formats of `render_table`."""
 
 _GAP = 2
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+"""How a text begins that spreadsheets take for a formula and run."""
 
 _WORD_PART = re.compile(r"[^\s_/.-]*[_/.-]+|[^\s_/.-]+")
 
@@ -76,14 +82,35 @@ def render_table(
     raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
 
 
-def to_json(value: Any) -> str:
-    """Return `value` as indented JSON. Letters of all languages stay as they are."""
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+def to_json(value: Any, indent: int | None = 2) -> str:
+    """Return `value` as JSON of strict UTF-8. Letters of all languages stay as they are.
+
+    A path is a text, and a number that is not finite is null.
+
+    Args:
+        value: What JSON can hold, with paths among it.
+        indent: Blanks before the entries of lists and objects. With None, all is on one line.
+    """
+    try:
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=os.fspath)
+    except ValueError:
+        text = json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False, default=os.fspath)
+    return escaped_json(text)
+
+
+def _finite(value: Any) -> Any:
+    """Return a value in which None stands for numbers that are not finite."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def terminal_width() -> int | None:
     """Return the terminal's width in characters. None where the output goes into a file or a pipe."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() or os.environ.get("COLUMNS") else None
+    is_asked_for = is_terminal(sys.stdout) or os.environ.get("COLUMNS")
+    return shutil.get_terminal_size().columns if is_asked_for else None
 
 
 def one_line(text: str) -> str:
@@ -95,12 +122,12 @@ def one_line(text: str) -> str:
     Args:
         text: Text from a card or an evaluation record, which anybody can write.
     """
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
+    return replaced(" ".join(text.split()))
 
 
 def printable(text: str) -> str:
     """Return `text` with its line breaks. Characters that would control a terminal become replacement characters."""
-    return "\n".join(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", line.expandtabs()) for line in text.split("\n"))
+    return "\n".join(replaced(line.expandtabs()) for line in text.split("\n"))
 
 
 def _plain(cell: Cell) -> str | int | float | None:
@@ -110,9 +137,14 @@ def _plain(cell: Cell) -> str | int | float | None:
 def _csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_plain(cell) for cell in row] for row in rows)
+    writer.writerow(map(_without_formula, columns))
+    writer.writerows([_without_formula(_plain(cell)) for cell in row] for row in rows)
     return text.getvalue().rstrip("\n")
+
+
+def _without_formula(cell: str | int | float | None) -> str | int | float | None:
+    """Put an apostrophe before a text that spreadsheets would run. It is how they mark a text."""
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 def _markdown(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
@@ -121,7 +153,8 @@ def _markdown(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
         return f"{mark}{_shown(cell)}{mark}".replace("|", "\\|")
 
     rules = ["---:" if is_number else "---" for is_number in _number_columns(columns, rows)]
-    lines = [columns, rules, *([cell_text(cell) for cell in row] for row in rows)]
+    names = [one_line(name).replace("|", "\\|") for name in columns]
+    lines = [names, rules, *([cell_text(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -131,6 +164,7 @@ def _text(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | N
     is_marked = [any(isinstance(row[i], (Best, Second)) for row in rows) for i in range(len(columns))]
     # In a column with marks, a number without a mark gets a blank, so that the digits stand under each other.
     texts = [[_shown(cell) + (_mark(cell) or " " * is_marked[i]) for i, cell in enumerate(row)] for row in rows]
+    columns = list(map(one_line, columns))
     names = [name + " " * is_marked[i] for i, name in enumerate(columns)]
     widths = _fitted_widths(names, texts, is_number, width)
     if widths is None:
@@ -154,7 +188,7 @@ def _drawn(
     table.min_width = {str(i): width for i, width in enumerate(widths)}
     for number, row in enumerate([names, *texts]):
         cells = [
-            text if len(text) <= width else "\n".join(wrap(text, width))
+            text if cell_width(text) <= width else "\n".join(wrap(text, width))
             for text, width in zip(row, widths, strict=True)
         ]
         table.add_row(cells, divider=number == 0)
@@ -170,11 +204,11 @@ def _fitted_widths(
     ``.`` inside words.
     """
     columns = [[name, *(row[i] for row in texts)] for i, name in enumerate(names)]
-    widths = [max(map(len, column)) for column in columns]
+    widths = [max(map(cell_width, column)) for column in columns]
     if width is None:
         return widths
     for parts in (str.split, _WORD_PART.findall):
-        least = [max((len(part) for text in column for part in parts(text)), default=0) for column in columns]
+        least = [max((cell_width(part) for text in column for part in parts(text)), default=0) for column in columns]
         while sum(widths) + _GAP * (len(widths) - 1) > width:
             candidates = [i for i in range(len(widths)) if not is_number[i] and widths[i] > least[i]]
             if not candidates:
@@ -195,7 +229,7 @@ def _stacked(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) 
             if not text:
                 continue
             item = f"{name} {text}"
-            if line and len(line) + _GAP + len(item) <= width:
+            if line and cell_width(line) + _GAP + cell_width(item) <= width:
                 line += " " * _GAP + item
                 continue
             lines += [line] if line else []
@@ -216,23 +250,23 @@ def wrap(text: str, width: int) -> list[str]:
 
     Args:
         text: The text. White space at the end of a line is dropped.
-        width: Most characters of a line.
+        width: Most cells of a line.
 
     Returns:
         The lines, at least one.
     """
     lines = [""]
     for word in text.split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) <= width:
+        if lines[-1] and cell_width(lines[-1]) + 1 + cell_width(word) <= width:
             lines[-1] += f" {word}"
             continue
         lines += [""] if lines[-1] else []
-        for part in [word] if len(word) <= width else _WORD_PART.findall(word):
-            if len(lines[-1]) + len(part) <= width:
+        for part in [word] if cell_width(word) <= width else _WORD_PART.findall(word):
+            if cell_width(lines[-1]) + cell_width(part) <= width:
                 lines[-1] += part
                 continue
             lines += [""] if lines[-1] else []
-            lines[-1:] = [part[start : start + width] for start in range(0, len(part), width)]
+            lines[-1:] = cut(part, width)
     return lines
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,9 +26,8 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.machine.whole_file import remove_parts
 from tipr_zoo.outside.files import PICTURE_LIMIT, read_bytes
 from tipr_zoo.pictures.files import open_picture
+from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.tensors import read_metadata, write_weights
-
-logger = logging.getLogger("tipr_zoo")
 
 RELEASED = ("torch", "timm", "transformers")
 """Packages whose version says what their code computes. The code of others may change between two versions."""
@@ -87,7 +85,7 @@ class EmbeddingCache:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             remove_parts(self.folder)
-            about = {"sha256": _tensor_sha256(embeddings), "kind": kind}
+            about = {"sha256": _entry_sha256(path, embeddings), "kind": kind}
             write_weights({"embeddings": embeddings}, path, about, must_last=False)
         except OSError as error:
             logger.warning("%s: the embeddings of the %s cannot be kept (%s)", path, kind, error.strerror or error)
@@ -164,11 +162,13 @@ def _read(path: Path) -> Tensor | None:
         embeddings = safetensors.torch.load_file(path)["embeddings"]
     except (OSError, KeyError, safetensors.SafetensorError):
         return None
-    return embeddings if _tensor_sha256(embeddings) == read_metadata(path).get("sha256") else None
+    return embeddings if _entry_sha256(path, embeddings) == read_metadata(path).get("sha256") else None
 
 
-def _tensor_sha256(tensor: Tensor) -> str:
-    return _sha256(tensor.contiguous().numpy().tobytes())
+def _entry_sha256(path: Path, embeddings: Tensor) -> str:
+    """Hash embeddings together with what they are of, so that no entry can stand in the place of another."""
+    about = f"{path.stem} {embeddings.dtype} {tuple(embeddings.shape)}"
+    return _sha256(_digest(about.encode()) + embeddings.contiguous().numpy().tobytes())
 
 
 def _digest(content: bytes) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import torch
 
 from tipr_zoo.cards.record import DIRECTIONS, IMAGE_TO_TEXT, TEXT_TO_IMAGE, Record
 from tipr_zoo.datasets import recognise_dataset
-from tipr_zoo.datasets.arguments import dataset_arguments
+from tipr_zoo.datasets.arguments import dataset_arguments, tell_changed_annotations
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import TiprZooError
 from tipr_zoo.evaluation.embedding import Embeddings, directed_metrics, embed_captions, embed_dataset, embed_pictures
@@ -23,6 +22,7 @@ from tipr_zoo.evaluation.embedding_cache import EmbeddingCache, captions_sha256,
 from tipr_zoo.evaluation.loaded_model import LoadedModel, load_model
 from tipr_zoo.machine.code_version import code_version
 from tipr_zoo.machine.devices import describe_device
+from tipr_zoo.terminal.suggested_command import suggested_command
 
 PROTOCOLS = {
     TEXT_TO_IMAGE: (
@@ -106,6 +106,7 @@ def measure(
         DataError: A picture is missing or cannot be read, or a query has no match.
     """
     facts = _facts_of_model(loaded) | _facts_of_dataset(dataset)
+    tell_changed_annotations(dataset)
     started = time.perf_counter()
     pictures_hash = pictures_sha256(dataset.pictures)
     cache = EmbeddingCache(loaded.sha256) if use_cache else None
@@ -196,7 +197,7 @@ def _command(loaded: LoadedModel, dataset: PersonDataset, direction: str) -> str
         words += ["--direction", direction]
     if loaded.overrides:
         words += ["--cfg-options", *(f"{key}={value!r}" for key, value in loaded.overrides.items())]
-    return shlex.join(words)
+    return suggested_command(*words)
 
 
 def _is_recognised(dataset: PersonDataset) -> bool:

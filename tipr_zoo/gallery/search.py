@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,7 @@ from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.evaluation.embedding import embed_captions, embed_readable_pictures
 from tipr_zoo.gallery.ranking import best_pictures
 from tipr_zoo.pictures.files import find_pictures
-
-logger = logging.getLogger("tipr_zoo")
+from tipr_zoo.terminal.log import logger
 
 
 @dataclass(frozen=True)

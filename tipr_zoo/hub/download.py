@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from functools import cache
 from pathlib import Path
@@ -11,8 +10,7 @@ from tipr_zoo.cards.hub_reference import HubReference
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.hub.client import hub_client, hub_errors
 from tipr_zoo.machine.whole_file import file_sha256
-
-logger = logging.getLogger("tipr_zoo")
+from tipr_zoo.terminal.log import logger
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tipr_zoo.cards.record import METRICS
 from tipr_zoo.display.tables import Best, Cell, Second
 from tipr_zoo.leaderboard.marks import encoder, extra_data, marked_model, notes
+from tipr_zoo.leaderboard.published_rows import published_rows
 from tipr_zoo.leaderboard.ranks import RULE
 from tipr_zoo.leaderboard.rows import LeaderboardRow
 from tipr_zoo.leaderboard.sections import Section, Sources, leaderboard_sections
@@ -28,6 +29,7 @@ _ESCAPED = {
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
     "†": r"\textdagger{}",
+    "‡": r"\textdaggerdbl{}",
     "≠": r"$\neq$",
 }
 _ESCAPE = str.maketrans(_ESCAPED)
@@ -45,7 +47,7 @@ def latex_leaderboard(rows: Sequence[LeaderboardRow]) -> str:
     Args:
         rows: As `tipr_zoo.leaderboard.rows.leaderboard_rows` sorts them.
     """
-    sources = Sources()
+    sources, rows = Sources(), published_rows(rows)
     tables = [_table(section, sources) for section in leaderboard_sections(rows)]
     lines = [f"Bold is best, underlined second best. {RULE}", *notes(rows)]
     lines += [f"[{number}] {text}" for number, text in sources.items()]

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from tipr_zoo.leaderboard.rows import LeaderboardRow
 
-ON_TEST, NOT_KNOWN, DISPUTED = "†", "?", "≠"
+ON_TEST, NOT_KNOWN, DISPUTED, OTHER_DATA = "†", "?", "≠", "‡"
 
 MEANINGS = {
     ON_TEST: "the epoch of these weights was chosen on the test split: the record or the authors say so, or it is what"
     " the authors' code does by default",
     NOT_KNOWN: "on what the epoch was chosen is not known",
     DISPUTED: "sources report different figures of this model; each of them has a row",
+    OTHER_DATA: "measured on other annotations or pictures than the records beside it, by their hashes",
 }
 
 ORIGIN_MEANINGS = {
@@ -31,6 +32,7 @@ def marks_of(row: LeaderboardRow) -> list[str]:
         ON_TEST: row.selected_on == "test",
         NOT_KNOWN: row.selected_on is None,
         DISPUTED: bool(row.disagrees_on),
+        OTHER_DATA: row.is_of_other_data,
     }
     return [mark for mark in MEANINGS if is_shown[mark]]
 

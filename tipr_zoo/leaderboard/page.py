@@ -18,12 +18,14 @@ from tipr_zoo.leaderboard.marks import (
     NOT_KNOWN,
     ON_TEST,
     ORIGIN_MEANINGS,
+    OTHER_DATA,
     code_license,
     encoder,
     extra_data,
     is_web_address,
     weights,
 )
+from tipr_zoo.leaderboard.published_rows import published_rows
 from tipr_zoo.leaderboard.ranks import BEST, RULE, figure_ranks
 from tipr_zoo.leaderboard.rows import LeaderboardRow, data_key
 from tipr_zoo.version import __version__
@@ -48,6 +50,7 @@ _LEGEND = {
     "zoo": "The zoo can build and train this model: tipr-zoo info NAME.",
     ON_TEST: MEANINGS[ON_TEST],
     DISPUTED: MEANINGS[DISPUTED],
+    OTHER_DATA: MEANINGS[OTHER_DATA],
     **ORIGIN_MEANINGS,
     "Extra data": "Person data used in pretraining beside the training split.",
     "Weights": "Whether somebody gives out the weights of these figures.",
@@ -72,7 +75,7 @@ def leaderboard_page(rows: Sequence[LeaderboardRow], sort: str = "R1") -> str:
     style = (_ASSETS / "leaderboard.css").read_text(encoding="utf-8")
     script = (_ASSETS / "leaderboard.js").read_text(encoding="utf-8")
     ranked = sorted(
-        zip(rows, figure_ranks(rows), strict=True),
+        zip(published_rows(rows), figure_ranks(rows), strict=True),
         key=lambda item: (*data_key(item[0]), -item[0].metrics.get(sort, -1.0)),
     )
     groups = [(key, list(group)) for key, group in groupby(ranked, lambda item: data_key(item[0]))]
@@ -153,6 +156,7 @@ def _row(row: LeaderboardRow, ranks: dict[str, int]) -> str:
 def _model(row: LeaderboardRow) -> str:
     """Return the cell with the name, the marks, and whether the zoo has the model."""
     marks = [ON_TEST] * (row.selected_on == "test") + [DISPUTED] * bool(row.disagrees_on)
+    marks += [OTHER_DATA] * row.is_of_other_data
     words = [f'<span class="name">{escape(row.model)}</span>']
     words += [f'<a class="mark" href="#legend" title="{escape(MEANINGS[mark])}">{mark}</a>' for mark in marks]
     words += ['<span class="badge" title="the zoo can build it">zoo</span>'] * row.has_card

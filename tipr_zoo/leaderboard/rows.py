@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from tipr_zoo.cards.schema import Link
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import RecordError
 from tipr_zoo.leaderboard.filter import ANY, LeaderboardFilter
+from tipr_zoo.leaderboard.measured_data import KnownData, disputed_metrics, measured_thing
 from tipr_zoo.leaderboard.references import read_references
 
 
@@ -43,7 +43,9 @@ class LeaderboardRow:
         has_card: Whether the zoo can build the model.
         paper: The paper that describes the method.
         code: The authors' repository and its licence.
-        disagrees_on: Metrics of which another source reports another figure of the same model.
+        disagrees_on: Metrics of which another source reports another figure of the same model, or another record of the
+            same weights and data has another one.
+        is_of_other_data: Whether the hashes of annotations or pictures are not those of a card's record of this data.
     """
 
     model: str
@@ -62,6 +64,7 @@ class LeaderboardRow:
     paper: Link | None
     code: Link | None
     disagrees_on: tuple[str, ...] = ()
+    is_of_other_data: bool = False
 
 
 def leaderboard_rows(
@@ -85,8 +88,11 @@ def leaderboard_rows(
     if sort not in METRICS:
         raise unknown_name("metric", sort, METRICS)
     further = _read_records(records) if records else {}
-    measured_again = set(map(_measured_thing, further.values()))
-    rows = _flag_disagreements([*_card_rows(measured_again), *_reference_rows(), *_record_rows(further)])
+    of_cards = [result.record for card in card_index().cards.values() for result in card.results if result.record]
+    known, disputed = KnownData(of_cards, further.values()), disputed_metrics([*of_cards, *further.values()])
+    measured_again = set(map(measured_thing, further.values()))
+    rows = [*_card_rows(measured_again), *_reference_rows(), *_record_rows(further, known, disputed)]
+    rows = _flag_disagreements(rows)
     filter.check(row.method for row in rows)
     if dataset is not None:
         names = {row.dataset for row in rows}
@@ -114,7 +120,7 @@ def comparison_group(row: LeaderboardRow) -> tuple[str, str, str, str, bool]:
     return *data_key(row), row.method.has_extra_data
 
 
-def _card_rows(measured_again: set[tuple[str, ...]]) -> list[LeaderboardRow]:
+def _card_rows(measured_again: set[tuple[str | None, ...]]) -> list[LeaderboardRow]:
     """Make a row for each result of every readable card, except for results that were measured again."""
     rows = []
     for card in card_index().cards.values():
@@ -122,7 +128,7 @@ def _card_rows(measured_again: set[tuple[str, ...]]) -> list[LeaderboardRow]:
         for result in card.results:
             if result.record is None:
                 rows.append(_result_row(result, method, card.paper, card.code, has_card=True))
-            elif _measured_thing(result.record) not in measured_again:
+            elif measured_thing(result.record) not in measured_again:
                 row = _result_row(result, method, card.paper, card.code, has_card=True)
                 url = str(card.path.parent / result.source_url)
                 rows.append(replace(row, source_url=url, date=result.record.date))
@@ -168,10 +174,17 @@ def _read_records(folder: Path) -> dict[Path, Record]:
     return {path: read_record(path) for path in sorted(folder.glob("*.json"))}
 
 
-def _record_rows(records: Mapping[Path, Record]) -> list[LeaderboardRow]:
+def _record_rows(
+    records: Mapping[Path, Record], known: KnownData, disputed: Mapping[tuple[str | None, ...], tuple[str, ...]]
+) -> list[LeaderboardRow]:
     """Make a row for each evaluation record, with the facts of its model's card.
 
     Where the record is not of the card's weights, what the card says of weights does not hold for it.
+
+    Args:
+        records: The records by their files.
+        known: The data of all records.
+        disputed: What `disputed_metrics` gives for all records.
     """
     rows = []
     for path, record in records.items():
@@ -196,6 +209,8 @@ def _record_rows(records: Mapping[Path, Record]) -> list[LeaderboardRow]:
                 has_card=card is not None,
                 paper=card.paper if card else None,
                 code=card.code if card else None,
+                disagrees_on=disputed.get(measured_thing(record), ()),
+                is_of_other_data=known.is_other(record),
             )
         )
     return rows
@@ -221,10 +236,3 @@ def _flag_disagreements(rows: Iterable[LeaderboardRow]) -> list[LeaderboardRow]:
         else row
         for row in rows
     ]
-
-
-def _measured_thing(record: Record) -> tuple[str, ...]:
-    """Return what two evaluation records share if they measure the same weights on the same data in the same way."""
-    mappings = [json.dumps(values, sort_keys=True) for values in (record.dataset_arguments, record.overrides)]
-    counts = [str(count) for count in (record.queries, record.gallery, record.identities)]
-    return record.model, record.weights_sha256, record.dataset, record.split, record.direction, *mappings, *counts

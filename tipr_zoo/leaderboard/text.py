@@ -9,6 +9,7 @@ from urllib.parse import quote
 from tipr_zoo.cards.record import METRICS
 from tipr_zoo.display.tables import Cell, one_line, render_table, wrap
 from tipr_zoo.leaderboard.marks import code_license, encoder, extra_data, is_web_address, marked_model, notes, weights
+from tipr_zoo.leaderboard.published_rows import published_rows
 from tipr_zoo.leaderboard.ranks import RULE
 from tipr_zoo.leaderboard.rows import LeaderboardRow
 from tipr_zoo.leaderboard.sections import Section, Sources, leaderboard_sections
@@ -57,7 +58,7 @@ def markdown_leaderboard(rows: Sequence[LeaderboardRow], brief: bool = False) ->
         rows: As `tipr_zoo.leaderboard.rows.leaderboard_rows` sorts them.
         brief: Whether to leave out mINP, encoders, licences and the names of sources. The origins are the links then.
     """
-    table = _brief_table if brief else _markdown_table
+    table, rows = _brief_table if brief else _markdown_table, published_rows(rows)
     parts = [f"### {_escaped(one_line(section.title))}\n\n{table(section)}" for section in leaderboard_sections(rows)]
     if brief:
         return "\n\n".join([*parts, "; ".join(["**bold** is best, _slanted_ second best of a table", *notes(rows)])])

@@ -25,10 +25,10 @@ from tipr_zoo.pictures.preprocessing import ImageNormalisation
 from tipr_zoo.protocols import Head, Loss, Neck, TextTower, Tokenizer
 from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, TOKENIZERS
 from tipr_zoo.registry import Registry
+from tipr_zoo.terminal.log import logger
+from tipr_zoo.terminal.suggested_command import quoted
 from tipr_zoo.weights.fetching import fetch_weights
 from tipr_zoo.weights.tensors import load_tensors, read_weights
-
-logger = logging.getLogger("tipr_zoo")
 
 IDENTITIES = "model.heads.id.num_identities"
 """The entry of a recipe that follows what the weights were trained on, unless it is overridden."""
@@ -96,7 +96,7 @@ def check_has_weights(card: ModelCard, name: str) -> None:
     if card.weights is None:
         raise WeightsError(
             f"no weights of {name} are published, so pretrained=True cannot load any; train it with"
-            f" `tipr-zoo train {name}`, or pass weights=FILE (--weights FILE)"
+            f" `tipr-zoo train {quoted(name)}`, or pass weights=FILE (--weights FILE)"
             + (f" (its card: {card.weights_note.removeprefix('None: ')})" if card.weights_note else "")
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,9 @@ from tipr_zoo.backbones import CLIPTextEncoder, ModifiedResNetEncoder, VisionTra
 from tipr_zoo.backbones.position_grid import learned_grid, resize_position_grid
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
+from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.clip_names import clip_shape, clip_to_zoo, clip_zoo_names, is_modified_resnet
 from tipr_zoo.weights.tensors import first_of, is_clip_format, read_weights
-
-logger = logging.getLogger("tipr_zoo")
 
 UNUSED_ENTRIES = ("logit_scale", "input_resolution", "context_length", "vocab_size")
 """What CLIP's weights hold besides its towers: three sizes, and the temperature, which is fixed here."""

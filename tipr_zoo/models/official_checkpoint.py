@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +18,10 @@ from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.models.building import build_dual_encoder
 from tipr_zoo.models.resolved_model import resolve
 from tipr_zoo.registries import HEADS
+from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.official_names import head_key, is_unused
 from tipr_zoo.weights.official_sizes import has_modified_resnet, head_entries, listed, tower_entries, tower_names
 from tipr_zoo.weights.official_tensors import COUNTER, official_tensors, zoo_state
-
-logger = logging.getLogger("tipr_zoo")
 
 METHODS = {
     "irra": "irra_vitb16_cuhk",

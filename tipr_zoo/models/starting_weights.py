@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +12,10 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.hub.weights import local_weights
 from tipr_zoo.models.clip_weights import load_clip_tensors
+from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.official_sizes import listed, tower_names
 from tipr_zoo.weights.official_tensors import TOWERS, head_state, official_tensors
 from tipr_zoo.weights.tensors import first_of, is_clip_format, is_official_format, load_tensors, read_weights
-
-logger = logging.getLogger("tipr_zoo")
 
 
 def load_starting_weights(model: DualEncoder, path: Path) -> None:

@@ -6,7 +6,6 @@ Only pixels are taken. Of the metadata the orientation is read, and metadata tha
 from __future__ import annotations
 
 import io
-import logging
 import os
 import threading
 import warnings
@@ -20,8 +19,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from tipr_zoo.errors import DataError
 from tipr_zoo.pictures.formats import PictureFormat, format_of, missing_for, other_format_of
 from tipr_zoo.pictures.metadata import without_metadata
-
-logger = logging.getLogger("tipr_zoo")
+from tipr_zoo.terminal.log import logger
 
 MOST_PIXELS = 1 << 26
 """Pixels of a picture, some 67 million. A camera's largest pictures have 50 million, and decoding takes 4 to 16 bytes

@@ -12,6 +12,8 @@ import importlib.util
 import re
 from pathlib import Path
 
+from tipr_zoo.terminal.suggested_command import quoted
+
 PLUGIN_CONTRACT = "1.1"
 """The version of this core."""
 
@@ -65,4 +67,4 @@ def contract_problem(stated: str, distribution: str, kept: str = PLUGIN_CONTRACT
     if needed[0] == own[0] and needed <= own:
         return None
     reason = f"it is written for plugin contract {stated}, and this tipr-zoo keeps {kept}"
-    return f"{reason}; pip install --upgrade {'tipr-zoo' if needed > own else distribution}"
+    return f"{reason}; pip install --upgrade {'tipr-zoo' if needed > own else quoted(distribution)}"

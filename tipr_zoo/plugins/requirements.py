@@ -9,6 +9,7 @@ from functools import cache
 
 from tipr_zoo.plugins.contract import contract_problem, stated_contract
 from tipr_zoo.plugins.plugin import Plugin
+from tipr_zoo.terminal.suggested_command import quoted
 from tipr_zoo.version import __version__
 
 CORE = "tipr-zoo"
@@ -33,7 +34,7 @@ def import_fix(plugin: Plugin, error: BaseException) -> str:
     """Tell what to do about a plugin whose import raised `error`."""
     if isinstance(error, ModuleNotFoundError) and error.name == plugin.package:
         return (
-            f"its package {plugin.package} is missing: pip install --force-reinstall {plugin.distribution},"
+            f"its package {plugin.package} is missing: pip install --force-reinstall {quoted(plugin.distribution)},"
             f" or: pip uninstall {plugin.distribution}"
         )
     for requirement, installed in _unmet_requirements(plugin):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -23,12 +22,11 @@ from tipr_zoo.machine.processes import available_cores
 from tipr_zoo.machine.whole_file import file_sha256
 from tipr_zoo.models.resolved_model import ResolvedModel
 from tipr_zoo.reproduction.seed_folder import SeedFolder
+from tipr_zoo.terminal.log import logger
 from tipr_zoo.training.loop.interruption import SIGNALS
 from tipr_zoo.training.pairs.training_data import TrainingData
 from tipr_zoo.training.train import train_resolved
 from tipr_zoo.weights.tensors import read_metadata
-
-logger = logging.getLogger("tipr_zoo")
 
 LOG = "log.txt"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -21,13 +20,12 @@ from tipr_zoo.plugins.contract import STATEMENT, stated_contract
 from tipr_zoo.plugins.discovery import find_plugin
 from tipr_zoo.protocols import CaptionAugmentation, PairSampler, promised_names
 from tipr_zoo.registries import CAPTION_AUGMENTATIONS, DATASETS, HEADS, LOSSES, SAMPLERS
+from tipr_zoo.terminal.log import logger
 from tipr_zoo.testing.head_check import check_head
 from tipr_zoo.testing.image_tower_check import check_image_tower
 from tipr_zoo.testing.loss_check import check_loss
 from tipr_zoo.testing.text_tower_check import check_text_tower
 from tipr_zoo.testing.trial import Trial, alike_every_time, expect
-
-logger = logging.getLogger("tipr_zoo")
 
 LARGEST = 20_000_000
 """Most parameters of a model that is built with numbers for a trial. Larger ones have only shapes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import logging
 import re
 from collections.abc import Iterable, Sequence
 
@@ -13,9 +12,8 @@ import torch
 from torch import Tensor
 
 from tipr_zoo.errors import ConfigError, DataError
+from tipr_zoo.terminal.log import logger
 from tipr_zoo.tokenizers.caption_words import CaptionWord, caption_words
-
-logger = logging.getLogger("tipr_zoo")
 
 _WHITE_SPACE = re.compile(r"\s+")
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from mmengine.runner import Runner
 
+from tipr_zoo.datasets.arguments import tell_changed_annotations
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import gather_objects, is_main_process, joined_processes
 from tipr_zoo.dual_encoder import DualEncoder
@@ -20,6 +21,7 @@ from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.building import build_dual_encoder, fit_identities
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve
 from tipr_zoo.models.starting_weights import load_starting_weights
+from tipr_zoo.terminal.log import logger
 from tipr_zoo.training.checkpoints.best_weights_hook import BEST_WEIGHTS, best_epoch
 from tipr_zoo.training.checkpoints.files import checkpoint_files, last_checkpoint
 from tipr_zoo.training.checkpoints.fingerprint import check_fingerprint, training_fingerprint
@@ -33,8 +35,6 @@ from tipr_zoo.training.pairs.training_loader import end_workers
 from tipr_zoo.training.settings import WEIGHTS_DTYPES, check_training
 from tipr_zoo.version import __version__
 from tipr_zoo.weights.tensors import read_weights, write_weights
-
-logger = logging.getLogger("tipr_zoo")
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,7 @@ def train_resolved(
         )
     name, recipe, train_set, validation_set = resolved.name, resolved.copied_recipe(), data.train, data.validation
     check_training(recipe.training)
+    tell_changed_annotations(train_set)
     fit_identities(recipe.model, train_set.identity_count, train_set.annotation_file, logging.WARNING)
     place = torch.device(device)
     with (

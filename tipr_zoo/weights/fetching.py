@@ -18,6 +18,7 @@ from tipr_zoo.errors import WeightsError, WriteError
 from tipr_zoo.hub.weights import fetch_hub_weights
 from tipr_zoo.machine.result_place import make_folder
 from tipr_zoo.machine.whole_file import CHUNK, whole_file
+from tipr_zoo.terminal.suggested_command import quoted
 
 
 def fetch_weights(card: ModelCard) -> Path:
@@ -31,7 +32,7 @@ def fetch_weights(card: ModelCard) -> Path:
     """
     weights = card.weights
     if weights is None:
-        raise WeightsError(f"no weights of {card.name} are published; see `tipr-zoo info {card.name}`")
+        raise WeightsError(f"no weights of {card.name} are published; see `tipr-zoo info {quoted(card.name)}`")
     if is_hub_reference(weights.location):
         return _fetch_from_hub(weights)
     if not weights.is_remote:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.machine.whole_file import whole_file
+from tipr_zoo.terminal.suggested_command import quoted
 
 
 def write_weights(
@@ -115,12 +116,12 @@ def load_tensors(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> N
     if is_clip_format(state):
         raise WeightsError(
             f"weights {path} are CLIP's, which have no heads and fit pictures of 224 x 224; they are for a training to"
-            f" start from: tipr-zoo train NAME --weights {path}"
+            f" start from: tipr-zoo train NAME --weights {quoted(path)}"
         )
     if is_official_format(state):
         raise WeightsError(
             f"weights {path} are a checkpoint of the official code; convert it first:"
-            f" tipr-zoo convert {path} --method METHOD -o {path.with_suffix('.safetensors').name}"
+            f" tipr-zoo convert {quoted(path)} --method METHOD -o {quoted(Path(path.with_suffix('.safetensors').name))}"
         )
     own = model.state_dict()
     problems = [f"{name} is missing" for name in own if name not in state]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -30,6 +29,8 @@ from tipr_zoo.datasets.specification import DatasetSpecification, SplitCounts
 from tipr_zoo.datasets.splits import EVERY_SPLIT, SPLITS
 from tipr_zoo.datasets.unread_files import unread_files
 from tipr_zoo.errors import DataError
+from tipr_zoo.machine.whole_path import whole_path
+from tipr_zoo.terminal.suggested_command import suggested_command
 
 
 def check_dataset(
@@ -48,7 +49,7 @@ def check_dataset(
         UnknownNameError: No data set of this name is registered.
         DataError: There is no annotation file to check, or its content is no list of annotations.
     """
-    root = Path(root).expanduser()
+    root = whole_path(root)
     specification = recognise_dataset(root, name).specification
     source = find_source(root, specification)
     annotations = read_annotations(source)
@@ -196,7 +197,7 @@ def _other_files(root: Path, source: Source, annotations: Annotations) -> Iterat
         (file,) = source.paths
         official = file.with_name(specification.annotation_files[0])
         message = f"{file} holds what {official.name} does; other codes look for it under that name"
-        fix = shlex.join(["mv", str(file), str(official)])
+        fix = suggested_command("mv", file, official)
         yield Finding("unusual file name", file.name, message, fix)
     read = set(source.paths)
     others = [] if specification.is_table else sources_in(root, specification)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from tipr_zoo.datasets.source import Source
 from tipr_zoo.errors import DataError
 from tipr_zoo.outside.files import PICTURE_LIMIT, read_bytes
 from tipr_zoo.pictures.files import FoundPictures, find_pictures, list_pictures
+from tipr_zoo.terminal.suggested_command import quoted
 
 
 def present_pictures(folder: Path, records: Sequence[Annotation]) -> tuple[dict[str, int], list[str]]:
@@ -154,5 +154,5 @@ def _moves(folder: Path, missing: Sequence[str], present: Sequence[str], source:
 
 
 def _move(here: Path, there: Path) -> str:
-    parents = "" if there.parent.is_dir() else f"mkdir -p {shlex.quote(str(there.parent))} && "
-    return f"{parents}mv {shlex.quote(str(here))} {shlex.quote(str(there))}"
+    parents = "" if there.parent.is_dir() else f"mkdir -p {quoted(there.parent)} && "
+    return f"{parents}mv {quoted(here)} {quoted(there)}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import re
-import shlex
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from tipr_zoo.errors import DataError
 from tipr_zoo.outside import files as outside_files
+from tipr_zoo.terminal.suggested_command import quoted
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -146,7 +146,7 @@ def decode(file: Path, content: bytes) -> Text:
 
 def _command(file: Path, encoding: str) -> str:
     """Write the command that saves a file as UTF-8, and keeps the file as it is beside it."""
-    name, kept, new = (shlex.quote(f"{file}{ending}") for ending in ("", ".before", ".utf8"))
+    name, kept, new = (quoted(f"{file}{ending}") for ending in ("", ".before", ".utf8"))
     return f"iconv -f {encoding} -t UTF-8 {name} > {new} && mv {name} {kept} && mv {new} {name}"
 
 

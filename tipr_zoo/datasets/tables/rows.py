@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from tipr_zoo.datasets.tables.parquet import read_parquet
 from tipr_zoo.datasets.tables.text_files import read_text_files
 from tipr_zoo.errors import DataError
 from tipr_zoo.outside.parsing import parse_json
+from tipr_zoo.terminal.suggested_command import suggested_command
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 """Endings of files that may be a table."""
@@ -200,4 +200,4 @@ def _read_json_table(file: Path) -> tuple[list[Entry], list[str], str | None]:
 
 def _renamed(file: Path, suffix: str) -> str:
     """Write the command that gives a file another ending."""
-    return shlex.join(["mv", str(file), str(file.with_suffix(suffix))])
+    return suggested_command("mv", file, file.with_suffix(suffix))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import zipfile
 from pathlib import Path
@@ -11,9 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from tipr_zoo.errors import ConfigError, WeightsError
+from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.tensors import read_weights
-
-logger = logging.getLogger("tipr_zoo")
 
 _NAME = re.compile(r"epoch_(\d+)(?:_step_(\d+))?\.pth")
 

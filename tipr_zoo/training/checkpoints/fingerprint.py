@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,14 @@ import torch
 
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import ConfigError
-
-logger = logging.getLogger("tipr_zoo")
+from tipr_zoo.machine.kept_hashes import kept_hashes
+from tipr_zoo.terminal.log import logger
 
 ORDER_ENTRIES = ("training.batch_size", "training.seed", "training.sampler", "training.trim_padding")
 """The entries that decide which pairs a step sees. Within an epoch they cannot change."""
+
+BYTES_OF = "bytes of the pictures of"
+"""How the entry begins that older checkpoints do not have. What one of them lacks is not compared."""
 
 OPTIMISER_ENTRIES = ("training.optimizer.type", "training.optimizer.amsgrad")
 """The entries that decide what an optimiser keeps for each parameter."""
@@ -33,13 +35,14 @@ def training_fingerprint(
         validation_set: The split that the best epoch is chosen on, or None.
 
     Returns:
-        ``recipe`` has its entries by dotted name. ``data`` has for each split the hash of its annotations, and the hash
-        of the names and sizes of its pictures.
+        ``recipe`` has its entries by dotted name. ``data`` has for each split the hash of its annotations, the hash
+        of the names and sizes of its pictures, and the hash of their bytes.
     """
     data = {}
     for dataset in filter(None, (train_set, validation_set)):
         data[f"annotations of {dataset.split}"] = _annotations_hash(dataset)
         data[f"pictures of {dataset.split}"] = _pictures_hash(dataset)
+        data[f"{BYTES_OF} {dataset.split}"] = _bytes_hash(dataset)
     return {"recipe": dict(_entries(recipe)), "data": data}
 
 
@@ -61,6 +64,8 @@ def check_fingerprint(checkpoint: Path, now: Mapping[str, Mapping[str, str]], ro
         return
     before = noted["fingerprint"]
     changed = sorted(name for name in now["data"] if before["data"].get(name, now["data"][name]) != now["data"][name])
+    # Where the files themselves are others, so are their bytes.
+    changed = [name for name in changed if name.replace(BYTES_OF, "pictures of") not in changed or BYTES_OF not in name]
     if changed:
         raise ConfigError(
             f"{root} changed since {checkpoint} was written: the {' and the '.join(changed)} are others; bring back the"
@@ -113,9 +118,15 @@ def _annotations_hash(dataset: PersonDataset) -> str:
 
 
 def _pictures_hash(dataset: PersonDataset) -> str:
-    """Hash the names and sizes of the pictures: reading every picture would take minutes."""
+    """Hash the names and sizes of the pictures."""
     digest = hashlib.sha256()
     for annotation, path in zip(dataset.records, dataset.pictures, strict=True):
         size = path.stat().st_size if path.is_file() else -1
         digest.update(f"{annotation.picture}\0{size}\n".encode())
     return digest.hexdigest()
+
+
+def _bytes_hash(dataset: PersonDataset) -> str:
+    """Hash what the pictures hold. They are read once, and again where size or time changed."""
+    hashes = kept_hashes(dataset.pictures, f"{dataset.picture_folder.absolute()} {dataset.split}")
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()

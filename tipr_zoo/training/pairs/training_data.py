@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +13,7 @@ from tipr_zoo.distributed import is_main_process, main_process_first
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.resolved_model import ResolvedModel
 from tipr_zoo.synthpedes import draw_synthpedes
-
-logger = logging.getLogger("tipr_zoo")
+from tipr_zoo.terminal.log import logger
 
 
 @dataclass(frozen=True)

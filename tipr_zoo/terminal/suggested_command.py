@@ -1,0 +1,76 @@
+"""Commands that a message suggests. They are pasted into a shell, so every word of them is quoted."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import PurePath, PurePosixPath, PureWindowsPath
+
+from tipr_zoo.terminal.escaping import escaped
+
+_ODD_BLANKS = re.compile(r"^\s|\s$|\s\s|[^\S ]")
+
+
+def suggested_command(*words: str | os.PathLike[str]) -> str:
+    """Return a command line that a shell reads as these words.
+
+    >>> suggested_command("tipr-zoo", "data", "check", "my data")
+    "tipr-zoo data check 'my data'"
+
+    Args:
+        words: The words. A path that begins with a hyphen gets ``./`` before it, so that it is no option.
+    """
+    return " ".join(map(quoted, words))
+
+
+def quoted(word: str | os.PathLike[str]) -> str:
+    r"""Return one word of a command line.
+
+    >>> print(quoted("evil'; touch PWN; '.pt"))
+    'evil'"'"'; touch PWN; '"'"'.pt'
+
+    Args:
+        word: The word. A character that cannot be printed becomes an escape inside ``$'...'``, which bash, zsh and ksh
+            read. So do blanks that a message would not keep.
+    """
+    text = os.fspath(word)
+    if isinstance(word, PurePath) and text.startswith("-"):
+        text = f"./{text}"
+    if escaped(text) == text and not _ODD_BLANKS.search(text):
+        return shlex.quote(text)
+    return "$'" + "".join(map(_ansi_c, text)) + "'"
+
+
+def without_folders(command: str) -> str:
+    """Return a command line in which no path says where on this machine a file lies.
+
+    >>> without_folders("tipr-zoo eval m --weights /home/me/best.pt")
+    'tipr-zoo eval m --weights best.pt'
+
+    Args:
+        command: A command line. Where no shell could read it, it is taken as words between blanks.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = command.split()
+    shown = [_without_folder(word) for word in words]
+    return command if shown == words else suggested_command(*shown)
+
+
+def _without_folder(word: str) -> str:
+    name, equals, value = word.partition("=")
+    if equals and name.startswith("-"):
+        return f"{name}={_without_folder(value)}"
+    if word.startswith("~") or PurePosixPath(word).is_absolute():
+        return PurePosixPath(word).name or word
+    return PureWindowsPath(word).name if PureWindowsPath(word).is_absolute() else word
+
+
+def _ansi_c(letter: str) -> str:
+    if letter in "\\'":
+        return f"\\{letter}"
+    if escaped(letter) == letter and not letter.isspace():
+        return letter
+    return "".join(f"\\x{byte:02x}" for byte in letter.encode("utf-8", "surrogateescape"))
