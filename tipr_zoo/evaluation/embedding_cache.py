@@ -26,7 +26,8 @@ from tipr_zoo.distributed import from_main_process, is_main_process
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.machine.whole_file import remove_parts
 from tipr_zoo.pictures.files import open_picture
-from tipr_zoo.weights.tensors import read_metadata, write_weights
+from tipr_zoo.weights.header import read_metadata
+from tipr_zoo.weights.tensors import write_weights
 
 logger = logging.getLogger("tipr_zoo")
 

@@ -28,6 +28,7 @@ _ESCAPED = {
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
     "†": r"\textdagger{}",
+    "‡": r"\textdaggerdbl{}",
     "≠": r"$\neq$",
 }
 _ESCAPE = str.maketrans(_ESCAPED)

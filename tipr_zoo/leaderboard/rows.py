@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ class LeaderboardRow:
         paper: The paper that describes the method.
         code: The authors' repository and its licence.
         disagrees_on: Metrics of which another source reports another figure of the same model.
+        weights_of: The model that the weights are of, where the evaluation record says that it is another.
     """
 
     model: str
@@ -62,6 +63,12 @@ class LeaderboardRow:
     paper: Link | None
     code: Link | None
     disagrees_on: tuple[str, ...] = ()
+    weights_of: str | None = None
+
+    def values(self) -> dict[str, Any]:
+        """Return the fields by name; `weights_of` only where it says something."""
+        values = asdict(self)
+        return values if self.weights_of is not None else {k: v for k, v in values.items() if k != "weights_of"}
 
 
 def leaderboard_rows(
@@ -196,6 +203,7 @@ def _record_rows(records: Mapping[Path, Record]) -> list[LeaderboardRow]:
                 has_card=card is not None,
                 paper=card.paper if card else None,
                 code=card.code if card else None,
+                weights_of=record.weights_of,
             )
         )
     return rows
