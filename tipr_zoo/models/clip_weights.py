@@ -85,7 +85,7 @@ def load_clip_weights(model: DualEncoder, source: str | Path | Mapping[str, Any]
         place, source = f"CLIP weights {source}", read_weights(Path(source))
     else:
         place = "the CLIP weights"
-        source = open_mapping(source, place)
+        source = open_mapping(source, place, has_numbers=not next(model.parameters()).is_meta)
     loaded = load_clip_tensors(model, source, place)
     logger.warning("%s: %s", place, loaded)
     return loaded

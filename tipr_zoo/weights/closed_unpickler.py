@@ -104,8 +104,8 @@ def read_pickle(file: BinaryIO | bytes, storages: dict[str, StorageRecord] | Non
         storages: Takes up every storage that the pickle names, by key.
 
     Raises:
-        RefusedGlobalError: It names something else than tensors and plain data.
-        Exception: Whatever a damaged pickle provokes.
+        Exception: Whatever a damaged pickle provokes. A `RefusedGlobalError` where it names something else than
+            tensors and plain data.
     """
     unpickler = _Unpickler(io.BytesIO(file) if isinstance(file, bytes) else file)
     unpickler.storages = {} if storages is None else storages

@@ -104,12 +104,13 @@ def _described(state: Any, place: str) -> Mapping[str, TensorRecord]:
     return state
 
 
-def open_mapping(content: Mapping[Any, Any], place: str) -> dict[str, Any]:
+def open_mapping(content: Mapping[Any, Any], place: str, has_numbers: bool = True) -> dict[str, Any]:
     """Take tensors that were read already out of what is around them, as `open_weights` does.
 
     Args:
         content: Tensors, perhaps within entries as ``state_dict`` or ``model``.
         place: What messages call it.
+        has_numbers: Whether the tensors must have numbers; False for a model on the device "meta", which has none.
 
     Returns:
         The tensors by plain name, and whatever stands among them.
@@ -118,7 +119,8 @@ def open_mapping(content: Mapping[Any, Any], place: str) -> dict[str, Any]:
         WeightsError: A tensor is no weight, or there twice.
     """
     state = unwrap(content, lambda value: isinstance(value, Tensor), place)[0]
-    check_numbers({str(name): value for name, value in state.items() if isinstance(value, Tensor)}, place)
+    if has_numbers:
+        check_numbers({str(name): value for name, value in state.items() if isinstance(value, Tensor)}, place)
     plain = plain_names(map(str, state), place)
     return {plain[str(name)]: value for name, value in state.items()}
 

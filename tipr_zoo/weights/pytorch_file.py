@@ -51,8 +51,9 @@ class PyTorchFile:
         """Read tensors by name. Those that share a storage share it here, too.
 
         Raises:
-            ImpossibleFileError: A tensor goes beyond its storage, or all together are larger than such a file can hold.
             OSError: The file cannot be read.
+            Exception: An `ImpossibleFileError` where a tensor goes beyond its storage, or all together are larger than
+                such a file can hold.
         """
         for name, record in wanted.items():
             self._check(name, record)
@@ -100,9 +101,8 @@ def look_into(path: Path) -> PyTorchFile:
         path: A file of ``torch.save``, of any version since 0.4, or of ``torch.jit.save``.
 
     Raises:
-        RefusedGlobalError: It holds something beside tensors that only code could bring back.
-        ImpossibleFileError: It contradicts itself.
-        Exception: Whatever a damaged file provokes.
+        Exception: Whatever a damaged file provokes. A `RefusedGlobalError` where it holds something beside tensors that
+            only code could bring back, an `ImpossibleFileError` where it contradicts itself.
     """
     return _look_into_archive(path) if zipfile.is_zipfile(path) else _look_into_legacy(path)
 
