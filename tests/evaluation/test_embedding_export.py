@@ -13,7 +13,7 @@ import safetensors.numpy
 import tipr_zoo
 from tipr_zoo.command_line import main
 from tipr_zoo.datasets.person_dataset import PersonDataset
-from tipr_zoo.weights.tensors import read_metadata
+from tipr_zoo.weights.header import read_metadata
 
 TINY_PRETRAINED = "a_tiny_pretrained_model"
 

@@ -7,13 +7,17 @@ weights random, which is enough to tell one computation from another.
 from __future__ import annotations
 
 import logging
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import open_clip
 import pytest
 import safetensors.torch
 import torch
+import transformers
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -23,7 +27,10 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.models.building import build_dual_encoder
 from tipr_zoo.models.clip_weights import load_clip_weights
+from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.training.train import train
+from tipr_zoo.weights.opening import open_weights
+from tipr_zoo.weights.tensors import read_weights
 
 SIZE, WIDTH = 64, 128  # of the embeddings, and of both towers' tokens
 
@@ -413,15 +420,209 @@ class Program(nn.Module):
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # PyTorch has announced the end of TorchScript
-def test_a_torchscript_archive_is_not_run_and_the_error_tells_how_to_take_its_tensors_out(tmp_path: Path) -> None:
+def test_a_torchscript_archive_that_is_no_clip_is_told_and_not_run(tmp_path: Path) -> None:
     program, path = Program(), tmp_path / "ViT-B-32.pt"
     torch.jit.save(torch.jit.script(program), path)
-    with pytest.raises(WeightsError, match="are a TorchScript archive, which is a program and is not run") as raised:
+    with pytest.raises(WeightsError, match=r"are not in OpenAI's format: they have no entry visual\.conv1\.weight"):
         load_clip_weights(zoo_model(image_entry(VIT_B32)), path)
-    command = str(raised.value).partition('python -c "')[2].removesuffix('"')
-    exec(command)
-    taken = torch.load(tmp_path / "ViT-B-32.tensors.pth", weights_only=True)
-    assert {name: value.dtype for name, value in taken.items()} == {
-        "visual.weight": torch.float16,
-        "visual.bias": torch.float16,
+    tensors = read_weights(path)
+    assert all(torch.equal(tensors[name], value) for name, value in program.state_dict().items())
+
+
+# As people have them
+
+
+def hugging_face_clip(clip: open_clip.CLIP) -> transformers.CLIPModel:
+    """A CLIPModel of transformers that has the tensors of a CLIP, put there one by one."""
+    side = {"hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_hidden_layers": 2, "projection_dim": SIZE}
+    side |= {"num_attention_heads": WIDTH // 64, "hidden_act": "quick_gelu"}
+    config = transformers.CLIPConfig(
+        text_config=side | {"vocab_size": 49408}, vision_config=side | {"image_size": 128, "patch_size": 32}
+    )
+    config.projection_dim = SIZE
+    model = transformers.CLIPModel(config).eval()
+    state = model.state_dict()
+    with torch.no_grad():
+        for tower, source in ((model.vision_model, clip.visual), (model.text_model, clip)):
+            for layer, block in zip(tower.encoder.layers, source.transformer.resblocks, strict=True):
+                attention = layer.self_attn
+                for part, weight, bias in zip(
+                    "qkv", block.attn.in_proj_weight.chunk(3), block.attn.in_proj_bias.chunk(3), strict=True
+                ):
+                    getattr(attention, f"{part}_proj").weight.copy_(weight)
+                    getattr(attention, f"{part}_proj").bias.copy_(bias)
+                attention.out_proj.load_state_dict(block.attn.out_proj.state_dict())
+                layer.layer_norm1.load_state_dict(block.ln_1.state_dict())
+                layer.layer_norm2.load_state_dict(block.ln_2.state_dict())
+                layer.mlp.fc1.load_state_dict(block.mlp.c_fc.state_dict())
+                layer.mlp.fc2.load_state_dict(block.mlp.c_proj.state_dict())
+        vision, text, visual = model.vision_model, model.text_model, clip.visual
+        vision.embeddings.class_embedding.copy_(visual.class_embedding)
+        vision.embeddings.patch_embedding.weight.copy_(visual.conv1.weight)
+        vision.embeddings.position_embedding.weight.copy_(visual.positional_embedding)
+        vision.pre_layrnorm.load_state_dict(visual.ln_pre.state_dict())
+        vision.post_layernorm.load_state_dict(visual.ln_post.state_dict())
+        text.embeddings.token_embedding.weight.copy_(clip.token_embedding.weight)
+        text.embeddings.position_embedding.weight.copy_(clip.positional_embedding)
+        text.final_layer_norm.load_state_dict(clip.ln_final.state_dict())
+        model.visual_projection.weight.copy_(visual.proj.T)
+        model.text_projection.weight.copy_(clip.text_projection.T)
+    assert len(state) == len(list(model.parameters()))
+    return model
+
+
+class Encoder(nn.Module):
+    """Runs an image tower, so that a whole CLIP can be traced."""
+
+    def __init__(self, clip: open_clip.CLIP) -> None:
+        super().__init__()
+        for name, module in clip.named_children():
+            setattr(self, name, module)
+        for name in ("positional_embedding", "text_projection", "logit_scale"):
+            setattr(self, name, getattr(clip, name))
+        self.register_buffer("input_resolution", torch.tensor(128))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.visual(images)
+
+
+def with_prefix(state: dict[str, Any], prefix: str) -> dict[str, Any]:
+    return {prefix + name: value for name, value in state.items()}
+
+
+def openai_archive(clip: open_clip.CLIP, path: Path) -> None:
+    traced = torch.jit.trace(Encoder(clip), torch.randn(1, 3, 128, 128), check_trace=False)
+    torch.jit.save(traced.half(), path)
+
+
+def _newer_open_clip(state: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name if name.startswith(("visual.", "logit_")) else f"text.{name}": value for name, value in state.items()
+    } | {"logit_bias": torch.tensor(-10.0), "text.attn_mask": torch.full((77, 77), -torch.inf).triu(1)}
+
+
+FORMS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "open_clip's checkpoint": lambda state: {
+        "epoch": 3,
+        "name": "run",
+        "state_dict": with_prefix(state, "module."),
+        "optimizer": {"state": {0: {"exp_avg": torch.zeros(3)}}, "param_groups": [{"lr": 1e-4}]},
+    },
+    "compiled, then spread": lambda state: {"model_state_dict": with_prefix(state, "module._orig_mod.")},
+    "spread, then compiled": lambda state: with_prefix(state, "_orig_mod.module."),
+    "a compiled tower": lambda state: {
+        name.replace("visual.", "visual._orig_mod."): value for name, value in state.items()
+    },
+    "Lightning": lambda state: {"state_dict": with_prefix(state, "model.clip."), "hyper_parameters": {"lr": 1e-4}},
+    "averaged": lambda state: {"ema": with_prefix(state, "module.") | {"n_averaged": torch.tensor(7)}},
+    "model and its average": lambda state: {
+        "ema": {name: torch.zeros_like(value) for name, value in state.items()},
+        "net": {"model": state},
+    },
+    "an entry of another name": lambda state: {"my_clip": state, "step": 3},
+    "numpy beside": lambda state: {
+        "model": state,
+        "best": np.float64(70.1),
+        "curve": np.arange(3.0),
+        "step": np.int64(3),
+    },
+    "open_clip with a text tower of its own": _newer_open_clip,
+    "parameters": lambda state: {
+        name: nn.Parameter(value.clone(), value.is_floating_point()) for name, value in state.items()
+    },
+}
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "as before PyTorch 1.6"])
+@pytest.mark.parametrize("form", FORMS)
+def test_clip_is_found_in_whatever_is_around_it(
+    clip_state: dict[str, Tensor], form: str, legacy: bool, tmp_path: Path
+) -> None:
+    torch.save(FORMS[form](clip_state), tmp_path / "clip.pt", _use_new_zipfile_serialization=not legacy)
+    model, expected = zoo_model(image_entry(VIT_B32)), zoo_model(image_entry(VIT_B32))
+    load_clip_weights(expected, clip_state)
+    load_starting_weights(model, tmp_path / "clip.pt")
+    assert_same(model, expected)
+
+
+@pytest.mark.parametrize("form", ["compiled, then spread", "Lightning", "open_clip with a text tower of its own"])
+def test_a_mapping_is_unwrapped_as_a_file_is(clip_state: dict[str, Tensor], form: str) -> None:
+    model, expected = zoo_model(image_entry(VIT_B32)), zoo_model(image_entry(VIT_B32))
+    load_clip_weights(expected, clip_state)
+    load_clip_weights(model, FORMS[form](clip_state))
+    assert_same(model, expected)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")  # the announced end of TorchScript
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_the_torchscript_archive_that_openai_hands_out_is_read_bit_for_bit_and_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip, path = small_clip(VIT_B32), tmp_path / "ViT-B-32.pt"
+    openai_archive(clip, path)
+    monkeypatch.setattr(torch.jit, "load", None)
+    monkeypatch.setattr(torch, "load", None)
+    opened = open_weights(path)
+    assert opened.container == "TorchScript"
+    assert opened.recognised.words == "OpenAI's CLIP (ViT, patches of 32 pixels)"
+    expected = {name: value.half() for name, value in clip.state_dict().items()}
+    expected["input_resolution"] = torch.tensor(128)
+    assert opened.tensors.keys() == expected.keys()
+    assert {name: value.dtype for name, value in opened.tensors.items()} == {
+        name: value.dtype for name, value in expected.items()
     }
+    assert all(torch.equal(opened.tensors[name], value) for name, value in expected.items())
+    model, same = zoo_model(image_entry(VIT_B32)), zoo_model(image_entry(VIT_B32))
+    load_starting_weights(model, path)
+    load_clip_weights(same, expected)
+    assert_same(model, same)
+
+
+@pytest.mark.parametrize("wrap", ["bare", "module.", "clip.", "position_ids"])
+def test_a_clip_model_of_transformers_computes_the_same_here(tmp_path: Path, wrap: str) -> None:
+    clip = small_clip(VIT_B32)
+    theirs = hugging_face_clip(clip)
+    state = theirs.state_dict()
+    if wrap == "position_ids":
+        state["text_model.embeddings.position_ids"] = torch.arange(77)[None]
+    path = tmp_path / "pytorch_model.bin"
+    torch.save(with_prefix(state, wrap) if wrap.endswith(".") else state, path)
+    assert open_weights(path).recognised.words == "a CLIPModel of transformers (ViT, patches of 32 pixels)"
+    model, expected = zoo_model(image_entry(VIT_B32)), zoo_model(image_entry(VIT_B32))
+    load_starting_weights(model, path)
+    load_clip_weights(expected, clip.state_dict())
+    assert_same(model, expected)
+    images = torch.randn(2, 3, 128, 128)
+    with torch.no_grad():
+        pictures = theirs.visual_projection(theirs.vision_model(images).pooler_output)
+        torch.testing.assert_close(model.eval().encode_image(images), pictures, rtol=1e-4, atol=1e-5)
+
+
+def test_of_a_model_and_its_average_the_model_is_read_and_the_log_says_so(
+    clip_state: dict[str, Tensor], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    torch.save(FORMS["model and its average"](clip_state), tmp_path / "clip.pt")
+    open_weights(tmp_path / "clip.pt")
+    assert caplog.messages == [f"weights {tmp_path / 'clip.pt'}: of its entries net, ema the first is read"]
+
+
+def test_build_tells_a_clip_model_of_transformers_as_it_tells_openais(tmp_path: Path) -> None:
+    state = hugging_face_clip(small_clip(VIT_B32)).state_dict()
+    path = tmp_path / "it's a clip.safetensors"
+    safetensors.torch.save_file(state, path)
+    with pytest.raises(WeightsError, match="are CLIP's, which have no heads") as raised:
+        tipr_zoo.build("irra_vitb16_cuhk", weights=path, overrides=SMALL)
+    assert shlex.split(str(raised.value).rpartition("start from: ")[2])[-1] == str(path)
+
+
+def test_query_without_key_is_left_over(tmp_path: Path) -> None:
+    state = hugging_face_clip(small_clip(VIT_B32)).state_dict()
+    del state["vision_model.encoder.layers.1.self_attn.k_proj.bias"]
+    with pytest.raises(WeightsError, match=r"vision_model\.encoder\.layers\.1\.self_attn\.v_proj\.bias is left over"):
+        load_clip_weights(zoo_model(image_entry(VIT_B32)), state)
+
+
+def assert_same(model: DualEncoder, expected: DualEncoder) -> None:
+    own = expected.state_dict()
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, own[name]), name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import ConfigError, DataError, TiprZooError, WeightsError
 from tipr_zoo.evaluation.embedding import evaluate
+from tipr_zoo.machine.code_version import code_version
 from tipr_zoo.pictures.preprocessing import ImageNormalisation
 from tipr_zoo.registries import TOKENIZERS
 from tipr_zoo.tokenizers import CaptionTokenizer
@@ -29,7 +31,8 @@ from tipr_zoo.training.pairs.caption_masking import mask_caption
 from tipr_zoo.training.pairs.pairs import TrainingPairs, collate_trimmed_pairs
 from tipr_zoo.training.train import TrainingResult, train
 from tipr_zoo.training.training_pairs import ShuffledPairs
-from tipr_zoo.weights.tensors import read_metadata, write_weights
+from tipr_zoo.weights.header import read_metadata
+from tipr_zoo.weights.tensors import write_weights
 
 TINY = "a_tiny_model"
 
@@ -301,7 +304,12 @@ def test_an_epoch_chosen_on_test_is_marked_in_the_weights(
         "selected_on": "test",
         "dataset": "SynthPEDES",
         "dataset_sha256": dataset.sha256,
+        "plugin": tipr_zoo.load_card(TINY).plugin or "core",
+        "recipe": tipr_zoo.load_card(TINY).config,
+        "recipe_sha256": about["recipe_sha256"],
+        "code_version": code_version(),
     }
+    assert re.fullmatch("[0-9a-f]{64}", about["recipe_sha256"])
 
 
 def test_without_validation_the_last_epoch_is_kept(

@@ -73,6 +73,7 @@ def write_card(model: NewModel, folder: Path) -> list[Path]:
             `folder`. Nothing is written then.
         WriteError: A file cannot be written. Nothing is left then.
         RecordError: A file is no evaluation record.
+        WeightsError: The weights cannot be read, or are not finite.
         UnknownNameError: There is no such plugin, or no model of the name in a record.
     """
     records = [read_record(path) for path in model.records]
@@ -131,6 +132,7 @@ def _completed(model: NewModel, records: Sequence[Record], base: ModelCard | Non
     if model.weights is not None:
         if model.weights.suffix != ".safetensors" or not model.weights.is_file():
             raise ConfigError(f"--from-weights takes a safetensors file that exists, got {model.weights}")
+        _check_weights(model.weights)
         digests |= {file_sha256(model.weights)}
         if len(digests) > 1:
             raise ConfigError(
@@ -139,6 +141,16 @@ def _completed(model: NewModel, records: Sequence[Record], base: ModelCard | Non
     for record in records:
         _check_record(record)
     return replace(model, datasets=model.datasets or _datasets(model))
+
+
+def _check_weights(file: Path) -> None:
+    """Check that a file holds weights of a model, and not those that a training starts from."""
+    from tipr_zoo.weights.opening import open_weights  # not at the top: a card without weights needs no torch
+    from tipr_zoo.weights.recognition import WeightsKind
+
+    recognised = open_weights(file).recognised
+    if recognised.kind not in (WeightsKind.ZOO, WeightsKind.OTHER):
+        raise ConfigError(f"--from-weights takes weights of a model of tipr-zoo, and {file} is {recognised.words}")
 
 
 def _check_record(record: Record) -> None:
@@ -153,7 +165,7 @@ def _check_record(record: Record) -> None:
 
 def _datasets(model: NewModel) -> tuple[str, ...]:
     """Return the data set that the weights name as their training data."""
-    from tipr_zoo.weights.tensors import read_metadata  # not at the top: a card without weights needs no torch
+    from tipr_zoo.weights.header import read_metadata  # not at the top: a card without weights needs no torch
 
     name = read_metadata(model.weights).get("dataset") if model.weights else None
     return (name,) if name else ()

@@ -18,6 +18,7 @@ from tipr_zoo.models.building import build_dual_encoder
 from tipr_zoo.models.lookup import list_models
 from tipr_zoo.models.official_checkpoint import OfficialCheckpoint, load_official, read_official
 from tipr_zoo.models.resolved_model import resolve
+from tipr_zoo.models.weights_origin import CONVERTED_AS, origin_texts
 from tipr_zoo.protocols import PatchImageTower
 from tipr_zoo.weights.tensors import write_weights
 
@@ -82,7 +83,8 @@ def convert_checkpoint(
     make_folder(output.parent)
     # No file takes its place before all three are written: the card states the hash of the weights.
     with whole_file(output) as weights_part, whole_file(card) as card_part, whole_file(recipe) as recipe_part:
-        write_weights(official.state, weights_part)
+        about = origin_texts(output.stem, reference.plugin, recipe.name, {"model": official.model})
+        write_weights(official.state, weights_part, about | {CONVERTED_AS: reference.method.name})
         fields = weights_fields(weights_part, output.name)
         text = card_stub(output.stem, fields, recipe.name, reference.plugin, known, origin)
         # Each has its own writer, so that an error names the right file.

@@ -99,6 +99,8 @@ class Record(Declared):
         from_cache: Those of `EMBEDDED` that came from the cache of embeddings and were not computed.
         device: The device in words, e.g. ``"cpu, 2 threads"``.
         protocol: The protocol in words: ties, which split chose the weights, what was left out.
+        weights_of: The model that the weights are of, where it is another than `model`. The file has this entry only
+            then.
     """
 
     model: _Text
@@ -124,6 +126,12 @@ class Record(Declared):
     from_cache: _FromCache
     device: _Text
     protocol: _Text
+    weights_of: _Text | None = None
+
+    def values(self) -> dict[str, Any]:
+        """Return the entries as the file has them."""
+        values = asdict(self)
+        return values if self.weights_of is not None else {k: v for k, v in values.items() if k != "weights_of"}
 
 
 def read_record(path: Path, *, of_card: bool = False) -> Record:
@@ -180,7 +188,7 @@ def write_record(record: Record, path: Path) -> None:
         RecordError: An entry is wrong.
         WriteError: The file cannot be written. What was there before is unchanged.
     """
-    values = asdict(record)
+    values = record.values()
     make_record(values)
     make_folder(path.parent)
     write_whole(path, (json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -161,7 +160,7 @@ def _print_records(records: Sequence[Record], format: str) -> None:
     """Print the figures of one model on one data set, for one direction or both."""
     first = records[0]
     if format == "json":
-        values = [asdict(record) for record in records]
+        values = [record.values() for record in records]
         write_document(to_json(values[0] if len(values) == 1 else values))
         return
     figures: list[list[Cell]] = [[record.metrics[name] for name in METRICS] for record in records]

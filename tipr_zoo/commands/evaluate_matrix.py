@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +158,7 @@ def _as_json(matrix: EvaluationMatrix, metric: str) -> dict[str, Any]:
                         "dataset": column.label,
                         "values": {direction: record.metrics[metric] for direction, record in cell.records.items()},
                         "problem": cell.problem,
-                        "records": [asdict(record) for record in cell.records.values()],
+                        "records": [record.values() for record in cell.records.values()],
                     }
                     for column, cell in zip(matrix.columns, cells, strict=True)
                 ],

@@ -1,12 +1,15 @@
-"""``tipr-zoo info``: everything that is known of one model."""
+"""``tipr-zoo info``: everything that is known of one model, or of one file of weights."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from tipr_zoo.cards.card import ModelCard
+from tipr_zoo.cards.hub_reference import is_hub_reference
+from tipr_zoo.cards.index import card_index
 from tipr_zoo.cards.method_facts import MethodFacts
 from tipr_zoo.cards.record import METRICS
 from tipr_zoo.cards.schema import Link
@@ -18,33 +21,37 @@ from tipr_zoo.terminal.cells import filled
 from tipr_zoo.terminal.streams import write_document
 from tipr_zoo.terminal.suggested_command import quoted
 
+WEIGHTS_ENDINGS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+
 NAME = "info"
-HELP = "show everything on a model's card"
+HELP = "show everything on a model's card, or what a file of weights is"
 EXAMPLE = """
 tipr-zoo info irra_vitb16_cuhk
 tipr-zoo info irra_vitb16_cuhk --json
+tipr-zoo info ViT-B-16.pt
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", metavar="NAME", help="the model's name; `tipr-zoo list` has them all")
+    parser.add_argument(
+        "name", metavar="NAME", help="the model's name, of `tipr-zoo list`; or a file of weights, whoever wrote it"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the card."""
+    """Print the card, or what is known of the file."""
+    if _is_file(arguments.name):
+        _print_weights(Path(arguments.name), arguments.json)
+        return
     card = load_card(arguments.name)
     if arguments.json:
         write_document(to_json(_as_json(card)))
         return
     width = terminal_width()
-    facts = _facts(card)
-    indent = max(len(name) for name, _ in facts) + 4
     print(card.name)
-    for name, text in facts:
-        line = f"  {name}".ljust(indent) + printable(text)
-        print(filled(line, width, next_indent=" " * indent, hyphens=False) if width else line)
+    _print_facts(_facts(card))
     if card.results:
         rows = [
             [
@@ -61,6 +68,33 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"\n{TEST_SELECTION_LEGEND}")
     print("\n" + "\n".join(_commands(card)))
     print("\n" + printable(card.description))
+
+
+def _is_file(name: str) -> bool:
+    """Tell whether a file is meant and no model. A model's name has no folders in it and ends in no such way."""
+    if name in card_index().cards or is_hub_reference(name):
+        return False
+    return Path(name).exists() or Path(name).name != name or name.endswith(WEIGHTS_ENDINGS)
+
+
+def _print_weights(file: Path, as_json: bool) -> None:
+    from tipr_zoo.commands.weights_info import commands_for, facts_lines, weights_facts
+
+    facts = weights_facts(file)
+    if as_json:
+        print(to_json(facts))
+        return
+    print(printable(str(file)))
+    _print_facts(facts_lines(facts))
+    if commands := commands_for(facts):
+        print("\n" + "\n".join(map(printable, commands)))
+
+
+def _print_facts(facts: list[tuple[str, str]]) -> None:
+    width, indent = terminal_width(), max(len(name) for name, _ in facts) + 4
+    for name, text in facts:
+        line = f"  {name}".ljust(indent) + printable(text)
+        print(filled(line, width, next_indent=" " * indent, hyphens=False) if width else line)
 
 
 def _facts(card: ModelCard) -> list[tuple[str, str]]:

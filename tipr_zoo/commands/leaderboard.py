@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from tipr_zoo.cards.index import card_index
@@ -82,7 +81,7 @@ def render(rows: Sequence[LeaderboardRow], format: str, sort: str, brief: bool) 
         brief: Whether Markdown leaves out the less important columns.
     """
     if format == "json":
-        return to_json([asdict(row) for row in rows])
+        return to_json([row.values() for row in rows])
     if format == "csv":
         return _csv(rows)
     if format == "html":

@@ -27,7 +27,8 @@ from tipr_zoo.machine.whole_file import remove_parts
 from tipr_zoo.outside.files import PICTURE_LIMIT, read_bytes
 from tipr_zoo.pictures.files import open_picture
 from tipr_zoo.terminal.log import logger
-from tipr_zoo.weights.tensors import read_metadata, write_weights
+from tipr_zoo.weights.header import read_metadata
+from tipr_zoo.weights.tensors import write_weights
 
 RELEASED = ("torch", "timm", "transformers")
 """Packages whose version says what their code computes. The code of others may change between two versions."""

@@ -19,8 +19,9 @@ from tipr_zoo.machine.whole_file import file_sha256
 from tipr_zoo.models.building import build_with_weights, check_has_weights
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
+from tipr_zoo.models.weights_origin import other_model
 from tipr_zoo.weights.fetching import fetch_weights
-from tipr_zoo.weights.tensors import read_metadata
+from tipr_zoo.weights.header import read_metadata
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class LoadedModel:
         training_seed: Seed of their training, or None where nothing says so.
         selected_on: What their epoch was chosen on, one of `tipr_zoo.cards.record.SELECTED_ON`; None where nothing
             says so.
+        weights_of: The model that the weights are of, where it is another; None where it is this one or not known.
         sha256: Hash of all that its embeddings depend on; see `tipr_zoo.evaluation.embedding_cache.model_sha256`.
     """
 
@@ -50,6 +52,7 @@ class LoadedModel:
     trained_on: str | None
     training_seed: int | None
     selected_on: str | None
+    weights_of: str | None
     sha256: str
 
 
@@ -120,6 +123,7 @@ def load_resolved(resolved: ResolvedModel, weights: Path | None, device: torch.d
         overrides=dict(resolved.overrides),
         weights_sha256=digest,
         **_training_of(file, digest, card),
+        weights_of=None if weights is None else other_model(file, read_metadata(file), resolved),
         sha256=model_sha256(model, resolved.recipe.model, digest),
     )
 

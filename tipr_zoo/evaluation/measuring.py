@@ -167,6 +167,7 @@ def _facts_of_model(loaded: LoadedModel) -> dict[str, Any]:
         "weights_sha256": loaded.weights_sha256,
         "training_seed": loaded.training_seed,
         "selected_on": loaded.selected_on,
+        "weights_of": loaded.weights_of,
         "tipr_zoo_version": code_version(),
         "seed": None,
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),

@@ -30,6 +30,7 @@ _ESCAPED = {
     '"': r"\textquotedbl{}",
     "†": r"\textdagger{}",
     "‡": r"\textdaggerdbl{}",
+    "§": r"\S{}",
     "≠": r"$\neq$",
 }
 _ESCAPE = str.maketrans(_ESCAPED)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from tipr_zoo.leaderboard.rows import LeaderboardRow
 
-ON_TEST, NOT_KNOWN, DISPUTED, OTHER_DATA = "†", "?", "≠", "‡"
+ON_TEST, NOT_KNOWN, DISPUTED, OTHER_DATA, OTHER_WEIGHTS = "†", "?", "≠", "‡", "§"
 
 MEANINGS = {
     ON_TEST: "the epoch of these weights was chosen on the test split: the record or the authors say so, or it is what"
     " the authors' code does by default",
     NOT_KNOWN: "on what the epoch was chosen is not known",
+    OTHER_WEIGHTS: "measured with the weights of another model, which the record names",
     DISPUTED: "sources report different figures of this model; each of them has a row",
     OTHER_DATA: "measured on other annotations or pictures than the records beside it, by their hashes",
 }
@@ -31,6 +32,7 @@ def marks_of(row: LeaderboardRow) -> list[str]:
     is_shown = {
         ON_TEST: row.selected_on == "test",
         NOT_KNOWN: row.selected_on is None,
+        OTHER_WEIGHTS: row.weights_of is not None,
         DISPUTED: bool(row.disagrees_on),
         OTHER_DATA: row.is_of_other_data,
     }

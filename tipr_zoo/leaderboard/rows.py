@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class LeaderboardRow:
         disagrees_on: Metrics of which another source reports another figure of the same model, or another record of the
             same weights and data has another one.
         is_of_other_data: Whether the hashes of annotations or pictures are not those of a card's record of this data.
+        weights_of: The model that the weights are of, where the evaluation record says that it is another.
     """
 
     model: str
@@ -65,6 +66,12 @@ class LeaderboardRow:
     code: Link | None
     disagrees_on: tuple[str, ...] = ()
     is_of_other_data: bool = False
+    weights_of: str | None = None
+
+    def values(self) -> dict[str, Any]:
+        """Return the fields by name; `weights_of` only where it says something."""
+        values = asdict(self)
+        return values if self.weights_of is not None else {k: v for k, v in values.items() if k != "weights_of"}
 
 
 def leaderboard_rows(
@@ -211,6 +218,7 @@ def _record_rows(
                 code=card.code if card else None,
                 disagrees_on=disputed.get(measured_thing(record), ()),
                 is_of_other_data=known.is_other(record),
+                weights_of=record.weights_of,
             )
         )
     return rows

@@ -21,6 +21,7 @@ from tipr_zoo.models.component_check import check_needs, checked, checked_image_
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.recipe_values import build_component, checked_channels
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
+from tipr_zoo.models.weights_origin import other_model
 from tipr_zoo.pictures.preprocessing import ImageNormalisation
 from tipr_zoo.protocols import Head, Loss, Neck, TextTower, Tokenizer
 from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, TOKENIZERS
@@ -28,7 +29,8 @@ from tipr_zoo.registry import Registry
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.terminal.suggested_command import quoted
 from tipr_zoo.weights.fetching import fetch_weights
-from tipr_zoo.weights.tensors import load_tensors, read_weights
+from tipr_zoo.weights.opening import open_weights
+from tipr_zoo.weights.tensors import load_tensors
 
 IDENTITIES = "model.heads.id.num_identities"
 """The entry of a recipe that follows what the weights were trained on, unless it is overridden."""
@@ -116,14 +118,21 @@ def build_with_weights(resolved: ResolvedModel, file: Path, is_own: bool) -> Dua
         UnknownNameError: No such component.
     """
     entry = resolved.copied_recipe().model
-    tensors = read_weights(file)
+    opened = open_weights(file)
+    tensors = opened.tensors
+    owner = None if is_own else other_model(file, opened.header, resolved)
     classifier = tensors.get("heads.id.classifier.weight")
     if classifier is not None and IDENTITIES not in resolved.overrides:
         fit_identities(entry, len(classifier), file, logging.INFO)
     model = build_dual_encoder(entry)
     if not is_own:
         tensors = _leave_out_heads(model, tensors, file)
-    load_tensors(model, tensors, file)
+    load_tensors(model, tensors, file, owner)
+    if owner is not None:
+        own = resolved.name
+        logger.warning(
+            "%s: these weights are of %s, not of %s: what they give is no result of %s", file, owner, own, own
+        )
     return model
 
 

@@ -15,10 +15,14 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.clip_names import clip_shape, clip_to_zoo, clip_zoo_names, is_modified_resnet
-from tipr_zoo.weights.tensors import first_of, is_clip_format, read_weights
+from tipr_zoo.weights.hugging_face_names import to_openai
+from tipr_zoo.weights.opening import open_mapping
+from tipr_zoo.weights.recognition import is_clip_format, is_hugging_face_clip
+from tipr_zoo.weights.tensors import first_of, read_weights
+from tipr_zoo.weights.unwrapping import is_no_weight
 
-UNUSED_ENTRIES = ("logit_scale", "input_resolution", "context_length", "vocab_size")
-"""What CLIP's weights hold besides its towers: three sizes, and the temperature, which is fixed here."""
+UNUSED_ENTRIES = ("logit_scale", "input_resolution", "context_length", "vocab_size", "logit_bias")
+"""What CLIP's weights hold besides its towers: three sizes, the temperature, which is fixed here, and a bias."""
 
 _TOWERS = ("image_encoder.", "text_encoder.")
 _HEAD_WIDTH = 64  # of one attention head of CLIP; the weights do not tell it
@@ -69,7 +73,8 @@ def load_clip_weights(model: DualEncoder, source: str | Path | Mapping[str, Any]
         model: A model with CLIP towers of the same widths, depths, patch size and vocabulary. It is changed in place,
             and only if everything fits.
         source: A safetensors or PyTorch file, or its tensors under OpenAI's names (``visual.conv1.weight``, ...). The
-            TorchScript archives that OpenAI serves must be saved as a state dict first; the error says how.
+            TorchScript archives that OpenAI serves are read, too, without running them, and so are the checkpoints of
+            open_clip and of transformers' ``CLIPModel``.
 
     Raises:
         WeightsError: The weights cannot be read, are no CLIP, or do not fit the model.
@@ -78,6 +83,7 @@ def load_clip_weights(model: DualEncoder, source: str | Path | Mapping[str, Any]
         place, source = f"CLIP weights {source}", read_weights(Path(source))
     else:
         place = "the CLIP weights"
+        source = open_mapping(source, place, has_numbers=not next(model.parameters()).is_meta)
     loaded = load_clip_tensors(model, source, place)
     logger.warning("%s: %s", place, loaded)
     return loaded
@@ -95,6 +101,8 @@ def load_clip_tensors(model: DualEncoder, source: Mapping[str, Any], place: str)
         WeightsError: They are not in OpenAI's format, or do not fit the model's towers; nothing was loaded then.
     """
     _check_towers(model, place)
+    if is_hugging_face_clip(source):
+        source = to_openai(source)
     clip = _clip_tensors(source, place)
     resnet = is_modified_resnet(clip)
     _check_kind(model, resnet, place)
@@ -121,7 +129,7 @@ def _clip_tensors(source: Mapping[str, Any], place: str) -> dict[str, Tensor]:
     """Return the tensors of CLIP's towers by name."""
     if not is_clip_format(source):
         raise WeightsError(f"{place} are not in OpenAI's format: they have no entry visual.conv1.weight")
-    clip = {name: value for name, value in source.items() if name not in UNUSED_ENTRIES}
+    clip = {name: value for name, value in source.items() if name not in UNUSED_ENTRIES and not is_no_weight(name)}
     for name, value in clip.items():
         if not isinstance(value, Tensor) or not (value.is_floating_point() or name.endswith(_COUNTER)):
             kind = value.dtype if isinstance(value, Tensor) else type(value).__name__

@@ -22,6 +22,7 @@ from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.official_names import head_key, is_unused
 from tipr_zoo.weights.official_sizes import has_modified_resnet, head_entries, listed, tower_entries, tower_names
 from tipr_zoo.weights.official_tensors import COUNTER, official_tensors, zoo_state
+from tipr_zoo.weights.recognition import WeightsKind, recognise
 
 METHODS = {
     "irra": "irra_vitb16_cuhk",
@@ -32,6 +33,7 @@ METHODS = {
 }
 """A model of the zoo for each method; its recipe has the method's losses and heads. NAM and HAM are IRRA pretrained."""
 
+_CLIP_KINDS = (WeightsKind.CLIP, WeightsKind.HUGGING_FACE_CLIP)
 _METHODS_BY_HEAD = {"irr": "IRRA, FMFA, NAM or HAM", "tir": "SEN"}
 
 
@@ -204,10 +206,13 @@ def _place(checkpoint: object) -> str:
 def _check_kind(tensors: Mapping[str, Tensor], method: str, heads: Mapping[str, Any], place: str) -> None:
     """Check that the names are those of the method's checkpoints."""
     if not any(name.startswith("base_model.") for name in tensors):
-        if any(name.startswith("image_encoder.") for name in tensors):
+        recognised = recognise(tensors)
+        if recognised.kind is WeightsKind.ZOO:
             kind = "it has the zoo's own names already; pass it to tipr_zoo.build as weights="
-        elif "visual.conv1.weight" in tensors or "visual.layer1.0.conv1.weight" in tensors:
+        elif recognised.kind in _CLIP_KINDS or "visual.layer1.0.conv1.weight" in tensors:
             kind = "it looks like plain CLIP weights, which are for `tipr-zoo train NAME --weights FILE` to start from"
+        elif recognised.is_known:
+            kind = f"it is {recognised.words}"
         else:
             kind = f"it holds {listed(list(tensors))}" if tensors else "it is empty"
         raise WeightsError(f"{place} is no checkpoint of {method}, whose names begin with 'base_model.': {kind}")

@@ -15,7 +15,9 @@ from tipr_zoo.models.clip_weights import load_clip_tensors
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.official_sizes import listed, tower_names
 from tipr_zoo.weights.official_tensors import TOWERS, head_state, official_tensors
-from tipr_zoo.weights.tensors import first_of, is_clip_format, is_official_format, load_tensors, read_weights
+from tipr_zoo.weights.opening import open_weights
+from tipr_zoo.weights.recognition import WeightsKind
+from tipr_zoo.weights.tensors import first_of, load_tensors
 
 
 def load_starting_weights(model: DualEncoder, path: Path) -> None:
@@ -24,19 +26,21 @@ def load_starting_weights(model: DualEncoder, path: Path) -> None:
     Args:
         model: Changed in place.
         path: Weights of the whole model, whose identity classifier may be of other identities. Or CLIP's weights, for
-            the towers. Or a checkpoint of the official code of IRRA, SEN or FMFA, such as NAM's and HAM's, for the
-            towers and for those heads that the checkpoint has. On the Hub: ``hub:owner/name[@revision][:file]``.
+            the towers, as OpenAI, open_clip or transformers save them. Or a checkpoint of the official code of IRRA,
+            SEN or FMFA, such as NAM's and HAM's, for the towers and for those heads that the checkpoint has. On the
+            Hub: ``hub:owner/name[@revision][:file]``.
 
     Raises:
         HubError: The Hub cannot be reached or does not give the file.
         WeightsError: The file cannot be read, or does not fit the model.
     """
     path = local_weights(path)
-    tensors = read_weights(path)
-    if is_clip_format(tensors):
+    opened = open_weights(path)
+    tensors, kind = opened.tensors, opened.recognised.kind
+    if kind in (WeightsKind.CLIP, WeightsKind.HUGGING_FACE_CLIP):
         place = f"CLIP weights {path}"
         logger.warning("%s: %s", place, load_clip_tensors(model, tensors, place))
-    elif is_official_format(tensors):
+    elif kind is WeightsKind.OFFICIAL:
         _load_official(model, tensors, path)
     else:
         load_tensors(model, _without_other_classifier(model, tensors, path), path)

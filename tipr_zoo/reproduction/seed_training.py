@@ -26,7 +26,7 @@ from tipr_zoo.terminal.log import logger
 from tipr_zoo.training.loop.interruption import SIGNALS
 from tipr_zoo.training.pairs.training_data import TrainingData
 from tipr_zoo.training.train import train_resolved
-from tipr_zoo.weights.tensors import read_metadata
+from tipr_zoo.weights.header import read_metadata
 
 LOG = "log.txt"
 

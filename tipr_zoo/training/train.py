@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.config import ConfigDict
 from mmengine.runner import Runner
 
 from tipr_zoo.datasets.arguments import tell_changed_annotations
@@ -21,6 +22,7 @@ from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.building import build_dual_encoder, fit_identities
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve
 from tipr_zoo.models.starting_weights import load_starting_weights
+from tipr_zoo.models.weights_origin import origin_texts
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.training.checkpoints.best_weights_hook import BEST_WEIGHTS, best_epoch
 from tipr_zoo.training.checkpoints.files import checkpoint_files, last_checkpoint
@@ -178,7 +180,7 @@ def train_resolved(
             tensorboard=tensorboard,
         )
         _run(runner)
-        return _keep_selected(runner, model, work_dir, name, recipe.training, validation_set, train_set)
+        return _keep_selected(runner, model, work_dir, resolved, recipe, data)
 
 
 def _check_same_everywhere(checkpoint: Path | None, work_dir: Path) -> None:
@@ -218,19 +220,19 @@ def _keep_selected(
     runner: Runner,
     model: DualEncoder,
     work_dir: Path,
-    name: str,
-    training: Mapping[str, Any],
-    validation_set: PersonDataset | None,
-    train_set: PersonDataset,
+    resolved: ResolvedModel,
+    recipe: ConfigDict,
+    data: TrainingData,
 ) -> TrainingResult:
     """Write the weights of the best epoch, or of the last one, as safetensors; whole numbers keep their type."""
+    name, training, validation_set, train_set = resolved.name, recipe.training, data.validation, data.train
     dtype = WEIGHTS_DTYPES[training.get("weights_dtype", "float32")]
     best = best_epoch(work_dir / BEST_WEIGHTS) if validation_set is not None else None
     epoch, state = (best[0], read_weights(work_dir / BEST_WEIGHTS)) if best else (runner.epoch, model.state_dict())
     path = work_dir / f"{name}.safetensors"
     about = {
         "tipr_zoo_version": __version__,
-        "model": name,
+        **origin_texts(name, resolved.card.plugin, resolved.card.config, recipe.to_dict()),
         "seed": str(training.get("seed", 0)),
         "epoch": str(epoch),
         "selected_on": validation_set.split if best and validation_set else "none",

@@ -13,6 +13,7 @@ from torch import Tensor
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.weights.clip_names import clip_to_zoo
 from tipr_zoo.weights.official_names import head_key, to_zoo
+from tipr_zoo.weights.opening import open_mapping
 from tipr_zoo.weights.tensors import read_weights
 
 TOWERS = "base_model."
@@ -51,23 +52,16 @@ def official_tensors(checkpoint: str | Path | Mapping[str, Any], place: str) -> 
         WeightsError: It cannot be read, or holds something else than whole, dense tensors, each once.
     """
     if isinstance(checkpoint, (str, Path)):
-        checkpoint = read_weights(Path(checkpoint))
-    if not isinstance(checkpoint, Mapping):
+        state: Mapping[str, Any] = read_weights(Path(checkpoint))
+    elif isinstance(checkpoint, Mapping):
+        state = open_mapping(checkpoint, place)
+    else:
         raise WeightsError(f"a checkpoint is a file or a mapping, got {type(checkpoint).__name__}")
-    state = checkpoint
-    for entry in ("model", "state_dict"):
-        if isinstance(state.get(entry), Mapping):
-            state = state[entry]
     for name, value in state.items():
         if not isinstance(value, Tensor):
             raise WeightsError(f"{place} is no dict of tensors: {name!r} is of type {type(value).__name__}")
-        if value.layout is not torch.strided or value.is_meta:
-            raise WeightsError(f"{place}: {name} is a sparse or a meta tensor; weights have a number in every place")
-        if _JOINT.search(str(name)) and (value.ndim == 0 or len(value) % 3):
+        if _JOINT.search(name) and (value.ndim == 0 or len(value) % 3):
             raise WeightsError(
                 f"{place}: {name} has shape {tuple(value.shape)}, which cannot be cut into query, key and value"
             )
-    tensors = {str(name).removeprefix("module."): value.detach() for name, value in state.items()}
-    if len(tensors) < len(state):
-        raise WeightsError(f"{place} has parameters twice, with and without 'module.' before their names")
-    return tensors
+    return {name: value.detach() for name, value in state.items()}

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import safetensors
 import safetensors.torch
-import torch
 from torch import Tensor, nn
 
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.machine.whole_file import whole_file
 from tipr_zoo.terminal.suggested_command import quoted
+from tipr_zoo.weights.header import header_entry
+from tipr_zoo.weights.opening import open_weights
+from tipr_zoo.weights.recognition import WeightsKind, recognise
+from tipr_zoo.weights.unwrapping import is_no_weight
 
 
 def write_weights(
@@ -26,7 +25,8 @@ def write_weights(
     Args:
         tensors: By name.
         path: The file.
-        metadata: Texts for the file's header, e.g. on which split an epoch was chosen; see `read_metadata`.
+        metadata: Texts for the file's header, e.g. on which split an epoch was chosen; see
+            `tipr_zoo.weights.header.read_metadata`.
         must_last: Whether the file must outlast a crash of the machine; see `tipr_zoo.machine.whole_file.whole_file`.
 
     Raises:
@@ -34,96 +34,47 @@ def write_weights(
     """
     # Copies, because some tensors are parts of one, which safetensors refuses.
     copies = {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    # One entry: safetensors writes several in any order, and the same weights are to be the same bytes.
-    header = {"tipr_zoo": json.dumps(metadata, sort_keys=True)} if metadata else None
     with whole_file(path, must_last=must_last) as part:
-        part.write_bytes(safetensors.torch.save(copies, header))
-
-
-def read_metadata(path: Path) -> dict[str, str]:
-    """Read the texts that `write_weights` put into a file's header, e.g. ``{"seed": "0", "selected_on": "val"}``.
-
-    Returns:
-        The texts; none for a file without any, of another format, or that cannot be read.
-    """
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            return dict(json.loads((file.metadata() or {}).get("tipr_zoo", "{}")))
-    except (OSError, ValueError, safetensors.SafetensorError):
-        return {}
+        part.write_bytes(safetensors.torch.save(copies, header_entry(dict(metadata or {}))))
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a file by name; nothing in it is executed.
+    """Read the tensors of a file by name; nothing in it is executed. See `tipr_zoo.weights.opening.open_weights`.
 
     Args:
-        path: A safetensors file, or a PyTorch file holding tensors, perhaps under a ``model`` or ``state_dict`` entry.
+        path: A safetensors file, a PyTorch file or a TorchScript archive.
 
     Raises:
-        WeightsError: The file is missing, damaged, of another format, or would run code when unpickled.
+        WeightsError: The file is missing, damaged, of another format, or holds no weights.
     """
-    if path.is_dir():
-        raise WeightsError(f"weights {path} are a folder; name a file in it")
-    if not path.is_file():
-        raise WeightsError(f"weights {path} do not exist; check the path")
-    if _is_torchscript(path):
-        raise WeightsError(
-            f"weights {path} are a TorchScript archive, which is a program and is not run; if you trust it, take its"
-            f" tensors out: python -c \"import torch; torch.save(torch.jit.load('{path}', 'cpu').state_dict(),"
-            f" '{path.with_suffix('.tensors.pth')}')\""
-        )
-    try:
-        if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # both readers raise whatever a damaged file provokes
-        raise WeightsError(f"weights {path} cannot be read ({type(error).__name__}); {_reason(path, error)}") from error
-    for entry in ("model", "state_dict"):
-        if isinstance(state, dict) and isinstance(state.get(entry), dict):
-            state = state[entry]
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsError(f"weights {path} hold no dict of tensors")
-    return state
+    return open_weights(path).tensors
 
 
-def _reason(path: Path, error: Exception) -> str:
-    """Say why a file could not be read, and what to do."""
-    if refused := re.search(r"Unsupported (?:global|class|operand)[^\n]*?((?:[A-Za-z_]\w*\.)+\w+)", str(error)):
-        return (
-            f"beside tensors it holds {refused[1]}, which only code in the file could bring back, and none is run;"
-            " have its owner save the tensors alone, e.g. torch.save(model.state_dict(), FILE)"
-        )
-    with path.open("rb") as file:
-        start = file.read(9)
-    if path.suffix == ".safetensors" and start.startswith((b"PK", b"\x80")):
-        return "it is a PyTorch file: rename it to end in .pth"
-    if path.suffix != ".safetensors" and start[8:] == b"{":
-        return "it is a safetensors file: rename it to end in .safetensors"
-    return "it is damaged or no weights file"
-
-
-def load_tensors(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+def load_tensors(model: nn.Module, state: Mapping[str, Tensor], path: Path, owner: str | None = None) -> None:
     """Load what a file holds into a model, every tensor of both.
 
     Args:
         model: Changed in place, and only if everything fits.
         state: The tensors by name, from `read_weights`.
         path: The file, for the message.
+        owner: The model that they are of, where it is known to be another.
 
     Raises:
         WeightsError: A tensor is missing, left over or of another shape.
     """
-    if is_clip_format(state):
+    recognised = recognise(state)
+    if recognised.kind in (WeightsKind.CLIP, WeightsKind.HUGGING_FACE_CLIP):
         raise WeightsError(
             f"weights {path} are CLIP's, which have no heads and fit pictures of 224 x 224; they are for a training to"
             f" start from: tipr-zoo train NAME --weights {quoted(path)}"
         )
-    if is_official_format(state):
+    if recognised.kind is WeightsKind.OFFICIAL:
         raise WeightsError(
             f"weights {path} are a checkpoint of the official code; convert it first:"
             f" tipr-zoo convert {quoted(path)} --method METHOD -o {quoted(Path(path.with_suffix('.safetensors').name))}"
         )
     own = model.state_dict()
+    state = {name: tensor for name, tensor in state.items() if name in own or not is_no_weight(name)}
     problems = [f"{name} is missing" for name in own if name not in state]
     problems += [f"{name} is left over" for name in state if name not in own]
     problems += [
@@ -131,30 +82,19 @@ def load_tensors(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> N
         for name in own
         if name in state and own[name].shape != state[name].shape
     ]
+    problems += [
+        f"{name} is {state[name].dtype}, and weights are floating-point numbers"
+        for name in own
+        if name in state and own[name].is_floating_point() and not state[name].is_floating_point()
+    ]
     if problems:
-        raise WeightsError(f"weights {path} do not fit the model: {first_of(problems)}")
+        known = recognised.kind is not WeightsKind.ZOO and recognised.is_known
+        what = f"weights {path} are {recognised.words}, and" if known else f"weights {path}"
+        what = f"weights {path} are of the model {owner}, and" if owner else what
+        raise WeightsError(f"{what} do not fit the model: {first_of(problems)}")
     model.load_state_dict(state, strict=True)
 
 
 def first_of(problems: Sequence[str]) -> str:
     """Name the first few of what does not fit, and say how many more there are."""
     return "; ".join(problems[:3]) + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
-
-
-def is_clip_format(state: Mapping[str, object]) -> bool:
-    """Tell whether these entries are named as OpenAI names CLIP's, whose towers any model may start from."""
-    return "visual.conv1.weight" in state or "visual.proj" in state
-
-
-def is_official_format(state: Mapping[str, object]) -> bool:
-    """Tell whether these entries are named as in the checkpoints of IRRA, SEN and FMFA, perhaps behind ``module.``."""
-    return any(name.removeprefix("module.").startswith("base_model.") for name in state)
-
-
-def _is_torchscript(path: Path) -> bool:
-    """Tell whether a file is a TorchScript archive, which holds code beside tensors, as those that OpenAI serves."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("/constants.pkl") for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError):
-        return False

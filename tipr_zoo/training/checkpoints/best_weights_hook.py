@@ -11,7 +11,8 @@ from mmengine.runner import Runner
 from tipr_zoo.distributed import is_main_process
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import TrainingError
-from tipr_zoo.weights.tensors import read_metadata, write_weights
+from tipr_zoo.weights.header import read_metadata
+from tipr_zoo.weights.tensors import write_weights
 
 BEST_WEIGHTS = "best.safetensors"
 """The file in a work dir that holds the weights of the best epoch so far."""
@@ -48,4 +49,7 @@ class BestWeightsHook(Hook):
 def best_epoch(file: Path) -> tuple[int, float] | None:
     """Return the epoch, from 1, whose weights `BEST_WEIGHTS` holds, and its rank-1; None without such a file."""
     about = read_metadata(file) if file.is_file() else {}
-    return (int(about["epoch"]), float(about["R1"])) if {"epoch", "R1"} <= about.keys() else None
+    try:
+        return int(about["epoch"]), float(about["R1"])
+    except (KeyError, TypeError, ValueError):  # no such file, or not written by this hook
+        return None

@@ -1,0 +1,272 @@
+"""One opener for weights: what a file is, what of it are weights, and what is refused by name."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import struct
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import timm
+import torch
+from torch import Tensor, nn
+
+from tipr_zoo.errors import WeightsError
+from tipr_zoo.weights.opening import open_mapping, open_weights
+from tipr_zoo.weights.recognition import WeightsKind
+from tipr_zoo.weights.tensors import load_tensors, read_weights
+
+
+def zoo_state(**changes: Any) -> dict[str, Any]:
+    state = {"image_encoder.trunk.norm.weight": torch.rand(8), "text_encoder.trunk.weight": torch.rand(4, 2)}
+    return state | changes
+
+
+def save(state: Any, path: Path, legacy: bool = False) -> Path:
+    if path.suffix == ".safetensors":
+        safetensors.torch.save_file(state, path)
+    else:
+        torch.save(state, path, _use_new_zipfile_serialization=not legacy)
+    return path
+
+
+# Numbers that are no weights
+
+NAN = torch.tensor([1.0, torch.nan, torch.inf, 0, 0, 0, 0, 0])
+NO_WEIGHTS: dict[str, tuple[Any, str]] = {
+    "NaN": (NAN, "has 2 of 8 numbers that are not finite"),
+    "NaN in half precision": (NAN.half(), "has 2 of 8 numbers that are not finite"),
+    "infinities that cancel": (torch.tensor([torch.inf, -torch.inf]), "has 2 of 2 numbers that are not finite"),
+    "complex": (torch.rand(8, dtype=torch.complex64), "is torch.complex64"),
+    "8 bits that need a scale": (torch.rand(8).to(torch.float8_e4m3fn), "is torch.float8_e4m3fn"),
+    "sparse": (torch.rand(8).to_sparse(), "is a sparse"),
+    "meta": (torch.rand(8, device="meta"), "meta tensor"),
+    "quantised": (None, "is a quantised tensor"),
+}
+IN_SAFETENSORS = ("NaN", "NaN in half precision", "infinities that cancel", "complex", "8 bits that need a scale")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")  # of quantised tensors
+@pytest.mark.parametrize("kind", NO_WEIGHTS)
+def test_numbers_that_are_no_weights_are_refused_by_name(kind: str, tmp_path: Path) -> None:
+    value, message = NO_WEIGHTS[kind]
+    if kind == "quantised":
+        value = torch.quantize_per_tensor(torch.rand(8), 0.1, 0, torch.qint8)
+    state = zoo_state(**{"heads.id.scale": value})
+    files = [save(state, tmp_path / "w.pth"), save(state, tmp_path / "old.pth", legacy=True)]
+    if kind in IN_SAFETENSORS:
+        files.append(save(state, tmp_path / "w.safetensors"))
+    for file in files:
+        with pytest.raises(WeightsError, match=rf"^weights {file}: heads\.id\.scale .*{message}"):
+            open_weights(file)
+    with pytest.raises(WeightsError, match=rf"^the weights: heads\.id\.scale .*{message}"):
+        open_mapping(state, "the weights")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_large_finite_numbers_pass_although_their_sum_is_infinite(dtype: torch.dtype, tmp_path: Path) -> None:
+    state = zoo_state(large=torch.full((1000,), torch.finfo(dtype).max, dtype=dtype))
+    assert torch.equal(read_weights(save(state, tmp_path / "w.pth"))["large"], state["large"])
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int64, torch.bool])
+def test_whole_numbers_in_the_place_of_weights_are_told(dtype: torch.dtype, tmp_path: Path) -> None:
+    model = nn.Linear(3, 2)
+    path = save({"weight": torch.ones(2, 3, dtype=dtype), "bias": torch.ones(2)}, tmp_path / "w.safetensors")
+    before = model.weight.clone()
+    with pytest.raises(WeightsError, match=f"weight is {dtype}, and weights are floating-point numbers"):
+        load_tensors(model, read_weights(path), path)
+    assert torch.equal(model.weight, before)
+
+
+def test_a_mask_may_be_infinite() -> None:
+    mask = torch.full((3, 3), -torch.inf)
+    assert open_mapping({"w": torch.ones(1), "attn_mask": mask}, "it")["attn_mask"] is mask
+
+
+# Tiny files
+
+
+def described(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+HUGE: dict[str, Callable[[], Any]] = {
+    "one number in every place": lambda: {"image_encoder.w": torch.zeros(1).expand(60_000, 20_000)},
+    "many names for one block": lambda: dict.fromkeys((f"image_encoder.{i}" for i in range(2000)), torch.zeros(50_000)),
+    "numbers that overlap": lambda: {"image_encoder.w": torch.zeros(40_000).as_strided((30_000, 10_000), (1, 1))},
+}
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_tiny_file_of_huge_tensors_is_refused_before_anything_is_built(
+    kind: str, legacy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(HUGE[kind](), tmp_path / "w.pth", legacy)
+    built: list[int] = []
+    monkeypatch.setattr(torch, "empty", lambda *sizes, **_: built.append(0))
+    with pytest.raises(WeightsError, match=r"places and only|would take"):
+        open_weights(path)
+    assert not built
+
+
+def test_a_tensor_beyond_its_numbers_is_refused(tmp_path: Path) -> None:
+    path = save({"image_encoder.w": torch.zeros(4, 4)}, tmp_path / "w.pth")
+    parts = described(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content[:-1] if name.endswith("data/0") else content)
+    with pytest.raises(WeightsError, match=r"it is damaged: it has 63 bytes for image_encoder\.w, not 64"):
+        open_weights(path)
+
+
+def test_a_pickle_that_asks_for_memory_gets_none(tmp_path: Path) -> None:
+    wants = b"\x80\x02N" + b"r" + struct.pack("<I", 2**32 - 2) + b"."  # remember None in place 4,294,967,294
+    (tmp_path / "w.pth").write_bytes(wants)
+    tracemalloc.start()
+    with pytest.raises(WeightsError, match="cannot be read"):
+        open_weights(tmp_path / "w.pth")
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["os.system", "builtins.eval", "torch.load", "torch.hub.load", "pathlib.PosixPath"])
+def test_only_names_of_the_list_are_known(name: str, tmp_path: Path) -> None:
+    module, _, function = name.rpartition(".")
+    call = f"c{module}\n{function}\n(S'x'\ntR.".encode()
+    archive = tmp_path / "w.pth"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("archive/data.pkl", call)
+    with pytest.raises(WeightsError, match=f"beside tensors it holds {name}, which only code in the file"):
+        open_weights(archive)
+
+
+def test_nothing_of_the_reader_can_be_changed_by_a_pickle(tmp_path: Path) -> None:
+    """BUILD sets attributes of whatever it is given, and a class of the list could be given."""
+
+    def build(what: bytes) -> bytes:
+        return b"\x80\x02c" + what + b"\n(N}X\x08\x00\x00\x00__init__Nstb."
+
+    for what in (b"collections\nOrderedDict", b"numpy\ndtype", b"__torch__\nX", b"torch._utils\n_rebuild_tensor_v2"):
+        with zipfile.ZipFile(tmp_path / "w.pth", "w") as file:
+            file.writestr("archive/data.pkl", build(what))
+        with pytest.raises(WeightsError):
+            open_weights(tmp_path / "w.pth")
+    assert read_weights(save(zoo_state(), tmp_path / "fine.pth")).keys() == zoo_state().keys()
+
+
+def test_damage_anywhere_is_one_line(tmp_path: Path) -> None:
+    """Bytes of the description are changed one after the other; whatever comes of it is read or a WeightsError."""
+    path = save({"model": zoo_state(), "best": np.float64(3)}, tmp_path / "w.pth")
+    parts = described(path)
+    pickled = next(name for name in parts if name.endswith("data.pkl"))
+    for index in range(len(parts[pickled])):
+        content = bytearray(parts[pickled])
+        content[index] ^= 0x15
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in parts.items():
+                archive.writestr(name, bytes(content) if name == pickled else data)
+        with suppress(WeightsError):
+            read_weights(path)
+
+
+# Headers
+
+
+@pytest.mark.parametrize("entry", ["5", "null", "[]", "{", '{"seed": 0}', '"text"', "[" * 100_000], ids=range(7))
+def test_a_header_of_another_kind_is_one_line(entry: str, tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(safetensors.torch.save(zoo_state(), {"tipr_zoo": entry}))
+    with pytest.raises(WeightsError, match="the entry 'tipr_zoo' of the header must be texts by name") as raised:
+        open_weights(path)
+    assert len(str(raised.value)) < 400
+
+
+def test_headers_of_others_are_no_fault(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(safetensors.torch.save(zoo_state(), {"format": "pt"}))
+    assert open_weights(path).header == {}
+    path.write_bytes(safetensors.torch.save(zoo_state(), {"tipr_zoo": json.dumps({"model": "mine"})}))
+    assert open_weights(path).header == {"model": "mine"}
+
+
+# What a file is
+
+
+def test_a_tower_of_timm_is_named_before_what_is_missing(tmp_path: Path) -> None:
+    names = {
+        "vit_tiny_patch16_224": "a vision transformer",
+        "vit_base_patch16_siglip_224": "a vision transformer without a class token",
+        "resnet10t": "a ResNet",
+        "convnext_atto": "a ConvNeXt",
+        "swin_tiny_patch4_window7_224": "a Swin transformer",
+    }
+    for name, words in names.items():
+        options = {"depth": 1, "embed_dim": 32, "num_heads": 1} if name.startswith("vit") else {}
+        with torch.device("meta"):
+            shapes = timm.create_model(name, **options).state_dict()
+        state = {key: torch.zeros([1] * len(value.shape), dtype=value.dtype) for key, value in shapes.items()}
+        opened = open_weights(save(state, tmp_path / "w.pth"))
+        assert opened.recognised.kind is WeightsKind.TIMM, name
+        assert opened.recognised.words == f"an image tower alone, {words} as timm names its tensors"
+    with pytest.raises(WeightsError, match=r"are an image tower alone, .* and do not fit the model: weight is missing"):
+        load_tensors(nn.Linear(3, 2), opened.tensors, opened.path)
+
+
+def test_what_twice_has_one_name_is_told(tmp_path: Path) -> None:
+    path = save({"a.w": torch.ones(1), "_orig_mod.a.w": torch.ones(1)}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"has parameters twice, with and without '_orig_mod\.' before their names"):
+        open_weights(path)
+
+
+def test_other_files_are_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "w.pth", "w") as archive:
+        archive.writestr("photo.jpg", b"")
+    with pytest.raises(WeightsError, match="it is damaged: it is a zip archive without tensors"):
+        open_weights(tmp_path / "w.pth")
+    (tmp_path / "w.pth").write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(WeightsError, match="it is damaged or no weights file"):
+        open_weights(tmp_path / "w.pth")
+
+
+def test_tensors_that_share_numbers_stay_as_they_are(tmp_path: Path) -> None:
+    block = torch.arange(12.0).reshape(3, 4)
+    state = {"image_encoder.a": block, "image_encoder.b": block.T, "image_encoder.c": block[1:, ::2]}
+    for legacy in (False, True):
+        read = read_weights(save(state, tmp_path / "w.pth", legacy))
+        assert all(torch.equal(read[name], state[name]) for name in state)
+
+
+def test_what_torch_load_reads_is_read_the_same(tmp_path: Path) -> None:
+    dtypes = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.uint8, torch.bool)
+    state: dict[str, Tensor] = {str(dtype): (torch.rand(2, 3) * 9).to(dtype) for dtype in dtypes}
+    state |= {"empty": torch.zeros(0, 3), "one": torch.tensor(2.0), "buffer": nn.Parameter(torch.ones(2))}
+    for legacy in (False, True):
+        path = save({"state_dict": state}, tmp_path / "w.pth", legacy)
+        expected = torch.load(path, weights_only=True)["state_dict"]
+        read = read_weights(path)
+        assert read.keys() == expected.keys()
+        assert all(torch.equal(read[name], expected[name]) for name in expected)
+        assert all(read[name].dtype == expected[name].dtype for name in expected)
+
+
+def test_a_packed_archive_is_told(tmp_path: Path) -> None:
+    parts = described(save(zoo_state(), tmp_path / "w.pth"))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    (tmp_path / "w.pth").write_bytes(packed.getvalue())
+    with pytest.raises(WeightsError, match="it was packed again, and PyTorch does not compress"):
+        open_weights(tmp_path / "w.pth")

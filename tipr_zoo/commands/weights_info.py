@@ -1,0 +1,66 @@
+"""What ``tipr-zoo info FILE`` says of a file of weights."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tipr_zoo.display.tables import printable
+from tipr_zoo.terminal.suggested_command import quoted
+
+
+def weights_facts(file: Path) -> dict[str, Any]:
+    """Return what a file of weights is, and what it holds.
+
+    Raises:
+        WeightsError: It cannot be read, or holds something that is no weight.
+    """
+    from tipr_zoo.machine.whole_file import file_sha256
+    from tipr_zoo.models.weights_origin import owner_of
+    from tipr_zoo.weights.opening import open_weights
+
+    opened = open_weights(file)
+    types = Counter(str(tensor.dtype).removeprefix("torch.") for tensor in opened.tensors.values())
+    return {
+        "file": str(file),
+        "what": opened.recognised.words,
+        "kind": opened.recognised.kind.value,
+        "model": owner_of(file, opened.header),
+        "container": opened.container,
+        "entry": list(opened.entry),
+        "tensors": len(opened.tensors),
+        "numbers": sum(tensor.numel() for tensor in opened.tensors.values()),
+        "types": dict(sorted(types.items())),
+        "bytes": file.stat().st_size,
+        "sha256": file_sha256(file),
+        "header": opened.header,
+    }
+
+
+def facts_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the same in words, as names and texts."""
+    types = ", ".join(f"{count} {name}" for name, count in facts["types"].items())
+    lines = [
+        ("what", facts["what"]),
+        ("model", facts["model"] or ""),
+        ("file", f"{facts['container']}, {facts['bytes'] / 1e6:.1f} MB, sha256 {facts['sha256']}"),
+        ("tensors", f"{facts['tensors']} ({types}), {facts['numbers']:,} numbers"),
+        ("found in", " > ".join(facts["entry"])),
+        *((f"its {name}", text) for name, text in facts["header"].items() if name != "model"),
+    ]
+    return [(printable(name), text) for name, text in lines if text]
+
+
+def commands_for(facts: dict[str, Any]) -> list[str]:
+    """Return command lines that take the file; none for one that no command takes."""
+    file, name = quoted(facts["file"]), quoted(facts["model"] or "NAME")
+    start = f"  tipr-zoo train NAME --data DIR --weights {file}"
+    output = quoted(Path(facts["file"]).with_suffix(".safetensors").name)
+    by_kind = {
+        "zoo": [f"  tipr-zoo eval {name} --data DIR --weights {file}", start],
+        "official": [f"  tipr-zoo convert {file} --method METHOD -o {output}", start],
+        "clip": [start],
+        "hugging_face_clip": [start],
+    }
+    return ["use it:", *by_kind[facts["kind"]]] if facts["kind"] in by_kind else []

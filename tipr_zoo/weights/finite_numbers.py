@@ -1,0 +1,49 @@
+"""The check that tensors hold what weights are made of: finite numbers, one in each place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from tipr_zoo.errors import WeightsError
+from tipr_zoo.weights.unwrapping import is_no_weight
+
+_FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
+
+
+def check_numbers(tensors: Mapping[str, Tensor], place: str) -> None:
+    """Check that every tensor is dense, of real numbers, and finite.
+
+    Whole numbers pass, since a counter is one. Whoever loads them as weights refuses them.
+
+    Args:
+        tensors: By name.
+        place: What messages call them.
+
+    Raises:
+        WeightsError: One is not; the message has its name.
+    """
+    for name, tensor in tensors.items():
+        if tensor.is_quantized:
+            raise WeightsError(f"{place}: {name} is a quantised tensor; weights are floating-point numbers")
+        if tensor.layout is not torch.strided or tensor.is_meta:
+            raise WeightsError(f"{place}: {name} is a sparse or a meta tensor; weights have a number in every place")
+        if tensor.dtype not in (*_FLOATING, *_WHOLE):
+            raise WeightsError(f"{place}: {name} is {tensor.dtype}; weights are floating-point numbers")
+        if not is_no_weight(name) and not _is_finite(tensor.detach()):
+            count = int((~tensor.isfinite()).sum())
+            raise WeightsError(
+                f"{place}: {name} has {count:,} of {tensor.numel():,} numbers that are not finite (NaN or infinity); no"
+                " figure of such weights means anything; take those of an earlier epoch"
+            )
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    """Tell whether every number is finite. A sum is: no sum with NaN or infinity in it is finite."""
+    if tensor.dtype not in _FLOATING:
+        return True
+    wide = tensor.dtype if tensor.dtype is torch.float64 else torch.float32
+    return bool(tensor.sum(dtype=wide).isfinite()) or bool(tensor.isfinite().all())

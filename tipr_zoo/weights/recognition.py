@@ -1,0 +1,132 @@
+"""What a set of tensors is, told by its names: whose model, and which part of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from torch import Tensor
+
+from tipr_zoo.weights.official_names import head_key
+
+
+class WeightsKind(Enum):
+    """Kinds of weights that people have."""
+
+    ZOO = "zoo"
+    """A model of the zoo, under its own names."""
+    CLIP = "clip"
+    """A whole CLIP under the names of OpenAI, which open_clip has, too."""
+    HUGGING_FACE_CLIP = "hugging_face_clip"
+    """A whole CLIP under the names of transformers' ``CLIPModel``."""
+    OFFICIAL = "official"
+    """A checkpoint of the code of IRRA, SEN or FMFA."""
+    TIMM = "timm"
+    """An image tower alone, under timm's names."""
+    OTHER = "other"
+    """Something else."""
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What a set of tensors is.
+
+    Attributes:
+        kind: The kind.
+        words: The same in words, with what its names and shapes tell besides.
+        is_known: Whether the words say what it is.
+    """
+
+    kind: WeightsKind
+    words: str
+    is_known: bool = True
+
+
+_METHODS = {"irr": "IRRA, FMFA, NAM or HAM", "tir": "SEN"}
+
+_TIMM = {
+    "a vision transformer": ("cls_token", "patch_embed.proj.weight", "blocks.0.attn.qkv.weight"),
+    "a vision transformer without a class token": ("patch_embed.proj.weight", "blocks.0.attn.qkv.weight"),
+    "a Swin transformer": ("patch_embed.proj.weight", "layers.0.blocks.0.attn.qkv.weight"),
+    "a ConvNeXt": ("stem.0.weight", "stages.0.blocks.0.conv_dw.weight"),
+    "a ResNet": ("layer1.0.conv1.weight", "layer4.0.conv1.weight"),
+}
+
+_OTHERS = {
+    "the weights of a SigLIP of transformers": (r"vision_model\.head\.probe", r"text_model\.head\.weight"),
+    "a CLIP of open_clip with an image tower of timm": (r"visual\.trunk\..+", r"token_embedding\.weight"),
+    "the image tower of a CLIPModel of transformers alone": (r"vision_model\.embeddings\.class_embedding",),
+    "the text tower of a CLIPModel of transformers alone": (r"text_model\.embeddings\.token_embedding\.weight",),
+    "a BERT of transformers": (r"(?:bert\.)?embeddings\.word_embeddings\.weight",),
+    "a LoRA adapter, which is to be merged into its model first": (r".*\.lora_A\..*",),
+}
+
+
+def is_clip_format(tensors: Mapping[str, object]) -> bool:
+    """Tell whether these entries are named as OpenAI names CLIP's, whose towers any model may start from."""
+    return "visual.conv1.weight" in tensors or "visual.proj" in tensors
+
+
+def is_hugging_face_clip(tensors: Mapping[str, object]) -> bool:
+    """Tell whether these entries are named as those of transformers' ``CLIPModel``."""
+    return (
+        "vision_model.embeddings.patch_embedding.weight" in tensors
+        and "text_model.embeddings.token_embedding.weight" in tensors
+        and "visual_projection.weight" in tensors
+    )
+
+
+def is_official_format(tensors: Mapping[str, object]) -> bool:
+    """Tell whether these entries are named as in the checkpoints of IRRA, SEN and FMFA, perhaps behind ``module.``."""
+    return any(name.removeprefix("module.").startswith("base_model.") for name in tensors)
+
+
+def recognise(tensors: Mapping[str, Tensor], is_script: bool = False) -> Recognised:
+    """Say what a set of tensors is.
+
+    Args:
+        tensors: By name, without wrappers; see `tipr_zoo.weights.unwrapping`.
+        is_script: Whether they were in a TorchScript archive.
+    """
+    if any(name.startswith(("image_encoder.", "text_encoder.")) for name in tensors):
+        heads = sorted({name.split(".")[1] for name in tensors if name.startswith("heads.")})
+        return Recognised(WeightsKind.ZOO, f"a model of tipr-zoo ({_heads(heads)})")
+    if is_official_format(tensors):
+        return Recognised(WeightsKind.OFFICIAL, f"a checkpoint of the official code of {_method(tensors)}")
+    if is_clip_format(tensors):
+        whose = "OpenAI's CLIP" if is_script else "a CLIP, as OpenAI and open_clip name its tensors"
+        return Recognised(WeightsKind.CLIP, f"{whose} ({_clip_image_tower(tensors)})")
+    if is_hugging_face_clip(tensors):
+        side = _side(tensors["vision_model.embeddings.patch_embedding.weight"])
+        return Recognised(WeightsKind.HUGGING_FACE_CLIP, f"a CLIPModel of transformers (ViT, patches of {side} pixels)")
+    for tower, names in _TIMM.items():
+        if all(name in tensors for name in names):
+            return Recognised(WeightsKind.TIMM, f"an image tower alone, {tower} as timm names its tensors")
+    for words, patterns in _OTHERS.items():
+        if all(any(re.fullmatch(pattern, name) for name in tensors) for pattern in patterns):
+            return Recognised(WeightsKind.OTHER, words)
+    return Recognised(WeightsKind.OTHER, "something that tipr-zoo does not know", is_known=False)
+
+
+def _heads(heads: list[str]) -> str:
+    return f"heads: {', '.join(heads)}" if heads else "without heads"
+
+
+def _method(tensors: Mapping[str, object]) -> str:
+    keys = {key for name in tensors if (key := head_key(name.removeprefix("module."))) in _METHODS}
+    return " and ".join(_METHODS[str(key)] for key in sorted(map(str, keys))) or "IRRA, SEN or FMFA"
+
+
+def _clip_image_tower(tensors: Mapping[str, Tensor]) -> str:
+    if any(name.startswith(("visual.layer1.", "visual.attnpool.")) for name in tensors):
+        return "ResNet"
+    if "visual.conv1.weight" not in tensors:
+        return "ViT"
+    return f"ViT, patches of {_side(tensors['visual.conv1.weight'])} pixels"
+
+
+def _side(patches: Tensor) -> int:
+    """Return the side of the patches that a convolution takes; 0 where it is none."""
+    return patches.shape[-1] if patches.ndim == 4 else 0
