@@ -20,13 +20,13 @@ from torch import Tensor, nn
 import tipr_zoo
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, TrainingError
 from tipr_zoo.machine.whole_file import is_part
 from tipr_zoo.registries import LOSSES
 from tipr_zoo.training.checkpoints.files import checkpoint_files
 from tipr_zoo.training.pairs.pairs import TrainingPairs
 from tipr_zoo.training.train import train
-from tipr_zoo.weights.tensors import write_weights
 
 TINY = "a_tiny_model"
 
@@ -273,11 +273,14 @@ def test_a_loss_that_is_not_a_number_is_named_with_its_step_and_files(
 
 
 def test_a_parameter_that_is_not_a_number_is_named(
-    tiny_zoo: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path
+    tiny_zoo: Path, splits: tuple[PersonDataset, PersonDataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = tipr_zoo.build(TINY, overrides={"model.heads.id.num_identities": 6}).state_dict()
-    state["heads.id.classifier.weight"][0, 0] = float("inf")
-    write_weights(state, tmp_path / "odd.safetensors")
+    """A file of such weights is refused, so the parameter becomes infinite once they are loaded."""
+
+    def load(model: DualEncoder, path: Path) -> None:
+        model.get_parameter("heads.id.classifier.weight").data[0, 0] = float("inf")
+
+    monkeypatch.setattr("tipr_zoo.training.train.load_starting_weights", load)
     with pytest.raises(TrainingError, match=r"loss_id is .*: parameter heads.id.classifier.weight is not finite"):
         train(TINY, *splits, tmp_path / "run", weights=tmp_path / "odd.safetensors")
 

@@ -116,7 +116,7 @@ def test_a_tiny_file_of_huge_tensors_is_refused_before_anything_is_built(
     path = save(HUGE[kind](), tmp_path / "w.pth", legacy)
     built: list[int] = []
     monkeypatch.setattr(torch, "empty", lambda *sizes, **_: built.append(0))
-    with pytest.raises(WeightsError, match=r"places and only|would take"):
+    with pytest.raises(WeightsError, match="would take" if kind.startswith("many") else "places and only"):
         open_weights(path)
     assert not built
 
@@ -132,7 +132,7 @@ def test_a_tensor_beyond_its_numbers_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_pickle_that_asks_for_memory_gets_none(tmp_path: Path) -> None:
-    wants = b"\x80\x02N" + b"r" + struct.pack("<I", 2**32 - 2) + b"."  # remember None in place 4,294,967,294
+    wants = b"\x80\x02N" + b"r" + struct.pack("<I", 2**25) + b"."  # remember None in place 33,554,432
     (tmp_path / "w.pth").write_bytes(wants)
     tracemalloc.start()
     with pytest.raises(WeightsError, match="cannot be read"):
@@ -163,7 +163,8 @@ def test_nothing_of_the_reader_can_be_changed_by_a_pickle(tmp_path: Path) -> Non
             file.writestr("archive/data.pkl", build(what))
         with pytest.raises(WeightsError):
             open_weights(tmp_path / "w.pth")
-    assert read_weights(save(zoo_state(), tmp_path / "fine.pth")).keys() == zoo_state().keys()
+    fine = save({"model": zoo_state(), "best": np.float64(3)}, tmp_path / "fine.pth")
+    assert read_weights(fine).keys() == zoo_state().keys()
 
 
 def test_damage_anywhere_is_one_line(tmp_path: Path) -> None:
