@@ -120,6 +120,16 @@ class UnusableAnnotationError(Exception):
         self.concerns_every_split = concerns_every_split
 
 
+class RefusedFileError(OSError):
+    """A file is there and is not read: it is no regular file, or larger than any of its kind.
+
+    Its text says what it is and what to do, without the file's name, as `OSError.strerror` does.
+    """
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
 class TrainingInterrupted(KeyboardInterrupt):
     """A training was stopped from outside.
 

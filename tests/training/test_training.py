@@ -368,8 +368,11 @@ def test_a_work_dir_with_another_run_is_refused(
         ({"training.augmentation.erased_area": (0.4,)}, "augmentation erased_area must be a smallest and a largest"),
         ({"training.parameter_groups": 3}, "training.parameter_groups must be a dict, got 3"),
         ({"training.parameter_groups": {"bias": "x"}}, "training.parameter_groups.bias must be a number from 0, got"),
-        ({"model.losses.sdm.scale": "x"}, "scale of SDM must be a number above 0, got 'x'"),
-        ({"model.image_encoder.image_size": 10}, "backbone 'VisionTransformerEncoder': "),
+        ({"model.losses.sdm.scale": "x"}, "model.losses.sdm.scale must be a finite number, got 'x'"),
+        (
+            {"model.image_encoder.image_size": 10},
+            "model.image_encoder.image_size must be a list of whole numbers, got 10",
+        ),
         ({"model.text_encoder.num_heads": 5}, "backbone 'CLIPTextEncoder': "),
         ({"training.optimizer": None}, "the recipe has no training.optimizer"),
         ({"training.optimizer.type": "AdmaW"}, "unknown optimiser 'AdmaW'; did you mean 'AdamW'"),

@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 
+from tipr_zoo.errors import RefusedFileError as RefusedFileError
+
 KIB, MIB = 1 << 10, 1 << 20
 
 CARD_LIMIT = 2 * MIB
@@ -29,16 +31,6 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-
-
-class RefusedFileError(OSError):
-    """A file is there and is not read: it is no regular file, or larger than any of its kind.
-
-    Its text says what it is and what to do, without the file's name, as `OSError.strerror` does.
-    """
-
-    def __str__(self) -> str:
-        return str(self.strerror)
 
 
 def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:

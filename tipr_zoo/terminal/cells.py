@@ -19,7 +19,7 @@ def cell_width(text: str) -> int:
     """
     if text.isascii():
         return len(text)
-    from wcwidth import wcswidth
+    from wcwidth import wcswidth  # not at the top: most texts are ASCII
 
     width = wcswidth(text)
     return width if width >= 0 else len(text)
@@ -76,7 +76,7 @@ def cut(text: str, width: int) -> list[str]:
     """
     if text.isascii():
         return [text[start : start + width] for start in range(0, len(text), width)]
-    from wcwidth import iter_graphemes
+    from wcwidth import iter_graphemes  # not at the top: most texts are ASCII
 
     parts: list[str] = []
     for letter in iter_graphemes(text):

@@ -122,7 +122,7 @@ def decode(file: Path, content: bytes) -> Text:
 
     Raises:
         DataError: It begins with a mark of UTF-16 or UTF-32 and goes on otherwise, or it holds zero bytes.
-        UnknownEncodingError: It is not UTF-8, and several encodings could be meant, or none.
+        ValueError: An `UnknownEncodingError`: it is not UTF-8, and several encodings could be meant, or none.
     """
     encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
     rule = None
