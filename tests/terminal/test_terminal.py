@@ -307,3 +307,7 @@ class TestCells:
 
     def test_of_plain_letters_a_cell_is_a_letter(self) -> None:
         assert [cell_width(text) for text in ("", "abc", "\u7ea2", "o\u0308")] == [0, 3, 2, 1]
+
+    def test_every_letter_counts_as_the_table_of_widths_says(self) -> None:
+        letters = [chr(code) for code in range(0x20, 0x3000) if chr(code).isprintable()]
+        assert [letter for letter in letters if cell_width(letter) != max(0, wcswidth(letter))] == []

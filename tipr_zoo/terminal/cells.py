@@ -7,6 +7,9 @@ import textwrap
 
 _BLANKS = re.compile(r"(\s+)")
 
+_NARROW = re.compile(r"[ -~\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u2030-\u205e\u2200-\u22ff]*")
+"""Letters of Latin scripts and common marks: each fills one cell, and to know that needs no table."""
+
 
 def cell_width(text: str) -> int:
     """Return the number of a terminal's cells that `text` fills.
@@ -17,7 +20,7 @@ def cell_width(text: str) -> int:
     Args:
         text: One line without control characters.
     """
-    if text.isascii():
+    if text.isascii() or _NARROW.fullmatch(text):
         return len(text)
     from wcwidth import wcswidth  # not at the top: most texts are ASCII
 
