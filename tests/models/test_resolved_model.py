@@ -52,7 +52,7 @@ def counted(tiny_zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return hashed(path)
 
     monkeypatch.setattr(Config, "fromfile", noting_recipe)
-    for module in "cards.weights_check", "evaluation.loaded_model", "hub.download":
+    for module in "cards.weights_check", "evaluation.loaded_model", "hub.download", "models.weights_origin":
         monkeypatch.setattr(f"tipr_zoo.{module}.file_sha256", noting_hash)
     return noted
 

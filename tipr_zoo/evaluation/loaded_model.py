@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -112,9 +113,10 @@ def load_resolved(resolved: ResolvedModel, weights: Path | None, device: torch.d
     """
     card, weights = resolved.card, weights and pinned_weights(weights)
     file = fetch_weights(card) if weights is None else local_weights(weights)
-    model = build_with_weights(resolved, file, is_own=weights is None).to(device).eval()
+    sha256 = cache(lambda: file_sha256(file))  # whoever asks first has the file read, and nobody else
+    model = build_with_weights(resolved, file, weights is None, sha256).to(device).eval()
     own = card.weights if weights is None else None
-    digest = file_sha256(file) if own is None else own.sha256  # with which the card's file was just compared
+    digest = sha256() if own is None else own.sha256  # with which the card's file was just compared
     return LoadedModel(
         name=pinned_model(resolved.name),
         model=model,
@@ -123,7 +125,7 @@ def load_resolved(resolved: ResolvedModel, weights: Path | None, device: torch.d
         overrides=dict(resolved.overrides),
         weights_sha256=digest,
         **_training_of(file, digest, card),
-        weights_of=None if weights is None else other_model(file, read_metadata(file), resolved),
+        weights_of=None if weights is None else other_model(file, read_metadata(file), resolved, sha256),
         sha256=model_sha256(model, resolved.recipe.model, digest),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,9 @@ def check_has_weights(card: ModelCard, name: str) -> None:
         )
 
 
-def build_with_weights(resolved: ResolvedModel, file: Path, is_own: bool) -> DualEncoder:
+def build_with_weights(
+    resolved: ResolvedModel, file: Path, is_own: bool, sha256: Callable[[], str] | None = None
+) -> DualEncoder:
     """Build a model and load a file of weights into it.
 
     Args:
@@ -111,6 +113,7 @@ def build_with_weights(resolved: ResolvedModel, file: Path, is_own: bool) -> Dua
             says how many.
         file: The weights, on this machine.
         is_own: Whether they are those of the model's card. Those have every head that the recipe has.
+        sha256: Gives the file's hash, where the caller needs it as well.
 
     Raises:
         WeightsError: The weights are damaged or do not fit.
@@ -120,7 +123,7 @@ def build_with_weights(resolved: ResolvedModel, file: Path, is_own: bool) -> Dua
     entry = resolved.copied_recipe().model
     opened = open_weights(file)
     tensors = opened.tensors
-    owner = None if is_own else other_model(file, opened.header, resolved)
+    owner = None if is_own else other_model(file, opened.header, resolved, sha256)
     classifier = tensors.get("heads.id.classifier.weight")
     if classifier is not None and IDENTITIES not in resolved.overrides:
         fit_identities(entry, len(classifier), file, logging.INFO)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,9 @@ def origin_texts(name: str, plugin: str | None, config: str, recipe: Mapping[str
     }
 
 
-def other_model(file: Path, header: Mapping[str, str], resolved: ResolvedModel) -> str | None:
+def other_model(
+    file: Path, header: Mapping[str, str], resolved: ResolvedModel, sha256: Callable[[], str] | None = None
+) -> str | None:
     """Return the name of the model that weights are of, where it is another than the one that takes them.
 
     Models with the same recipe count as one, as after ``tipr-zoo cards new``.
@@ -46,9 +48,10 @@ def other_model(file: Path, header: Mapping[str, str], resolved: ResolvedModel) 
         file: The weights. Those that an installed card names are known by their hash, whatever they are called.
         header: What they say of themselves; see `origin_texts`.
         resolved: The model that takes them.
+        sha256: See `owner_of`.
     """
     card = resolved.card
-    owner = owner_of(file, header)
+    owner = owner_of(file, header, sha256)
     if owner is None or owner in (card.name, resolved.name):
         return None
     if header.get(CONVERTED_AS, "").casefold() == card.method.name.casefold():
@@ -64,14 +67,18 @@ def _recipe(card: ModelCard) -> tuple[str, str]:
     return card.plugin or "core", card.config
 
 
-def owner_of(file: Path, header: Mapping[str, str]) -> str | None:
+def owner_of(file: Path, header: Mapping[str, str], sha256: Callable[[], str] | None = None) -> str | None:
     """Return the model that weights are of: as their header says, or the card that names this file.
 
-    The file is hashed only where a card names one of its size.
+    Args:
+        file: The weights.
+        header: What they say of themselves; see `origin_texts`.
+        sha256: Gives the file's hash, where the caller needs it as well. It is asked for only where a card names a file
+            of this size.
     """
     if header.get("model"):
         return header["model"]
     size = file.stat().st_size
     named = {name: card.weights for name, card in card_index().cards.items() if card.weights}
     alike = {weights.sha256: name for name, weights in named.items() if weights.size == size}
-    return alike.get(file_sha256(file)) if alike else None
+    return alike.get(sha256() if sha256 else file_sha256(file)) if alike else None
