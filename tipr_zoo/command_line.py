@@ -24,6 +24,7 @@ Exit codes:
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -70,7 +71,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     with safe_streams():
-        return _exit_code(words, is_debug="--debug" in words)
+        try:
+            return _exit_code(words, is_debug="--debug" in words)
+        except KeyboardInterrupt as interruption:
+            if argv is None:  # the process ends now, and a second Ctrl-C has nothing left to interrupt
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+            print(str(interruption) or "interrupted", file=sys.stderr)
+            return getattr(interruption, "exit_code", 130)
 
 
 def _exit_code(words: list[str], is_debug: bool) -> int:
@@ -89,9 +96,6 @@ def _exit_code(words: list[str], is_debug: bool) -> int:
             show_traceback(error)
         print(f"error: {error_line(error)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt as interruption:
-        print(str(interruption) or "interrupted", file=sys.stderr)
-        return getattr(interruption, "exit_code", 130)
 
 
 def _is_flushed() -> bool:

@@ -178,8 +178,8 @@ def test_an_interrupted_drawing_looks_incomplete_and_is_resumed(
     assert files(tmp_path) == files(small)
 
 
-@pytest.mark.parametrize("interrupts", [1, 2])
-def test_ctrl_c_ends_the_command_and_its_workers(tmp_path: Path, interrupts: int) -> None:
+@pytest.mark.parametrize("pauses", [(), (0,), (0, 0.01, 0.03)], ids=["once", "twice", "often"])
+def test_ctrl_c_ends_the_command_and_its_workers(tmp_path: Path, pauses: tuple[float, ...]) -> None:
     options = ["--train", "400", "--val", "2", "--test", "2", "--workers", "2"]
     # A shell has its background jobs ignore Ctrl-C, and children inherit that, so that the command is asked not to.
     code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
@@ -190,7 +190,9 @@ def test_ctrl_c_ends_the_command_and_its_workers(tmp_path: Path, interrupts: int
         while not list(tmp_path.glob("data/imgs/train/*.jpg")):
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        for _ in range(interrupts):
+        process.send_signal(signal.SIGINT)
+        for pause in pauses:
+            time.sleep(pause)
             process.send_signal(signal.SIGINT)
         errors = process.communicate(timeout=60)[1]
     assert process.returncode == 130

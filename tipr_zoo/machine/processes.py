@@ -6,10 +6,11 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from types import ModuleType
+from types import FrameType, ModuleType
 
 
 def available_cores() -> int:
@@ -22,16 +23,39 @@ def process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Open a pool of processes that ends at once when it is interrupted."""
     # Spawned, not forked: the caller may have threads running. And so every platform behaves alike.
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _ignore_interrupts)
+    with _one_interrupt():
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _ignore_interrupts)
+        try:
+            yield pool
+        except BaseException:
+            # While work is queued, a request to end does not always reach them. Waiting for them would then never end.
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.terminate()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """Let Ctrl-C interrupt the block once: a second one would interrupt the ending of its processes half-way.
+
+    A handler of the caller's own, and a thread other than the main one, are left alone.
+    """
+    is_default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not is_default or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, interrupt)
     try:
-        yield pool
-    except BaseException:
-        # While work is queued, a request to end does not always reach them. Waiting for them would then never end.
-        for worker in set(multiprocessing.active_children()) - others:
-            worker.terminate()
-        raise
+        yield
     finally:
-        pool.shutdown(cancel_futures=True)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager
