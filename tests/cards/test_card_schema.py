@@ -187,6 +187,15 @@ print("pydantic" in sys.modules, "yaml" in sys.modules, code, file=sys.stderr)
         assert damaged.get("text") is None
         assert not damaged.is_right("text", "FrontMatter")
 
+    def test_a_mark_that_was_edited_is_not_believed(self, tmp_path: Path) -> None:
+        cache = ParsedYamlCache(tmp_path / "checked.json")
+        cache.add("text", {"a": 1}, tmp_path)
+        cache.keep_right("text", "Record")
+        cache.save()
+        cache.file.write_text(cache.file.read_text().replace("Record", "FrontMatter"))
+        damaged = ParsedYamlCache(cache.file)
+        assert not damaged.is_right("text", "FrontMatter")
+
     def test_what_cannot_be_kept_is_never_known_to_be_right(self, tmp_path: Path) -> None:
         cache = ParsedYamlCache(tmp_path / "checked.json")
         cache.keep_right("text", "FrontMatter")

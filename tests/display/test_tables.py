@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from tipr_zoo.display.tables import Best, render_table
+from tipr_zoo.display import tables
+from tipr_zoo.display.tables import Best, Second, render_table
 
 COLUMNS = ("model", "note", "R1")
 ROWS = (("a_model", "a long remark that goes on | and on", Best(75.0)), ("another_model", None, 9.5))
@@ -30,6 +33,18 @@ def test_text_fits_the_width_and_loses_nothing(width: int) -> None:
     assert max(map(len, lines)) <= width
     words = " ".join(lines).split()
     assert {"another_model", "remark", "75.00*", "9.50"} <= set(words)
+
+
+@pytest.mark.parametrize("width", [None, 24, 40, 55])
+@pytest.mark.parametrize(
+    "rows", [(), ROWS, ((1, "", None), (2.5, "several words and a_long_word-in/parts", Second(3.0)))]
+)
+def test_narrow_letters_are_drawn_as_any_others(
+    rows: Sequence[Sequence[Any]], width: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = render_table(COLUMNS, rows, width=width)
+    monkeypatch.setattr(tables, "_is_narrow", lambda rows: False)  # PrettyTable draws
+    assert render_table(COLUMNS, rows, width=width) == drawn
 
 
 def test_markdown() -> None:

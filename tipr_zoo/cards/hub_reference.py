@@ -13,13 +13,14 @@ PREFIX = "hub:"
 CARD_FILE = "README.md"
 """What the Hub calls a model card."""
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+# Patterns are texts, which `re` compiles once they are used: listing uses none of them.
+_COMMIT = r"[0-9a-f]{40}"
 
-_REPOSITORY = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9_])?/[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?", re.ASCII)
+_REPOSITORY = r"(?a)[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9_])?/[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?"
 
-_REVISION = re.compile(r"\w(?:[\w./+=-]*[\w+=-])?")
+_REVISION = r"\w(?:[\w./+=-]*[\w+=-])?"
 
-_REFERENCE = re.compile(r"hub:(?P<repository>[^@:\s]+)(?:@(?P<revision>[^@:\s]+))?(?::(?P<file>[^:]+))?")
+_REFERENCE = r"hub:(?P<repository>[^@:\s]+)(?:@(?P<revision>[^@:\s]+))?(?::(?P<file>[^:]+))?"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class HubReference:
     @property
     def is_pinned(self) -> bool:
         """Whether the revision is a commit. A commit never changes, a branch or a tag may."""
-        return self.revision is not None and _COMMIT.fullmatch(self.revision) is not None
+        return self.revision is not None and re.fullmatch(_COMMIT, self.revision) is not None
 
     def at(self, revision: str) -> HubReference:
         """Return the same reference at another revision."""
@@ -76,7 +77,7 @@ def parse_hub_reference(text: object) -> HubReference:
     Raises:
         ConfigError: The text has another form.
     """
-    match = _REFERENCE.fullmatch(str(text))
+    match = re.fullmatch(_REFERENCE, str(text))
     if match is None:
         raise ConfigError(f"{str(text)!r} is not of the form hub:owner/name[@revision][:file]")
     file, revision = match["file"], match["revision"]
@@ -93,7 +94,13 @@ def checked_repository(name: str) -> str:
     Raises:
         ConfigError: It is not ``owner/name``, or has a character that the Hub does not allow.
     """
-    if _REPOSITORY.fullmatch(name) is None or "--" in name or ".." in name or len(name) > 96 or name.endswith(".git"):
+    if (
+        re.fullmatch(_REPOSITORY, name) is None
+        or "--" in name
+        or ".." in name
+        or len(name) > 96
+        or name.endswith(".git")
+    ):
         raise ConfigError(
             f"a repository on the Hub is named owner/name, in letters, digits and - _ . (not doubled), got {name!r}"
         )
@@ -106,7 +113,7 @@ def checked_revision(revision: str) -> str:
     Raises:
         ConfigError: Git allows no such name.
     """
-    if _REVISION.fullmatch(revision) is None or any(part in revision for part in ("..", "//", "/.")):
+    if re.fullmatch(_REVISION, revision) is None or any(part in revision for part in ("..", "//", "/.")):
         raise ConfigError(f"a branch, tag or commit is named in letters, digits and - _ . /, got {revision!r}")
     return revision
 

@@ -1,7 +1,5 @@
 """Facts to know of a method before its figures are compared with another's."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 

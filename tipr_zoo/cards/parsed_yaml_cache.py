@@ -1,4 +1,4 @@
-"""A cache of parsed YAML. Its keys are hashes of the texts. It also keeps whether a text was right.
+"""A cache of parsed YAML. Its keys are the texts. It also keeps whether a text was right.
 
 Most of the time of reading a thousand cards goes into YAML. Importing pydantic takes longer than the rest of listing.
 """
@@ -6,9 +6,9 @@ Most of the time of reading a thousand cards goes into YAML. Importing pydantic 
 from __future__ import annotations
 
 import atexit
-import hashlib
 import json
 import os
+import zlib
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -18,21 +18,22 @@ from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.machine.whole_file import remove_parts, write_whole
 from tipr_zoo.outside.files import CACHE_LIMIT, read_text
 from tipr_zoo.outside.parsing import parse_json
+from tipr_zoo.version import __version__
 
 _MOST_ENTRIES = 5000
 
-_Entry = tuple[str, str, str, str]
-"""The file of a text, its mapping as JSON, the checksum of both key and mapping, and the mark of what is right."""
+_Entry = tuple[str, str, str, int]
+"""The file of a text, its mapping as JSON, the mark of what is right, and the checksum of text, mapping and mark."""
 
-_NO_ENTRY: _Entry = ("", "", "", "")
+_NO_ENTRY: _Entry = ("", "", "", -1)
 
 
 class ParsedYamlCache:
     """Mappings by the text that they were parsed from, with the schemas by which they are right.
 
-    The key is a hash of the text, so an entry is never out of date. An entry that was changed is not believed, since
-    its checksum covers key and mapping. An entry is dropped once its file is gone, so a
-    plugin leaves nothing behind. A cache that is missing, damaged or cannot be written costs only time.
+    The key is the text, so an entry is never out of date. An entry that was changed is not believed, since its checksum
+    covers all of it. An entry is dropped once its file is gone, so a plugin leaves nothing behind. A cache that is
+    missing, damaged or cannot be written costs only time.
 
     Args:
         file: The file of the cache. It is JSON, which reads a hundred times faster than YAML.
@@ -45,9 +46,8 @@ class ParsedYamlCache:
 
     def get(self, text: str) -> dict[str, Any] | None:
         """Return the mapping that `text` was parsed to, a new one every time. None where it is not known."""
-        key = _key(text)
-        _, entry, checksum, _ = self.entries.get(key, _NO_ENTRY)
-        if checksum != _checksum(key, entry):
+        _, entry, mark, checksum = self.entries.get(text, _NO_ENTRY)
+        if checksum != _checksum(text, entry, mark):
             return None
         with suppress(ValueError):
             values = json.loads(entry)
@@ -68,8 +68,7 @@ class ParsedYamlCache:
             entry = json.dumps(values)
             if json.loads(entry) != values:  # e.g. keys that are no texts, or numbers that are not finite
                 return
-            key = _key(text)
-            self.entries[key] = (str(source.absolute()), entry, _checksum(key, entry), "")
+            self.entries[text] = (str(source.absolute()), entry, "", _checksum(text, entry, ""))
             self._save_at_exit()
 
     def is_right(self, text: str, schema: str) -> bool:
@@ -79,16 +78,15 @@ class ParsedYamlCache:
             text: The text.
             schema: Name of the schema.
         """
-        key = _key(text)
-        _, entry, _, mark = self.entries.get(key, _NO_ENTRY)
-        return mark != "" and mark == _mark(key, entry, schema)
+        _, entry, mark, checksum = self.entries.get(text, _NO_ENTRY)
+        return mark == _mark(schema) and checksum == _checksum(text, entry, mark)
 
     def keep_right(self, text: str, schema: str) -> None:
         """Keep that `text` is right by a schema. Do nothing where its mapping is not kept."""
-        key = _key(text)
-        if (known := self.entries.get(key)) is not None:
-            source, entry, checksum, _ = known
-            self.entries[key] = (source, entry, checksum, _mark(key, entry, schema))
+        if (known := self.entries.get(text)) is not None:
+            source, entry, _, _ = known
+            mark = _mark(schema)
+            self.entries[text] = (source, entry, mark, _checksum(text, entry, mark))
             self._save_at_exit()
 
     def save(self) -> None:
@@ -102,8 +100,8 @@ class ParsedYamlCache:
     def _read(self) -> dict[str, _Entry]:
         try:
             read = parse_json(read_text(self.file, CACHE_LIMIT))
-            entries: dict[str, _Entry] = {key: _entry(*parts) for key, parts in read.items()}
-            kept = {key: value for key, value in entries.items() if os.path.exists(value[0])}
+            entries: dict[str, _Entry] = {text: _entry(*parts) for text, parts in read.items()}
+            kept = {text: entry for text, entry in entries.items() if os.path.exists(entry[0])}
         except (OSError, ValueError, TypeError, AttributeError, RecursionError):
             return {}
         if len(kept) < len(entries):
@@ -119,30 +117,28 @@ class ParsedYamlCache:
 @cache
 def parsed_yaml_cache() -> ParsedYamlCache:
     """Return the cache of this process, a file in the cache folder."""
-    # Not `parsed_yaml.json` or `checked_yaml.json`: the entries of those had fewer parts.
-    return ParsedYamlCache(cache_folder() / "summed_yaml.json")
+    # Not `parsed_yaml.json`, `checked_yaml.json` or `summed_yaml.json`: the entries of those had other parts.
+    return ParsedYamlCache(cache_folder() / "yaml_by_text.json")
 
 
-def _key(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _entry(source: str, mapping: str, mark: str, checksum: int) -> _Entry:
+    return source, mapping, mark, checksum
 
 
-def _entry(source: str, mapping: str, checksum: str, mark: str) -> _Entry:
-    return source, mapping, checksum, mark
+def _checksum(text: str, entry: str, mark: str) -> int:
+    # No hash of hashlib: it loads OpenSSL, which takes longer than reading all of the cache.
+    return zlib.crc32("\0".join((text, entry, mark)).encode(errors="surrogatepass"))
 
 
-def _checksum(key: str, entry: str) -> str:
-    return hashlib.sha256(f"{key} {entry}".encode()).hexdigest()
-
-
-def _mark(key: str, entry: str, schema: str) -> str:
-    """Return the mark of an entry that is right. It differs for every entry and every state of the schemas."""
-    return hashlib.sha256(f"{_state_of_schemas()} {schema} {key} {entry}".encode()).hexdigest()
+def _mark(schema: str) -> str:
+    """Return the mark of what is right by a schema. It differs for every state of the schemas."""
+    return f"{schema} {_state_of_schemas()}"
 
 
 @cache
 def _state_of_schemas() -> str:
-    """Return a hash of the code of the schemas."""
+    """Return what differs once a file of the schemas was written: its size or its time."""
     rooms = (Path(__file__).parent, Path(__file__).parents[1] / "schemas")
-    files = (file for room in rooms for file in sorted(room.glob("*.py")))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    files = sorted((file.name, file.stat()) for room in rooms for file in os.scandir(room) if file.name.endswith(".py"))
+    state = [(name, status.st_size, status.st_mtime_ns) for name, status in files]
+    return f"{__version__} {zlib.crc32(repr(state).encode()):08x}"

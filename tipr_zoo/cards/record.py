@@ -6,7 +6,6 @@ traced back and measured again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -211,6 +210,8 @@ def record_file_name(record: Record) -> str:
         record.weights_sha256[:8],
     ]
     if record.overrides:
+        import hashlib  # not at the top: it loads OpenSSL, and listing reads records and names none
+
         words.append(hashlib.sha256(json.dumps(record.overrides, sort_keys=True).encode()).hexdigest()[:8])
     return re.sub(r"[^\w.-]+", "-", "_".join(words)) + ".json"
 

@@ -1,9 +1,9 @@
 """Schemas of the files of models: the front matter of a card, and a reference.
 
 The Hub's fields have the Hub's spelling. So a card is also a Hub README.
-"""
 
-from __future__ import annotations
+Types are evaluated here and not kept as text: every listing would compile them again.
+"""
 
 import json
 from collections.abc import Mapping

@@ -12,9 +12,11 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import zip_longest
 from typing import Any
 
-from tipr_zoo.terminal.cells import cell_width, cut
+from tipr_zoo.terminal.cells import cell_width, cut, is_narrow
 from tipr_zoo.terminal.escaping import escaped_json, replaced
 from tipr_zoo.terminal.streams import is_terminal
 
@@ -23,10 +25,10 @@ FORMATS = ("text", "markdown", "csv", "json")
 
 _GAP = 2
 
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+_FORMULA = r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]"
 """How a text begins that spreadsheets take for a formula and run."""
 
-_WORD_PART = re.compile(r"[^\s_/.-]*[_/.-]+|[^\s_/.-]+")
+_WORD_PART = r"[^\s_/.-]*[_/.-]+|[^\s_/.-]+"
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def _csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
 
 def _without_formula(cell: str | int | float | None) -> str | int | float | None:
     """Put an apostrophe before a text that spreadsheets would run. It is how they mark a text."""
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+    return f"'{cell}" if isinstance(cell, str) and re.match(_FORMULA, cell) else cell
 
 
 def _markdown(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
@@ -176,6 +178,15 @@ def _drawn(
     names: Sequence[str], texts: Sequence[Sequence[str]], widths: Sequence[int], is_number: Sequence[bool]
 ) -> str:
     """Draw the table at these widths. A longer cell goes over several lines."""
+    rows = [
+        [
+            text if cell_width(text) <= width else "\n".join(wrap(text, width))
+            for text, width in zip(row, widths, strict=True)
+        ]
+        for row in (names, *texts)
+    ]
+    if _is_narrow(rows):
+        return _drawn_plainly(rows, widths, is_number)
     from prettytable import HRuleStyle, PrettyTable, VRuleStyle  # not at the top: JSON and CSV need it not
 
     table = PrettyTable([str(i) for i in range(len(names))])
@@ -186,13 +197,25 @@ def _drawn(
     table.left_padding_width, table.right_padding_width = 0, _GAP - 1
     table.align = {str(i): "r" if number else "l" for i, number in enumerate(is_number)}
     table.min_width = {str(i): width for i, width in enumerate(widths)}
-    for number, row in enumerate([names, *texts]):
-        cells = [
-            text if cell_width(text) <= width else "\n".join(wrap(text, width))
-            for text, width in zip(row, widths, strict=True)
-        ]
-        table.add_row(cells, divider=number == 0)
+    for number, row in enumerate(rows):
+        table.add_row(row, divider=number == 0)
     return "\n".join(line[1:-_GAP].rstrip() for line in table.get_string().splitlines())
+
+
+def _is_narrow(rows: Sequence[Sequence[str]]) -> bool:
+    return all(is_narrow(line) for row in rows for text in row for line in text.split("\n"))
+
+
+def _drawn_plainly(rows: Sequence[Sequence[str]], widths: Sequence[int], is_number: Sequence[bool]) -> str:
+    """Draw narrow letters as PrettyTable does, which loads a table of wide ones for longer than all the rest takes."""
+    lines = []
+    for row in rows:
+        for parts in zip_longest(*(text.split("\n") for text in row), fillvalue=""):
+            cells = zip(parts, widths, is_number, strict=True)
+            lines.append((" " * _GAP).join(f"{part:{'>' if number else '<'}{width}}" for part, width, number in cells))
+    if len(rows) > 1:  # a line under the names
+        lines.insert(max(text.count("\n") for text in rows[0]) + 1, "-" * (sum(widths) + _GAP * (len(widths) - 1)))
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _fitted_widths(
@@ -207,7 +230,7 @@ def _fitted_widths(
     widths = [max(map(cell_width, column)) for column in columns]
     if width is None:
         return widths
-    for parts in (str.split, _WORD_PART.findall):
+    for parts in (str.split, partial(re.findall, _WORD_PART)):
         least = [max((cell_width(part) for text in column for part in parts(text)), default=0) for column in columns]
         while sum(widths) + _GAP * (len(widths) - 1) > width:
             candidates = [i for i in range(len(widths)) if not is_number[i] and widths[i] > least[i]]
@@ -261,7 +284,7 @@ def wrap(text: str, width: int) -> list[str]:
             lines[-1] += f" {word}"
             continue
         lines += [""] if lines[-1] else []
-        for part in [word] if cell_width(word) <= width else _WORD_PART.findall(word):
+        for part in [word] if cell_width(word) <= width else re.findall(_WORD_PART, word):
             if cell_width(lines[-1]) + cell_width(part) <= width:
                 lines[-1] += part
                 continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import stat
@@ -23,7 +22,7 @@ ABANDONED_AFTER = 600.0
 Where that is wrong, that process fails and says so, and the file that was there stays.
 """
 
-_PART = re.compile(r"\..*\.[0-9a-f]{16}\.part", re.DOTALL)
+_PART = r"(?s)\..*\.[0-9a-f]{16}\.part"
 
 _LONGEST_START = 50
 """Letters of the file's name in that of its part: however long the one is, the other is no name that is too long."""
@@ -97,7 +96,7 @@ def write_whole(path: Path, content: bytes, *, must_last: bool = True) -> None:
 
 def is_part(name: str) -> bool:
     """Return whether a file of this name is a part of `whole_file`, and so not yet a file of its own."""
-    return _PART.fullmatch(name) is not None
+    return re.fullmatch(_PART, name) is not None
 
 
 def remove_parts(folder: Path, untouched_for: float = ABANDONED_AFTER) -> None:
@@ -118,6 +117,8 @@ def remove_parts(folder: Path, untouched_for: float = ABANDONED_AFTER) -> None:
 
 def file_sha256(path: Path) -> str:
     """Compute the SHA-256 of a file, in hexadecimal."""
+    import hashlib  # not at the top: it loads OpenSSL, and listing hashes no file
+
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):

@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 import textwrap
 
-_BLANKS = re.compile(r"(\s+)")
+_BLANKS = r"(\s+)"
 
-_NARROW = re.compile(r"[ -~\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u2030-\u205e\u2200-\u22ff]*")
+_NARROW = r"[ -~\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u2030-\u205e\u2200-\u22ff]*"
 """Letters of Latin scripts and common marks: each fills one cell, and to know that needs no table."""
+
+
+def is_narrow(text: str) -> bool:
+    """Tell whether each letter of a line is known to fill one cell."""
+    return text.isascii() or re.fullmatch(_NARROW, text) is not None
 
 
 def cell_width(text: str) -> int:
@@ -20,7 +25,7 @@ def cell_width(text: str) -> int:
     Args:
         text: One line without control characters.
     """
-    if text.isascii() or _NARROW.fullmatch(text):
+    if is_narrow(text):
         return len(text)
     from wcwidth import wcswidth  # not at the top: most texts are ASCII
 
@@ -54,7 +59,7 @@ def filled(
             break_long_words=long_words,
         )
     lines, line, blanks, has_word = [], indent, "", False
-    for part in _BLANKS.split(text):
+    for part in re.split(_BLANKS, text):
         if part.isspace():
             blanks = part
             continue

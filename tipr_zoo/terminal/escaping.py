@@ -15,10 +15,13 @@ _INVISIBLE = "\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f
 _HALVES = "\ud800-\udfff"
 """What Python makes of bytes of a file's name that are no text."""
 
-_UNSAFE = re.compile(f"[{_CONTROLS}{_BIDIRECTIONAL}{_LINE_ENDS}{_INVISIBLE}]")
-_UNSAFE_OR_HALF = re.compile(f"[{_CONTROLS}{_BIDIRECTIONAL}{_LINE_ENDS}{_INVISIBLE}{_HALVES}]")
-_UNSAFE_ON_LINES = re.compile(rf"(?![\n\t])[{_CONTROLS}{_BIDIRECTIONAL}{_LINE_ENDS}{_INVISIBLE}{_HALVES}]")
-_NOT_ESCAPED_BY_JSON = re.compile(f"[\x7f-\x9f{_BIDIRECTIONAL}{_LINE_ENDS}{_INVISIBLE}{_HALVES}]")
+_ALL = _CONTROLS + _BIDIRECTIONAL + _LINE_ENDS + _INVISIBLE
+
+# Patterns are texts, which `re` compiles once they are used: most texts are printable.
+_UNSAFE = f"[{_ALL}]"
+_UNSAFE_OR_HALF = f"[{_ALL}{_HALVES}]"
+_UNSAFE_ON_LINES = rf"(?![\n\t])[{_ALL}{_HALVES}]"
+_NOT_ESCAPED_BY_JSON = f"[\x7f-\x9f{_BIDIRECTIONAL}{_LINE_ENDS}{_INVISIBLE}{_HALVES}]"
 
 
 def replaced(text: str) -> str:
@@ -27,17 +30,19 @@ def replaced(text: str) -> str:
     >>> replaced("a red jacket \x1b")
     'a red jacket \ufffd'
     """
-    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text if text.isprintable() else re.sub(_UNSAFE, "\N{REPLACEMENT CHARACTER}", text)
 
 
 def escaped(text: str) -> str:
     r"""Return `text` with each unsafe character as Python writes it, e.g. ``\x1b``. Messages show names like this."""
-    return _UNSAFE_OR_HALF.sub(_escape, text)
+    return text if text.isprintable() else re.sub(_UNSAFE_OR_HALF, _escape, text)
 
 
 def escaped_lines(text: str) -> str:
     """Return the same as `escaped`, with its line ends and tabulators."""
-    return _UNSAFE_ON_LINES.sub(_escape, text)
+    if all(line.isprintable() for line in text.split("\n")):  # no character that is unsafe is printable
+        return text
+    return re.sub(_UNSAFE_ON_LINES, _escape, text)
 
 
 def escaped_json(text: str) -> str:
@@ -46,7 +51,7 @@ def escaped_json(text: str) -> str:
     Args:
         text: JSON. Its texts have no control characters below 32, which every writer of JSON escapes.
     """
-    return _NOT_ESCAPED_BY_JSON.sub(_json_escape, text)
+    return re.sub(_NOT_ESCAPED_BY_JSON, _json_escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, TextIO, cast
 
 from tipr_zoo.terminal.escaping import escaped_lines
 
-_OF_PROGRESS = re.compile(r"\n*(?:\x1b\[A)*")
+_OF_PROGRESS = r"\n*(?:\x1b\[A)*"
 """What moves between the lines of several progress bars; each such move is written alone."""
 
 
@@ -31,7 +31,7 @@ class SafeStream:
 
     def write(self, text: str) -> int:
         """Write a text; return its length."""
-        if not _OF_PROGRESS.fullmatch(text):
+        if not re.fullmatch(_OF_PROGRESS, text):
             rest = text.lstrip("\r")
             text = text[: len(text) - len(rest)] + escaped_lines(rest)
         self._stream.write(text)

@@ -9,7 +9,7 @@ from pathlib import PurePath, PurePosixPath, PureWindowsPath
 
 from tipr_zoo.terminal.escaping import escaped
 
-_ODD_BLANKS = re.compile(r"^\s|\s$|\s\s|[^\S ]")
+_ODD_BLANKS = r"^\s|\s$|\s\s|[^\S ]"
 
 
 def suggested_command(*words: str | os.PathLike[str]) -> str:
@@ -37,7 +37,7 @@ def quoted(word: str | os.PathLike[str]) -> str:
     text = os.fspath(word)
     if isinstance(word, PurePath) and text.startswith("-"):
         text = f"./{text}"
-    if escaped(text) == text and not _ODD_BLANKS.search(text):
+    if escaped(text) == text and not re.search(_ODD_BLANKS, text):
         return shlex.quote(text)
     return "$'" + "".join(map(_ansi_c, text)) + "'"
 
