@@ -188,10 +188,20 @@ def write_record(record: Record, path: Path) -> None:
         RecordError: An entry is wrong.
         WriteError: The file cannot be written. What was there before is unchanged.
     """
+    text = record_text(record)
+    make_folder(path.parent)
+    write_whole(path, text.encode())
+
+
+def record_text(record: Record) -> str:
+    """Return what the file of a record holds.
+
+    Raises:
+        RecordError: An entry is wrong.
+    """
     values = record.values()
     make_record(values)
-    make_folder(path.parent)
-    write_whole(path, (json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def record_file_name(record: Record) -> str:
