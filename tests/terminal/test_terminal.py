@@ -312,3 +312,74 @@ class TestCells:
     def test_every_letter_counts_as_the_table_of_widths_says(self) -> None:
         letters = [chr(code) for code in range(0x20, 0x3000) if chr(code).isprintable()]
         assert [letter for letter in letters if cell_width(letter) != max(0, wcswidth(letter))] == []
+
+
+UNCAUGHT = r"""
+import sys, threading, warnings, logging
+import tipr_zoo.command_line as door
+
+EVIL = "\x1b[31mred\u202e\x07"
+
+class Evil(Exception):
+    def __str__(self):
+        return EVIL
+
+def bug(words):
+    raise Evil
+
+def chained(words):
+    from tipr_zoo.errors import DataError
+    try:
+        raise Evil
+    except Evil as error:
+        raise DataError(EVIL) from error
+
+def warning(words):
+    warnings.warn(EVIL)
+    for name in ("PIL.Image", "transformers.tokenization", "tipr_zoo"):
+        logging.getLogger(name).error(EVIL)
+    return 0
+
+def thread(words):
+    started = threading.Thread(target=bug, args=[words])
+    started.start()
+    started.join()
+    return 0
+
+def exit(words):
+    sys.exit(EVIL)
+
+def loader(words):
+    import torch.utils.data
+
+    class Pictures(torch.utils.data.Dataset):
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            print(EVIL, file=sys.stderr)
+            raise OSError(EVIL)
+
+    list(torch.utils.data.DataLoader(Pictures(), num_workers=1))
+
+def pool(words):
+    from tipr_zoo.machine.processes import process_pool
+    with process_pool(1) as opened:
+        opened.submit(print, EVIL).result()
+        opened.submit(exec, f"raise ValueError({EVIL!r})").result()
+
+if __name__ == "__main__":
+    door._run = globals()[sys.argv.pop(1)]
+    sys.exit(door.main())
+"""
+
+
+@pytest.mark.parametrize("way", ["bug", "chained", "warning", "thread", "exit", "loader", "pool"])
+def test_no_way_out_of_a_process_lets_an_unsafe_character_through(way: str, tmp_path: Path) -> None:
+    script = tmp_path / "uncaught.py"
+    script.write_text(UNCAUGHT)
+    done = subprocess.run([sys.executable, script, way, "--debug"], capture_output=True, timeout=300)
+    shown = (done.stdout + done.stderr).decode("utf-8")
+    assert "\\x1b[31mred\\u202e\\x07" in shown
+    assert not re.search("[\x1b\x07\u202e]", shown)
+    assert done.returncode == {"warning": 0, "thread": 0, "chained": 2, "loader": 2}.get(way, 1)
