@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import json
@@ -12,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from wcwidth import wcswidth
 import tipr_zoo
 from tipr_zoo.cards.index import core_cards_folder
 from tipr_zoo.cards.record import Record, read_record, write_record
-from tipr_zoo.command_line import main
+from tipr_zoo.command_line import COMMANDS, main
 from tipr_zoo.display.tables import Cell, render_table, to_json, wrap
 from tipr_zoo.errors import error_line
 from tipr_zoo.terminal.cells import cell_width, cut, filled
@@ -187,7 +189,7 @@ import sys, pwd, os
 def nobody(number):
     raise KeyError(number)
 pwd.getpwuid = nobody
-from tipr_zoo.command_line import main
+from tipr_zoo.command_line import COMMANDS, main
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -250,6 +252,32 @@ class TestFormulas:
         assert "'=cmd|' /C calc'!A0" in [row["model"] for row in table]
 
 
+_BEGIN = rf"tipr-zoo (?:{'|'.join(COMMANDS)})\\b|pip (?:un)?install|\\b(?:mv|cp|rm|mkdir|iconv) |python -m|torchrun"
+
+QUOTED_BEFORE = {
+    "card_writing.py": ["name", "weights", "records[0].split"],  # the last stands behind the command
+    "conversion.py": ["method"],  # one of the methods that there are
+    "info.py": ["weights"],
+    "page.py": ["escape(__version__)"],  # stands behind the command
+    "text.py": ["name", "new", "kept"],
+    "train.py": ["changed"],
+    "weights_info.py": ["file", "name", "output"],
+}
+"""Names that hold what was quoted above the line, or constants."""
+
+
+def values_in_commands(path: Path) -> Iterator[str]:
+    """The values that an f-string puts into a command without `quoted` and `suggested_command`."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        is_command = False
+        for part in node.values if isinstance(node, ast.JoinedStr) else ():
+            if isinstance(part, ast.Constant):
+                for mark in re.findall(rf"{_BEGIN}|`|\n|; ", part.value):
+                    is_command = re.fullmatch(_BEGIN, mark) is not None
+            elif is_command and not re.match(r"\{(quoted|suggested_command)\(", ast.unparse(part).strip("f'\"")):
+                yield ast.unparse(part.value)  # type: ignore[attr-defined]
+
+
 class TestSuggestedCommands:
     WORDS = (
         "evil'; touch PWN; '.pt",
@@ -279,6 +307,12 @@ class TestSuggestedCommands:
         mark = re.compile(r"\bshlex\.(?!split)|from (shlex|pipes)")
         found = {path.name for path in package.rglob("*.py") if mark.search(path.read_text("utf-8"))}
         assert found == {"suggested_command.py"}
+
+    def test_every_value_in_a_command_that_is_advised_is_quoted(self) -> None:
+        package = Path(tipr_zoo.__file__).parent
+        found = {f"{path.name}: {value}" for path in package.rglob("*.py") for value in values_in_commands(path)}
+        found -= {f"{name}: {value}" for name, values in QUOTED_BEFORE.items() for value in values}
+        assert found == set()
 
     @pytest.mark.parametrize("words", [["eval"], ["data", "check"]], ids=" ".join)
     def test_messages_quote(self, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,7 +60,7 @@ def doctor_report() -> dict[str, Any]:
         {
             "name": row["name"],
             "problem": row["problem"],
-            "command": f"pip install '{row['requirement']}'",
+            "command": suggested_command("pip", "install", row["requirement"]),
             "needed": True,
         }
         for row in dependencies

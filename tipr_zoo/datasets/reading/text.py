@@ -147,7 +147,7 @@ def decode(file: Path, content: bytes) -> Text:
 def _command(file: Path, encoding: str) -> str:
     """Write the command that saves a file as UTF-8, and keeps the file as it is beside it."""
     name, kept, new = (quoted(f"{file}{ending}") for ending in ("", ".before", ".utf8"))
-    return f"iconv -f {encoding} -t UTF-8 {name} > {new} && mv {name} {kept} && mv {new} {name}"
+    return f"iconv -f {quoted(encoding)} -t UTF-8 {name} > {new} && mv {name} {kept} && mv {new} {name}"
 
 
 def _is_damaged(content: bytes) -> bool:
