@@ -226,7 +226,12 @@ def _cell(row: Mapping[str, Any], columns: Columns, field: str) -> str:
 
 def _joined_captions(file: Path, pictures: Mapping[str, _Picture]) -> list[tuple[str, str]]:
     """Remark captions that may be several in one cell. What parts them is not guessed."""
-    found = [(text, mark[0]) for p in pictures.values() for text in p.captions if (mark := _PARTED.search(text))]
+    found = [
+        (text, match[0])
+        for p in pictures.values()
+        for text in p.captions
+        if (match := _PARTED.search(text)) is not None
+    ]
     if not found:
         return []
     text, mark = found[0]

@@ -101,10 +101,10 @@ def _tables_below(root: Path) -> Tables:
     if (root / "data").is_dir() and (tables := tables_in(root / "data")):
         return _by_split({table: table.stem for table in tables})
     folders = [path for path in sorted(root.iterdir()) if split_of(path.name) and path.is_dir()]
-    tables = {folder: tables_in(folder) for folder in folders}
-    if any(len(found) > 1 for found in tables.values()):
+    of_folder = {folder: tables_in(folder) for folder in folders}
+    if any(len(found) > 1 for found in of_folder.values()):
         return {}
-    return _by_split({found[0]: folder.name for folder, found in tables.items() if found})
+    return _by_split({found[0]: folder.name for folder, found in of_folder.items() if found})
 
 
 def _by_split(names: dict[Path, str]) -> Tables:
