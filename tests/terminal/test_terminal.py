@@ -236,7 +236,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 class TestFormulas:
-    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", " =", "\r\n=", "\uff1d"], ids=ascii)
+    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", " =", "\r\n=", "\uff1d", "\u200b="], ids=ascii)
     def test_a_text_cell_is_no_formula(self, start: str) -> None:
         text = f"{start}cmd|' /C calc'!A0"
         (names, cells) = csv.reader(io.StringIO(render_table([text], [[text]], "csv"), newline=""))
