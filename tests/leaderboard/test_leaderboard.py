@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -155,6 +156,23 @@ def test_a_record_that_does_not_know_its_pictures_is_marked_and_replaces_nothing
         assert "measured on pictures that the record does not tell by a hash" in printed
         assert re.search(r"irra_tiny_synth.{0,150}°", printed)
     assert r"\textdegree{}" in shown(capsys, "--records", str(tmp_path), "--format", "latex")
+
+
+def test_nor_does_one_replace_a_card_s_that_does_not_know_them_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = card_index().cards["irra_tiny_synth"]
+    unknown = [
+        replace(each, record=replace(each.record, pictures_sha256=None))
+        for each in card.results
+        if each.record is not None
+    ]
+    index = SimpleNamespace(cards={card.name: replace(card, results=tuple(unknown))})
+    monkeypatch.setattr("tipr_zoo.leaderboard.rows.card_index", lambda: index)
+    assert unknown[0].record is not None
+    write_record(replace(unknown[0].record, metrics={**unknown[0].record.metrics, "R1": 12.5}), tmp_path / "old.json")
+    rows = [row for row in leaderboard_rows("SynthPEDES", records=tmp_path) if row.model == "irra_tiny_synth"]
+    assert len(rows) == len(unknown) + 1
 
 
 @pytest.mark.parametrize("format", ["markdown", "latex", "csv", "html"])
