@@ -32,7 +32,7 @@ from types import ModuleType
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.commands.argument_parser import ArgumentParser
 from tipr_zoo.errors import ConfigError, TiprZooError, error_line
-from tipr_zoo.terminal.streams import abandon, safe_streams
+from tipr_zoo.terminal.streams import abandon, make_streams_safe, safe_streams
 from tipr_zoo.version import __version__
 
 COMMANDS = {
@@ -70,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code; the module's description lists them.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:  # the process ends with the command; the traceback of a bug is printed after it
+        make_streams_safe()
     with safe_streams():
         try:
             return _exit_code(words, is_debug="--debug" in words)

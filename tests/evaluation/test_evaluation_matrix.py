@@ -65,7 +65,7 @@ def test_cells_are_the_single_evaluations(tiny_zoo: Path, synthpedes: Path, othe
 def test_one_data_set_in_two_folders_makes_two_columns(synthpedes: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(synthpedes, tmp_path / "copy"))
     labels = [column.label for column in open_columns([synthpedes, copy])]
-    assert labels == [f"SynthPEDES seed 0, test 2, pictures 2 ({folder})" for folder in (synthpedes, copy)]
+    assert labels == [f"SynthPEDES seed 0, test 2, pictures 2 ({folder})" for folder in ("synthpedes", "copy")]
 
 
 def test_a_cell_that_fails_costs_only_itself(

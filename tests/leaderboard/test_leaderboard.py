@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -127,6 +128,53 @@ def test_records_that_disagree_on_the_data_are_marked_and_so_are_two_figures_of_
     assert [(row.disagrees_on, row.is_of_other_data) for row in rows] == [((), True)] * 2
 
 
+def test_the_same_annotations_with_other_pictures_have_a_file_of_their_own(tmp_path: Path) -> None:
+    others = [record(), record(pictures_sha256="3" * 64), record(pictures_sha256=None)]
+    for each in others:
+        write_record(each, tmp_path / record_file_name(each))
+    assert len(list(tmp_path.glob("*.json"))) == 3
+    assert len([row for row in leaderboard_rows("CUHK-PEDES", records=tmp_path) if row.model == "my_model"]) == 3
+
+
+@pytest.mark.parametrize("has_entry", [True, False])
+def test_a_record_that_does_not_know_its_pictures_is_marked_and_replaces_nothing(
+    tmp_path: Path, has_entry: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_card = next(row for row in leaderboard_rows("SynthPEDES") if row.model == "irra_tiny_synth")
+    of_card_s_record = read_record(Path(str(of_card.source_url)))
+    values = {**of_card_s_record.values(), "pictures_sha256": None}
+    values["metrics"] = {**of_card_s_record.metrics, "R1": 12.5}
+    if not has_entry:
+        del values["pictures_sha256"]
+    (tmp_path / "old.json").write_text(json.dumps(values))
+    rows = [row for row in leaderboard_rows("SynthPEDES", records=tmp_path) if row.model == "irra_tiny_synth"]
+    assert of_card in rows
+    (row,) = [row for row in rows if row.metrics["R1"] == 12.5]
+    assert (row.is_of_unknown_data, row.is_of_other_data, row.disagrees_on) == (True, False, ())
+    for format in "text", "markdown", "html":
+        printed = shown(capsys, "--records", str(tmp_path), "--format", format)
+        assert "measured on pictures that the record does not tell by a hash" in printed
+        assert re.search(r"irra_tiny_synth.{0,150}°", printed)
+    assert r"\textdegree{}" in shown(capsys, "--records", str(tmp_path), "--format", "latex")
+
+
+def test_nor_does_one_replace_a_card_s_that_does_not_know_them_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = card_index().cards["irra_tiny_synth"]
+    unknown = [
+        replace(each, record=replace(each.record, pictures_sha256=None))
+        for each in card.results
+        if each.record is not None
+    ]
+    index = SimpleNamespace(cards={card.name: replace(card, results=tuple(unknown))})
+    monkeypatch.setattr("tipr_zoo.leaderboard.rows.card_index", lambda: index)
+    assert unknown[0].record is not None
+    write_record(replace(unknown[0].record, metrics={**unknown[0].record.metrics, "R1": 12.5}), tmp_path / "old.json")
+    rows = [row for row in leaderboard_rows("SynthPEDES", records=tmp_path) if row.model == "irra_tiny_synth"]
+    assert len(rows) == len(unknown) + 1
+
+
 @pytest.mark.parametrize("format", ["markdown", "latex", "csv", "html"])
 def test_no_folder_of_this_machine_leaves_it(tmp_path: Path, format: str, capsys: pytest.CaptureFixture[str]) -> None:
     command = f"tipr-zoo eval my_model --data DIR --weights {tmp_path / 'best.safetensors'}"
@@ -162,7 +210,7 @@ def test_records_of_different_things_have_different_file_names(change: dict[str,
 
 
 def test_a_record_s_file_name_is_one_on_every_disk() -> None:
-    assert record_file_name(record(dataset="a/b: c")) == "my_model_a-b-c_test_11111111_00000000.json"
+    assert record_file_name(record(dataset="a/b: c")) == "my_model_a-b-c_test_11111111_22222222_00000000.json"
 
 
 @pytest.mark.parametrize("metric", ["R1", "mAP", "mINP"])

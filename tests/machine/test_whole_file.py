@@ -297,3 +297,21 @@ def test_a_file_that_must_last_is_on_the_disk_before_it_is_moved(
     write_whole(tmp_path / "file", b"all", must_last=must_last)
     assert done == (["synced", "moved"] if must_last else ["moved"])
     assert (tmp_path / "file").read_bytes() == b"all"
+
+
+def test_a_named_pipe_that_nobody_reads_is_told_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(WriteError):
+        write_whole(tmp_path / "pipe", b"text")
+
+
+def test_a_named_pipe_that_somebody_reads_takes_everything(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
+        for _ in range(100):
+            try:
+                write_whole(tmp_path / "pipe", b"text")
+                break
+            except WriteError:  # it has not opened the pipe yet
+                time.sleep(0.05)
+        assert reader.communicate(timeout=30)[0] == b"text"

@@ -8,6 +8,7 @@ import json
 import random
 import shutil
 import signal
+import statistics
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,11 @@ from tipr_zoo.models.resolved_model import ResolvedModel
 from tipr_zoo.reproduction import seed_training
 from tipr_zoo.reproduction.figure_comparison import allowed_difference, compare
 from tipr_zoo.reproduction.reproduction import Reproduction, reproduce
+from tipr_zoo.reproduction.seed_figures import confidence_interval
 from tipr_zoo.training.pairs.training_data import TrainingData
 from tipr_zoo.weights.tensors import read_weights
 
-TRUE, FALSE, DRAWN = "a_true_model", "a_false_model", "a_drawn_model"
+TINY, TRUE, FALSE, DRAWN = "a_tiny_model", "a_true_model", "a_false_model", "a_drawn_model"
 
 # The gallery of the tests has four pictures, so that R5 is 100 whatever was learnt.
 FIGURES = {TRUE: {"R5": 100.0}, FALSE: {"R1": 50.0, "R5": 90.0}, DRAWN: {"R5": 100.0}}
@@ -444,6 +446,110 @@ def test_of_figures_that_do_reproduce_nineteen_in_twenty_are_within(seeds: int) 
     assert within / trials == pytest.approx(0.95, abs=0.012)
 
 
+# Models and data without figures
+
+
+def no_verdict(text: str) -> bool:
+    return not any(word in text for word in ("within", "below by", "above by", "eproduced", "verdict  "))
+
+
+def test_a_model_without_figures_gets_mean_deviation_and_interval_and_no_verdict(
+    zoo: Path,
+    synthpedes: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [TINY, "--data", synthpedes, "--work-dir", tmp_path / "work", "--seeds", "0", "1"]
+    assert run(*words, "--records", tmp_path / "records") == 0
+    text = capsys.readouterr().out
+    assert "the card of a_tiny_model has no figures on SynthPEDES test (pictures 2, seed 0, test 2)" in caplog.text
+    assert no_verdict(text)
+    assert "\nSynthPEDES, test, pictures 2, seed 0, test 2\n" in text
+    assert text.endswith("No verdict: the card has no figures on this data.\n")
+    assert run(*words, "--format", "csv") == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["metric"] for row in rows] == ["R1", "R5", "R10", "mAP", "mINP"]
+    records = {read.training_seed: read for read in map(read_record, (tmp_path / "records").glob("*.json"))}
+    for row in rows:
+        values = [float(row[f"seed {seed}"]) for seed in (0, 1)]
+        assert values == [records[seed].metrics[row["metric"]] for seed in (0, 1)]
+        assert float(row["mean"]) == pytest.approx(statistics.fmean(values))
+        assert float(row["spread"]) == pytest.approx(statistics.stdev(values))
+        half = 12.706 * statistics.stdev(values) / 2**0.5
+        assert float(row["interval_from"]) == pytest.approx(max(0, statistics.fmean(values) - half))
+        assert float(row["interval_to"]) == pytest.approx(min(100, statistics.fmean(values) + half))
+    (line,) = [line for line in text.splitlines() if line.startswith("mAP ")]
+    row = rows[3]
+    ends = f"{float(row['interval_from']):.2f} to {float(row['interval_to']):.2f}"
+    assert line.split(maxsplit=3)[1:] == [f"{float(row['mean']):.2f}", f"{float(row['spread']):.2f}", ends]
+    assert run(*words, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["reproduced"], found["comparisons"]) == (None, [])
+    assert [figure["metric"] for figure in found["unjudged"]] == ["R1", "R5", "R10", "mAP", "mINP"]
+
+
+def test_one_seed_without_figures_has_no_deviation_and_says_so(
+    zoo: Path, synthpedes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [TINY, "--data", synthpedes, "--work-dir", tmp_path, "--seeds", "0"]
+    assert run(*words) == 0
+    text = capsys.readouterr().out
+    assert "One seed has no standard deviation and no confidence interval; name several with --seeds." in text
+    assert "95 % interval" not in text
+    assert no_verdict(text)
+    assert run(*words, "--format", "csv") == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert {(row["spread"], row["interval_from"], row["interval_to"]) for row in rows} == {("", "", "")}
+    assert run(*words, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["unjudged"][0]["interval"] is None
+
+
+def test_other_data_than_the_card_s_are_measured_and_not_judged(
+    zoo: Path,
+    synthpedes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(zoo))
+    own = tmp_path / "own"
+    shutil.copytree(synthpedes / "imgs", own / "imgs")
+    entries = json.loads((synthpedes / "reid_raw.json").read_text())
+    rows = [(e["file_path"], e["id"], caption, e["split"]) for e in entries for caption in e["captions"]]
+    for name in ("people.csv", "others.csv"):
+        with (own / name).open("w", newline="") as file:
+            csv.writer(file).writerows([("image", "identity", "caption", "split"), *rows])
+    words = [TRUE, "--data", own / "people.csv", "--work-dir", tmp_path / "work", "--seeds", "0", "1", "--jobs", "2"]
+    assert run(*words) == 0
+    text = capsys.readouterr().out
+    assert "it has some on SynthPEDES test (pictures 2, seed 0, test 2): mean, deviation" in caplog.text
+    assert no_verdict(text)
+    assert "\ncustom, test, file people.csv, sha256 " in text
+    assert "Not measured, though the card has figures: SynthPEDES test (pictures 2, seed 0, test 2)" in text
+
+
+def test_the_interval_holds_the_mean_nineteen_times_in_twenty() -> None:
+    chance, trials, held = random.Random(0), 4000, 0
+    for _ in range(trials):
+        interval = confidence_interval([chance.gauss(70, 1) for _ in range(3)])
+        assert interval is not None
+        held += interval[0] <= 70 <= interval[1]
+    assert held / trials == pytest.approx(0.95, abs=0.012)
+
+
+def test_data_with_nothing_to_measure_on_are_told_before_anything_is_trained(
+    zoo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tipr_zoo.synthpedes import draw_synthpedes
+
+    draw_synthpedes(tmp_path / "data", train=6, pictures=2, splits=("train",), workers=1)
+    assert run(TINY, "--data", tmp_path / "data", "--work-dir", tmp_path / "work") == 2
+    assert "has neither a test nor a val split, so there is nothing to measure on" in capsys.readouterr().err
+    assert not (tmp_path / "work").exists()
+
+
 # Mistakes
 
 
@@ -451,7 +557,6 @@ def test_of_figures_that_do_reproduce_nineteen_in_twenty_are_within(seeds: int) 
     ("words", "message"),
     [
         (["a_true_modle"], "unknown model 'a_true_modle'; did you mean 'a_true_model'"),
-        (["a_tiny_model"], "the card of a_tiny_model has no figures to compare with"),
         ([TRUE, "--seeds", "-1"], "a seed must be a whole number from 0, got -1"),
         ([TRUE, "--seeds", "0", "1", "0"], "seed 0 is named more than once"),
         ([TRUE, "--seeds", "one"], "argument --seeds: invalid int value: 'one'"),
@@ -472,23 +577,6 @@ def test_a_mistake_is_told_in_one_line(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "found", "known"),
-    [
-        ("irra_vitb16_cuhk", "SynthPEDES", "CUHK-PEDES test"),
-        ("irra_tiny_synth", "SynthPEDES test (pictures 2, seed 0, test 2)", "SynthPEDES test (seed 1)"),
-    ],
-)
-def test_where_the_card_has_no_figures_those_there_are_are_listed(
-    name: str, found: str, known: str, synthpedes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(name, "--data", synthpedes, "--work-dir", tmp_path) == 2
-    error = capsys.readouterr().err
-    assert f"the card of {name} has no figures on {found} to compare with" in error
-    assert known in error.partition("it has some on")[2]
     assert list(tmp_path.iterdir()) == []
 
 

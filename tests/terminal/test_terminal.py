@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import json
@@ -12,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from wcwidth import wcswidth
 import tipr_zoo
 from tipr_zoo.cards.index import core_cards_folder
 from tipr_zoo.cards.record import Record, read_record, write_record
-from tipr_zoo.command_line import main
+from tipr_zoo.command_line import COMMANDS, main
 from tipr_zoo.display.tables import Cell, render_table, to_json, wrap
 from tipr_zoo.errors import error_line
 from tipr_zoo.terminal.cells import cell_width, cut, filled
@@ -187,7 +189,7 @@ import sys, pwd, os
 def nobody(number):
     raise KeyError(number)
 pwd.getpwuid = nobody
-from tipr_zoo.command_line import main
+from tipr_zoo.command_line import COMMANDS, main
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -234,7 +236,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 class TestFormulas:
-    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", " =", "\r\n=", "\uff1d"], ids=ascii)
+    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", " =", "\r\n=", "\uff1d", "\u200b="], ids=ascii)
     def test_a_text_cell_is_no_formula(self, start: str) -> None:
         text = f"{start}cmd|' /C calc'!A0"
         (names, cells) = csv.reader(io.StringIO(render_table([text], [[text]], "csv"), newline=""))
@@ -248,6 +250,32 @@ class TestFormulas:
         assert main(["leaderboard", "--records", str(tmp_path), "--format", "csv"]) == 0
         table = csv.DictReader(io.StringIO(capsys.readouterr().out))
         assert "'=cmd|' /C calc'!A0" in [row["model"] for row in table]
+
+
+_BEGIN = rf"tipr-zoo (?:{'|'.join(COMMANDS)})\\b|pip (?:un)?install|\\b(?:mv|cp|rm|mkdir|iconv) |python -m|torchrun"
+
+QUOTED_BEFORE = {
+    "card_writing.py": ["name", "weights", "records[0].split"],  # the last stands behind the command
+    "conversion.py": ["method"],  # one of the methods that there are
+    "info.py": ["weights"],
+    "page.py": ["escape(__version__)"],  # stands behind the command
+    "text.py": ["name", "new", "kept"],
+    "train.py": ["changed"],
+    "weights_info.py": ["file", "name", "output"],
+}
+"""Names that hold what was quoted above the line, or constants."""
+
+
+def values_in_commands(path: Path) -> Iterator[str]:
+    """The values that an f-string puts into a command without `quoted` and `suggested_command`."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        is_command = False
+        for part in node.values if isinstance(node, ast.JoinedStr) else ():
+            if isinstance(part, ast.Constant):
+                for mark in re.findall(rf"{_BEGIN}|`|\n|; ", part.value):
+                    is_command = re.fullmatch(_BEGIN, mark) is not None
+            elif is_command and not re.match(r"\{(quoted|suggested_command)\(", ast.unparse(part).strip("f'\"")):
+                yield ast.unparse(part.value)  # type: ignore[attr-defined]
 
 
 class TestSuggestedCommands:
@@ -276,8 +304,15 @@ class TestSuggestedCommands:
 
     def test_there_is_one_function_that_quotes(self) -> None:
         package = Path(tipr_zoo.__file__).parent
-        found = {path.name for path in package.rglob("*.py") if re.search(r"\bshlex\b", path.read_text("utf-8"))}
+        mark = re.compile(r"\bshlex\.(?!split)|from (shlex|pipes)")
+        found = {path.name for path in package.rglob("*.py") if mark.search(path.read_text("utf-8"))}
         assert found == {"suggested_command.py"}
+
+    def test_every_value_in_a_command_that_is_advised_is_quoted(self) -> None:
+        package = Path(tipr_zoo.__file__).parent
+        found = {f"{path.name}: {value}" for path in package.rglob("*.py") for value in values_in_commands(path)}
+        found -= {f"{name}: {value}" for name, values in QUOTED_BEFORE.items() for value in values}
+        assert found == set()
 
     @pytest.mark.parametrize("words", [["eval"], ["data", "check"]], ids=" ".join)
     def test_messages_quote(self, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -311,3 +346,74 @@ class TestCells:
     def test_every_letter_counts_as_the_table_of_widths_says(self) -> None:
         letters = [chr(code) for code in range(0x20, 0x3000) if chr(code).isprintable()]
         assert [letter for letter in letters if cell_width(letter) != max(0, wcswidth(letter))] == []
+
+
+UNCAUGHT = r"""
+import sys, threading, warnings, logging
+import tipr_zoo.command_line as door
+
+EVIL = "\x1b[31mred\u202e\x07"
+
+class Evil(Exception):
+    def __str__(self):
+        return EVIL
+
+def bug(words):
+    raise Evil
+
+def chained(words):
+    from tipr_zoo.errors import DataError
+    try:
+        raise Evil
+    except Evil as error:
+        raise DataError(EVIL) from error
+
+def warning(words):
+    warnings.warn(EVIL)
+    for name in ("PIL.Image", "transformers.tokenization", "tipr_zoo"):
+        logging.getLogger(name).error(EVIL)
+    return 0
+
+def thread(words):
+    started = threading.Thread(target=bug, args=[words])
+    started.start()
+    started.join()
+    return 0
+
+def exit(words):
+    sys.exit(EVIL)
+
+def loader(words):
+    import torch.utils.data
+
+    class Pictures(torch.utils.data.Dataset):
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            print(EVIL, file=sys.stderr)
+            raise OSError(EVIL)
+
+    list(torch.utils.data.DataLoader(Pictures(), num_workers=1))
+
+def pool(words):
+    from tipr_zoo.machine.processes import process_pool
+    with process_pool(1) as opened:
+        opened.submit(print, EVIL).result()
+        opened.submit(exec, f"raise ValueError({EVIL!r})").result()
+
+if __name__ == "__main__":
+    door._run = globals()[sys.argv.pop(1)]
+    sys.exit(door.main())
+"""
+
+
+@pytest.mark.parametrize("way", ["bug", "chained", "warning", "thread", "exit", "loader", "pool"])
+def test_no_way_out_of_a_process_lets_an_unsafe_character_through(way: str, tmp_path: Path) -> None:
+    script = tmp_path / "uncaught.py"
+    script.write_text(UNCAUGHT)
+    done = subprocess.run([sys.executable, script, way, "--debug"], capture_output=True, timeout=300)
+    shown = (done.stdout + done.stderr).decode("utf-8")
+    assert "\\x1b[31mred\\u202e\\x07" in shown
+    assert not re.search("[\x1b\x07\u202e]", shown)
+    assert done.returncode == {"warning": 0, "thread": 0, "chained": 2, "loader": 2}.get(way, 1)

@@ -18,6 +18,7 @@ from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.result_place import check_folder, make_folder
 from tipr_zoo.machine.whole_file import file_sha256, whole_file, write_whole
 from tipr_zoo.models.lookup import load_card
+from tipr_zoo.terminal.published_paths import without_folders
 from tipr_zoo.terminal.suggested_command import quoted
 
 WEIGHTS_FOLDER, RECORDS_FOLDER = "weights", "records"
@@ -76,7 +77,7 @@ def write_card(model: NewModel, folder: Path) -> list[Path]:
         WeightsError: The weights cannot be read, or are not finite.
         UnknownNameError: There is no such plugin, or no model of the name in a record.
     """
-    records = [read_record(path) for path in model.records]
+    records = [_published(read_record(path)) for path in model.records]
     base = _base(model, records)
     model = _completed(model, records, base)
     contents = _files(model, records, folder)
@@ -103,6 +104,11 @@ def write_card(model: NewModel, folder: Path) -> list[Path]:
             file.unlink(missing_ok=True)
         raise
     return written
+
+
+def _published(record: Record) -> Record:
+    """Return the record without folders of the machine that measured, which older records name."""
+    return replace(record, command=without_folders(record.command))
 
 
 def _base(model: NewModel, records: Sequence[Record]) -> ModelCard | None:
@@ -251,7 +257,7 @@ def _method_lines(model: NewModel, base: ModelCard | None) -> Iterator[str]:
 
 def _weights_lines(model: NewModel, folder: Path) -> Iterator[str]:
     if model.weights is None:
-        note = f"None yet; train it with `tipr-zoo train {model.name}`."
+        note = f"None yet; train it with `tipr-zoo train {quoted(model.name)}`."
         yield from yaml_lines({"weights": None, "weights_note": note}, indent=2)
         return
     lies_there = _lies_in(model.weights, folder)
@@ -271,15 +277,15 @@ def _protocol(records: Sequence[Record]) -> str:
 
 def _text_lines(model: NewModel, records: Sequence[Record]) -> Iterator[str]:
     """Yield the lines of the Markdown below the front matter."""
-    weights = "" if model.weights else " --weights FILE"
+    name, weights = quoted(model.name), "" if model.weights else " --weights FILE"
     yield f"\n# {model.name}\n"
     yield "<!-- TODO: one paragraph: what it is, what it was trained on, what goes in and what comes out. -->\n"
     yield "## What it computes\n"
     yield "<!-- TODO: its losses and heads, and where it differs from the paper that it follows. -->\n"
     yield "## Use\n"
     yield "```"
-    yield f"tipr-zoo eval {model.name} --data DIR{weights}"
-    yield f'tipr-zoo search {model.name} FOLDER "a man in a red jacket"{weights}'
+    yield f"tipr-zoo eval {name} --data DIR{weights}"
+    yield f'tipr-zoo search {name} FOLDER "a man in a red jacket"{weights}'
     yield "```\n"
     if records:
         yield "## Figures\n"

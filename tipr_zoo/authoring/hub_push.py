@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from tipr_zoo.authoring.card_stub import weights_fields
 from tipr_zoo.cards.card import ModelCard, read_card
 from tipr_zoo.cards.hub_reference import CARD_FILE, HubReference, checked_repository, checked_revision, is_hub_reference
 from tipr_zoo.cards.lines import replace_values, source_urls
+from tipr_zoo.cards.record import read_record, record_text
 from tipr_zoo.cards.weights_check import check_file
 from tipr_zoo.errors import CardError, ConfigError, HubError, WeightsError
 from tipr_zoo.hub.card import RECORDS_FOLDER, hub_model_name
@@ -20,6 +21,7 @@ from tipr_zoo.hub.client import LOGIN, hub_client, hub_errors
 from tipr_zoo.machine.whole_file import file_sha256
 from tipr_zoo.models.lookup import list_models, load_card
 from tipr_zoo.plugins.discovery import find_plugin
+from tipr_zoo.terminal.published_paths import without_folders
 from tipr_zoo.terminal.suggested_command import quoted
 
 RECIPE_FILE = "recipe.py"
@@ -237,18 +239,29 @@ def _weights_file(card: ModelCard, weights: Path | None) -> tuple[HubFile | None
 
 def _record_files(card: ModelCard, text: str, pages: str) -> tuple[list[HubFile], dict[str, Any]]:
     """Return the evaluation records to upload, and the card's sources, which become the pages of these records."""
-    measured = {result.source_url for result in card.results if result.record is not None}
+    measured = {result.source_url: result.source_name for result in card.results if result.record is not None}
     files: dict[str, HubFile] = {}
+    sources: dict[str, Path] = {}
     changes: dict[str, Any] = {}
     for place, url in source_urls(text):
         if url not in measured:
             continue
         path = url if url.startswith(f"{RECORDS_FOLDER}/") else f"{RECORDS_FOLDER}/{Path(url).name}"
         content = card.path.parent / url
-        if files.setdefault(path, HubFile(path, content, "record")).content != content:
+        if sources.setdefault(path, content) != content:
             raise ConfigError(f"{card.path}: two records are called {Path(url).name}; rename one of them")
+        files[path] = HubFile(path, _published_record(content), "record")
         changes[place] = pages + path
+        if (name := without_folders(measured[url])) != measured[url]:
+            changes[f"{place.removesuffix('url')}name"] = name
     return list(files.values()), changes
+
+
+def _published_record(file: Path) -> Path | str:
+    """Return the file; its text where its command names folders of the machine that measured, and then without them."""
+    record = read_record(file)
+    command = without_folders(record.command)
+    return file if command == record.command else record_text(replace(record, command=command))
 
 
 def _recipe_text(card: ModelCard) -> str:

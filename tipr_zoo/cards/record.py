@@ -151,6 +151,8 @@ def read_record(path: Path, *, of_card: bool = False) -> Record:
         json.dumps(values, allow_nan=False)  # Python reads NaN and 1e999, although they are no JSON
     except (OSError, ValueError, RecursionError) as error:
         raise RecordError(f"{path}: cannot be read as a record: {error}; write it with `tipr-zoo eval`") from error
+    if isinstance(values, dict):
+        values = {"pictures_sha256": None, **values}  # the first records had no such entry
     cache = parsed_yaml_cache()
     if cache.is_right(text, Record.__name__):
         return _made(values)
@@ -187,18 +189,29 @@ def write_record(record: Record, path: Path) -> None:
         RecordError: An entry is wrong.
         WriteError: The file cannot be written. What was there before is unchanged.
     """
+    text = record_text(record)
+    make_folder(path.parent)
+    write_whole(path, text.encode())
+
+
+def record_text(record: Record) -> str:
+    """Return what the file of a record holds.
+
+    Raises:
+        RecordError: An entry is wrong.
+    """
     values = record.values()
     make_record(values)
-    make_folder(path.parent)
-    write_whole(path, (json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def record_file_name(record: Record) -> str:
     """Return a file name for an evaluation record. Evaluations of different things never share one.
 
     Returns:
-        E.g. ``"irra_tiny_synth_SynthPEDES_test_5e160752_46d4b10d.json"``: model, data set, split, the direction where
-        it is not text-to-image, and the first digits of the hashes of annotations, weights and overrides.
+        E.g. ``"irra_tiny_synth_SynthPEDES_test_5e160752_9f76e4da_46d4b10d.json"``: model, data set, split, the
+        direction where it is not text-to-image, and the first digits of the hashes of annotations, pictures, weights
+        and overrides.
     """
     direction = [record.direction] if record.direction != TEXT_TO_IMAGE else []
     words = [
@@ -207,6 +220,7 @@ def record_file_name(record: Record) -> str:
         record.split,
         *direction,
         record.dataset_sha256[:8],
+        *([record.pictures_sha256[:8]] if record.pictures_sha256 else []),
         record.weights_sha256[:8],
     ]
     if record.overrides:

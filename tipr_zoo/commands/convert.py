@@ -79,7 +79,7 @@ def _summary(conversion: Conversion) -> list[str]:
         f"heads: {', '.join(map(_head, official.model['heads'].items())) or 'none'}",
         *(official.notes or ["nothing is left over, nothing is missing"]),
         *(
-            f"use it: tipr-zoo eval {name} --data DIR --weights {quoted(conversion.weights)}"
+            f"use it: tipr-zoo eval {quoted(name)} --data DIR --weights {quoted(conversion.weights)}"
             for name in conversion.fitting_models
         ),
     ]

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import importlib
 import importlib.metadata
+import os
 import platform
 import re
 import sys
@@ -60,7 +61,7 @@ def doctor_report() -> dict[str, Any]:
         {
             "name": row["name"],
             "problem": row["problem"],
-            "command": f"pip install '{row['requirement']}'",
+            "command": suggested_command("pip", "install", row["requirement"]),
             "needed": True,
         }
         for row in dependencies
@@ -80,13 +81,14 @@ def doctor_report() -> dict[str, Any]:
             )
     folder = cache_folder()
     note = {} if has_home() else {"note": "there is no home folder; set TIPR_ZOO_HOME to one that stays"}
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+    exists = os.path.isdir(folder)  # unlike Path's, it takes a name of any length
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if exists else 0
     return {
         "python": f"{platform.python_version()} ({sys.executable})",
         "platform": platform.platform(),
         "tipr_zoo": __version__,
         "device": _device(),
-        "cache": {"folder": str(folder), "exists": folder.is_dir(), "bytes": size, **note},
+        "cache": {"folder": str(folder), "exists": exists, "bytes": size, **note},
         "dependencies": dependencies,
         "plugins": plugins,
         "missing": missing,

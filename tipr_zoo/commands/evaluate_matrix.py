@@ -26,6 +26,7 @@ from tipr_zoo.evaluation.matrix import (
 )
 from tipr_zoo.evaluation.measuring import Outcome
 from tipr_zoo.terminal.cells import filled
+from tipr_zoo.terminal.published_paths import published_path, published_text, told_apart
 from tipr_zoo.terminal.streams import write_document
 
 
@@ -68,6 +69,7 @@ def _print_matrix(matrix: EvaluationMatrix, metric: str, arguments: argparse.Nam
     directions = directions_of(arguments)
     if arguments.format == "json":
         write_document(to_json(_as_json(matrix, metric)))
+        _tell_problems(matrix)
     elif arguments.format == "csv":
         columns = ["direction", "selected on", "model", "trained on", *(column.label for column in matrix.columns)]
         cells = [
@@ -76,11 +78,18 @@ def _print_matrix(matrix: EvaluationMatrix, metric: str, arguments: argparse.Nam
             for row, figures in zip(matrix.rows, _figures(matrix, metric, direction), strict=True)
         ]
         write_document(render_table(columns, cells, "csv"))
-        for problem in matrix.problems:
-            print(f"failed: {problem}", file=sys.stderr)
+        _tell_problems(matrix)
     else:
         sections = [_section(matrix, metric, direction, arguments) for direction in directions]
         print("\n\n".join(sections) + _legend(matrix, arguments.format))
+        if arguments.format == "markdown":
+            _tell_problems(matrix)
+
+
+def _tell_problems(matrix: EvaluationMatrix) -> None:
+    """Say on stderr what failed, with whole paths, which a table for other people leaves out."""
+    for problem in matrix.problems:
+        print(f"failed: {problem}", file=sys.stderr)
 
 
 def _model_and_weights(word: str) -> tuple[str, Path | None]:
@@ -125,9 +134,10 @@ def _label(matrix: EvaluationMatrix, row: MatrixRow) -> str:
     """Return the model with its weights file. Where another file has the same name, add the folder."""
     if row.weights is None:
         return row.model
-    name = row.weights.name
-    is_shared = len({other.weights for other in matrix.rows if other.weights and other.weights.name == name}) > 1
-    return f"{row.model} ({row.weights if is_shared else name})"
+    own = row.weights
+    same_name = [other.weights for other in matrix.rows if other.weights and other.weights.name == own.name]
+    label = told_apart(same_name)[own] if len({path.absolute() for path in same_name}) > 1 else own.name
+    return f"{row.model} ({label})"
 
 
 def _legend(matrix: EvaluationMatrix, format: str) -> str:
@@ -137,9 +147,15 @@ def _legend(matrix: EvaluationMatrix, format: str) -> str:
     if any(row.selected_on == "test" for row in matrix.rows):
         lines.append(TEST_SELECTION_LEGEND)
     for number, problem in enumerate(matrix.problems, start=1):
-        line = f"[{number}] {problem}"
+        line = f"[{number}] {problem if format == 'text' else _published(matrix, problem)}"
         lines.append(filled(line, width, next_indent="    ") if width else line)
     return "\n\n".join(["", *lines]) if format == "markdown" else "\n".join(["", "", *lines])
+
+
+def _published(matrix: EvaluationMatrix, problem: str) -> str:
+    """Return a problem without the folders of this machine."""
+    weights = [row.weights for row in matrix.rows if row.weights]
+    return published_text(problem, [*weights, *(column.folder for column in matrix.columns)])
 
 
 def _as_json(matrix: EvaluationMatrix, metric: str) -> dict[str, Any]:
@@ -149,15 +165,15 @@ def _as_json(matrix: EvaluationMatrix, metric: str) -> dict[str, Any]:
         "rows": [
             {
                 "model": row.model,
-                "weights": str(row.weights) if row.weights else None,
+                "weights": published_path(row.weights) if row.weights else None,
                 "trained_on": row.trained_on,
                 "selected_on": row.selected_on,
                 "cells": [
                     {
-                        "data": str(column.folder),
+                        "data": published_path(column.folder),
                         "dataset": column.label,
                         "values": {direction: record.metrics[metric] for direction, record in cell.records.items()},
-                        "problem": cell.problem,
+                        "problem": _published(matrix, cell.problem) if cell.problem else None,
                         "records": [record.values() for record in cell.records.values()],
                     }
                     for column, cell in zip(matrix.columns, cells, strict=True)

@@ -151,7 +151,8 @@ def _commands(card: ModelCard) -> list[str]:
     """Return command lines for this model. The first installs its plugin where that is missing."""
     install = []
     if card.plugin is not None and card.plugin not in installed_plugins():
-        install = [f"  pip install {FIRST_PARTY.get(card.plugin, 'the distribution that brings ' + card.plugin)}"]
+        known = FIRST_PARTY.get(card.plugin)
+        install = [f"  pip install {quoted(known)}" if known else f"  (install what brings the plugin {card.plugin})"]
     weights = "" if card.weights else " --weights FILE"
     return [
         "use it:",

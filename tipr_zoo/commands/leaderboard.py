@@ -81,7 +81,7 @@ def render(rows: Sequence[LeaderboardRow], format: str, sort: str, brief: bool) 
         brief: Whether Markdown leaves out the less important columns.
     """
     if format == "json":
-        return to_json([row.values() for row in rows])
+        return to_json([row.values() for row in published_rows(rows)])
     if format == "csv":
         return _csv(rows)
     if format == "html":
@@ -94,7 +94,11 @@ def render(rows: Sequence[LeaderboardRow], format: str, sort: str, brief: bool) 
         return latex_leaderboard(rows)
     from tipr_zoo.leaderboard.text import markdown_leaderboard, text_leaderboard
 
-    return markdown_leaderboard(rows, brief) if format == "markdown" else text_leaderboard(rows, terminal_width())
+    return (
+        markdown_leaderboard(rows, brief)
+        if format == "markdown"
+        else text_leaderboard(published_rows(rows), terminal_width())
+    )
 
 
 def _csv(rows: Sequence[LeaderboardRow]) -> str:
@@ -102,6 +106,7 @@ def _csv(rows: Sequence[LeaderboardRow]) -> str:
     columns += ["origin", "source", "source_url", "date", "selected_on"]
     columns += ["method", "image_encoder", "text_encoder", "pretraining", "weights_published"]
     columns += ["paper_url", "code_url", "code_license", "has_card", "disagrees_on", "is_of_other_data"]
+    columns += ["is_of_unknown_data"]
     return render_table(columns, [_csv_cells(row) for row in published_rows(rows)], "csv")
 
 
@@ -120,4 +125,5 @@ def _csv_cells(row: LeaderboardRow) -> list[Cell]:
         truth[row.has_card],
         " ".join(row.disagrees_on),
         truth[row.is_of_other_data],
+        truth[row.is_of_unknown_data],
     ]

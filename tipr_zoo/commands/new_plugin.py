@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     # pip would take a path that begins with a hyphen for an option, and a bare name for a distribution of its index.
     install = f"pip install -e {quoted(str(folder) if folder.is_absolute() else f'./{folder.as_posix()}')}"
-    listing = f"tipr-zoo list --plugin {names.plugin}"
+    listing = f"tipr-zoo list --plugin {quoted(names.plugin)}"
     if arguments.json:
         write_document(to_json({"folder": str(folder), "files": files, "next": [install, listing]}))
         return

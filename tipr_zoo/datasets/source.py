@@ -20,7 +20,8 @@ class Source:
         layout: How its files are laid out.
         folder: The folder that the layout starts from.
         files: Annotation files by split, in the order of the splits, as absolute paths. None is the split of a file
-            that holds all splits. Tables may have other words for splits; see `reading.words.SPLIT_WORDS`.
+            that holds all splits. Tables may have other words for splits, see `reading.words.SPLIT_WORDS`, and several
+            files a split, as ``train-00000-of-00003``.
     """
 
     specification: DatasetSpecification

@@ -25,7 +25,7 @@ FORMATS = ("text", "markdown", "csv", "json")
 
 _GAP = 2
 
-_FORMULA = r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]"
+_FORMULA = r"[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]"
 """How a text begins that spreadsheets take for a formula and run."""
 
 _WORD_PART = r"[^\s_/.-]*[_/.-]+|[^\s_/.-]+"

@@ -18,6 +18,7 @@ from tipr_zoo.errors import TiprZooError, error_line
 from tipr_zoo.evaluation.loaded_model import LoadedModel, load_of_card
 from tipr_zoo.evaluation.measuring import Outcome, measure
 from tipr_zoo.models.lookup import load_card
+from tipr_zoo.terminal.published_paths import told_apart
 
 FAILURES = (TiprZooError, OSError, torch.OutOfMemoryError)
 """The errors that cost a cell, and not the whole table."""
@@ -89,9 +90,13 @@ def open_columns(folders: Sequence[Path], name: str | None = None, split: str = 
         Columns with different labels.
     """
     opened = [_open(folder, name, split) for folder in folders]
-    shared = Counter(label for label, _ in opened)
+    shared, places = Counter(label for label, _ in opened), told_apart(folders)
+
+    def told(folder: Path, label: str) -> str:
+        return label if label and shared[label] == 1 else f"{label} ({places[folder]})" if label else places[folder]
+
     return [
-        MatrixColumn(folder, label if shared[label] == 1 else f"{label} ({folder})", dataset)
+        MatrixColumn(folder, told(folder, label), dataset)
         for folder, (label, dataset) in zip(folders, opened, strict=True)
     ]
 
@@ -150,10 +155,10 @@ def evaluate_matrix(
 
 
 def _open(folder: Path, name: str | None, split: str) -> tuple[str, PersonDataset | str]:
-    """Open a split. Return a label and the split, or the folder and what is wrong with it."""
+    """Open a split. Return a label and the split, or no label and what is wrong with it."""
     try:
         dataset = open_dataset(folder, name, split)
         arguments = [f"{key} {value}" for key, value in dataset_arguments(dataset).items()]
     except FAILURES as error:
-        return str(folder), error_line(error)
+        return "", error_line(error)
     return " ".join([dataset.name, ", ".join(arguments)]).strip(), dataset

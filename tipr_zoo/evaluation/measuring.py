@@ -22,6 +22,7 @@ from tipr_zoo.evaluation.embedding_cache import EmbeddingCache, captions_sha256,
 from tipr_zoo.evaluation.loaded_model import LoadedModel, load_model
 from tipr_zoo.machine.code_version import code_version
 from tipr_zoo.machine.devices import describe_device
+from tipr_zoo.terminal.published_paths import published_path, published_text, without_folders
 from tipr_zoo.terminal.suggested_command import suggested_command
 
 PROTOCOLS = {
@@ -163,7 +164,7 @@ def _facts_of_model(loaded: LoadedModel) -> dict[str, Any]:
     """Collect the entries of an evaluation record that do not depend on the data."""
     return {
         "model": loaded.name,
-        "overrides": json.loads(json.dumps(loaded.overrides, default=repr)),
+        "overrides": _published(json.loads(json.dumps(loaded.overrides, default=repr))),
         "weights_sha256": loaded.weights_sha256,
         "training_seed": loaded.training_seed,
         "selected_on": loaded.selected_on,
@@ -187,18 +188,27 @@ def _facts_of_dataset(dataset: PersonDataset) -> dict[str, Any]:
 
 
 def _command(loaded: LoadedModel, dataset: PersonDataset, direction: str) -> str:
-    """Return the command line that measures the same again. It leaves out where the data lie."""
+    """Return the command line that measures the same again. It leaves out where the data and other files lie."""
     words = ["tipr-zoo", "eval", loaded.name, "--data", "DIR"]
     if not _is_recognised(dataset):
         words += ["--dataset", dataset.name]
     words += ["--split", dataset.split]
     if loaded.weights is not None:
-        words += ["--weights", str(loaded.weights)]
+        words += ["--weights", published_path(loaded.weights)]
     if direction != TEXT_TO_IMAGE:
         words += ["--direction", direction]
     if loaded.overrides:
         words += ["--cfg-options", *(f"{key}={value!r}" for key, value in loaded.overrides.items())]
-    return suggested_command(*words)
+    return without_folders(suggested_command(*words))
+
+
+def _published(value: Any) -> Any:
+    """Return a value of a recipe in which no text says where on this machine a file lies."""
+    if isinstance(value, dict):
+        return {key: _published(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_published(entry) for entry in value]
+    return published_text(value) if isinstance(value, str) else value
 
 
 def _is_recognised(dataset: PersonDataset) -> bool:

@@ -31,6 +31,7 @@ _ESCAPED = {
     "†": r"\textdagger{}",
     "‡": r"\textdaggerdbl{}",
     "§": r"\S{}",
+    "°": r"\textdegree{}",
     "≠": r"$\neq$",
 }
 _ESCAPE = str.maketrans(_ESCAPED)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tipr_zoo.leaderboard.rows import LeaderboardRow
 
-ON_TEST, NOT_KNOWN, DISPUTED, OTHER_DATA, OTHER_WEIGHTS = "†", "?", "≠", "‡", "§"
+ON_TEST, NOT_KNOWN, DISPUTED, OTHER_DATA, OTHER_WEIGHTS, UNKNOWN_DATA = "†", "?", "≠", "‡", "§", "°"
 
 MEANINGS = {
     ON_TEST: "the epoch of these weights was chosen on the test split: the record or the authors say so, or it is what"
@@ -15,6 +15,7 @@ MEANINGS = {
     OTHER_WEIGHTS: "measured with the weights of another model, which the record names",
     DISPUTED: "sources report different figures of this model; each of them has a row",
     OTHER_DATA: "measured on other annotations or pictures than the records beside it, by their hashes",
+    UNKNOWN_DATA: "measured on pictures that the record does not tell by a hash; measure again to compare",
 }
 
 ORIGIN_MEANINGS = {
@@ -35,6 +36,7 @@ def marks_of(row: LeaderboardRow) -> list[str]:
         OTHER_WEIGHTS: row.weights_of is not None,
         DISPUTED: bool(row.disagrees_on),
         OTHER_DATA: row.is_of_other_data,
+        UNKNOWN_DATA: row.is_of_unknown_data,
     }
     return [mark for mark in MEANINGS if is_shown[mark]]
 

@@ -20,10 +20,12 @@ from tipr_zoo.leaderboard.marks import (
     ORIGIN_MEANINGS,
     OTHER_DATA,
     OTHER_WEIGHTS,
+    UNKNOWN_DATA,
     code_license,
     encoder,
     extra_data,
     is_web_address,
+    marks_of,
     weights,
 )
 from tipr_zoo.leaderboard.published_rows import published_rows
@@ -53,6 +55,7 @@ _LEGEND = {
     OTHER_WEIGHTS: MEANINGS[OTHER_WEIGHTS],
     DISPUTED: MEANINGS[DISPUTED],
     OTHER_DATA: MEANINGS[OTHER_DATA],
+    UNKNOWN_DATA: MEANINGS[UNKNOWN_DATA],
     **ORIGIN_MEANINGS,
     "Extra data": "Person data used in pretraining beside the training split.",
     "Weights": "Whether somebody gives out the weights of these figures.",
@@ -157,8 +160,7 @@ def _row(row: LeaderboardRow, ranks: dict[str, int]) -> str:
 
 def _model(row: LeaderboardRow) -> str:
     """Return the cell with the name, the marks, and whether the zoo has the model."""
-    marks = [ON_TEST] * (row.selected_on == "test") + [DISPUTED] * bool(row.disagrees_on)
-    marks += [OTHER_DATA] * row.is_of_other_data
+    marks = [mark for mark in marks_of(row) if mark != NOT_KNOWN]  # that has a column of its own
     words = [f'<span class="name">{escape(row.model)}</span>']
     words += [f'<a class="mark" href="#legend" title="{escape(MEANINGS[mark])}">{mark}</a>' for mark in marks]
     words += ['<span class="badge" title="the zoo can build it">zoo</span>'] * row.has_card

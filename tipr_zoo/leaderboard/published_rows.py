@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from tipr_zoo.leaderboard.rows import LeaderboardRow
-from tipr_zoo.terminal.suggested_command import without_folders
+from tipr_zoo.terminal.published_paths import without_folders
 
 
 def published_rows(rows: Sequence[LeaderboardRow]) -> list[LeaderboardRow]:

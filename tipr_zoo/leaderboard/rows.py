@@ -46,6 +46,7 @@ class LeaderboardRow:
         disagrees_on: Metrics of which another source reports another figure of the same model, or another record of the
             same weights and data has another one.
         is_of_other_data: Whether the hashes of annotations or pictures are not those of a card's record of this data.
+        is_of_unknown_data: Whether the record does not say which pictures it is of, as the first records did not.
         weights_of: The model that the weights are of, where the evaluation record says that it is another.
     """
 
@@ -66,6 +67,7 @@ class LeaderboardRow:
     code: Link | None
     disagrees_on: tuple[str, ...] = ()
     is_of_other_data: bool = False
+    is_of_unknown_data: bool = False
     weights_of: str | None = None
 
     def values(self) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def leaderboard_rows(
     Args:
         dataset: Keep only this data set. Upper and lower case do not matter.
         records: Folder with further evaluation records (``*.json``) of ``tipr-zoo eval``. A record takes the place of
-            a card's record where both are of the same weights and data.
+            a card's record where both are of the same weights and data, and their hashes say so.
         sort: Metric to sort by. Rows without it come last.
         filter: The rows to keep.
 
@@ -97,7 +99,7 @@ def leaderboard_rows(
     further = _read_records(records) if records else {}
     of_cards = [result.record for card in card_index().cards.values() for result in card.results if result.record]
     known, disputed = KnownData(of_cards, further.values()), disputed_metrics([*of_cards, *further.values()])
-    measured_again = set(map(measured_thing, further.values()))
+    measured_again = {measured_thing(record) for record in further.values() if record.pictures_sha256 is not None}
     rows = [*_card_rows(measured_again), *_reference_rows(), *_record_rows(further, known, disputed)]
     rows = _flag_disagreements(rows)
     filter.check(row.method for row in rows)
@@ -218,6 +220,7 @@ def _record_rows(
                 code=card.code if card else None,
                 disagrees_on=disputed.get(measured_thing(record), ()),
                 is_of_other_data=known.is_other(record),
+                is_of_unknown_data=record.pictures_sha256 is None,
                 weights_of=record.weights_of,
             )
         )

@@ -12,6 +12,8 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from types import FrameType, ModuleType
 
+from tipr_zoo.terminal.streams import make_streams_safe
+
 
 def available_cores() -> int:
     """Count the cores that this process may use."""
@@ -24,7 +26,7 @@ def process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     # Spawned, not forked: the caller may have threads running. And so every platform behaves alike.
     others = set(multiprocessing.active_children())
     with _one_interrupt():
-        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _ignore_interrupts)
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin_worker)
         try:
             yield pool
         except BaseException:
@@ -73,6 +75,7 @@ def hidden_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the parent process, which then ends its workers."""
+def _begin_worker() -> None:
+    """Print through the one door, and leave Ctrl-C to the parent process, which then ends its workers."""
+    make_streams_safe()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

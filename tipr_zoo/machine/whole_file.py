@@ -61,7 +61,8 @@ def whole_file(path: Path, *, must_last: bool = True) -> Iterator[Path]:
     try:
         old = _state(target)
         if old is not None and not stat.S_ISREG(old.st_mode):
-            yield target
+            with _held_open(target, old):
+                yield target
             return
         if must_last:
             remove_parts(target.parent)
@@ -77,6 +78,17 @@ def whole_file(path: Path, *, must_last: bool = True) -> Iterator[Path]:
         if isinstance(error, OSError) and _is_of(error, path, target, part):
             raise WriteError(error.errno, error.strerror or str(error), str(path)) from error
         raise
+
+
+@contextmanager
+def _held_open(target: Path, state: os.stat_result) -> Iterator[None]:
+    """Hold a named pipe open, which fails at once where nobody reads it: writing would wait for ever."""
+    descriptor = os.open(target, os.O_WRONLY | os.O_NONBLOCK) if stat.S_ISFIFO(state.st_mode) else None
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def write_whole(path: Path, content: bytes, *, must_last: bool = True) -> None:

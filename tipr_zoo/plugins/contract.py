@@ -67,4 +67,4 @@ def contract_problem(stated: str, distribution: str, kept: str = PLUGIN_CONTRACT
     if needed[0] == own[0] and needed <= own:
         return None
     reason = f"it is written for plugin contract {stated}, and this tipr-zoo keeps {kept}"
-    return f"{reason}; pip install --upgrade {'tipr-zoo' if needed > own else quoted(distribution)}"
+    return f"{reason}; pip install --upgrade {quoted('tipr-zoo' if needed > own else distribution)}"

@@ -19,6 +19,7 @@ from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import DuplicateNameError, PluginError
 from tipr_zoo.plugins.plugin import Plugin
 from tipr_zoo.plugins.requirements import core_problem
+from tipr_zoo.terminal.suggested_command import quoted
 
 ENTRY_POINT_GROUP = "tipr_zoo.plugins"
 
@@ -80,7 +81,7 @@ def find_plugin(name: str) -> Plugin:
 def missing_plugin_note(name: str) -> str:
     """Return the message for a plugin that a card names and that is not installed."""
     if name in FIRST_PARTY:
-        return f"plugin {name!r} is not installed; install it with: pip install {FIRST_PARTY[name]}"
+        return f"plugin {name!r} is not installed; install it with: pip install {quoted(FIRST_PARTY[name])}"
     return f"plugin {name!r} is not installed; install the distribution that brings it"
 
 
@@ -115,7 +116,9 @@ def _settled(name: str, claims: list[Plugin]) -> list[Plugin]:
     """Return the plugins of one name. Those that cannot have the name carry their conflict."""
     if not re.fullmatch(r"[\w.-]+", name):
         reason = f"a plugin's name is made of letters, digits, - _ and ., got {name!r}; rename its entry point"
-        return [replace(plugin, conflict=f"{reason}, or: pip uninstall {plugin.distribution}") for plugin in claims]
+        return [
+            replace(plugin, conflict=f"{reason}, or: pip uninstall {quoted(plugin.distribution)}") for plugin in claims
+        ]
     if (owner := _OWNERS.get(name)) is not None:
         return [plugin if _is_of(plugin, owner) else _refused(plugin, owner) for plugin in claims]
     if len(claims) == 1:
@@ -133,4 +136,6 @@ def _is_of(plugin: Plugin, distribution: str) -> bool:
 def _refused(plugin: Plugin, owner: str) -> Plugin:
     """Return the plugin with its conflict: its name belongs to the distribution `owner`."""
     reason = f"the plugin name {plugin.name!r} belongs to {owner}, and {plugin.distribution} claims it"
-    return replace(plugin, conflict=f"{reason}; rename its entry point, or: pip uninstall {plugin.distribution}")
+    return replace(
+        plugin, conflict=f"{reason}; rename its entry point, or: pip uninstall {quoted(plugin.distribution)}"
+    )

@@ -8,6 +8,8 @@ from functools import cached_property
 from importlib.metadata import Distribution
 from pathlib import Path
 
+from tipr_zoo.terminal.suggested_command import quoted
+
 
 @dataclass(frozen=True)
 class Plugin:
@@ -54,7 +56,7 @@ class Plugin:
     @property
     def removal(self) -> str:
         """What to do where the plugin does not work and only its author can fix it."""
-        return f"mend it, or: pip uninstall {self.distribution}"
+        return f"mend it, or: pip uninstall {quoted(self.distribution)}"
 
     def folder(self, name: str) -> Path | None:
         """Return the sub-folder `name` of the plugin's top-level package, or None where it has none.

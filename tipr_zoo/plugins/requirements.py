@@ -25,7 +25,7 @@ def core_problem(plugin: Plugin) -> str | None:
     for requirement, installed in _unmet_requirements(plugin):
         if _distribution_of(requirement) == CORE:
             older = CORE if _asks_for_newer(requirement) else plugin.distribution
-            return f"it requires {requirement}, and this is {CORE} {installed}; pip install --upgrade {older}"
+            return f"it requires {requirement}, and this is {CORE} {installed}; pip install --upgrade {quoted(older)}"
     stated = stated_contract(plugin.package)
     return None if stated is None else contract_problem(stated, plugin.distribution)
 
@@ -35,11 +35,11 @@ def import_fix(plugin: Plugin, error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name == plugin.package:
         return (
             f"its package {plugin.package} is missing: pip install --force-reinstall {quoted(plugin.distribution)},"
-            f" or: pip uninstall {plugin.distribution}"
+            f" or: pip uninstall {quoted(plugin.distribution)}"
         )
     for requirement, installed in _unmet_requirements(plugin):
         state = "is not installed" if installed is None else f"is not met by {installed}"
-        return f"it requires {requirement}, which {state}: pip install '{requirement}'"
+        return f"it requires {requirement}, which {state}: pip install {quoted(requirement)}"
     return plugin.removal
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tipr_zoo.cards.results import Result
+from tipr_zoo.reproduction.student_quantile import student_quantile
 
 RULE = (
     "A figure is within where one more training would be expected to end, given those made here: |difference| at most"
@@ -28,12 +29,6 @@ NO_SPREAD = "One seed has no spread: the difference is given, and nothing says w
 
 ROUNDING = 0.005
 """Cards round their figures to two digits."""
-
-_STUDENT = (
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
-    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
-)  # fmt: skip
-"""The 97.5 % quantile of Student's t distribution for 1, 2, ... degrees of freedom. Beyond 30 the last one is taken."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +110,7 @@ def allowed_difference(values: Sequence[float]) -> float | None:
     count = len(values)
     if count < 2:
         return None
-    quantile = _STUDENT[min(count - 1, len(_STUDENT)) - 1]
-    return quantile * statistics.stdev(values) * math.sqrt(1 + 1 / count) + ROUNDING
+    return student_quantile(count) * statistics.stdev(values) * math.sqrt(1 + 1 / count) + ROUNDING
 
 
 def _verdict(difference: float, allowed: float | None) -> str:

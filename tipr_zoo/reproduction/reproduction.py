@@ -9,11 +9,7 @@ from typing import Any
 
 import torch
 
-from tipr_zoo.cache_folder import cache_folder
-from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.cards.record import TEXT_TO_IMAGE, Record
-from tipr_zoo.cards.results import Result
-from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.arguments import dataset_arguments
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import started_by_torchrun
@@ -23,8 +19,9 @@ from tipr_zoo.evaluation.measuring import measure
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.reproduction.figure_comparison import Comparison, compare
+from tipr_zoo.reproduction.seed_figures import SeedFigures, seed_figures
 from tipr_zoo.reproduction.seed_training import WITHOUT_EFFECT, SeedTraining, TrainingPlan, train_seeds
-from tipr_zoo.synthpedes import draw_synthpedes
+from tipr_zoo.reproduction.targets import drawn_targets, named, targets_in
 from tipr_zoo.training.pairs.training_data import open_training_data
 
 SEED = "training.seed"
@@ -32,7 +29,7 @@ SEED = "training.seed"
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A card's figures beside those of the trainings made here.
+    """The figures of the trainings made here, beside the card's where it has any on the same data.
 
     Attributes:
         model: Name of the model.
@@ -45,6 +42,7 @@ class Reproduction:
             3000",)``, the number of training identities drawn.
         trainings: One for each seed.
         comparisons: One for each figure of the card on the data that was measured.
+        unjudged: One for each metric on data that the card has no figures on; then there are no comparisons.
         records: The evaluation records of every training on every split.
         left_out: What the card has figures on that was not measured, e.g. ``("SynthPEDES test (seed 1)",)``.
     """
@@ -57,12 +55,18 @@ class Reproduction:
     data_changes: tuple[str, ...]
     trainings: tuple[SeedTraining, ...]
     comparisons: tuple[Comparison, ...]
+    unjudged: tuple[SeedFigures, ...]
     records: tuple[Record, ...]
     left_out: tuple[str, ...]
 
     @property
-    def is_reproduced(self) -> bool:
-        """Whether every figure is within; see `tipr_zoo.reproduction.figure_comparison.RULE`. Never with one seed."""
+    def is_reproduced(self) -> bool | None:
+        """Whether every figure is within; see `tipr_zoo.reproduction.figure_comparison.RULE`. Never with one seed.
+
+        None where the card has no figures on the data, so that there is nothing to judge.
+        """
+        if not self.comparisons:
+            return None
         return all(comparison.verdict == "within" for comparison in self.comparisons)
 
 
@@ -70,6 +74,7 @@ def reproduce(
     name: str,
     root: str | None = None,
     *,
+    dataset: str | None = None,
     seeds: Sequence[int] = (0, 1, 2),
     work_dir: Path | None = None,
     weights: Path | None = None,
@@ -83,11 +88,14 @@ def reproduce(
 ) -> Reproduction:
     """Train a card's recipe over several seeds, and measure each on what the card has figures on.
 
+    Where it has none on this data, each is measured on the test split, and nothing is judged.
+
     Args:
         name: The model's name.
         root: The data set's folder. Its training split is trained on, and the splits that the card has figures on are
             measured. Without a folder, a recipe for SynthPEDES has all of it drawn into the cache folder: its training
             data, and each data set that the card has figures on.
+        dataset: Name of the data set in `root`; None to have it recognised by its files.
         seeds: Training seeds, each of them different.
         work_dir: Holds one folder for each seed; ``work_dirs/reproduce/NAME`` by default. Trainings that were
             interrupted go on where they were. Finished ones of the same recipe and data are not trained again.
@@ -101,7 +109,7 @@ def reproduce(
         progress: Whether to show progress bars on stderr.
 
     Raises:
-        ConfigError: The card has no figures on this data; `seeds`, `jobs`, `num_workers`, `max_minutes` or the recipe
+        ConfigError: The data set has nothing to measure on; `seeds`, `jobs`, `num_workers`, `max_minutes` or the recipe
             make no sense; or the work dir holds another training.
         WeightsError: `weights` do not exist.
         DataError: The data set cannot be read.
@@ -109,17 +117,15 @@ def reproduce(
         TiprZooError: Whatever else `tipr_zoo.training.train.train` raises.
     """
     card, overrides = load_card(name), dict(overrides or {})
-    _check(card, seeds, jobs, overrides, weights)
+    _check(seeds, jobs, overrides, weights)
     if num_workers < 0:
         raise ConfigError(f"the number of workers must be at least 0, got {num_workers}")
     if max_minutes is not None and not max_minutes >= 0:  # NaN, too, is refused
         raise ConfigError(f"the time limit must be a number of minutes from 0, got {max_minutes}")
     resolved = resolve_card(card, overrides, name)
-    if root is None:
-        _check_has_results(card, resolved.recipe.training.dataset)
-    data = open_training_data(resolved, root, select_on=select_on)
-    targets = _drawn_targets(card, data.train.name) if root is None else _targets_in(card, root, data.train.name)
-    measured = [result for _, results in targets for result in results]
+    data = open_training_data(resolved, root, select_on, dataset)
+    targets = drawn_targets(card, resolved.recipe.training) if root is None else targets_in(card, root, data.train)
+    measured = [result for target in targets for result in target.results]
     plan = TrainingPlan(
         resolved=resolved,
         data=data,
@@ -131,11 +137,13 @@ def reproduce(
     )
     trainings = train_seeds(plan, seeds, jobs)
     comparisons: list[Comparison] = []
+    unjudged: list[SeedFigures] = []
     records: list[Record] = []
-    for dataset, results in targets:
-        by_seed = _measured(plan, trainings, dataset, torch.device(device), num_workers, progress)
+    for target in targets:
+        by_seed = _measured(plan, trainings, target.dataset, torch.device(device), num_workers, progress)
         figures = {seed: record.metrics for seed, record in by_seed.items()}
-        comparisons += [comparison for result in results for comparison in compare(result, figures)]
+        comparisons += [comparison for result in target.results for comparison in compare(result, figures)]
+        unjudged += [] if target.results else seed_figures(by_seed)
         records += by_seed.values()
     return Reproduction(
         model=name,
@@ -146,19 +154,16 @@ def reproduce(
         data_changes=_data_changes(resolved.recipe.training, data.train),
         trainings=tuple(trainings),
         comparisons=tuple(comparisons),
+        unjudged=tuple(unjudged),
         records=tuple(records),
-        left_out=tuple(_named(result for result in card.results if result not in measured)),
+        left_out=tuple(named(result for result in card.results if result not in measured)),
     )
 
 
-def _check(
-    card: ModelCard, seeds: Sequence[int], jobs: int, overrides: Mapping[str, Any], weights: Path | None
-) -> None:
+def _check(seeds: Sequence[int], jobs: int, overrides: Mapping[str, Any], weights: Path | None) -> None:
     """Raise ConfigError or WeightsError where something asked for makes no sense."""
     if started_by_torchrun():
         raise ConfigError("each training here is one process: start without torchrun, and with --jobs for several GPUs")
-    if not card.results:
-        raise ConfigError(f"the card of {card.name} has no figures to compare with: {card.path}")
     if not seeds:
         raise ConfigError("no seed to train with; name at least one, e.g. --seeds 0 1 2")
     for seed in seeds:
@@ -217,57 +222,3 @@ def _measured(
         )[0].record
         for training in trainings
     }
-
-
-def _targets_in(card: ModelCard, root: str, dataset: str) -> list[tuple[PersonDataset, list[Result]]]:
-    """Return the splits of a folder that the card has figures on, with these."""
-    _check_has_results(card, dataset)
-    of_dataset = [result for result in card.results if result.dataset == dataset]
-    targets, found = [], []
-    for split in dict.fromkeys(result.split for result in of_dataset):
-        opened = open_dataset(root, split=split)
-        arguments = dataset_arguments(opened)
-        found.append(_name(dataset, split, arguments))
-        results = [result for result in of_dataset if (result.split, result.dataset_arguments) == (split, arguments)]
-        if results:
-            targets.append((opened, results))
-    if not targets:
-        raise _no_figures(card, " or ".join(found))
-    return targets
-
-
-def _drawn_targets(card: ModelCard, dataset: str) -> list[tuple[PersonDataset, list[Result]]]:
-    """Draw what the card has figures on into the cache folder; return it with these."""
-    targets: dict[str, tuple[PersonDataset, list[Result]]] = {}
-    for result in (result for result in card.results if result.dataset == dataset):
-        settings = "".join(f"_{key}{value}" for key, value in sorted(result.dataset_arguments.items()))
-        folder = cache_folder() / "data" / f"synthpedes{settings}_{result.split}_only"
-        if folder.name not in targets:
-            draw_synthpedes(folder, splits=(result.split,), progress=True, **result.dataset_arguments)
-            targets[folder.name] = (open_dataset(str(folder), split=result.split), [])
-        targets[folder.name][1].append(result)
-    return list(targets.values())
-
-
-def _check_has_results(card: ModelCard, dataset: str) -> None:
-    """Raise ConfigError where the card has no figures on this data set."""
-    if all(result.dataset != dataset for result in card.results):
-        raise _no_figures(card, dataset)
-
-
-def _no_figures(card: ModelCard, what: str) -> ConfigError:
-    return ConfigError(
-        f"the card of {card.name} has no figures on {what} to compare with; it has some on"
-        f" {', '.join(_named(card.results))}"
-    )
-
-
-def _named(results: Iterable[Result]) -> list[str]:
-    """Say in words what these results are on, each once."""
-    return list(dict.fromkeys(_name(result.dataset, result.split, result.dataset_arguments) for result in results))
-
-
-def _name(dataset: str, split: str, arguments: Mapping[str, Any]) -> str:
-    """Return a name, e.g. ``"SynthPEDES test (seed 0)"``."""
-    words = ", ".join(f"{key} {value}" for key, value in sorted(arguments.items()))
-    return f"{dataset} {split}" + (f" ({words})" if words else "")

@@ -199,6 +199,7 @@ def _start(
     """Begin one training in a process of its own."""
     is_begun = folder.begin()
     command = [sys.executable, "-m", "tipr_zoo", "train", plan.name, "--data", str(plan.data.train.root)]
+    command += ["--dataset", plan.data.train.name]
     command += ["--work-dir", str(folder.path), "--device", plan.device, "--select-on", plan.select_on]
     command += ["--weights", str(plan.weights)] if plan.weights else []
     command += ["--max-minutes", str(plan.max_minutes)] if plan.max_minutes is not None else []

@@ -49,15 +49,20 @@ class SafeStream:
         return iter(self._stream)
 
 
-@contextmanager
-def safe_streams() -> Iterator[None]:
-    """Make stdout and stderr safe within the block.
+def make_streams_safe() -> None:
+    """Make stdout and stderr safe for good, so that what the interpreter itself prints is escaped, too.
 
     A stream that is closed takes everything and keeps nothing. What a stream's encoding lacks is written as an escape.
     """
     _open_closed_descriptors()
-    before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _safe(sys.stdout), _safe(sys.stderr)
+
+
+@contextmanager
+def safe_streams() -> Iterator[None]:
+    """Make stdout and stderr safe within the block."""
+    before = sys.stdout, sys.stderr
+    make_streams_safe()
     try:
         yield
     finally:

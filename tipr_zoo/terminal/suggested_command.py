@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from pathlib import PurePath, PurePosixPath, PureWindowsPath
+from pathlib import PurePath
 
 from tipr_zoo.terminal.escaping import escaped
 
@@ -40,32 +40,6 @@ def quoted(word: str | os.PathLike[str]) -> str:
     if escaped(text) == text and not re.search(_ODD_BLANKS, text):
         return shlex.quote(text)
     return "$'" + "".join(map(_ansi_c, text)) + "'"
-
-
-def without_folders(command: str) -> str:
-    """Return a command line in which no path says where on this machine a file lies.
-
-    >>> without_folders("tipr-zoo eval m --weights /home/me/best.pt")
-    'tipr-zoo eval m --weights best.pt'
-
-    Args:
-        command: A command line. Where no shell could read it, it is taken as words between blanks.
-    """
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        words = command.split()
-    shown = [_without_folder(word) for word in words]
-    return command if shown == words else suggested_command(*shown)
-
-
-def _without_folder(word: str) -> str:
-    name, equals, value = word.partition("=")
-    if equals and name.startswith("-"):
-        return f"{name}={_without_folder(value)}"
-    if word.startswith("~") or PurePosixPath(word).is_absolute():
-        return PurePosixPath(word).name or word
-    return PureWindowsPath(word).name if PureWindowsPath(word).is_absolute() else word
 
 
 def _ansi_c(letter: str) -> str:

@@ -105,8 +105,8 @@ def _parts(caption: Any, name: str) -> list[Any]:
         if parts is not None:
             return parts
     # A pair of brackets around the whole text is no sentence, and neither is a list that was cut off.
-    looks_like_list = is_quoted or (is_closed and "]" not in inner)
-    if opening == "[" and looks_like_list:
+    looks_like_list = is_quoted or (is_closed and _BRACKETS[opening] not in inner)
+    if opening in "[{" and looks_like_list:
         raise UnusableAnnotationError(
             "list in a text",
             f"{name} looks like a list that cannot be read, {_shortened(text)!r}; write it as"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 SPLIT_WORDS = {
     "train": "train",
     "training": "train",
@@ -23,6 +25,8 @@ SPLIT_WORDS = {
 of a test split.
 """
 
+_UNSEEN = re.compile(r"\A[\s\u200b-\u200d\u2060\ufeff]+|[\s\u200b-\u200d\u2060\ufeff]+\Z")
+
 VIEWS_OF_TEST = frozenset({"query", "gallery"})
 """Words for a part of the test split, which may say the same as the other one."""
 
@@ -32,6 +36,18 @@ EMPTY_WORDS = frozenset(
         "#N/A N/A",
         "#NA",
         "#NULL!",
+        "#DIV/0!",
+        "#NAME?",
+        "#NUM!",
+        "#REF!",
+        "#VALUE!",
+        "(null)",
+        "<null>",
+        "N.A.",
+        "NIL",
+        "\\N",
+        "n.a.",
+        "nil",
         "-1.#IND",
         "-1.#QNAN",
         "-NaN",
@@ -57,13 +73,23 @@ EMPTY_WORDS = frozenset(
 """Words that pandas, Python and spreadsheets write for an empty cell. As written: a person may be called Nan or Na."""
 
 
+def stripped(text: str) -> str:
+    """Return a text without what nobody sees at its ends: blanks of all kinds, and characters without a width.
+
+    >>> stripped("\u200ba man\u00a0\ufeff")
+    'a man'
+    """
+    text = text.strip()
+    return text if text.isascii() else _UNSEEN.sub("", text)
+
+
 def split_of(word: str) -> str | None:
     """Return the split that a word names: ``train``, ``val`` or ``test``; None if it names none.
 
     >>> split_of("Dev"), split_of("tset")
     ('val', None)
     """
-    return SPLIT_WORDS.get(word.strip().casefold())
+    return SPLIT_WORDS.get(stripped(word).casefold())
 
 
 def is_empty_word(text: str) -> bool:
@@ -72,4 +98,4 @@ def is_empty_word(text: str) -> bool:
     >>> is_empty_word(" NaN"), is_empty_word("a man called Nan")
     (True, False)
     """
-    return len(text) < 16 and text.strip() in EMPTY_WORDS
+    return len(text) < 16 and stripped(text) in EMPTY_WORDS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +14,17 @@ from tipr_zoo.datasets.annotation import Annotation, AnnotationProblem, Annotati
 from tipr_zoo.datasets.reading.captions import check_characters, read_captions
 from tipr_zoo.datasets.reading.json_annotations import problem_of
 from tipr_zoo.datasets.reading.json_files import Entry
-from tipr_zoo.datasets.reading.paths import is_absolute, read_picture_path
-from tipr_zoo.datasets.reading.words import VIEWS_OF_TEST, is_empty_word, split_of
+from tipr_zoo.datasets.reading.words import VIEWS_OF_TEST, is_empty_word, split_of, stripped
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.splits import SPLITS
+from tipr_zoo.datasets.tables.addresses import AddressedPictures
 from tipr_zoo.datasets.tables.columns import Columns, match_columns
+from tipr_zoo.datasets.tables.location import without_shard
 from tipr_zoo.datasets.tables.rows import Table, read_table
 from tipr_zoo.errors import UnusableAnnotationError
+
+_PARTED = re.compile(r"\|{1,3}|<sep>|\[SEP\]|</s>|;;|##", re.IGNORECASE)
+_WHOLE = re.compile(r"[0-9]+(?:\.0+)?")
 
 TRAIN_SHARE, VAL_SHARE = 80, 10
 """Percent of the identities that the rule deals to training and to validation."""
@@ -58,18 +63,20 @@ def read_table_annotations(source: Source) -> Annotations:
         DataError: The file cannot be read or is broken, or a required column is missing.
     """
     pictures: dict[str, _Picture] = {}
+    addresses = AddressedPictures(source)
     problems: list[AnnotationProblem] = []
     remarks: list[tuple[str, str]] = []
     rules: list[str] = []
     with_identities = []
-    for word, file in source.files.items():
+    for key, file in source.files.items():
+        word = without_shard(key) if key else None
         split = split_of(word) if word else None
         table = read_table(file)
         columns = match_columns(file, table.columns)
         folder = _folder_of_pictures(source, file, table, columns)
         for entry in table.entries:
             try:
-                _add_row(pictures, replace(entry, split=entry.split or split), columns, folder, word)
+                _add_row(pictures, replace(entry, split=entry.split or split), columns, folder, word, addresses)
             except UnusableAnnotationError as unusable:
                 problems.append(problem_of(entry, unusable, (columns.names["image"],)))
         has_splits = split is not None or "split" in columns.names or any(entry.split for entry in table.entries)
@@ -79,6 +86,12 @@ def read_table_annotations(source: Source) -> Annotations:
         ]
         remarks += [("list not read", f"{file}: {name!r} is not read") for name in table.unread]
         with_identities.append("identity" in columns.names)
+    rules += [addresses.rule] if addresses.rule else []
+    remarks += _joined_captions(source.paths[0], pictures)
+    if any(with_identities) and (example := _drop_decimals(pictures)):
+        rules.append(
+            f"{source.paths[0]} writes identities as {example}, as pandas does: they are read as whole numbers"
+        )
     number_of, names = _numbered(pictures, has_identities=any(with_identities))
     annotations = [
         Annotation(p.entry.number, p.split, number_of[p.identity], path, tuple(p.captions), p.entry.file)
@@ -102,7 +115,8 @@ def _folder_of_pictures(source: Source, file: Path, table: Table, columns: Colum
     for folder in beside:
         if any(isinstance(path, str) and os.path.isfile(source.folder / folder / path) for path in sample):
             return folder
-    return own
+    named = [path for path in sample if isinstance(path, str)]
+    return "" if any(os.path.isfile(folder / path) for folder in source.picture_folders for path in named) else own
 
 
 def _rules(file: Path, columns: Columns, has_splits: bool) -> list[str]:
@@ -121,7 +135,14 @@ def _rules(file: Path, columns: Columns, has_splits: bool) -> list[str]:
     return rules
 
 
-def _add_row(pictures: dict[str, _Picture], entry: Entry, columns: Columns, folder: str, word: str | None) -> None:
+def _add_row(
+    pictures: dict[str, _Picture],
+    entry: Entry,
+    columns: Columns,
+    folder: str,
+    word: str | None,
+    addresses: AddressedPictures,
+) -> None:
     """Add one row: a new picture, or a further caption of a known one.
 
     Args:
@@ -130,6 +151,7 @@ def _add_row(pictures: dict[str, _Picture], entry: Entry, columns: Columns, fold
         columns: The columns of its table.
         folder: The folder that its paths start from; see `_folder_of_pictures`.
         word: The word for its table's split, if that has one.
+        addresses: Finds the pictures of rows that name addresses in the web.
     """
     row = entry.values
     if isinstance(row, str):
@@ -137,10 +159,9 @@ def _add_row(pictures: dict[str, _Picture], entry: Entry, columns: Columns, fold
     if not isinstance(row, dict):
         raise UnusableAnnotationError("not a record", "is no object; write it as {...}")
     is_view = word in VIEWS_OF_TEST or _is_view_of_test(row, columns)
-    path = read_picture_path(_cell(row, columns, "image"), columns.names["image"], may_be_absolute=True)
-    path = path if is_absolute(path) else folder + path
+    path = addresses.read(_cell(row, columns, "image"), columns.names["image"], folder)
     cell = row.get(columns.names["caption"])
-    if is_view and path in pictures and (_is_empty(cell) or not str(cell).strip() or is_empty_word(str(cell))):
+    if is_view and path in pictures and (_is_empty(cell) or not stripped(str(cell)) or is_empty_word(str(cell))):
         return  # the gallery's view of a picture whose captions are queries
     captions = read_captions("" if _is_empty(cell) else cell)
     identity = _cell(row, columns, "identity") if "identity" in columns.names else path
@@ -154,7 +175,7 @@ def _add_row(pictures: dict[str, _Picture], entry: Entry, columns: Columns, fold
                 f"its {field} is {here!r}, and {before!r} in {place} of the same picture; keep one",
                 concerns_every_split=True,
             )
-    texts = [caption.strip() for caption in captions]
+    texts = [stripped(caption) for caption in captions]
     known.captions += [text for text in texts if not (is_view and text in known.captions)]
 
 
@@ -192,15 +213,45 @@ def _cell(row: Mapping[str, Any], columns: Columns, field: str) -> str:
     if _is_empty(value) or isinstance(value, (list, dict, bool, float)):
         kind, found = ("missing field", "is empty") if _is_empty(value) else ("wrong type", f"is {value!r}")
         raise UnusableAnnotationError(kind, f"its {column!r} {found}; write one text or whole number")
-    if not (text := str(value).strip()):
+    if not (text := stripped(str(value))):
         raise UnusableAnnotationError("missing field", f"its {column!r} is empty; fill it in, or remove the row")
-    if is_empty_word(text):
+    check_characters(text, f"its {column!r}")
+    if is_empty_word(text) or (field == "identity" and not any(map(str.isalnum, text))):
         raise UnusableAnnotationError(
             "missing field",
             f"its {column!r} is {text!r}, which is written for an empty cell; fill it in, or remove the row",
         )
-    check_characters(text, f"its {column!r}")
     return text
+
+
+def _joined_captions(file: Path, pictures: Mapping[str, _Picture]) -> list[tuple[str, str]]:
+    """Remark captions that may be several in one cell. What parts them is not guessed."""
+    found = [
+        (text, match[0])
+        for p in pictures.values()
+        for text in p.captions
+        if (match := _PARTED.search(text)) is not None
+    ]
+    if not found:
+        return []
+    text, mark = found[0]
+    shown = repr(text if len(text) <= 60 else text[:57] + "...")
+    message = (
+        f"{file}: {len(found):,} captions hold {mark.strip()!r}, e.g. {shown}, and are read as one caption each; if"
+        ' they are several, write ["one caption", "another"], or one caption a row'
+    )
+    return [("several captions in a cell", message)]
+
+
+def _drop_decimals(pictures: Mapping[str, _Picture]) -> str | None:
+    """Write identities such as 12.0 as 12 where all are whole numbers; return one that was written so."""
+    texts = {picture.identity for picture in pictures.values()}
+    example = next((text for text in sorted(texts) if not text.isdecimal()), None)
+    if example is None or not all(_WHOLE.fullmatch(text) for text in texts):
+        return None
+    for picture in pictures.values():
+        picture.identity = picture.identity.partition(".")[0]
+    return example
 
 
 def _numbered(pictures: Mapping[str, _Picture], has_identities: bool) -> tuple[dict[str, int], dict[int, str]]:

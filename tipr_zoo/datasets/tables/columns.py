@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.datasets.reading.words import stripped
 from tipr_zoo.errors import DataError
 
 COLUMNS = {
@@ -82,7 +83,7 @@ def field_of(column: str) -> str | None:
     >>> field_of("Image Path"), field_of("weather")
     ('image', None)
     """
-    folded = re.sub(r"[\s-]+", "_", column.strip()).casefold()
+    folded = re.sub(r"[\s-]+", "_", stripped(column)).casefold()
     return next((field for field, spellings in COLUMNS.items() if folded in spellings), None)
 
 

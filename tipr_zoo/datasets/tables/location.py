@@ -13,8 +13,11 @@ from tipr_zoo.datasets.tables.rows import TABLE_SUFFIXES, read_table
 from tipr_zoo.datasets.tables.text_files import has_text_files
 from tipr_zoo.errors import DataError
 
+_SHARD = re.compile(r"-([0-9]{5})-of-([0-9]{5})$")
+_MOST_SHARDS = 10_000
+
 Tables = dict[str | None, Path]
-"""Tables by the word for their split. None is that of a table that holds all splits."""
+"""Tables by the word for their split, with the number of one among several. None is for a table of all splits."""
 
 
 def find_tables(root: Path) -> Tables:
@@ -61,16 +64,47 @@ def tables_in(folder: Path) -> list[Path]:
     tables = [file for file in files if _is_table_of_pictures(file)]
     # "This table is broken" helps a user more than "there is no table".
     lone = [file for file in files if file.suffix.lower() != ".json" or not _is_json(file)]
-    return tables or (lone if len(lone) == 1 else [])
+    return _checked_shards(tables) or (lone if len(lone) == 1 else [])
+
+
+def without_shard(name: str) -> str:
+    """Return a name without the number of a file among several, as in ``train-00000-of-00003``.
+
+    >>> without_shard("train-00000-of-00003"), without_shard("train")
+    ('train', 'train')
+    """
+    return _SHARD.sub("", name)
+
+
+def _checked_shards(tables: list[Path]) -> list[Path]:
+    """Return the tables, if none of several files of one table is missing.
+
+    Raises:
+        DataError: One is.
+    """
+    there = {table.name for table in tables}
+    for table in tables:
+        if (shard := _SHARD.search(table.stem)) is None:
+            continue
+        base, count = without_shard(table.stem), shard[2]
+        for number in range(min(int(count), _MOST_SHARDS)):
+            if (name := f"{base}-{number:05}-of-{count}{table.suffix}") not in there:
+                raise DataError(f"{table.parent} lacks {name}, one of {int(count):,} files of a table; copy it there")
+    return tables
 
 
 def _tables_below(root: Path) -> Tables:
-    """Find the table in each folder that is named after a split, as in ``train/metadata.csv``."""
+    """Find the table in each folder that is named after a split, as in ``train/metadata.csv``; or those in ``data/``.
+
+    Hugging Face's data sets have ``data/train-00000-of-00003.parquet``.
+    """
+    if (root / "data").is_dir() and (tables := tables_in(root / "data")):
+        return _by_split({table: table.stem for table in tables})
     folders = [path for path in sorted(root.iterdir()) if split_of(path.name) and path.is_dir()]
-    tables = {folder: tables_in(folder) for folder in folders}
-    if any(len(found) > 1 for found in tables.values()):
+    of_folder = {folder: tables_in(folder) for folder in folders}
+    if any(len(found) > 1 for found in of_folder.values()):
         return {}
-    return _by_split({found[0]: folder.name for folder, found in tables.items() if found})
+    return _by_split({found[0]: folder.name for folder, found in of_folder.items() if found})
 
 
 def _by_split(names: dict[Path, str]) -> Tables:
@@ -78,17 +112,18 @@ def _by_split(names: dict[Path, str]) -> Tables:
 
     ``query`` and ``gallery`` may both be there.
     """
-    found: Tables = {}
+    found: dict[str, dict[str, Path]] = {}
     for table, name in names.items():
-        words = [word.casefold() for word in re.split(r"[-_. ]", name) if split_of(word)]
-        if len(words) != 1 or words[0] in found:
+        base, shard = without_shard(name), name[len(without_shard(name)) :]
+        words = [word.casefold() for word in re.split(r"[-_. ]", base) if split_of(word)]
+        if len(words) != 1 or shard in found.get(words[0], {}):
             return {}
-        found[words[0]] = table
-    splits = [split_of(word) for word in found if word and word not in VIEWS_OF_TEST]
+        found.setdefault(words[0], {})[shard] = table
+    splits = [split_of(word) for word in found if word not in VIEWS_OF_TEST]
     if len(set(splits)) < len(splits):
         return {}
     order = [word for split in SPLITS for word, of in SPLIT_WORDS.items() if of == split]
-    return {word: found[word] for word in order if word in found}
+    return {f"{word}{shard}": found[word][shard] for word in order for shard in sorted(found.get(word, ()))}
 
 
 def _is_table_of_pictures(file: Path) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tipr_zoo.datasets.reading.json_files import Entry, entries_in, json_type, read_json
 from tipr_zoo.datasets.reading.text import Text, UnknownEncodingError, decode, read_bytes
+from tipr_zoo.datasets.reading.words import stripped
 from tipr_zoo.datasets.tables.columns import has_required
 from tipr_zoo.datasets.tables.parquet import read_parquet
 from tipr_zoo.datasets.tables.text_files import read_text_files
@@ -115,7 +116,7 @@ def _read_delimited(file: Path, text: str, delimiters: str) -> tuple[tuple[str, 
     for delimiter in delimiters:
         # The first delimiter whose columns make sense is taken. If there is none, the one that gives most columns.
         _, first = next(_rows(file, text, delimiter, is_strict=False), (1, []))
-        cells = [cell.strip() for cell in first]
+        cells = [stripped(cell) for cell in first]
         if has_required(cells) or len(cells) > len(header):
             header, chosen = cells, delimiter
         if has_required(cells):
