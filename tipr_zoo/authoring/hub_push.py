@@ -17,8 +17,8 @@ from tipr_zoo.cards.weights_check import check_file
 from tipr_zoo.errors import CardError, ConfigError, HubError, WeightsError
 from tipr_zoo.hub.card import RECORDS_FOLDER, hub_model_name
 from tipr_zoo.hub.client import LOGIN, hub_client, hub_errors
-from tipr_zoo.machine.whole_file import file_sha256
 from tipr_zoo.models.lookup import list_models, load_card
+from tipr_zoo.outside.files import CARD_LIMIT, file_sha256, read_text
 from tipr_zoo.plugins.discovery import find_plugin
 from tipr_zoo.terminal.suggested_command import quoted
 
@@ -113,7 +113,7 @@ def plan_push(
     branch = checked_revision(branch or DEFAULT_BRANCH)
     card = _card(model)
     _check_ready(card)
-    text = card.path.read_text(encoding="utf-8-sig")
+    text = read_text(card.path, CARD_LIMIT, "utf-8-sig")
     weights_file, changed_weights, told = _weights_file(card, weights)
     if weights_file is not None:
         _check_safetensors(weights_file)
@@ -254,16 +254,14 @@ def _record_files(card: ModelCard, text: str, pages: str) -> tuple[list[HubFile]
 def _recipe_text(card: ModelCard) -> str:
     """Return the recipe with everything from its bases, as one file."""
     # Not at the top: a plan that fails before its recipe is read needs no mmengine.
-    from mmengine.config import Config
-
-    from tipr_zoo.models.recipe import recipe_path
+    from tipr_zoo.models.recipe import recipe_source
 
     owner = "tipr-zoo"
     if card.plugin is not None:
         plugin = find_plugin(card.plugin)
         owner = f"{plugin.distribution} {plugin.version}"
     note = f"{card.config} of {owner}, with its bases. To be read: the zoo builds with the installed one."
-    return f'"""{note}"""\n\n{Config.fromfile(recipe_path(card)).pretty_text}'
+    return f'"""{note}"""\n\n{recipe_source(card)}'
 
 
 def _check_same_model(plan: PushPlan, names: Sequence[str], commit: str) -> None:

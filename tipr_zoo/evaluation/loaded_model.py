@@ -16,11 +16,11 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.evaluation.embedding_cache import model_sha256
 from tipr_zoo.hub.card import pinned_model
 from tipr_zoo.hub.weights import local_weights, pinned_weights
-from tipr_zoo.machine.whole_file import file_sha256
 from tipr_zoo.models.building import build_with_weights, check_has_weights
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.models.weights_origin import other_model
+from tipr_zoo.outside.files import file_sha256
 from tipr_zoo.weights.fetching import fetch_weights
 from tipr_zoo.weights.header import read_metadata
 
