@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from tipr_zoo.authoring.card_check import check_card
 from tipr_zoo.authoring.card_stub import weights_fields
+from tipr_zoo.authoring.published_weights import check_published_weights
 from tipr_zoo.cards.card import ModelCard, read_card
 from tipr_zoo.cards.hub_reference import CARD_FILE, HubReference, checked_repository, checked_revision, is_hub_reference
 from tipr_zoo.cards.lines import replace_values, source_urls
@@ -105,7 +106,8 @@ def plan_push(
         CardError: The card is wrong, or has a ``TODO`` left.
         ConfigError: `repository` or `branch` is not a possible name, `model` is on the Hub already, or the figures
             were measured with other weights than `weights`.
-        WeightsError: The weights are missing, are no safetensors file, or do not agree with the card.
+        WeightsError: The weights are missing, are no safetensors file, do not agree with the card, hold what is no
+            weight, or are of another model.
     """
     checked_repository(repository)
     if is_hub_reference(model):
@@ -115,8 +117,8 @@ def plan_push(
     _check_ready(card)
     text = read_text(card.path, CARD_LIMIT, "utf-8-sig")
     weights_file, changed_weights, told = _weights_file(card, weights)
-    if weights_file is not None:
-        _check_safetensors(weights_file)
+    if weights_file is not None and isinstance(weights_file.content, Path):
+        check_published_weights(card, weights_file.content, is_own=weights is None)
     pages = f"{hub_client().endpoint}/{repository}/blob/{quote(branch, safe='')}/"
     records, changed_sources = _record_files(card, text, pages)
     changes = [told] if told else []
@@ -195,19 +197,6 @@ def _check_measured_with(card: ModelCard, weights: Path) -> None:
                 f"{card.name}: its measured figures are of other weights than {weights}; write a card for these:"
                 f" tipr-zoo cards new NAME --from-weights {quoted(weights)} --record RECORD"
             )
-
-
-def _check_safetensors(file: HubFile) -> None:
-    """Refuse a file that is not safetensors. Loading safetensors needs no trust in their author."""
-    import safetensors  # not at the top: a card without weights needs it not
-
-    try:
-        with safetensors.safe_open(str(file.content), framework="np"):
-            pass
-    except (OSError, safetensors.SafetensorError) as error:
-        raise WeightsError(
-            f"weights {file.content} are no safetensors file ({error}); only such are published, convert them first"
-        ) from error
 
 
 def _weights_file(card: ModelCard, weights: Path | None) -> tuple[HubFile | None, dict[str, Any], str | None]:

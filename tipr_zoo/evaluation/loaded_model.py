@@ -24,6 +24,9 @@ from tipr_zoo.outside.files import file_sha256
 from tipr_zoo.weights.fetching import fetch_weights
 from tipr_zoo.weights.header import read_metadata
 
+_LONGEST_SEED = 20
+"""Digits of the seed of a training."""
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -134,10 +137,15 @@ def _training_of(file: Path, digest: str, card: ModelCard) -> dict[str, Any]:
     """Return how weights were trained, as their header says, or else as the card and its evaluation records say."""
     metadata = read_metadata(file)
     seed, selected_on = metadata.get("seed", ""), metadata.get("selected_on")
+    has_seed = seed.isdecimal() and len(seed) <= _LONGEST_SEED
     own = card.weights is not None and card.weights.sha256 == digest
     records = [result.record for result in card.results if result.record and result.record.weights_sha256 == digest]
     return {
         "trained_on": metadata.get("dataset") or (", ".join(card.datasets) if own else None),
-        "training_seed": int(seed) if seed.isdecimal() else records[0].training_seed if records else None,
+        "training_seed": int(seed)
+        if seed.isdecimal() and len(seed) <= _LONGEST_SEED
+        else records[0].training_seed
+        if records
+        else None,
         "selected_on": selected_on if selected_on in SELECTED_ON else records[0].selected_on if records else None,
     }

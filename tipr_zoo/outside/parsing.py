@@ -19,11 +19,6 @@ MOST_VALUES = 50_000_000
 LONGEST_NUMBER = 40
 """Digits of a whole number."""
 
-_NUMBER = 40
-"""Digits of a whole number."""
-
-_STRUCTURE = b'[]{}",'
-_ALL_ELSE = bytes(set(range(256)) - set(_STRUCTURE))
 _NUMBER = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|(-?(?:NaN|Infinity|\d[\d.eE+-]*))', re.DOTALL)
 _BLOCK_START = re.compile(r"^[ \-?:]*", re.MULTILINE)
 _SHORT = 32_768

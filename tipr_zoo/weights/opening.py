@@ -12,6 +12,7 @@ import safetensors.torch
 from torch import Tensor
 
 from tipr_zoo.errors import WeightsError
+from tipr_zoo.outside.files import WEIGHTS_LIMIT, RefusedFileError, opened, read_head
 from tipr_zoo.weights.closed_unpickler import OddTensor, RefusedGlobalError, TensorRecord
 from tipr_zoo.weights.finite_numbers import check_numbers
 from tipr_zoo.weights.header import checked_metadata
@@ -64,6 +65,8 @@ def open_weights(path: Path) -> OpenedWeights:
         tensors, container, entry = read(path, place)
     except WeightsError:
         raise
+    except RefusedFileError as error:
+        raise WeightsError(f"weights {path} are not read: {error}") from error
     except Exception as error:  # both readers raise whatever a damaged file provokes
         raise WeightsError(f"weights {path} cannot be read ({type(error).__name__}); {_reason(path, error)}") from error
     check_numbers(tensors, place)
@@ -72,7 +75,8 @@ def open_weights(path: Path) -> OpenedWeights:
 
 
 def _read_safetensors(path: Path, place: str) -> tuple[dict[str, Tensor], str, tuple[str, ...]]:
-    tensors = safetensors.torch.load_file(path)
+    with opened(path, WEIGHTS_LIMIT):
+        tensors = safetensors.torch.load_file(path)
     plain = plain_names(tensors, place)
     return {short: tensors[name] for name, short in plain.items()}, "safetensors", ()
 
@@ -132,8 +136,7 @@ def _reason(path: Path, error: Exception) -> str:
             f"beside tensors it holds {error.name}, which only code in the file could bring back, and none is run;"
             " have its owner save the tensors alone, e.g. torch.save(model.state_dict(), FILE)"
         )
-    with path.open("rb") as file:
-        start = file.read(9)
+    start = read_head(path, 9)
     if path.suffix == ".safetensors" and start.startswith((b"PK", b"\x80")):
         return "it is a PyTorch file: rename it to end in .pth"
     if path.suffix != ".safetensors" and start[8:] == b"{":
