@@ -221,7 +221,7 @@ def test_a_tower_of_timm_is_named_before_what_is_missing(tmp_path: Path) -> None
         opened = open_weights(save(state, tmp_path / "w.pth"))
         assert opened.recognised.kind is WeightsKind.TIMM, name
         assert opened.recognised.words == f"an image tower alone, {words} as timm names its tensors"
-    with pytest.raises(WeightsError, match=r"are an image tower alone, .* and do not fit the model: weight is missing"):
+    with pytest.raises(WeightsError, match=r"are an image tower alone, .*: they have no text tower and do not fit"):
         load_tensors(nn.Linear(3, 2), opened.tensors, opened.path)
 
 

@@ -142,10 +142,6 @@ def _training_of(file: Path, digest: str, card: ModelCard) -> dict[str, Any]:
     records = [result.record for result in card.results if result.record and result.record.weights_sha256 == digest]
     return {
         "trained_on": metadata.get("dataset") or (", ".join(card.datasets) if own else None),
-        "training_seed": int(seed)
-        if seed.isdecimal() and len(seed) <= _LONGEST_SEED
-        else records[0].training_seed
-        if records
-        else None,
+        "training_seed": int(seed) if has_seed else records[0].training_seed if records else None,
         "selected_on": selected_on if selected_on in SELECTED_ON else records[0].selected_on if records else None,
     }

@@ -99,6 +99,8 @@ def _described(state: Any, place: str) -> Mapping[str, TensorRecord]:
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(value, (TensorRecord, OddTensor)) for name, value in state.items()
     ):
+        if isinstance(state, dict) and {"state", "param_groups"} <= state.keys():
+            raise WeightsError(f"{place} hold the state of an optimiser and no weights; name the file of the model")
         raise WeightsError(f"{place} hold no dict of tensors")
     for name, value in state.items():
         if isinstance(value, OddTensor):

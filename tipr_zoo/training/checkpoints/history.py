@@ -23,10 +23,10 @@ def read_history(work_dir: Path) -> list[dict[str, Any]]:
         TrainingError: It cannot be read, or a line is damaged.
     """
     file = work_dir / HISTORY
+    if not file.is_file():
+        return []
     try:
         text = read_bytes(file, LOG_LIMIT).decode(errors="replace")
-    except FileNotFoundError:
-        return []
     except OSError as error:
         raise TrainingError(f"{file} cannot be read: {error}; move it away, then go on with --resume") from error
     lines = text.replace("\r\n", "\n").split("\n")[:-1]
