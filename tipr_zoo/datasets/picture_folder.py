@@ -98,7 +98,7 @@ def _folders_below(base: Path) -> list[Path]:
             Path(entry.path)
             for folder in level
             for entry in sorted(os.scandir(folder), key=lambda entry: entry.name)
-            if entry.is_dir(follow_symlinks=True)
+            if os.path.isdir(entry.path)  # a link to itself is none
         ][:2000]
         found += level
     return found

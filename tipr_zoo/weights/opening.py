@@ -20,6 +20,13 @@ from tipr_zoo.weights.pytorch_file import ImpossibleFileError, look_into
 from tipr_zoo.weights.recognition import Recognised, recognise
 from tipr_zoo.weights.unwrapping import plain_names, unwrap
 
+_NO_WEIGHTS = {
+    b"version https://git-lfs": "it is a pointer of Git LFS to the file; fetch the file itself: git lfs pull",
+    b"<": "it is a page of the web; fetch the file that the page is about",
+    b"{": "it is JSON, perhaps a configuration beside the weights; name the file of the weights",
+}
+"""What people have instead of weights, by how it begins."""
+
 
 @dataclass(frozen=True)
 class OpenedWeights:
@@ -138,10 +145,14 @@ def _reason(path: Path, error: Exception) -> str:
             f"beside tensors it holds {error.name}, which only code in the file could bring back, and none is run;"
             " have its owner save the tensors alone, e.g. torch.save(model.state_dict(), FILE)"
         )
-    start = read_head(path, 9)
+    start = read_head(path, 64)
+    if found := next((words for head, words in _NO_WEIGHTS.items() if start.lstrip().lower().startswith(head)), None):
+        return found
+    if not start:
+        return "it is empty; fetch it again"
     if path.suffix == ".safetensors" and start.startswith((b"PK", b"\x80")):
         return "it is a PyTorch file: rename it to end in .pth"
-    if path.suffix != ".safetensors" and start[8:] == b"{":
+    if path.suffix != ".safetensors" and start[8:9] == b"{":
         return "it is a safetensors file: rename it to end in .safetensors"
     if isinstance(error, ImpossibleFileError):
         return f"it is damaged: {error}"
