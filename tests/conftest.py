@@ -75,7 +75,7 @@ def _write_pretrained_card(cards: Path) -> None:
     import safetensors.torch
     import torch
 
-    from tipr_zoo.machine.whole_file import file_sha256
+    from tipr_zoo.outside.files import file_sha256
 
     torch.manual_seed(0)
     file = cards / "tiny.safetensors"

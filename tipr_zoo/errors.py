@@ -146,6 +146,8 @@ def error_line(error: BaseException) -> str:
     """Return what an error says in one line that can be printed anywhere; its kind's name where it says nothing."""
     try:
         text = str(error)
+        if isinstance(error, RefusedFileError) and error.filename:
+            text = f"{error.filename}: {text}"
     except Exception as unsaid:  # an error of a plugin's own, as its __str__ is
         text = f"(its message cannot be told: {type(unsaid).__name__})"
     return escaped(" ".join(text.split())) or type(error).__name__

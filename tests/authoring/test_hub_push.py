@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import tipr_zoo
 from tipr_zoo.authoring.hub_push import plan_push, push
@@ -16,6 +17,8 @@ from tipr_zoo.command_line import main
 from tipr_zoo.errors import CardError, ConfigError, WeightsError
 from tipr_zoo.hub.client import HubError
 from tipr_zoo.hub.weights import local_weights
+from tipr_zoo.weights.header import read_metadata
+from tipr_zoo.weights.tensors import read_weights, write_weights
 
 # What huggingface_hub's own HTTP library thinks of how it is called.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -125,7 +128,9 @@ def test_other_weights_replace_those_of_a_card_without_measured_figures(logged_i
     text = own_card.read_text()
     before, _, rest = text.partition("model-index:")
     own_card.write_text(before + rest[rest.index("tipr_zoo:") :])
-    weights = own_card.parent / "weights" / "fmfa_tiny_synth.safetensors"
+    own = own_card.parent / "weights" / f"{MODEL}.safetensors"
+    weights = own_card.parent / "weights" / "later.safetensors"
+    write_weights({name: tensor * 0.5 for name, tensor in read_weights(own).items()}, weights, read_metadata(own))
     plan = plan_push(str(own_card), TARGET, weights=weights)
     assert plan.changes == (
         f"its weights are weights/{MODEL}.safetensors ({weights}) and not weights/{MODEL}.safetensors",
@@ -150,6 +155,37 @@ def test_weights_that_are_elsewhere_stay_there(hub: Any, own_card: Path) -> None
 def test_figures_of_other_weights_are_not_published(hub: Any, own_card: Path) -> None:
     with pytest.raises(ConfigError, match=r"measured figures are of other weights than .*tipr-zoo cards new NAME"):
         plan_push(MODEL, TARGET, weights=own_card.parent / "weights" / "fmfa_tiny_synth.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("another", "are of the model fmfa_tiny_synth, not of"),
+        ("NaN", r"image_encoder\.\S+ has 1 of .* numbers that are not finite"),
+        ("whole numbers", r"image_encoder\.\S+ is torch.int8, and weights are floating-point numbers"),
+        ("a tensor less", r"do not fit the model: image_encoder\.\S+ is missing"),
+        ("another shape", r"image_encoder\.\S+ has shape \(1,\), the model"),
+    ],
+)
+def test_weights_that_nobody_could_load_are_not_published(hub: Any, own_card: Path, change: str, message: str) -> None:
+    before, _, rest = own_card.read_text().partition("model-index:")
+    own_card.write_text(before + rest[rest.index("tipr_zoo:") :])
+    own = own_card.parent / "weights" / f"{MODEL}.safetensors"
+    weights, tensors = own_card.parent / "weights" / "changed.safetensors", read_weights(own)
+    name = next(name for name in tensors if name.startswith("image_encoder.") and tensors[name].ndim)
+    if change == "NaN":
+        tensors[name].view(-1)[0] = torch.nan
+    elif change == "whole numbers":
+        tensors[name] = tensors[name].to(torch.int8)
+    elif change == "a tensor less":
+        del tensors[name]
+    elif change == "another shape":
+        tensors[name] = torch.ones(1)
+    write_weights(tensors, weights, read_metadata(own))
+    if change == "another":
+        weights = own_card.parent / "weights" / "fmfa_tiny_synth.safetensors"
+    with pytest.raises(WeightsError, match=message):
+        plan_push(str(own_card), TARGET, weights=weights)
 
 
 def test_a_pickle_is_not_published(hub: Any, own_card: Path) -> None:

@@ -15,8 +15,8 @@ import tipr_zoo
 from tipr_zoo.cards.index import CardIndex, card_index
 from tipr_zoo.command_line import main
 from tipr_zoo.errors import TiprZooError
-from tipr_zoo.machine import whole_file
 from tipr_zoo.models.resolved_model import resolve
+from tipr_zoo.outside import files
 from tipr_zoo.synthpedes import draw_synthpedes
 
 TINY, TINY_PRETRAINED = "a_tiny_model", "a_tiny_pretrained_model"
@@ -41,7 +41,7 @@ def counted(tiny_zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     index = card_index()
     told = CardIndex(_NotedCards(index.cards, noted), index.problems, index.notes, index.faults)
     monkeypatch.setattr("tipr_zoo.models.lookup.card_index", lambda: told)
-    fromfile, hashed = Config.fromfile, whole_file.file_sha256
+    fromfile, hashed = Config.fromfile, files.file_sha256
 
     def noting_recipe(path: Path, *arguments: Any, **options: Any) -> Config:
         noted["recipes"] += 1

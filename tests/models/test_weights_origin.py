@@ -183,5 +183,6 @@ def test_cards_new_takes_no_clip(tmp_path: Path, capsys: pytest.CaptureFixture[s
     write_weights({"visual.conv1.weight": torch.zeros(4, 3, 16, 16), "visual.proj": torch.zeros(4, 2)}, path)
     words = ["cards", "new", "mine", "--config", "irra_tiny_synth.py", "--from-weights", str(path)]
     assert main([*words, "--folder", str(tmp_path / "cards")]) != 0
-    assert f"{path} is a CLIP, as OpenAI and open_clip name its tensors" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{path} is the image tower alone of a CLIP, as OpenAI and open_clip name its tensors" in said
     assert not (tmp_path / "cards").exists()

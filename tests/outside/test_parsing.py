@@ -7,6 +7,7 @@ import json
 import pytest
 import yaml
 
+from tipr_zoo.outside import parsing
 from tipr_zoo.outside.parsing import DEEPEST, MOST_ENTRIES, check_yaml_nesting, parse_json
 
 
@@ -26,9 +27,54 @@ def test_json_that_is_nested_too_deeply_is_refused(text: str) -> None:
         parse_json(text)
 
 
-def test_large_json_that_is_nested_too_deeply_is_refused_in_one_line() -> None:
-    with pytest.raises(ValueError, match="cannot be parsed: RecursionError"):
-        parse_json("[" * 2_000_000)
+def test_large_json_that_is_nested_too_deeply_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    filled = json.dumps(['words " [ and \\\\'] * 100_000)
+    monkeypatch.setattr(parsing, "_DECODER", None)
+    for text in ("[" * 2_000_000, f"[{filled}, {'[' * 70}{']' * 70}]", f"[{filled}, {'[' * 70}"):
+        with pytest.raises(ValueError, match=f"nested more than {DEEPEST} levels deep"):
+            parse_json(text)
+
+
+def test_json_of_too_many_values_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "MOST_VALUES", 1000)
+    assert len(parse_json(json.dumps([[]] * 450 + ["a, b, c"] * 98))) == 548  # the commas of the words do not count
+    with pytest.raises(ValueError, match="it holds more than 1,000 values"):
+        parse_json(json.dumps([[]] * 501))
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        ("NaN", "NaN is no number"),
+        ("Infinity", "Infinity is no number"),
+        ("-Infinity", "-Infinity is no number"),
+        ("1e999", "1e999 is too large for a number"),
+        ("-1.5E+4000", "-1.5E\\+4000 is too large for a number"),
+        ("9" * 100_000, "a whole number of 100,000 digits is too long"),
+        ("-" + "9" * 41, "a whole number of 41 digits is too long"),
+        ("9" * 400 + ".0", "9{40}... is too large for a number"),
+    ],
+    ids=["NaN", "infinity", "minus infinity", "exponent", "negative", "very long", "a bit long", "with a point"],
+)
+def test_numbers_that_are_none_are_refused_with_place_and_entry(number: str, message: str) -> None:
+    before = '{"a": [{"words": "NaN, \\"1e999 [", "id": 1}, [2, {}],\n  {"id": '
+    with pytest.raises(json.JSONDecodeError, match=f"{message} in entry 2, counted from 0: line 2 column 10 ") as told:
+        parse_json(before + number + "}]}")
+    assert "\n" not in str(told.value)
+    assert len(str(told.value)) < 150
+    with pytest.raises(json.JSONDecodeError, match=f"^{message}: line 1 column 1 "):
+        parse_json(number)
+
+
+def test_nan_passes_where_it_stands_for_an_empty_cell() -> None:
+    assert repr(parse_json("[1, NaN]", nan=True)) == "[1, nan]"
+    with pytest.raises(json.JSONDecodeError, match="-Infinity is no number in entry 1, counted from 0"):
+        parse_json("[NaN, -Infinity]", nan=True)
+
+
+def test_other_numbers_are_read_as_python_reads_them() -> None:
+    for number in ("0", "-1", "9" * 40, "1.5", "1e308", "-0.0", "1e-999"):
+        assert repr(parse_json(f"[{number}]")) == repr(json.loads(f"[{number}]"))
 
 
 @pytest.mark.parametrize(
@@ -38,8 +84,9 @@ def test_large_json_that_is_nested_too_deeply_is_refused_in_one_line() -> None:
         {str(number): {"a": [number, {}]} for number in range(1000)},
         json.loads("[" * DEEPEST + "]" * DEEPEST),
         "[" * 1000,
+        ["\\\\", '\\\\"', "[" * 100, '"' * 33 + "{" * 100, "\\u005b"] * 50,
     ],
-    ids=["brackets in words", "wide", "the deepest", "only a word"],
+    ids=["brackets in words", "wide", "the deepest", "only a word", "backslashes"],
 )
 def test_other_json_is_parsed_as_python_does(values: object) -> None:
     assert parse_json(json.dumps(values)) == values

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 import tipr_zoo
 from tipr_zoo.datasets.person_dataset import PersonDataset
-from tipr_zoo.errors import ConfigError, TrainingError
+from tipr_zoo.errors import ConfigError, TrainingError, WeightsError
 from tipr_zoo.registries import LOSSES
 from tipr_zoo.training.checkpoints.history import HISTORY
 from tipr_zoo.training.checkpoints.work_dir_lock import LOCK, locked
@@ -100,6 +100,25 @@ def test_what_is_not_a_whole_checkpoint_is_told_and_the_one_before_it_taken(
     assert history(work_dir) == history(straight)
     one, other = (torch.load(folder / "epoch_2.pth", weights_only=True) for folder in (work_dir, straight))
     assert all(torch.equal(one["state_dict"][name], value) for name, value in other["state_dict"].items())
+
+
+def test_nothing_in_a_checkpoint_is_run(splits: Splits, straight: Path, work_dir: Path, tmp_path: Path) -> None:
+    """MMEngine would run a text called ``config`` in what a checkpoint says of its training."""
+    entries = torch.load(work_dir / "epoch_2.pth", weights_only=True)
+    entries["meta"]["config"] = f"open({str(tmp_path / 'ran')!r}, 'w')"
+    torch.save(entries, work_dir / "epoch_2.pth")
+    third_epoch(splits, work_dir)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "notes", [5, {}, {"fingerprint": 5, "step_in_epoch": 0}, {"fingerprint": {"recipe": {}, "data": {"a": 1}}}]
+)
+def test_notes_that_are_none_are_told(splits: Splits, work_dir: Path, notes: object) -> None:
+    entries = torch.load(work_dir / "epoch_2.pth", weights_only=True)
+    torch.save(entries | {"tipr_zoo": notes}, work_dir / "epoch_2.pth")
+    with pytest.raises(WeightsError, match="is damaged: it does not say what it was trained on"):
+        third_epoch(splits, work_dir)
 
 
 def test_damaged_checkpoints_are_not_kept_in_the_place_of_whole_ones(splits: Splits, work_dir: Path) -> None:

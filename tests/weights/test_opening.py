@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 import struct
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -221,7 +223,7 @@ def test_a_tower_of_timm_is_named_before_what_is_missing(tmp_path: Path) -> None
         opened = open_weights(save(state, tmp_path / "w.pth"))
         assert opened.recognised.kind is WeightsKind.TIMM, name
         assert opened.recognised.words == f"an image tower alone, {words} as timm names its tensors"
-    with pytest.raises(WeightsError, match=r"are an image tower alone, .* and do not fit the model: weight is missing"):
+    with pytest.raises(WeightsError, match=r"are an image tower alone, .*: they have no text tower and do not fit"):
         load_tensors(nn.Linear(3, 2), opened.tensors, opened.path)
 
 
@@ -239,6 +241,114 @@ def test_other_files_are_told(tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_bytes(pickle.dumps({"a": 1}))
     with pytest.raises(WeightsError, match="it is damaged or no weights file"):
         open_weights(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n",
+            "it is a pointer of Git LFS to the file",
+        ),
+        ("\n<!DOCTYPE html><html>", "it is a page of the web; fetch the file"),
+        ('{"architectures": ["CLIPModel"]}', "it is JSON, perhaps a configuration"),
+        ("", "it is empty; fetch it again"),
+        ("words", "it is damaged or no weights file"),
+    ],
+)
+def test_what_people_have_instead_of_weights_is_named(name: str, content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(WeightsError, match=message):
+        open_weights(tmp_path / name)
+
+
+KINDS = {
+    "a SigLIP of transformers": ["vision_model.head.probe", "text_model.head.weight"],
+    "a BLIP of transformers": ["vision_model.a", "text_decoder.bert.embeddings.word_embeddings.weight"],
+    "a BERT of transformers, or one of its kind": ["bert.embeddings.word_embeddings.weight", "cls.predictions.bias"],
+    "a language model of transformers": ["model.embed_tokens.weight", "lm_head.weight"],
+    "an image tower of transformers alone": ["vit.embeddings.patch_embeddings.projection.weight", "vit.layernorm.bias"],
+    "the image tower of a CLIPModel of transformers alone": [
+        "vision_model.embeddings.class_embedding",
+        "vision_model.embeddings.patch_embedding.weight",
+    ],
+    "the text tower of a CLIPModel of transformers alone": ["text_model.embeddings.token_embedding.weight"],
+    "a CLIP of open_clip with an image tower of timm": ["visual.trunk.cls_token", "text.token_embedding.weight"],
+    "a CLIP of open_clip with a text tower of transformers": [
+        "visual.conv1.weight",
+        "visual.proj",
+        "text.transformer.embeddings.word_embeddings.weight",
+    ],
+    "a LoRA adapter, which is to be merged into its model first": [
+        "base_model.model.visual.attn.out_proj.lora_A.weight",
+        "base_model.model.visual.attn.out_proj.lora_B.weight",
+    ],
+    "the U-Net of a diffusion model": ["conv_in.weight", "down_blocks.0.w", "up_blocks.0.w"],
+    "the autoencoder of a diffusion model": ["encoder.conv_in.weight", "decoder.conv_in.weight"],
+    "a diffusion model": ["model.diffusion_model.w", "first_stage_model.w"],
+    "a vision transformer of torchvision alone": ["class_token", "encoder.layers.encoder_layer_0.ln_1.weight"],
+    "a detector of the YOLO kind": ["model.0.conv.weight", "model.22.cv2.0.conv.weight"],
+    "a model of FastReID, for pictures alone": ["backbone.conv1.weight", "heads.bottleneck.0.weight"],
+    "a TransReID, for pictures alone": ["base.patch_embed.proj.weight", "classifier.weight"],
+}
+
+
+@pytest.mark.parametrize("words", KINDS)
+def test_weights_of_other_kinds_are_named_before_what_is_missing(words: str, tmp_path: Path) -> None:
+    path = save({name: torch.zeros(1, 1, 1, 1) for name in KINDS[words]}, tmp_path / "w.pth")
+    opened = open_weights(path)
+    assert opened.recognised.kind is WeightsKind.OTHER
+    assert opened.recognised.words == words
+    with pytest.raises(WeightsError, match=f"are {re.escape(words)}, and do not fit the model"):
+        load_tensors(nn.Linear(3, 2), opened.tensors, path)
+
+
+def test_the_state_of_an_optimiser_alone_is_named(tmp_path: Path) -> None:
+    path = save({"state": {0: {"exp_avg": torch.zeros(2)}}, "param_groups": [{"lr": 0.1}]}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match="hold the state of an optimiser and no weights"):
+        open_weights(path)
+
+
+# Wrappers
+
+AROUND: dict[str, Callable[[Any], Any]] = {
+    "state_dict": lambda state: {"state_dict": state, "epoch": 3, "best": np.float64(0.7)},
+    "model": lambda state: {"model": state, "optimizer": {"state": {0: {"step": torch.tensor(1.0)}}}},
+    "ema": lambda state: {"ema": state, "updates": np.int64(4)},
+    "net": lambda state: {"net": state, "args": {"lr": np.float32(0.1), "name": "a"}},
+    "any other name": lambda state: {"retrieval": state, "history": [1, 2]},
+}
+BEFORE: dict[str, Callable[[str], str]] = {
+    "module.": lambda name: f"module.{name}",
+    "_orig_mod.": lambda name: f"_orig_mod.{name}",
+    "in every module": lambda name: name.replace("trunk.", "trunk._orig_mod."),
+    "model.": lambda name: f"model.{name}",
+    "_fsdp_wrapped_module.": lambda name: f"_fsdp_wrapped_module.{name}",
+}
+
+
+@pytest.mark.parametrize("inner", [None, *AROUND])
+@pytest.mark.parametrize("outer", AROUND)
+def test_any_nesting_of_wrappers_is_taken_away(outer: str, inner: str | None, tmp_path: Path) -> None:
+    state = zoo_state()
+    for first in BEFORE:
+        for second in (None, *BEFORE):
+            names = {name: BEFORE[first](name) for name in state}
+            wrapped: Any = {BEFORE[second](name) if second else name: state[own] for own, name in names.items()}
+            content = AROUND[outer](AROUND[inner](wrapped) if inner else wrapped)
+            read = read_weights(save(content, tmp_path / "w.pth", legacy=second is None))
+            assert read.keys() == state.keys(), (first, second)
+            assert all(torch.equal(read[name], state[name]) for name in state)
+
+
+def test_entries_that_hold_one_another_a_million_times_take_no_time() -> None:
+    content: dict[str, Any] = {"lr": 0.1}
+    for _ in range(12):
+        content = {str(number): content for number in range(100)}
+    start = time.process_time()
+    assert open_mapping(content, "it").keys() == content.keys()
+    assert time.process_time() - start < 2
 
 
 def test_tensors_that_share_numbers_stay_as_they_are(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from torch import nn
 import tipr_zoo
 from tipr_zoo.cards.card import ModelCard, Weights
 from tipr_zoo.errors import WeightsError
-from tipr_zoo.machine.whole_file import file_sha256
+from tipr_zoo.outside.files import file_sha256
 from tipr_zoo.weights.fetching import fetch_weights
 from tipr_zoo.weights.tensors import load_tensors, read_weights
 

@@ -91,7 +91,7 @@ def check_card(path: Path, is_draft: bool = False) -> list[CardProblem]:
 
 def todo_lines(path: Path) -> list[int]:
     """Return the lines of a card that still say ``TODO``, counted from 1."""
-    return _todo_lines(path.read_text(encoding="utf-8-sig"))
+    return _todo_lines(card_text(path))
 
 
 def _todo_lines(text: str) -> list[int]:

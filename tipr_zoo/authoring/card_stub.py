@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from tipr_zoo.cards.schema import Link
-from tipr_zoo.machine.whole_file import file_sha256
+from tipr_zoo.outside.files import file_sha256
 
 TAGS = ["text-to-image-person-retrieval", "person-re-identification", "clip"]
 

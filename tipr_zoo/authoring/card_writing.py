@@ -16,8 +16,9 @@ from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, read_record, r
 from tipr_zoo.cards.schema import TASK
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.result_place import check_folder, make_folder
-from tipr_zoo.machine.whole_file import file_sha256, whole_file, write_whole
+from tipr_zoo.machine.whole_file import whole_file, write_whole
 from tipr_zoo.models.lookup import load_card
+from tipr_zoo.outside.files import file_sha256
 from tipr_zoo.terminal.published_paths import without_folders
 from tipr_zoo.terminal.suggested_command import quoted
 

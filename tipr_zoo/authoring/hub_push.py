@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from tipr_zoo.authoring.card_check import check_card
 from tipr_zoo.authoring.card_stub import weights_fields
+from tipr_zoo.authoring.published_weights import check_published_weights
 from tipr_zoo.cards.card import ModelCard, read_card
 from tipr_zoo.cards.hub_reference import CARD_FILE, HubReference, checked_repository, checked_revision, is_hub_reference
 from tipr_zoo.cards.lines import replace_values, source_urls
@@ -18,8 +19,8 @@ from tipr_zoo.cards.weights_check import check_file
 from tipr_zoo.errors import CardError, ConfigError, HubError, WeightsError
 from tipr_zoo.hub.card import RECORDS_FOLDER, hub_model_name
 from tipr_zoo.hub.client import LOGIN, hub_client, hub_errors
-from tipr_zoo.machine.whole_file import file_sha256
 from tipr_zoo.models.lookup import list_models, load_card
+from tipr_zoo.outside.files import CARD_LIMIT, file_sha256, read_text
 from tipr_zoo.plugins.discovery import find_plugin
 from tipr_zoo.terminal.published_paths import without_folders
 from tipr_zoo.terminal.suggested_command import quoted
@@ -107,7 +108,8 @@ def plan_push(
         CardError: The card is wrong, or has a ``TODO`` left.
         ConfigError: `repository` or `branch` is not a possible name, `model` is on the Hub already, or the figures
             were measured with other weights than `weights`.
-        WeightsError: The weights are missing, are no safetensors file, or do not agree with the card.
+        WeightsError: The weights are missing, are no safetensors file, do not agree with the card, hold what is no
+            weight, or are of another model.
     """
     checked_repository(repository)
     if is_hub_reference(model):
@@ -115,10 +117,10 @@ def plan_push(
     branch = checked_revision(branch or DEFAULT_BRANCH)
     card = _card(model)
     _check_ready(card)
-    text = card.path.read_text(encoding="utf-8-sig")
+    text = read_text(card.path, CARD_LIMIT, "utf-8-sig")
     weights_file, changed_weights, told = _weights_file(card, weights)
-    if weights_file is not None:
-        _check_safetensors(weights_file)
+    if weights_file is not None and isinstance(weights_file.content, Path):
+        check_published_weights(card, weights_file.content, is_own=weights is None)
     pages = f"{hub_client().endpoint}/{repository}/blob/{quote(branch, safe='')}/"
     records, changed_sources = _record_files(card, text, pages)
     changes = [told] if told else []
@@ -199,19 +201,6 @@ def _check_measured_with(card: ModelCard, weights: Path) -> None:
             )
 
 
-def _check_safetensors(file: HubFile) -> None:
-    """Refuse a file that is not safetensors. Loading safetensors needs no trust in their author."""
-    import safetensors  # not at the top: a card without weights needs it not
-
-    try:
-        with safetensors.safe_open(str(file.content), framework="np"):
-            pass
-    except (OSError, safetensors.SafetensorError) as error:
-        raise WeightsError(
-            f"weights {file.content} are no safetensors file ({error}); only such are published, convert them first"
-        ) from error
-
-
 def _weights_file(card: ModelCard, weights: Path | None) -> tuple[HubFile | None, dict[str, Any], str | None]:
     """Return the weights to upload, the card's fields that change because of them, and that change in words."""
     own = card.weights
@@ -267,16 +256,14 @@ def _published_record(file: Path) -> Path | str:
 def _recipe_text(card: ModelCard) -> str:
     """Return the recipe with everything from its bases, as one file."""
     # Not at the top: a plan that fails before its recipe is read needs no mmengine.
-    from mmengine.config import Config
-
-    from tipr_zoo.models.recipe import recipe_path
+    from tipr_zoo.models.recipe import recipe_source
 
     owner = "tipr-zoo"
     if card.plugin is not None:
         plugin = find_plugin(card.plugin)
         owner = f"{plugin.distribution} {plugin.version}"
     note = f"{card.config} of {owner}, with its bases. To be read: the zoo builds with the installed one."
-    return f'"""{note}"""\n\n{Config.fromfile(recipe_path(card)).pretty_text}'
+    return f'"""{note}"""\n\n{recipe_source(card)}'
 
 
 def _check_same_model(plan: PushPlan, names: Sequence[str], commit: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tipr_zoo.cards.card import Weights
 from tipr_zoo.errors import WeightsError
-from tipr_zoo.machine.whole_file import file_sha256
+from tipr_zoo.outside.files import file_sha256
 
 
 def check_file(path: Path, weights: Weights, advice: str) -> None:

@@ -16,8 +16,8 @@ def weights_facts(file: Path) -> dict[str, Any]:
     Raises:
         WeightsError: It cannot be read, or holds something that is no weight.
     """
-    from tipr_zoo.machine.whole_file import file_sha256
     from tipr_zoo.models.weights_origin import owner_of
+    from tipr_zoo.outside.files import file_sha256
     from tipr_zoo.weights.opening import open_weights
 
     opened = open_weights(file)

@@ -86,7 +86,7 @@ def missing_annotations(root: Path, specifications: Sequence[DatasetSpecificatio
 
 
 def _folders(root: Path, specification: DatasetSpecification) -> list[Path]:
-    names = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
+    names = sorted(entry.name for entry in os.scandir(root) if os.path.isdir(entry.path))  # a link to itself is none
     return [root, *(root / name for name in names if specification.is_folder_name(name))]
 
 

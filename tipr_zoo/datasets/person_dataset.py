@@ -12,6 +12,7 @@ from tipr_zoo.datasets.annotation import Annotation
 from tipr_zoo.datasets.annotations import read_annotations
 from tipr_zoo.datasets.location import find_source
 from tipr_zoo.datasets.picture_folder import find_picture_folder
+from tipr_zoo.datasets.reading.text import read_bytes
 from tipr_zoo.datasets.specification import DatasetSpecification
 from tipr_zoo.datasets.tables.text_files import text_files_of
 from tipr_zoo.errors import DataError
@@ -74,9 +75,12 @@ class PersonDataset:
 
         For several files, it is the SHA-256 of their SHA-256 values (32 bytes each) in the order of `annotation_files`.
         For a folder of pictures with text files, the files are these, sorted by path.
+
+        Raises:
+            DataError: A file cannot be read any more.
         """
         files = [each for file in self.annotation_files for each in (text_files_of(file) if file.is_dir() else [file])]
-        digests = [hashlib.sha256(file.read_bytes()) for file in files]
+        digests = [hashlib.sha256(read_bytes(file)) for file in files]
         if len(digests) == 1:
             return digests[0].hexdigest()
         return hashlib.sha256(b"".join(digest.digest() for digest in digests)).hexdigest()

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from tipr_zoo.datasets.annotation import Annotation
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.errors import DataError
+from tipr_zoo.outside.files import ARCHIVE_LIMIT, opened
 from tipr_zoo.terminal.suggested_command import quoted
 
 _SAMPLE = 20
@@ -78,9 +79,9 @@ def _command_that_unpacks(base: Path, sample: Sequence[PurePosixPath]) -> str | 
     wanted = {str(path) for path in sample}
     for file in sorted(base.glob("*.zip")):
         try:
-            with zipfile.ZipFile(file) as archive:
+            with opened(file, ARCHIVE_LIMIT) as content, zipfile.ZipFile(content) as archive:
                 names = archive.namelist()
-        except (OSError, zipfile.BadZipFile):
+        except Exception:  # a damaged archive provokes whatever it likes
             continue
         for name in names:
             if any(f"/{name}".endswith(f"/{path}") for path in wanted):
@@ -97,7 +98,7 @@ def _folders_below(base: Path) -> list[Path]:
             Path(entry.path)
             for folder in level
             for entry in sorted(os.scandir(folder), key=lambda entry: entry.name)
-            if entry.is_dir(follow_symlinks=True)
+            if os.path.isdir(entry.path)  # a link to itself is none
         ][:2000]
         found += level
     return found

@@ -16,13 +16,16 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.evaluation.embedding_cache import model_sha256
 from tipr_zoo.hub.card import pinned_model
 from tipr_zoo.hub.weights import local_weights, pinned_weights
-from tipr_zoo.machine.whole_file import file_sha256
 from tipr_zoo.models.building import build_with_weights, check_has_weights
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.models.weights_origin import other_model
+from tipr_zoo.outside.files import file_sha256
 from tipr_zoo.weights.fetching import fetch_weights
 from tipr_zoo.weights.header import read_metadata
+
+_LONGEST_SEED = 20
+"""Digits of the seed of a training."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +137,11 @@ def _training_of(file: Path, digest: str, card: ModelCard) -> dict[str, Any]:
     """Return how weights were trained, as their header says, or else as the card and its evaluation records say."""
     metadata = read_metadata(file)
     seed, selected_on = metadata.get("seed", ""), metadata.get("selected_on")
+    has_seed = seed.isdecimal() and len(seed) <= _LONGEST_SEED
     own = card.weights is not None and card.weights.sha256 == digest
     records = [result.record for result in card.results if result.record and result.record.weights_sha256 == digest]
     return {
         "trained_on": metadata.get("dataset") or (", ".join(card.datasets) if own else None),
-        "training_seed": int(seed) if seed.isdecimal() else records[0].training_seed if records else None,
+        "training_seed": int(seed) if has_seed else records[0].training_seed if records else None,
         "selected_on": selected_on if selected_on in SELECTED_ON else records[0].selected_on if records else None,
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 from tipr_zoo.cards.hub_reference import HubReference
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.hub.client import hub_client, hub_errors
-from tipr_zoo.machine.whole_file import file_sha256
+from tipr_zoo.outside.files import file_sha256
 from tipr_zoo.terminal.log import logger
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")

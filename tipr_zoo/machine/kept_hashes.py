@@ -10,11 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from tipr_zoo.cache_folder import cache_folder
-from tipr_zoo.machine.whole_file import file_sha256, remove_parts, write_whole
+from tipr_zoo.machine.checked_file import read_checked, write_checked
+from tipr_zoo.outside.files import RefusedFileError, file_sha256
+from tipr_zoo.outside.parsing import parse_json
 
 
 def kept_hashes(files: Sequence[Path], kept_as: str) -> list[str]:
-    """Return the SHA-256 of each file, in hexadecimal. Where a file is missing, an empty text.
+    """Return the SHA-256 of each file, in hexadecimal. An empty text where a file is missing,
+    or is none that is read.
 
     A file whose size and times are those of the last time is not read again. A file of the cache that is damaged or
     cannot be written costs only time.
@@ -31,9 +34,8 @@ def kept_hashes(files: Sequence[Path], kept_as: str) -> list[str]:
         (name, file) for name, file, state in zip(names, files, states, strict=True) if state and name not in known
     ]
     with ThreadPoolExecutor(8) as pool:
-        found = dict(
-            zip((name for name, _ in missing), pool.map(file_sha256, (file for _, file in missing)), strict=True)
-        )
+        digests = pool.map(_digest, (file for _, file in missing))
+        found = {name: digest for (name, _), digest in zip(missing, digests, strict=True) if digest}
     hashes = {name: known.get(name) or found.get(name, "") for name in names}
     if found:
         _write(place, {name: digest for name, digest in hashes.items() if digest})
@@ -49,18 +51,22 @@ def _state(file: Path) -> str:
     return f"{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino}"
 
 
-def _read(place: Path) -> dict[str, str]:
-    """Return the hashes of a file of the cache; none where its checksum is wrong."""
+def _digest(file: Path) -> str:
+    """Return the hash of a file; an empty text where it is none that is read, e.g. a pipe."""
     try:
-        checksum, _, text = place.read_text(encoding="ascii").partition("\n")
-        return dict(json.loads(text)) if checksum == hashlib.sha256(text.encode()).hexdigest() else {}
+        return file_sha256(file)
+    except RefusedFileError:
+        return ""
+
+
+def _read(place: Path) -> dict[str, str]:
+    """Return the hashes of a file of the cache; none where it was damaged."""
+    try:
+        return dict(parse_json(read_checked(place) or "{}"))
     except (OSError, ValueError, TypeError):
         return {}
 
 
 def _write(place: Path, hashes: dict[str, str]) -> None:
-    text = json.dumps(hashes)
     with suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        remove_parts(place.parent)
-        write_whole(place, f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}".encode("ascii"), must_last=False)
+        write_checked(place, json.dumps(hashes))

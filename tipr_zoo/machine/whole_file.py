@@ -1,4 +1,4 @@
-"""Whole files, of which nobody ever finds a half; and their hashes."""
+"""Whole files, of which nobody ever finds a half."""
 
 from __future__ import annotations
 
@@ -125,17 +125,6 @@ def remove_parts(folder: Path, untouched_for: float = ABANDONED_AFTER) -> None:
                 with suppress(OSError):
                     if entry.stat(follow_symlinks=False).st_mtime <= last:
                         os.unlink(entry.path)
-
-
-def file_sha256(path: Path) -> str:
-    """Compute the SHA-256 of a file, in hexadecimal."""
-    import hashlib  # not at the top: it loads OpenSSL, and listing hashes no file
-
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _state(target: Path) -> os.stat_result | None:

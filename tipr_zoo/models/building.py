@@ -36,6 +36,10 @@ IDENTITIES = "model.heads.id.num_identities"
 """The entry of a recipe that follows what the weights were trained on, unless it is overridden."""
 
 
+_NARROWEST = 8
+"""Numbers that an identity classifier has for each identity, at least."""
+
+
 def build(
     name: str,
     pretrained: bool = False,
@@ -125,7 +129,9 @@ def build_with_weights(
     tensors = opened.tensors
     owner = None if is_own else other_model(file, opened.header, resolved, sha256)
     classifier = tensors.get("heads.id.classifier.weight")
-    if classifier is not None and IDENTITIES not in resolved.overrides:
+    # A classifier of no width would cost nothing in the file, and any amount of memory in the model.
+    fits = classifier is not None and classifier.ndim == 2 and classifier.shape[1] >= _NARROWEST
+    if classifier is not None and fits and IDENTITIES not in resolved.overrides:
         fit_identities(entry, len(classifier), file, logging.INFO)
     model = build_dual_encoder(entry)
     if not is_own:

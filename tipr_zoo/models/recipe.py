@@ -10,9 +10,10 @@ from mmengine.config import Config, ConfigDict
 
 from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.close_matches import unknown_name
-from tipr_zoo.errors import ConfigError
+from tipr_zoo.errors import ConfigError, error_line
 from tipr_zoo.models.plugin_import import import_plugin
 from tipr_zoo.models.recipe_schema import ModelSettings, RecipeFile, TrainingSettings
+from tipr_zoo.models.recipe_sources import check_sources
 from tipr_zoo.plugins.discovery import find_plugin
 from tipr_zoo.schemas.declared import keys_of
 
@@ -47,13 +48,30 @@ def read_recipe(card: ModelCard) -> ConfigDict:
         ConfigError: The file is missing or broken.
         PluginError: The model's plugin is not installed.
     """
+    recipe: ConfigDict = _run(card)._cfg_dict
+    return recipe
+
+
+def recipe_source(card: ModelCard) -> str:
+    """Return the recipe of a model as one file of Python, with everything from its bases.
+
+    Raises:
+        ConfigError: The file is missing or broken.
+        PluginError: The model's plugin is not installed.
+    """
+    return str(_run(card).pretty_text)
+
+
+def _run(card: ModelCard) -> Config:
+    """Run the file of a model's recipe and those of its bases."""
     path = recipe_path(card)
     try:
-        file = Config.fromfile(path)
-    except Exception as error:  # a recipe is Python, so anything can go wrong in it
-        raise ConfigError(f"recipe {path} of {card.name} cannot be read: {type(error).__name__}: {error}") from error
-    recipe: ConfigDict = file._cfg_dict
-    return recipe
+        check_sources(path)
+        return Config.fromfile(path)
+    except (Exception, SystemExit) as error:  # a recipe is Python, so anything can go wrong in it
+        raise ConfigError(
+            f"recipe {path} of {card.name} cannot be read: {type(error).__name__}: {error_line(error)}; mend it there"
+        ) from error
 
 
 def change_recipe(recipe: ConfigDict, card: ModelCard, overrides: Mapping[str, Any]) -> ConfigDict:

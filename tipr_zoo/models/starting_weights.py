@@ -85,7 +85,10 @@ def _problems_of_heads(heads: Mapping[str, Tensor], own: Mapping[str, Tensor]) -
 def _without_other_classifier(model: DualEncoder, tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     """Return the tensors. A classifier of other identities is replaced by the model's own, which starts anew."""
     own = model.state_dict()
-    classifier = {name: own[name] for name in tensors if name.startswith("heads.id.classifier.") and name in own}
+    named = [name for name in tensors if name.startswith("heads.id.classifier.") and name in own]
+    if any(tensors[name].shape[1:] != own[name].shape[1:] or not tensors[name].ndim for name in named):
+        return tensors  # of another width: whoever loads them refuses them
+    classifier = {name: own[name] for name in named}
     if all(tensors[name].shape == tensor.shape for name, tensor in classifier.items()):
         return tensors
     logger.warning("%s: its identity classifier is of other identities, so that the model's starts anew", path)

@@ -11,8 +11,8 @@ from typing import Any
 from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.machine.code_version import code_version
-from tipr_zoo.machine.whole_file import file_sha256
 from tipr_zoo.models.resolved_model import ResolvedModel
+from tipr_zoo.outside.files import file_sha256
 
 CONVERTED_AS = "converted_as"
 """The text in a header that names the method of a converted checkpoint; any model of the method may take it."""

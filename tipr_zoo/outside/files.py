@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
 
 from tipr_zoo.errors import RefusedFileError as RefusedFileError
 
@@ -24,6 +28,18 @@ ANNOTATION_LIMIT = 1024 * MIB
 
 PICTURE_LIMIT = 256 * MIB
 """Bytes of a picture file. One of 64 megapixels that is not compressed has 192 million."""
+
+WEIGHTS_LIMIT = 32 * 1024 * MIB
+"""Bytes of a file of weights or a checkpoint. That of a CLIP of 400 million parameters with its optimiser has 5 GB."""
+
+ARCHIVE_LIMIT = 1024 * 1024 * MIB
+"""Bytes of an archive whose list of names is read."""
+
+SOURCE_LIMIT = 4 * MIB
+"""Bytes of a file of Python that is run, or read for what it says."""
+
+LOG_LIMIT = 256 * MIB
+"""Bytes of a log that a training wrote."""
 
 _KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
@@ -47,25 +63,54 @@ def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
         RefusedFileError: It is a pipe, a socket or a device, or larger than `limit`.
         OSError: It cannot be read, or is a folder.
     """
-    descriptor = _open(path)
+    descriptor = _open_regular(path, limit)
     try:
-        state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode):
-            raise _irregular(path, state.st_mode)
-        content = b""
-        if state.st_size <= limit:
-            content = os.read(descriptor, state.st_size + 1)
-            # A file that grows, or one of the system's that states no size.
-            while len(content) <= limit and (more := os.read(descriptor, MIB)):
-                content += more
-        if state.st_size > limit or len(content) > limit:
-            size = max(state.st_size, len(content))
-            raise RefusedFileError(
-                errno.EFBIG, f"it has {size:,} bytes, and no such file may have more than {limit:,}", str(path)
-            )
+        content = os.read(descriptor, os.fstat(descriptor).st_size + 1)
+        # A file that grows, or one of the system's that states no size.
+        while len(content) <= limit and (more := os.read(descriptor, MIB)):
+            content += more
+        if len(content) > limit:
+            raise _too_large(path, len(content), limit)
         return content
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str], limit: int) -> Iterator[BinaryIO]:
+    """Open a regular file for reading it in parts. See `read_bytes`.
+
+    Args:
+        path: The file.
+        limit: The most bytes that it may have.
+
+    Yields:
+        The open file, at its beginning.
+
+    Raises:
+        RefusedFileError: See `read_bytes`.
+        OSError: It cannot be read, or is a folder.
+    """
+    with os.fdopen(_open_regular(path, limit), "rb") as file:
+        yield file
+
+
+def file_sha256(path: str | os.PathLike[str], limit: int = WEIGHTS_LIMIT) -> str:
+    """Compute the SHA-256 of a regular file, in hexadecimal, without holding it in memory.
+
+    Args:
+        path: The file.
+        limit: The most bytes that it may have.
+
+    Raises:
+        RefusedFileError: See `read_bytes`.
+        OSError: It cannot be read, or is a folder.
+    """
+    digest = hashlib.sha256()
+    with opened(path, limit) as file:
+        while chunk := file.read(MIB):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def read_text(path: str | os.PathLike[str], limit: int, encoding: str = "utf-8") -> str:
@@ -82,6 +127,27 @@ def read_text(path: str | os.PathLike[str], limit: int, encoding: str = "utf-8")
         UnicodeDecodeError: It is in another encoding.
     """
     return read_bytes(path, limit).decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _open_regular(path: str | os.PathLike[str], limit: int) -> int:
+    """Open a file, look what it is, and give its descriptor."""
+    descriptor = _open(path)
+    try:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            raise _irregular(path, state.st_mode)
+        if state.st_size > limit:
+            raise _too_large(path, state.st_size, limit)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _too_large(path: str | os.PathLike[str], size: int, limit: int) -> RefusedFileError:
+    return RefusedFileError(
+        errno.EFBIG, f"it has {size:,} bytes, and no such file may have more than {limit:,}", str(path)
+    )
 
 
 def _open(path: str | os.PathLike[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -12,58 +13,136 @@ DEEPEST = 64
 MOST_ENTRIES = 20_000
 """Entries of a card or a reference. The largest have some hundred."""
 
-_ESCAPE = re.compile(rb"\\.", re.DOTALL)
-_QUOTED = re.compile(rb'"[^"]*"')
-_NO_BRACKET = bytes(set(range(256)) - set(b'[]{}"'))
-_BLOCK_START = re.compile(r"^[ \-?:]*", re.MULTILINE)
-_MEASURED = 1 << 20
-"""Letters of JSON whose depth is measured before it is parsed."""
+MOST_VALUES = 50_000_000
+"""Commas and brackets of JSON. Everything that a file of the largest size could hold would not fit into memory."""
 
+LONGEST_NUMBER = 40
+"""Digits of a whole number."""
+
+_NUMBER = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|(-?(?:NaN|Infinity|\d[\d.eE+-]*))', re.DOTALL)
+_BLOCK_START = re.compile(r"^[ \-?:]*", re.MULTILINE)
 _SHORT = 32_768
 """Letters of YAML that cannot hold too many entries: one has at least two letters."""
 
 
-def parse_json(text: str) -> Any:
-    """Parse JSON.
+class _NumberError(ValueError):
+    """A number of JSON is none that can be used; the text says why, and what it is follows."""
+
+    def __init__(self, number: str, reason: str) -> None:
+        super().__init__(reason)
+        self.number = number
+
+
+def parse_json(text: str, *, nan: bool = False) -> Any:
+    """Parse JSON. Its depth, and how much it holds, is measured before anything is made of it.
 
     Args:
         text: The JSON.
+        nan: Whether NaN may stand where a number may, as pandas writes it into an empty cell.
 
     Raises:
-        json.JSONDecodeError: It is no JSON; with the place.
-        ValueError: It is nested more than `DEEPEST` levels deep, or holds a number of thousands of digits.
+        json.JSONDecodeError: It is no JSON, or holds NaN, an infinite number, or a whole number of more than
+            `LONGEST_NUMBER` digits; with the place.
+        ValueError: It is nested more than `DEEPEST` levels deep, or holds more than `MOST_VALUES` values.
     """
-    # To measure a large annotation file takes as long as to parse it. The parser itself stops at some hundred levels.
-    if len(text) <= _MEASURED and _is_deep_json(text.encode(errors="surrogatepass")):
-        raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+    _check_size(text)
     try:
-        return json.loads(text)
+        return (_DECODER_WITH_NAN if nan else _DECODER).decode(text)
+    except _NumberError as error:
+        raise _placed(error, text) from error
     except (RecursionError, MemoryError) as error:
         raise ValueError(f"it cannot be parsed: {type(error).__name__}") from error
 
 
-def _is_deep_json(content: bytes) -> bool:
-    """Tell whether brackets stand in one another more than `DEEPEST` levels deep.
+def _whole(number: str) -> int:
+    if len(number) > LONGEST_NUMBER:
+        raise _NumberError(number, f"a whole number of {len(number.lstrip('-')):,} digits is too long")
+    return int(number)
 
-    Everything but brackets and quotes is dropped, then level by level the innermost pairs.
+
+def _real(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        raise _NumberError(number, f"{_shown(number)} is too large for a number")
+    return value
+
+
+def _no_number(word: str) -> None:
+    raise _NumberError(word, f"{word} is no number")
+
+
+def _nan_only(word: str) -> float:
+    if word != "NaN":
+        _no_number(word)
+    return math.nan
+
+
+_DECODER_WITH_NAN = json.JSONDecoder(parse_int=_whole, parse_float=_real, parse_constant=_nan_only)
+_DECODER = json.JSONDecoder(parse_int=_whole, parse_float=_real, parse_constant=_no_number)
+
+
+def _placed(error: _NumberError, text: str) -> ValueError:
+    """Return the error with the place of the number, and of the entry of a list that it is in."""
+    place = next((found.start() for found in _NUMBER.finditer(text) if found[1] == error.number), None)
+    if place is None:
+        return error
+    open_brackets: list[list[Any]] = []
+    for letter in _NUMBER.sub("", text[:place]):
+        if letter in "[{":
+            open_brackets.append([letter, 0])
+        elif letter in "]}":
+            open_brackets.pop()
+        elif letter == ",":
+            open_brackets[-1][1] += 1
+    entry = next((f" in entry {count}, counted from 0" for letter, count in open_brackets if letter == "["), "")
+    return json.JSONDecodeError(f"{error}{entry}", text, place)
+
+
+def _shown(number: str) -> str:
+    return number if len(number) <= LONGEST_NUMBER else number[:LONGEST_NUMBER] + "..."
+
+
+def _check_size(text: str) -> None:
+    """Refuse JSON that is nested too deeply or holds too much.
+
+    Everything but its brackets is dropped; then, level by level, the innermost pairs.
     """
-    if content.count(b"[") + content.count(b"{") <= DEEPEST:
-        return False
-    if b"\\" in content:
-        content = _ESCAPE.sub(b"", content)
-    brackets = _QUOTED.sub(b"", content.translate(None, _NO_BRACKET)).replace(b'"', b"")
+    brackets = text.count("[") + text.count("{")
+    if brackets <= DEEPEST and len(text) <= MOST_VALUES:
+        return
+    content = text.encode(errors="surrogatepass")
+    if brackets + content.count(b",") > MOST_VALUES and len(_outside_words(content, b"[{,")) > MOST_VALUES:
+        raise ValueError(f"it holds more than {MOST_VALUES:,} values")
+    _check_depth(_outside_words(content, b"[]{}"))
+
+
+def _outside_words(content: bytes, wanted: bytes) -> bytes:
+    """Return those bytes of JSON that are wanted and stand in no word between quotes."""
+    if b"\\" in content:  # a pair, from the left on, is a backslash in a word; one that is left belongs to a quote
+        content = content.replace(b"\\\\", b"").replace(b'\\"', b"")
+    content = content.translate(None, bytes(set(range(256)) - set(wanted + b'"')))
+    # Two quotes side by side can go: what stands before and behind them is within a word, or not, as it was.
+    return b"".join(content.replace(b'""', b"").split(b'"')[::2])
+
+
+def _check_depth(brackets: bytes) -> None:
     for _ in range(DEEPEST):
         flatter = brackets.replace(b"[]", b"").replace(b"{}", b"")
         if len(flatter) == len(brackets):
             break
         brackets = flatter
     else:
-        return bool(brackets)
-    depth = deepest = 0
+        if brackets:
+            raise _too_deep()
+    depth = 0
     for bracket in brackets:  # nothing is left of sound JSON
         depth += 1 if bracket in b"[{" else -1
-        deepest = max(deepest, depth)
-    return deepest > DEEPEST
+        if depth > DEEPEST:
+            raise _too_deep()
+
+
+def _too_deep() -> ValueError:
+    return ValueError(f"it is nested more than {DEEPEST} levels deep")
 
 
 def check_yaml_nesting(text: str) -> None:

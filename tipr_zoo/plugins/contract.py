@@ -10,8 +10,8 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
-from pathlib import Path
 
+from tipr_zoo.outside.files import SOURCE_LIMIT, read_bytes
 from tipr_zoo.terminal.suggested_command import quoted
 
 PLUGIN_CONTRACT = "1.1"
@@ -36,7 +36,7 @@ def stated_contract(package: str) -> str | None:
         spec = importlib.util.find_spec(package)
         if spec is None or spec.origin is None:
             return None
-        module = ast.parse(Path(spec.origin).read_bytes())
+        module = ast.parse(read_bytes(spec.origin, SOURCE_LIMIT))
     except (ImportError, OSError, SyntaxError, ValueError, RecursionError, MemoryError):  # the last: nested too deeply
         return None  # its import will raise the real error
     for statement in module.body:

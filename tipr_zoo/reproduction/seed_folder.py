@@ -15,8 +15,8 @@ from typing import Any
 
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.result_place import make_folder
-from tipr_zoo.machine.whole_file import file_sha256, is_part, write_whole
-from tipr_zoo.outside.files import NOTE_LIMIT, read_text
+from tipr_zoo.machine.whole_file import is_part, write_whole
+from tipr_zoo.outside.files import NOTE_LIMIT, file_sha256, read_text
 from tipr_zoo.outside.parsing import parse_json
 
 STATE = "reproduction.json"

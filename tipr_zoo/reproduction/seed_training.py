@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from tipr_zoo.errors import TrainingError, TrainingInterrupted
 from tipr_zoo.machine.processes import available_cores
-from tipr_zoo.machine.whole_file import file_sha256
 from tipr_zoo.models.resolved_model import ResolvedModel
+from tipr_zoo.outside.files import LOG_LIMIT, file_sha256, read_bytes
 from tipr_zoo.reproduction.seed_folder import SeedFolder
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.training.loop.interruption import SIGNALS
@@ -229,5 +229,8 @@ def _trained(seed: int, folder: SeedFolder) -> SeedTraining:
 
 def _last_line(log: Path) -> str:
     """Return the last line that a process wrote, which is its error."""
-    lines = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").split("\n")
+    try:
+        lines = read_bytes(log, LOG_LIMIT).decode(errors="replace").replace("\r", "\n").split("\n")
+    except OSError as error:
+        return f"its log {log} cannot be read: {error}"
     return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing").removeprefix("error: ")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from tipr_zoo.errors import DataError
 from tipr_zoo.machine.whole_file import is_part
-from tipr_zoo.outside.files import NOTE_LIMIT, read_text
+from tipr_zoo.outside.files import ANNOTATION_LIMIT, NOTE_LIMIT, file_sha256, read_text
 from tipr_zoo.outside.parsing import parse_json
 from tipr_zoo.synthpedes.drawing import Sitting
 from tipr_zoo.synthpedes.identity import SPLITS, Identity
@@ -88,7 +87,7 @@ def is_complete(directory: Path, found: dict[str, Any]) -> bool:
     annotation = directory / ANNOTATION
     if not annotation.exists():
         return False
-    check_annotation(annotation, hashlib.sha256(annotation.read_bytes()).hexdigest(), found)
+    check_annotation(annotation, _sha256(annotation), found)
     pictures = found["counts"]["pictures"]
     return all(
         {
@@ -99,6 +98,13 @@ def is_complete(directory: Path, found: dict[str, Any]) -> bool:
         <= picture_names(directory, split)
         for split, part in found["splits"].items()
     )
+
+
+def _sha256(annotation: Path) -> str:
+    try:
+        return file_sha256(annotation, ANNOTATION_LIMIT)
+    except OSError as error:
+        raise DataError(f"{annotation} cannot be read ({error}); delete the folder to draw it again") from error
 
 
 def check_annotation(annotation: Path, digest: str, found: dict[str, Any]) -> None:

@@ -12,12 +12,20 @@ import safetensors.torch
 from torch import Tensor
 
 from tipr_zoo.errors import WeightsError
+from tipr_zoo.outside.files import WEIGHTS_LIMIT, RefusedFileError, opened, read_head
 from tipr_zoo.weights.closed_unpickler import OddTensor, RefusedGlobalError, TensorRecord
 from tipr_zoo.weights.finite_numbers import check_numbers
 from tipr_zoo.weights.header import checked_metadata
 from tipr_zoo.weights.pytorch_file import ImpossibleFileError, look_into
 from tipr_zoo.weights.recognition import Recognised, recognise
 from tipr_zoo.weights.unwrapping import plain_names, unwrap
+
+_NO_WEIGHTS = {
+    b"version https://git-lfs": "it is a pointer of Git LFS to the file; fetch the file itself: git lfs pull",
+    b"<": "it is a page of the web; fetch the file that the page is about",
+    b"{": "it is JSON, perhaps a configuration beside the weights; name the file of the weights",
+}
+"""What people have instead of weights, by how it begins."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,8 @@ def open_weights(path: Path) -> OpenedWeights:
         tensors, container, entry = read(path, place)
     except WeightsError:
         raise
+    except RefusedFileError as error:
+        raise WeightsError(f"weights {path} are not read: {error}") from error
     except Exception as error:  # both readers raise whatever a damaged file provokes
         raise WeightsError(f"weights {path} cannot be read ({type(error).__name__}); {_reason(path, error)}") from error
     check_numbers(tensors, place)
@@ -72,7 +82,8 @@ def open_weights(path: Path) -> OpenedWeights:
 
 
 def _read_safetensors(path: Path, place: str) -> tuple[dict[str, Tensor], str, tuple[str, ...]]:
-    tensors = safetensors.torch.load_file(path)
+    with opened(path, WEIGHTS_LIMIT):
+        tensors = safetensors.torch.load_file(path)
     plain = plain_names(tensors, place)
     return {short: tensors[name] for name, short in plain.items()}, "safetensors", ()
 
@@ -95,6 +106,8 @@ def _described(state: Any, place: str) -> Mapping[str, TensorRecord]:
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(value, (TensorRecord, OddTensor)) for name, value in state.items()
     ):
+        if isinstance(state, dict) and {"state", "param_groups"} <= state.keys():
+            raise WeightsError(f"{place} hold the state of an optimiser and no weights; name the file of the model")
         raise WeightsError(f"{place} hold no dict of tensors")
     for name, value in state.items():
         if isinstance(value, OddTensor):
@@ -132,11 +145,14 @@ def _reason(path: Path, error: Exception) -> str:
             f"beside tensors it holds {error.name}, which only code in the file could bring back, and none is run;"
             " have its owner save the tensors alone, e.g. torch.save(model.state_dict(), FILE)"
         )
-    with path.open("rb") as file:
-        start = file.read(9)
+    start = read_head(path, 64)
+    if found := next((words for head, words in _NO_WEIGHTS.items() if start.lstrip().lower().startswith(head)), None):
+        return found
+    if not start:
+        return "it is empty; fetch it again"
     if path.suffix == ".safetensors" and start.startswith((b"PK", b"\x80")):
         return "it is a PyTorch file: rename it to end in .pth"
-    if path.suffix != ".safetensors" and start[8:] == b"{":
+    if path.suffix != ".safetensors" and start[8:9] == b"{":
         return "it is a safetensors file: rename it to end in .safetensors"
     if isinstance(error, ImpossibleFileError):
         return f"it is damaged: {error}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+import os
 import pickle
 import struct
 import zipfile
@@ -14,16 +16,26 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
+from tipr_zoo.outside.files import WEIGHTS_LIMIT, opened
 from tipr_zoo.weights.closed_unpickler import ScriptModule, StorageRecord, TensorRecord, read_pickle
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 """With what files begin that PyTorch wrote before version 1.6."""
 
-_LARGEST_DESCRIPTION = 256 << 20
+_LARGEST_DESCRIPTION = 32 << 20
 """Bytes of the pickle that describes the tensors; that of a CLIP with its optimiser has less than one million."""
+
+_LARGEST_NOTE = 64 << 10
+"""Bytes of each of the pickles with which an older file begins; they say that it is one, and of what machine."""
+
+_MOST_PARTS = 1_000_000
+"""Storages of a file."""
 
 _DEEPEST = 100
 """Levels of modules within modules in a TorchScript archive."""
+
+
+_PACKED = "it was packed again, and PyTorch does not compress"
 
 
 class ImpossibleFileError(Exception):
@@ -40,12 +52,14 @@ class PyTorchFile:
             as one dict of tensors by dotted name.
         is_script: Whether it is a TorchScript archive, which holds a program beside the tensors.
         places: First byte and number of bytes of each storage, by key.
+        size: The file's bytes.
     """
 
     path: Path
     content: Any
     is_script: bool
     places: Mapping[str, tuple[int, int]]
+    size: int
 
     def tensors(self, wanted: Mapping[str, TensorRecord]) -> dict[str, Tensor]:
         """Read tensors by name. Those that share a storage share it here, too.
@@ -58,13 +72,13 @@ class PyTorchFile:
         for name, record in wanted.items():
             self._check(name, record)
         claimed = sum(math.prod(record.shape) * record.dtype.itemsize for record in wanted.values())
-        held = self.path.stat().st_size
+        held = self.size
         stored = sum({record.storage.key: record.storage.size for record in wanted.values()}.values())
         if claimed > 2 * held or stored > held:  # twice: a matrix may be shared by two layers
             claimed = max(claimed, stored)
             raise ImpossibleFileError(f"its tensors would take {claimed:,} bytes, and it has {held:,}")
         read: dict[str, Tensor] = {}
-        with self.path.open("rb") as file:
+        with opened(self.path, WEIGHTS_LIMIT) as file:
             for record in wanted.values():
                 if record.storage.key not in read:
                     read[record.storage.key] = self._storage(file, record.storage)
@@ -104,31 +118,40 @@ def look_into(path: Path) -> PyTorchFile:
         Exception: Whatever a damaged file provokes. A `RefusedGlobalError` where it holds something beside tensors that
             only code could bring back, an `ImpossibleFileError` where it contradicts itself.
     """
-    return _look_into_archive(path) if zipfile.is_zipfile(path) else _look_into_legacy(path)
+    with opened(path, WEIGHTS_LIMIT) as file:
+        if zipfile.is_zipfile(file):
+            return _look_into_archive(path, file)
+        file.seek(0)
+        return _look_into_legacy(path, file)
 
 
-def _look_into_archive(path: Path) -> PyTorchFile:
-    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+def _look_into_archive(path: Path, file: BinaryIO) -> PyTorchFile:
+    with zipfile.ZipFile(file) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
         described = [name for name in entries if name.endswith("/data.pkl") and name.count("/") == 1]
         if not described:
             raise ImpossibleFileError("it is a zip archive without tensors")
         root = described[0].removesuffix("data.pkl")
+        for name in (described[0], root + "byteorder"):
+            if name in entries and entries[name].compress_type != zipfile.ZIP_STORED:
+                raise ImpossibleFileError(_PACKED)
         if entries[described[0]].file_size > _LARGEST_DESCRIPTION:
             raise ImpossibleFileError("the description of its tensors is too long")
+        if len(entries) > _MOST_PARTS:
+            raise ImpossibleFileError(f"it has more than {_MOST_PARTS:,} parts")
         if root + "byteorder" in entries and archive.read(root + "byteorder") != b"little":
             raise ImpossibleFileError("its numbers have the byte order of another kind of machine")
         places = {}
         for name, entry in entries.items():
             if name.startswith(root + "data/"):
                 if entry.compress_type != zipfile.ZIP_STORED:
-                    raise ImpossibleFileError("it was packed again, and PyTorch does not compress")
+                    raise ImpossibleFileError(_PACKED)
                 places[name.removeprefix(root + "data/")] = (_first_byte(file, entry), entry.file_size)
         content = read_pickle(archive.read(described[0]))
         is_script = isinstance(content, ScriptModule) or root + "constants.pkl" in entries
     if isinstance(content, ScriptModule):
         content = _laid_out(content)
-    return PyTorchFile(path, content, is_script, places)
+    return PyTorchFile(path, content, is_script, places, file.seek(0, os.SEEK_END))
 
 
 def _first_byte(file: BinaryIO, entry: zipfile.ZipInfo) -> int:
@@ -157,26 +180,36 @@ def _laid_out(module: ScriptModule) -> dict[str, Any]:
     return found
 
 
-def _look_into_legacy(path: Path) -> PyTorchFile:
+def _look_into_legacy(path: Path, file: BinaryIO) -> PyTorchFile:
     """Look at a file that begins with three pickles about itself and ends with one number block a storage."""
-    with path.open("rb") as file:
-        if read_pickle(file) != _LEGACY_MAGIC:
-            raise pickle.UnpicklingError("it is no file of PyTorch")
-        read_pickle(file), read_pickle(file)
-        storages: dict[str, StorageRecord] = {}
-        content = read_pickle(file, storages)
-        keys = read_pickle(file)
-        places, size = {}, path.stat().st_size
-        for key in map(str, keys):
-            (count,) = struct.unpack("<q", file.read(8))
-            if key not in storages:
-                raise ImpossibleFileError("it has numbers of no tensor")
-            length = count * storages[key].dtype.itemsize
-            places[key] = (file.tell(), length)
-            if not 0 <= length <= size - file.tell():
-                raise ImpossibleFileError("it ends too early")
-            file.seek(length, 1)
-    return PyTorchFile(path, content, False, places)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if _read_next(file, _LARGEST_NOTE) != _LEGACY_MAGIC:
+        raise pickle.UnpicklingError("it is no file of PyTorch")
+    _read_next(file, _LARGEST_NOTE), _read_next(file, _LARGEST_NOTE)
+    storages: dict[str, StorageRecord] = {}
+    content = _read_next(file, _LARGEST_DESCRIPTION, storages)
+    keys = _read_next(file, _LARGEST_DESCRIPTION)
+    places = {}
+    for key in map(str, keys):
+        (count,) = struct.unpack("<q", file.read(8))
+        if key not in storages:
+            raise ImpossibleFileError("it has numbers of no tensor")
+        length = count * storages[key].dtype.itemsize
+        places[key] = (file.tell(), length)
+        if not 0 <= length <= size - file.tell():
+            raise ImpossibleFileError("it ends too early")
+        file.seek(length, 1)
+    return PyTorchFile(path, content, False, places, size)
+
+
+def _read_next(file: BinaryIO, limit: int, storages: dict[str, StorageRecord] | None = None) -> Any:
+    """Read the pickle at the place where a file is, of at most so many bytes, and go behind it."""
+    start = file.tell()
+    piece = io.BytesIO(file.read(limit))
+    content = read_pickle(piece, storages)
+    file.seek(start + piece.tell())
+    return content
 
 
 def _made(record: TensorRecord, numbers: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -10,6 +9,7 @@ from enum import Enum
 from torch import Tensor
 
 from tipr_zoo.weights.official_names import head_key
+from tipr_zoo.weights.other_kinds import adapter_in_words, other_kind_in_words, timm_tower_in_words
 
 
 class WeightsKind(Enum):
@@ -46,23 +46,6 @@ class Recognised:
 
 _METHODS = {"irr": "IRRA, FMFA, NAM or HAM", "tir": "SEN"}
 
-_TIMM = {
-    "a vision transformer": ("cls_token", "patch_embed.proj.weight", "blocks.0.attn.qkv.weight"),
-    "a vision transformer without a class token": ("patch_embed.proj.weight", "blocks.0.attn.qkv.weight"),
-    "a Swin transformer": ("patch_embed.proj.weight", "layers.0.blocks.0.attn.qkv.weight"),
-    "a ConvNeXt": ("stem.0.weight", "stages.0.blocks.0.conv_dw.weight"),
-    "a ResNet": ("layer1.0.conv1.weight", "layer4.0.conv1.weight"),
-}
-
-_OTHERS = {
-    "the weights of a SigLIP of transformers": (r"vision_model\.head\.probe", r"text_model\.head\.weight"),
-    "a CLIP of open_clip with an image tower of timm": (r"visual\.trunk\..+", r"token_embedding\.weight"),
-    "the image tower of a CLIPModel of transformers alone": (r"vision_model\.embeddings\.class_embedding",),
-    "the text tower of a CLIPModel of transformers alone": (r"text_model\.embeddings\.token_embedding\.weight",),
-    "a BERT of transformers": (r"(?:bert\.)?embeddings\.word_embeddings\.weight",),
-    "a LoRA adapter, which is to be merged into its model first": (r".*\.lora_A\..*",),
-}
-
 
 def is_clip_format(tensors: Mapping[str, object]) -> bool:
     """Tell whether these entries are named as OpenAI names CLIP's, whose towers any model may start from."""
@@ -93,21 +76,27 @@ def recognise(tensors: Mapping[str, Tensor], is_script: bool = False) -> Recogni
     if any(name.startswith(("image_encoder.", "text_encoder.")) for name in tensors):
         heads = sorted({name.split(".")[1] for name in tensors if name.startswith("heads.")})
         return Recognised(WeightsKind.ZOO, f"a model of tipr-zoo ({_heads(heads)})")
+    if (adapter := adapter_in_words(tensors)) is not None:
+        return Recognised(WeightsKind.OTHER, adapter)
     if is_official_format(tensors):
         return Recognised(WeightsKind.OFFICIAL, f"a checkpoint of the official code of {_method(tensors)}")
-    if is_clip_format(tensors):
+    if is_clip_format(tensors) and not _has_other_text_tower(tensors):
         whose = "OpenAI's CLIP" if is_script else "a CLIP, as OpenAI and open_clip name its tensors"
+        if "token_embedding.weight" not in tensors:
+            whose = "the image tower alone of a CLIP, as OpenAI and open_clip name its tensors"
         return Recognised(WeightsKind.CLIP, f"{whose} ({_clip_image_tower(tensors)})")
     if is_hugging_face_clip(tensors):
         side = _side(tensors["vision_model.embeddings.patch_embedding.weight"])
         return Recognised(WeightsKind.HUGGING_FACE_CLIP, f"a CLIPModel of transformers (ViT, patches of {side} pixels)")
-    for tower, names in _TIMM.items():
-        if all(name in tensors for name in names):
-            return Recognised(WeightsKind.TIMM, f"an image tower alone, {tower} as timm names its tensors")
-    for words, patterns in _OTHERS.items():
-        if all(any(re.fullmatch(pattern, name) for name in tensors) for pattern in patterns):
-            return Recognised(WeightsKind.OTHER, words)
+    if (tower := timm_tower_in_words(tensors)) is not None:
+        return Recognised(WeightsKind.TIMM, f"an image tower alone, {tower} as timm names its tensors")
+    if (other := other_kind_in_words(tensors)) is not None:
+        return Recognised(WeightsKind.OTHER, other)
     return Recognised(WeightsKind.OTHER, "something that tipr-zoo does not know", is_known=False)
+
+
+def _has_other_text_tower(tensors: Mapping[str, object]) -> bool:
+    return any(name.startswith("text.transformer.") for name in tensors)
 
 
 def _heads(heads: list[str]) -> str:

@@ -73,6 +73,11 @@ def load_tensors(model: nn.Module, state: Mapping[str, Tensor], path: Path, owne
             f"weights {path} are a checkpoint of the official code; convert it first:"
             f" tipr-zoo convert {quoted(path)} --method METHOD -o {quoted(Path(path.with_suffix('.safetensors').name))}"
         )
+    if recognised.kind is WeightsKind.TIMM:
+        raise WeightsError(
+            f"weights {path} are {recognised.words}: they have no text tower and do not fit the model; take those of a"
+            " whole model, or, for a training to start from, those of a CLIP with both of its towers"
+        )
     own = model.state_dict()
     state = {name: tensor for name, tensor in state.items() if name in own or not is_no_weight(name)}
     problems = [f"{name} is missing" for name in own if name not in state]

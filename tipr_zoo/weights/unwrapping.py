@@ -63,13 +63,20 @@ def unwrap(
     return content, tuple(way)
 
 
-def _holds_tensors(value: object, is_tensor: Callable[[Any], bool], depth: int = 0) -> bool:
-    """Tell whether a value is a dict with names that holds tensors, perhaps a few levels deeper."""
-    if not isinstance(value, Mapping) or not value or depth > 4 or not all(isinstance(name, str) for name in value):
-        return False
-    return any(map(is_tensor, value.values())) or any(
-        _holds_tensors(value.get(name), is_tensor, depth + 1) for name in _ENTRIES
-    )
+def _holds_tensors(value: object, is_tensor: Callable[[Any], bool]) -> bool:
+    """Tell whether a value is a dict with names that holds tensors, perhaps a few such dicts deeper."""
+    level, seen = [value], set[int]()
+    for _ in range(_DEEPEST):
+        dicts = {id(each): each for each in level if id(each) not in seen and isinstance(each, Mapping)}
+        seen |= dicts.keys()
+        level = [inner for each in dicts.values() if _has_names(each) for inner in each.values()]
+        if any(map(is_tensor, level)):
+            return True
+    return False
+
+
+def _has_names(value: Mapping[Any, Any]) -> bool:
+    return all(isinstance(name, str) for name in value)
 
 
 def plain_names(names: Iterable[str], place: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from tipr_zoo_sen.part_of_speech import load_tagger, split_words
 from tipr_zoo_sen.pruned_captions import prune_caption, pruned_captions
 
 from tipr_zoo.errors import ConfigError, UnknownNameError
+from tipr_zoo.machine.checked_file import read_checked
 from tipr_zoo.registries import CAPTION_AUGMENTATIONS
 
 WHOLE = ["A man is wearing a red jacket and his blue jeans.", "Slowly walking away."]
@@ -121,7 +122,7 @@ def test_a_damaged_file_is_told_and_replaced(cache: Path, caplog: pytest.LogCapt
     with caplog.at_level(logging.WARNING, "tipr_zoo"):
         assert pruned_captions(WHOLE) == PRUNED
     assert "they are tagged anew" in caplog.text
-    assert json.loads(file.read_text()) == PRUNED
+    assert json.loads(read_checked(file) or "") == PRUNED
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(

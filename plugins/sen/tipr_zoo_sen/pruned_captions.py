@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from tipr_zoo.cache_folder import cache_folder
-from tipr_zoo.machine.whole_file import write_whole
+from tipr_zoo.machine.checked_file import read_checked, write_checked
 from tipr_zoo_sen.part_of_speech import Tagger, load_tagger, tag_caption, tagger_version
 
 logger = logging.getLogger("tipr_zoo")
@@ -17,8 +18,8 @@ logger = logging.getLogger("tipr_zoo")
 KEPT_TAGS = ("PRP", "NN", "JJ")
 """A word is kept if its tag begins with one of these: pronouns, nouns, adjectives."""
 
-_RULES = 1
-"""Version of the rules for cutting and keeping words. A higher one makes older files of the cache invalid."""
+_RULES = 2
+"""Version of the rules and of the file. A higher one makes older files of the cache invalid."""
 
 
 def prune_caption(caption: str, tagger: Tagger) -> str:
@@ -67,10 +68,10 @@ def _cache_file(captions: Sequence[str], tagger: str) -> Path:
 
 def _read(path: Path, count: int) -> list[str] | None:
     """Read the kept captions. None where there is no usable file."""
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = json.loads(read_checked(path) or "null")
     except (OSError, ValueError, RecursionError) as error:
         logger.warning("pruned captions in %s cannot be read (%s); they are tagged anew", path, error)
         return None
@@ -83,8 +84,7 @@ def _read(path: Path, count: int) -> list[str] | None:
 def _write(path: Path, kept: list[str]) -> None:
     """Keep the captions. Another process sees the whole file or none."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(kept).encode())
+        write_checked(path, json.dumps(kept))
     except OSError as error:
         logger.warning(
             "pruned captions cannot be kept in %s (%s), so that every training tags them anew; set TIPR_ZOO_HOME to a"

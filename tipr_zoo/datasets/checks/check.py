@@ -23,6 +23,7 @@ from tipr_zoo.datasets.layouts import CAPTION_ALL
 from tipr_zoo.datasets.location import find_source, sources_in
 from tipr_zoo.datasets.picture_folder import command_that_moves_pictures, picture_folder_of, where_was_looked
 from tipr_zoo.datasets.reading.json_files import read_json
+from tipr_zoo.datasets.reading.text import read_bytes
 from tipr_zoo.datasets.recognition import recognise_dataset
 from tipr_zoo.datasets.source import Source
 from tipr_zoo.datasets.specification import DatasetSpecification, SplitCounts
@@ -164,7 +165,7 @@ def _changed_annotations(source: Source) -> Iterator[Finding]:
         return
     file, annotation_file = source.folder / source.specification.counts_file, source.paths[0]
     stated = read_json(file)[0].get("sha256")
-    if stated is not None and stated != hashlib.sha256(annotation_file.read_bytes()).hexdigest():
+    if stated is not None and stated != hashlib.sha256(read_bytes(annotation_file)).hexdigest():
         message = f"{annotation_file} does not have the sha256 that {file} states; draw or copy the data set again"
         yield Finding("annotations changed", annotation_file.name, message)
 

@@ -51,7 +51,7 @@ def read_json(file: Path) -> tuple[Any, str | None]:
     if not text.text.strip():
         raise DataError(f"{file} is empty; copy it again from its source")
     try:
-        return parse_json(text.text), text.rule
+        return parse_json(text.text, nan=True), text.rule
     except json.JSONDecodeError as error:
         raise DataError(
             f"{file} is broken JSON at line {error.lineno}, column {error.colno} ({error.msg});"

@@ -174,7 +174,7 @@ def _read_lines(file: Path, text: str) -> list[Entry]:
         if not line.strip():
             continue
         try:
-            entries.append(Entry(file, number, None, parse_json(line)))
+            entries.append(Entry(file, number, None, parse_json(line, nan=True)))
         except (ValueError, RecursionError) as error:
             reason = getattr(error, "msg", None) or str(error)
             raise DataError(f"{file} is broken JSON at line {number} ({reason}); mend that line") from error

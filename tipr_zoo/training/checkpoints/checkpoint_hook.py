@@ -23,9 +23,9 @@ KEPT = 2
 class CheckpointHook(Hook):
     """Writes a checkpoint after every epoch, and within an epoch where a training is interrupted.
 
-    It holds tensors and plain values, which ``torch.load(weights_only=True)`` reads. MMEngine's own checkpoints hold
-    objects; a torch that refuses to unpickle objects cannot resume from them. The parameters keep the names they have
-    in the retriever, so a checkpoint is a weights file, too.
+    It holds tensors and plain values, and is read without running anything. MMEngine's own checkpoints hold objects,
+    which only code brings back. The parameters keep the names they have in the retriever, so a checkpoint is a weights
+    file, too.
 
     Args:
         work_dir: Where checkpoints go.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.terminal.log import logger
+from tipr_zoo.training.checkpoints.reading import check_entries
 from tipr_zoo.weights.tensors import read_weights
+from tipr_zoo.weights.whole_checkpoint import check_checksums
 
 _NAME = re.compile(r"epoch_(\d+)(?:_step_(\d+))?\.pth")
 
@@ -73,10 +73,6 @@ def _read_checkpoint(file: Path) -> dict[str, Tensor]:
         WeightsError: It is damaged, or no checkpoint of a training.
     """
     state = read_weights(file)
-    entries = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    if missing := [entry for entry in ("state_dict", "optimizer", "meta") if entry not in entries]:
-        raise WeightsError(f"{file} is no checkpoint of a training: it has no {missing[0]}")
-    with zipfile.ZipFile(file) as archive:  # torch.load compares no checksums
-        if damaged := archive.testzip():
-            raise WeightsError(f"{file} is damaged: {damaged} in it has another checksum")
+    check_entries(file)
+    check_checksums(file)
     return state

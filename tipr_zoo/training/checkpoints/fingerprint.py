@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.kept_hashes import kept_hashes
 from tipr_zoo.terminal.log import logger
+from tipr_zoo.training.checkpoints.reading import checkpoint_notes
 
 ORDER_ENTRIES = ("training.batch_size", "training.seed", "training.sampler", "training.trim_padding")
 """The entries that decide which pairs a step sees. Within an epoch they cannot change."""
@@ -57,8 +56,9 @@ def check_fingerprint(checkpoint: Path, now: Mapping[str, Mapping[str, str]], ro
     Raises:
         ConfigError: One of these is another: the data set, the split that the best epoch is chosen on, the kind of the
             optimiser, or, within an epoch, the order of the pairs.
+        WeightsError: What the checkpoint notes is damaged.
     """
-    noted = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True).get("tipr_zoo")
+    noted = checkpoint_notes(checkpoint)
     if noted is None:
         logger.warning("%s does not say what it was trained on: nothing can be compared", checkpoint)
         return

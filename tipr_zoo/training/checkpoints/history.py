@@ -10,6 +10,7 @@ from typing import Any
 
 from tipr_zoo.errors import TrainingError, WriteError
 from tipr_zoo.machine.whole_file import write_whole
+from tipr_zoo.outside.files import LOG_LIMIT, read_bytes
 from tipr_zoo.outside.parsing import parse_json
 
 HISTORY = "history.jsonl"
@@ -19,10 +20,16 @@ def read_history(work_dir: Path) -> list[dict[str, Any]]:
     """Read the rows of a work dir; none where there is no history. A last line that was cut off is left out.
 
     Raises:
-        TrainingError: A line is damaged.
+        TrainingError: It cannot be read, or a line is damaged.
     """
     file = work_dir / HISTORY
-    lines = file.read_text(encoding="utf-8", errors="replace").split("\n")[:-1] if file.is_file() else []
+    if not file.is_file():
+        return []
+    try:
+        text = read_bytes(file, LOG_LIMIT).decode(errors="replace")
+    except OSError as error:
+        raise TrainingError(f"{file} cannot be read: {error}; move it away, then go on with --resume") from error
+    lines = text.replace("\r\n", "\n").split("\n")[:-1]
     return [_row(file, number, line) for number, line in enumerate(lines, 1)]
 
 

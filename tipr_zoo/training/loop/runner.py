@@ -22,6 +22,7 @@ from tipr_zoo.distributed import is_main_process, process_count
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.training.checkpoints.best_weights_hook import BestWeightsHook
 from tipr_zoo.training.checkpoints.checkpoint_hook import CheckpointHook
+from tipr_zoo.training.checkpoints.reading import loaded_by_mmengine
 from tipr_zoo.training.loop.hooks import LearningRateHook, RandomStateHook, TimeLimitHook
 from tipr_zoo.training.loop.interruption import Interruption, InterruptionHook
 from tipr_zoo.training.loop.optim_wrapper import TrainingOptimWrapper
@@ -102,7 +103,7 @@ def build_runner(
         default_hooks={"logger": None, "param_scheduler": None, "checkpoint": None, "timer": None},
         custom_hooks=hooks,
         randomness={"seed": training.get("seed", 0)},
-        load_from=str(checkpoint) if checkpoint else None,
+        load_from=loaded_by_mmengine(checkpoint) if checkpoint else None,
         resume=checkpoint is not None,
         log_level="ERROR",
         # MMEngine keeps what it notes of a run under this name for as long as the process lives.
