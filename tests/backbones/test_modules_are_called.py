@@ -34,6 +34,7 @@ TOWERS: dict[str, Callable[[], nn.Module]] = {
     "mean": lambda: transformer("vit_base_patch16_siglip_gap_224"),
     "resnet": lambda: ModifiedResNetEncoder("resnet50_clip", WIDTH, SIZE, width=8, depths=(1, 1, 1, 1)),
     "timm": lambda: TimmEncoder("test_convnext", WIDTH, SIZE),
+    "eva": lambda: TimmEncoder("eva02_tiny_patch14_224", WIDTH, (28, 14)),
     "text": lambda: CLIPTextEncoder(WIDTH, vocabulary_size=800, context_length=20, width=32, depth=2, num_heads=2),
 }
 

@@ -42,6 +42,7 @@ class CLIPTextEncoder(nn.Module):
     ) -> None:
         super().__init__()
         check_counts(embedding_size=embedding_size, vocabulary_size=vocabulary_size, context_length=context_length)
+        self.embedding_size = embedding_size
         check_counts(width=width, depth=depth, num_heads=num_heads)
         self.context_length = context_length
         self.vocabulary_size = vocabulary_size

@@ -31,7 +31,7 @@ class ImplicitRelationReasoning(nn.Module):
 
     def __init__(self, embedding_size: int, vocabulary_size: int = 49408, depth: int = 4) -> None:
         super().__init__()
-        width = embedding_size
+        width = self.embedding_size = embedding_size
         self.cross_attn = nn.MultiheadAttention(width, width // 64, batch_first=True)
         self.cross_modal_transformer = CrossModalTransformer(width, depth)
         self.ln_pre_t = nn.LayerNorm(width)

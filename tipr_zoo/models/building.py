@@ -17,7 +17,7 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.hub.weights import local_weights
 from tipr_zoo.machine.devices import usable_device
-from tipr_zoo.models.component_check import check_needs, checked, checked_image_tower
+from tipr_zoo.models.component_check import check_embedding_sizes, check_needs, checked, checked_image_tower
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.recipe_values import build_component, checked_channels
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
@@ -204,6 +204,12 @@ def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
     tower = build_component(BACKBONES, model["image_encoder"], "model.image_encoder")
     image_encoder = checked_image_tower(tower, "model.image_encoder")
     text_encoder = _component(BACKBONES, model, "text_encoder", TextTower)
+    neck = _component(BACKBONES, model, "neck", Neck) if model.get("neck") else None
+    check_embedding_sizes(
+        {"model.image_encoder": image_encoder, "model.text_encoder": text_encoder, "model.neck": neck}
+        | {f"model.losses.{key}": loss for key, loss in losses.items()}
+        | {f"model.heads.{key}": head for key, head in heads.items()}
+    )
     for place, objectives in (("losses", losses), ("heads", heads)):
         for key, objective in objectives.items():
             check_needs(objective, f"model.{place}.{key}", image_encoder, text_encoder)
@@ -215,7 +221,7 @@ def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
         heads=heads,
         loss_weights=loss_weights | head_weights,
         normalisation=ImageNormalisation(**channels),
-        neck=_component(BACKBONES, model, "neck", Neck) if model.get("neck") else None,
+        neck=neck,
     )
 
 

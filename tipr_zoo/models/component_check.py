@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral
 from typing import Any, TypeVar
 
@@ -87,6 +87,27 @@ def checked_image_tower(component: object, place: str) -> ImageTower:
             f"{place}: image_size of {type(tower).__name__} must be (height, width) in pixels, got {size!r}; {PAGE}"
         )
     return tower
+
+
+def check_embedding_sizes(components: Mapping[str, object]) -> None:
+    """Check that all components work in one space, as far as they tell its size by an ``embedding_size``.
+
+    Args:
+        components: The components by the place where the recipe names them.
+
+    Raises:
+        ConfigError: Two of them have other sizes.
+    """
+    sizes = {place: getattr(component, "embedding_size", None) for place, component in components.items()}
+    told = {place: size for place, size in sizes.items() if isinstance(size, int)}
+    first = next(iter(told), "")
+    for place, size in told.items():
+        if size != told[first]:
+            one, other = (type(components[where]).__name__ for where in (first, place))
+            raise ConfigError(
+                f"{place}: {other} has embeddings of size {size}, {first}: {one} has such of size {told[first]}; they"
+                f" must be of one size, e.g. {place}.embedding_size={told[first]}"
+            )
 
 
 def _kind(protocol: type) -> str:
