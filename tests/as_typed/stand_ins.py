@@ -51,6 +51,13 @@ LINES = (
     StandIn("docs/install.md", "rm -r ~/.cache/tipr_zoo", "nothing outside of the page's folder is removed", None),
     StandIn("docs/plugin_tutorial.md", "*", "tests/test_wheels.py types this page, in an environment of its own", None),
     # What takes long
+    StandIn(
+        "README.md",
+        "tipr-zoo train hard_pairs_tiny_synth",
+        "half a minute: fewer people are drawn",
+        "{line} --cfg-options training.max_epochs=1 training.dataset_arguments.train=32"
+        " training.dataset_arguments.val=4 training.dataset_arguments.test=4",
+    ),
     StandIn("*", "tipr-zoo train *_tiny_synth", "half an hour", "{line} " + SHORT),
     StandIn("*", "tipr-zoo train *_tiny_synth --resume", "half an hour", "{line} " + SHORT),
     StandIn("*", "tipr-zoo train *_tiny_*synth --work-dir work_dirs/mine", "half an hour", "{line} " + SHORT),
@@ -59,7 +66,10 @@ LINES = (
     ),
     StandIn("*", "tipr-zoo reproduce irra_tiny_synth", "three trainings; tests/reproduction types it", None),
     StandIn(
-        "docs/evaluation.md", "tipr-zoo reproduce irra_vitb16_cuhk *", "three trainings", "{line} --seeds 0", code=1
+        "docs/evaluation.md",
+        "tipr-zoo reproduce irra_vitb16_cuhk *",
+        "three trainings at full size, on real people; tests/reproduction types it",
+        None,
     ),
     StandIn("docs/tour.md", "tipr-zoo data synth *", "drawing 200 people", "{line} --test 16"),
     StandIn("docs/tour.md", "tipr-zoo train *", "two epochs", "{line} training.max_epochs=1"),
@@ -77,6 +87,13 @@ LINES = (
     StandIn("docs/data.md", "tipr-zoo data check mine", "the page shows its problem", code=1),
     StandIn("*", "tipr-zoo eval --matrix * irra_vitb16_cuhk *", "it has no weights, as the page says", code=1),
     # The Hub
+    StandIn("README.md", "tipr-zoo cards check my_model.md", "TODO is left on the card, as the page says", code=1),
+    StandIn(
+        "README.md",
+        "tipr-zoo push my_model *",
+        "a person writes what is marked TODO: the marks are taken out",
+        "sed -i 's/TODO//' my_model.md && {line}",
+    ),
     StandIn("docs/hub.md", "tipr-zoo cards check mine", "TODO is left on the card, as the page says", code=1),
 )
 """Each stands for at least one line, which a test checks."""

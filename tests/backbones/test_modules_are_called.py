@@ -247,3 +247,15 @@ def test_a_hook_on_a_neck_is_called_in_evaluation() -> None:
     neck.image.register_forward_hook(lambda module, arguments, output: output + 1)
     pictures, captions = neck(torch.zeros(2, 4), torch.zeros(2, 4))
     assert torch.equal(pictures, captions + 1)
+
+
+def test_hooks_on_the_stem_are_called_for_hidden_patches_in_training_and_nothing_is_learnt_there() -> None:
+    tower = transformer("vit_tiny_patch16_224", stem="convolution").train()
+    norm = next(module for module in tower.modules() if isinstance(module, nn.BatchNorm2d))
+    called: list[bool] = []
+    norm.register_forward_hook(lambda module, *_: called.append(module.training))
+    before = norm.running_mean.clone()  # type: ignore[union-attr]
+    tower.encode_visible(torch.randn(2, 3, *SIZE), torch.tensor([[0, 1], [2, 3]]))
+    assert called == [False]
+    assert norm.training
+    assert torch.equal(norm.running_mean, before)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.protocols import Head, ImageTower, Loss, Neck, TextTower, missing_names
+from tipr_zoo.protocols import Head, ImageTower, Loss, Neck, TextTower, Tokenizer, missing_names
 
 PAGE = "see Components in docs/plugin_contract.md"
 
@@ -108,6 +108,29 @@ def check_embedding_sizes(components: Mapping[str, object]) -> None:
                 f"{place}: {other} has embeddings of size {size}, {first}: {one} has such of size {told[first]}; they"
                 f" must be of one size, e.g. {place}.embedding_size={told[first]}"
             )
+
+
+def check_token_ids(components: Mapping[str, object], tokenizer: Tokenizer) -> None:
+    """Check that all components know the token ids, and as many of them, as the tokenizer makes.
+
+    Args:
+        components: The components by the place where the recipe names them. What one does not tell, by a
+            ``vocabulary_size`` or a ``context_length``, is not checked.
+        tokenizer: The tokenizer.
+
+    Raises:
+        ConfigError: One knows fewer.
+    """
+    for place, component in components.items():
+        for name, what in (
+            ("vocabulary_size", "knows {} token ids"),
+            ("context_length", "takes {} token ids a caption"),
+        ):
+            known, made = getattr(component, name, None), getattr(tokenizer, name, None)
+            if isinstance(known, int) and isinstance(made, int) and known < made:
+                raise ConfigError(
+                    f"{place} {what.format(known)}, the tokenizer has {made}; set {place}.{name} to {made}"
+                )
 
 
 def _kind(protocol: type) -> str:
