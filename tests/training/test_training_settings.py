@@ -137,6 +137,6 @@ def test_as_many_people_are_drawn_as_a_recipe_says(tmp_path: Path, monkeypatch: 
     people = {"train": 3, "val": 2, "test": 2, "pictures": 1}
     overrides = {f"training.dataset_arguments.{key}": count for key, count in people.items()}
     data = open_training_data(resolve("irra_tiny_synth", overrides), None)
-    assert (len(data.train.identities), len(data.train)) == (3, 3)
+    assert (data.train.identity_count, len(data.train.pictures)) == (3, 3)
     assert data.validation is not None
-    assert len(data.validation.identities) == 2
+    assert data.validation.identity_count == 2
