@@ -105,6 +105,9 @@ def _import_what_is_slow() -> None:
         if not {"__main__", "configs"} & set(module.name.split(".")):
             importlib.import_module(module.name)
     tipr_zoo.build("irra_vitb16_cuhk")
+    tipr_zoo.cards.index.card_index.cache_clear()  # a page may install a plugin
+    tipr_zoo.plugins.discovery.installed_plugins.cache_clear()
+    importlib.invalidate_caches()
 
 
 def _answer(connection: socket.socket) -> None:
