@@ -13,6 +13,7 @@ from PIL import Image
 
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.command_line import COMMANDS, command_module, main
+from tipr_zoo.commands.argument_parser import ArgumentParser
 from tipr_zoo.plugins.discovery import installed_plugins
 from tipr_zoo.version import __version__
 
@@ -178,3 +179,11 @@ def test_file_names_that_are_no_text_can_be_shown(tmp_path: Path, options: list[
     assert "cam_a/\\udce4.png is in no record" in done.stdout
     if options:
         assert "cam_a/\udce4.png" in "".join(note["message"] for note in json.loads(done.stdout)["notes"])
+
+
+def test_an_option_of_several_values_that_is_given_twice_keeps_all_of_them() -> None:
+    parser = ArgumentParser(prog="tipr-zoo train", description="")
+    command_module("train").add_arguments(parser)
+    words = ["irra_tiny_synth", "--cfg-options", "a=1", "b=2", "--resume", "--cfg-options", "c=3"]
+    assert parser.parse(words).cfg_options == ["a=1", "b=2", "c=3"]
+    assert parser.parse(["irra_tiny_synth"]).cfg_options == []

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import shlex
 import sys
 from functools import cache
 from pathlib import Path
@@ -15,9 +14,9 @@ from types import ModuleType
 
 import pytest
 import yaml
+from as_typed.command_parsing import parse, parser_of
 
 from tipr_zoo.command_line import COMMANDS, command_module
-from tipr_zoo.commands.argument_parser import ArgumentParser
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -62,26 +61,6 @@ def commands(page: Path) -> list[str]:
             if match := _COMMAND.match(line.strip()):
                 found.append(match[1])
     return found
-
-
-def parse(line: str) -> None:
-    """Parse a command line with the parser of its command, which raises if it cannot be typed like this."""
-    words = shlex.split(line, comments=True)
-    words = words[words.index("tipr_zoo" if "torchrun" in words else "tipr-zoo") + 1 :]
-    words = words[: next((i for i, word in enumerate(words) if word in ("|", ">")), None)]
-    if words[0].startswith("-"):
-        return
-    name = words[0] if words[0] in COMMANDS else " ".join(words[:2])
-    assert name in COMMANDS, f"{line!r}: there is no command {name!r}"
-    if "--help" not in words:
-        parser_of(name).parse(words[len(name.split()) :])
-
-
-def parser_of(command: str) -> ArgumentParser:
-    """The parser of a command."""
-    parser = ArgumentParser(prog=f"tipr-zoo {command}", description="")
-    command_module(command).add_arguments(parser)
-    return parser
 
 
 @cache

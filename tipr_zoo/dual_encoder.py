@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 import torch
 from PIL import Image
@@ -15,6 +16,8 @@ from tipr_zoo.pictures.image_batch import checked_images
 from tipr_zoo.pictures.preprocessing import ImageNormalisation, preprocess_picture
 from tipr_zoo.protocols import ImageTower, Neck, TextTower, Tokenizer
 from tipr_zoo.tokenizers.token_ids import checked_ids
+
+_WHOLE_NUMBERS = ("caption_ids", "pids", "mlm_ids", "mlm_labels")
 
 BATCH_KEYS = ("images", "caption_ids", "pids", "mlm_ids", "mlm_labels", "mask_noise")
 
@@ -63,6 +66,14 @@ class DualEncoder(nn.Module):
     def image_size(self) -> tuple[int, int]:
         """Height and width in pixels of the pictures that the image tower takes."""
         return self.image_encoder.image_size
+
+    def forward(self, *arguments: object) -> NoReturn:
+        """Say what to call: a model is no function of one thing.
+
+        Raises:
+            DataError: Always.
+        """
+        raise DataError("a model is not called itself; write encode_image(images), encode_text(ids) or loss(batch)")
 
     def encode_image(self, images: Tensor) -> Tensor:
         """Embed pictures, in the floating-point type of the model.
@@ -204,7 +215,32 @@ def _is_hooked(tower: object) -> bool:
 
 
 class NeededBatch(dict[str, Tensor]):
-    """A batch that says what is missing from it."""
+    """A batch that says what is missing from it, and what in it is no batch.
+
+    Raises:
+        DataError: It is no dict of tensors with one row a pair.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        if not isinstance(batch, Mapping):
+            raise DataError(
+                f"a batch is a dict of tensors, not a {type(batch).__name__}; it has: {', '.join(BATCH_KEYS)}"
+            )
+        rows = {}
+        for key, value in batch.items():
+            if key not in BATCH_KEYS or key == "mask_noise":  # the head that reads it knows its shape
+                continue
+            if not isinstance(value, Tensor) or not value.ndim:
+                raise DataError(
+                    f"the batch's {key!r} must be a tensor with one row a pair, not a {type(value).__name__}"
+                )
+            if key in _WHOLE_NUMBERS and value.dtype not in (torch.int64, torch.int32):
+                raise DataError(f"the batch's {key!r} must be int64, not {value.dtype}")
+            rows[key] = len(value)
+        if len(set(rows.values())) > 1 or 0 in rows.values():
+            told = ", ".join(f"{key} {count}" for key, count in rows.items())
+            raise DataError(f"a batch has one row for each of its pairs, at least one, in every entry, not {told}")
+        super().__init__(batch)
 
     def __missing__(self, key: str) -> Tensor:
         if key in BATCH_KEYS:

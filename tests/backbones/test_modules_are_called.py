@@ -34,6 +34,7 @@ TOWERS: dict[str, Callable[[], nn.Module]] = {
     "mean": lambda: transformer("vit_base_patch16_siglip_gap_224"),
     "resnet": lambda: ModifiedResNetEncoder("resnet50_clip", WIDTH, SIZE, width=8, depths=(1, 1, 1, 1)),
     "timm": lambda: TimmEncoder("test_convnext", WIDTH, SIZE),
+    "eva": lambda: TimmEncoder("eva02_tiny_patch14_224", WIDTH, (28, 14)),
     "text": lambda: CLIPTextEncoder(WIDTH, vocabulary_size=800, context_length=20, width=32, depth=2, num_heads=2),
 }
 
@@ -246,3 +247,15 @@ def test_a_hook_on_a_neck_is_called_in_evaluation() -> None:
     neck.image.register_forward_hook(lambda module, arguments, output: output + 1)
     pictures, captions = neck(torch.zeros(2, 4), torch.zeros(2, 4))
     assert torch.equal(pictures, captions + 1)
+
+
+def test_hooks_on_the_stem_are_called_for_hidden_patches_in_training_and_nothing_is_learnt_there() -> None:
+    tower = transformer("vit_tiny_patch16_224", stem="convolution").train()
+    norm = next(module for module in tower.modules() if isinstance(module, nn.BatchNorm2d))
+    called: list[bool] = []
+    norm.register_forward_hook(lambda module, *_: called.append(module.training))
+    before = norm.running_mean.clone()  # type: ignore[union-attr]
+    tower.encode_visible(torch.randn(2, 3, *SIZE), torch.tensor([[0, 1], [2, 3]]))
+    assert called == [False]
+    assert norm.training
+    assert torch.equal(norm.running_mean, before)  # type: ignore[arg-type]

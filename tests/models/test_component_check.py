@@ -196,3 +196,32 @@ def test_what_training_lacks_is_told_before_it_begins(
 def test_a_data_set_that_is_none(synthpedes: Path, registered: None, name: str, told: str) -> None:
     with pytest.raises(ConfigError, match=f"^data set '{name}' {told}; {PAGE}"):
         open_dataset(synthpedes, name)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (
+            {"model.text_encoder.embedding_size": 32},
+            "model.text_encoder: CLIPTextEncoder has embeddings of size 32, model.image_encoder:"
+            " VisionTransformerEncoder has such of size 128; they must be of one size",
+        ),
+        ({"model.neck.embedding_size": 64}, "model.neck: BNNeck has embeddings of size 64"),
+        ({"model.heads.id.embedding_size": 64}, "model.heads.id: IdentityClassification has embeddings of size 64"),
+        (
+            {"model.heads.irr.vocabulary_size": 10},
+            "model.heads.irr knows 10 token ids, the tokenizer has 800",
+        ),
+        (
+            {"model.text_encoder.context_length": 5},
+            "model.text_encoder takes 5 token ids a caption",
+        ),
+        ({"model.text_encoder.num_heads": 5}, "model.text_encoder: width 96 is no multiple of num_heads 5"),
+        ({"model.image_encoder.num_heads": 3}, "model.image_encoder: width 128 is no multiple of num_heads 3"),
+        ({"model.heads.irr.depth": 0}, "model.heads.irr: depth and vocabulary_size must be above 0"),
+    ],
+)
+def test_sizes_that_do_not_fit_each_other_are_told_when_a_model_is_built(overrides: dict[str, int], told: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        tipr_zoo.build("irra_tiny_synth", overrides=overrides)
+    assert told in str(raised.value)

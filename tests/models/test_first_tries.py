@@ -13,7 +13,7 @@ from torch import nn
 
 import tipr_zoo
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.errors import ConfigError, DataError
+from tipr_zoo.errors import ConfigError, DataError, TiprZooError, UnknownNameError
 
 PICTURE = Image.new("RGB", (20, 50), (200, 10, 10))
 
@@ -134,3 +134,71 @@ def test_a_model_of_another_precision_takes_what_preprocess_gives(tiny_model: Du
     for found, exact in zip((model.encode_image(images), model.encode_text(ids)), expected, strict=True):
         assert found.dtype == dtype
         assert nn.functional.cosine_similarity(found.double(), exact.double()).item() > 0.99
+
+
+@pytest.mark.parametrize("name", [5, None, Path("irra_tiny_synth"), ["irra_tiny_synth"]], ids=shown)
+def test_what_is_no_name_of_a_model(name: Any) -> None:
+    for look_up in (tipr_zoo.build, tipr_zoo.load_card):
+        with pytest.raises(UnknownNameError, match=r"^a model is named by text, e\.g\. 'irra_tiny_synth', not by a"):
+            look_up(name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"weights": 5}, "weights are named by a path or by hub:"),
+        ({"weights": b"x.pt"}, "not by a bytes"),
+        ({"weights": {"a": 1}}, "not by a dict"),
+        ({"overrides": "training.seed=1"}, "overrides must be a dict of entries by dotted name"),
+        ({"overrides": {5: 1}}, "overrides must be a dict of entries by dotted name"),
+        ({"pretrained": "yes"}, "pretrained must be True or False, got 'yes'"),
+    ],
+    ids=str,
+)
+def test_arguments_of_build_of_another_kind(arguments: dict[str, Any], told: str) -> None:
+    with pytest.raises(TiprZooError) as raised:
+        tipr_zoo.build("irra_tiny_synth", **arguments)
+    assert told in str(raised.value)
+
+
+@pytest.mark.parametrize("arguments", [{"pattern": 5}, {"dataset": 5}, {"plugin": 5}, {"pretrained": "x"}], ids=str)
+def test_filters_of_another_kind(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=rf"^{next(iter(arguments))} must be "):
+        tipr_zoo.list_models(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (None, "a batch is a dict of tensors, not a NoneType"),
+        ({"pids": [0, 1]}, "the batch's 'pids' must be a tensor with one row a pair, not a list"),
+        ({"pids": torch.zeros(2)}, "the batch's 'pids' must be int64, not torch.float32"),
+        ({"images": torch.zeros(1, 3, 64, 32)}, "images 1, caption_ids 2"),
+        ({"images": torch.zeros(0, 3, 64, 32), "caption_ids": torch.zeros(0, 7, dtype=torch.int64)}, "at least one"),
+    ],
+)
+def test_what_is_no_batch_to_learn_from(tiny_model: DualEncoder, changed: dict[str, Any] | None, told: str) -> None:
+    batch = {"images": torch.zeros(2, 3, 64, 32), "caption_ids": tiny_model.tokenize(["a", "b"])}
+    with pytest.raises(DataError) as raised:
+        tiny_model.loss(None if changed is None else batch | {"pids": torch.tensor([0, 1])} | changed)  # type: ignore[arg-type]
+    assert told in str(raised.value)
+
+
+def test_a_model_is_not_called_itself(tiny_model: DualEncoder) -> None:
+    with pytest.raises(DataError, match=r"write encode_image\(images\), encode_text\(ids\) or loss\(batch\)"):
+        tiny_model(torch.zeros(1, 3, 64, 32))
+
+
+def test_tensors_without_values_and_sparse_ones_are_told(tiny_model: DualEncoder) -> None:
+    images, ids = torch.zeros(1, 3, 64, 32), tiny_model.tokenize("a man")
+    for given in (images.to("meta"), images.to_sparse()):
+        with pytest.raises(DataError, match=r"device meta|dense pictures"):
+            tiny_model.encode_image(given)
+    for given in (ids.to("meta"), ids.to_sparse()):
+        with pytest.raises(DataError, match=r"device meta|dense token ids"):
+            tiny_model.encode_text(given)
+
+
+def test_a_picture_without_pixels_is_told(tiny_model: DualEncoder) -> None:
+    with pytest.raises(DataError, match="the picture has no pixels: it is 0 x 5"):
+        tiny_model.preprocess(Image.new("RGB", (0, 5)))

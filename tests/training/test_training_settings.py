@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
-from tipr_zoo.errors import ConfigError, UnknownNameError
+from tipr_zoo.errors import ConfigError, TiprZooError, UnknownNameError
 from tipr_zoo.models.recipe import TRAINING_FIELDS
 from tipr_zoo.models.recipe_schema import TrainingSettings
+from tipr_zoo.models.resolved_model import resolve
 from tipr_zoo.schemas.declared import Declared, keys_of, parts_of
+from tipr_zoo.training.loop.optimiser import build_optimiser
 from tipr_zoo.training.loop.schedule import Schedule
 from tipr_zoo.training.pairs.augmentation import Augmentation
+from tipr_zoo.training.pairs.training_data import open_training_data
 from tipr_zoo.training.settings import check_training, settings
 
 TRAINING: dict[str, Any] = {"batch_size": 8, "max_epochs": 2, "optimizer": {"type": "AdamW", "lr": 1e-3}}
@@ -37,6 +42,8 @@ def test_a_misspelt_entry_is_told_with_its_close_match(name: str) -> None:
 @pytest.mark.parametrize("name", CHECKED)
 @pytest.mark.parametrize("value", ["abc", [1], -1, math.nan])
 def test_a_value_that_makes_no_sense_is_told_with_its_entry(name: str, value: Any) -> None:
+    if (name, value) == ("dataset", "abc"):
+        pytest.skip("a text is a name, which is looked up where the data is opened")
     with pytest.raises(ConfigError, match=rf"^the recipe('s| has no) training\.{name}"):
         check_training({**TRAINING, name: value})
 
@@ -76,3 +83,60 @@ def test_what_a_class_itself_refuses_is_raised_as_it_is() -> None:
         settings(Augmentation, {"augmentation": {"flip": 2}}, "augmentation")
     with pytest.raises(UnknownNameError, match=r"^unknown schedule type 'cosin'; did you mean 'cosine'"):
         settings(Schedule, {"schedule": {"type": "cosin"}}, "schedule")
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "told"),
+    [
+        (
+            "betas",
+            (0.9,),
+            r"training\.optimizer\.betas must be two numbers from 0 to below 1, got \(0\.9,\)",
+        ),
+        ("betas", (0.9, 1), "two numbers from 0 to below 1"),
+        ("eps", "abc", r"training\.optimizer\.eps must be a number from 0"),
+    ],
+)
+def test_what_the_optimiser_takes_is_told_with_its_entry(entry: str, value: Any, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        check_training({**TRAINING, "optimizer": {"type": "AdamW", "lr": 1e-3, entry: value}})
+
+
+def test_an_argument_that_an_optimiser_does_not_have_is_told() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown argument of the optimiser AdamW .* 'epss'; did you mean"):
+        build_optimiser(nn.Linear(1, 1), {"type": "AdamW", "lr": 1e-3, "epss": 1}, {})
+
+
+def test_a_rule_that_is_no_name_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"training\.parameter_groups"):
+        check_training({**TRAINING, "parameter_groups": {5: 2}})
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (
+            {"training.dataset": "SynthPEDS"},
+            r"unknown data set \(training\.dataset\) 'SynthPEDS'; did you mean",
+        ),
+        ({"training.dataset_arguments.trainn": 3}, "unknown entry of training.dataset_arguments 'trainn'"),
+        (
+            {"training.dataset_arguments.train": "abc"},
+            r"dataset_arguments\.train must be like 1000, got 'abc'",
+        ),
+        ({"training.dataset_arguments": 5}, r"training\.dataset_arguments must be a dict, got 5"),
+    ],
+)
+def test_data_that_a_recipe_names_wrongly_is_told(overrides: dict[str, Any], told: str) -> None:
+    with pytest.raises(TiprZooError, match=told):
+        open_training_data(resolve("irra_tiny_synth", overrides), None)
+
+
+def test_as_many_people_are_drawn_as_a_recipe_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIPR_ZOO_HOME", str(tmp_path))
+    people = {"train": 3, "val": 2, "test": 2, "pictures": 1}
+    overrides = {f"training.dataset_arguments.{key}": count for key, count in people.items()}
+    data = open_training_data(resolve("irra_tiny_synth", overrides), None)
+    assert (data.train.identity_count, len(data.train.pictures)) == (3, 3)
+    assert data.validation is not None
+    assert data.validation.identity_count == 2

@@ -23,6 +23,7 @@ class BNNeck(nn.Module):
 
     def __init__(self, embedding_size: int) -> None:
         super().__init__()
+        self.embedding_size = embedding_size
         self.image = nn.BatchNorm1d(embedding_size, affine=False)
         self.text = nn.BatchNorm1d(embedding_size, affine=False)
 

@@ -12,7 +12,7 @@ from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 from tipr_zoo.backbones.plain_modules import are_plain, kinds_of, parts_of
 from tipr_zoo.backbones.quick_gelu import QuickGELU
-from tipr_zoo.backbones.tower_sizes import check_counts
+from tipr_zoo.backbones.tower_sizes import check_counts, check_heads
 from tipr_zoo.registries import BACKBONES
 
 
@@ -42,7 +42,10 @@ class CLIPTextEncoder(nn.Module):
     ) -> None:
         super().__init__()
         check_counts(embedding_size=embedding_size, vocabulary_size=vocabulary_size, context_length=context_length)
+        self.embedding_size = embedding_size
         check_counts(width=width, depth=depth, num_heads=num_heads)
+        num_heads = num_heads or max(1, width // 64)
+        check_heads(width, num_heads)
         self.context_length = context_length
         self.vocabulary_size = vocabulary_size
         # Padding is id 0 and stays unmasked, as in CLIP: attention is causal, so it changes no token before it.
@@ -51,7 +54,7 @@ class CLIPTextEncoder(nn.Module):
             hidden_size=width,
             intermediate_size=4 * width,
             num_hidden_layers=depth,
-            num_attention_heads=num_heads or width // 64,
+            num_attention_heads=num_heads,
             max_position_embeddings=context_length,
             projection_dim=embedding_size,
             hidden_act=activation,

@@ -79,11 +79,11 @@ class ConvolutionStem(PatchEmbed):
         seen = images.new_zeros(len(images), rows * columns).scatter_(1, visible, 1.0).view(-1, 1, rows, columns)
         values = images.where(F.interpolate(seen, size=images.shape[2:], mode="nearest") > 0, 0.0)
         for layer in self.proj:
-            if isinstance(layer, _BatchNorm) and layer.training:
-                statistics = (layer.running_mean, layer.running_var)
-                values = F.batch_norm(values, *statistics, layer.weight, layer.bias, eps=layer.eps)
-            else:
-                values = layer(values)
+            learns = isinstance(layer, _BatchNorm) and layer.training
+            try:
+                values = layer.train(not learns and layer.training)(values)
+            finally:
+                layer.train(learns or layer.training)
         return values.flatten(2).transpose(1, 2)
 
 

@@ -48,6 +48,9 @@ class TimmEncoder(nn.Module):
             {"img_size": self.image_size} if settings is not None and settings.fixed_input_size else {}
         )
         self.trunk = cast(Any, timm.create_model(model_name, num_classes=0, **sized))
+        for module in self.trunk.modules():
+            if hasattr(module, "qkv_bias_separate"):  # EVA, BEiT and Swin 2 pass their qkv layer by without it
+                module.qkv_bias_separate = True
         side = getattr(getattr(self.trunk, "patch_embed", None), "patch_size", None)
         if side is not None:
             side = int(side if isinstance(side, int) else side[0])

@@ -18,6 +18,16 @@ def check_counts(**counts: int | None) -> None:
             raise ConfigError(f"{name} must be a whole number above 0, got {count!r}")
 
 
+def check_heads(width: int, num_heads: int) -> None:
+    """Check that the width can be shared out among the attention heads.
+
+    Raises:
+        ConfigError: It cannot.
+    """
+    if num_heads < 1 or width % num_heads:
+        raise ConfigError(f"width {width} is no multiple of num_heads {num_heads}")
+
+
 def checked_size(image_size: Sequence[int]) -> tuple[int, int]:
     """Return height and width in pixels.
 

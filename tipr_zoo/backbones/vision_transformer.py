@@ -14,7 +14,7 @@ from tipr_zoo.backbones.class_token_block import class_token_block, takes_class_
 from tipr_zoo.backbones.patch_embedding import ConvolutionStem, check_sizes, patch_embedding
 from tipr_zoo.backbones.plain_modules import are_plain, kinds_of
 from tipr_zoo.backbones.quick_gelu import QuickGELU
-from tipr_zoo.backbones.tower_sizes import check_counts, checked_size
+from tipr_zoo.backbones.tower_sizes import check_counts, check_heads, checked_size
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.registries import BACKBONES
 
@@ -62,6 +62,8 @@ class VisionTransformerEncoder(nn.Module):
         architecture: dict[str, Any] = {"embed_dim": width, "depth": depth, "num_heads": num_heads}
         patch_size = _patch_size(model_name)
         check_counts(embedding_size=embedding_size, stride=stride, width=width, depth=depth, num_heads=num_heads)
+        if width is not None and num_heads is not None:
+            check_heads(width, num_heads)
         self.image_size = checked_size(image_size)
         self.embedding_size = embedding_size
         self.patch_size = patch_size

@@ -33,6 +33,12 @@ class ArgumentParser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
+    def add_argument(self, *names: Any, **declared: Any) -> argparse.Action:
+        """Declare an argument as argparse does. An option of several values that is given twice keeps them all."""
+        if names[:1] and str(names[0]).startswith("-") and declared.get("nargs") == "+":
+            declared.setdefault("action", _AllValues)
+        return super().add_argument(*names, **declared)
+
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse the words of a command line, all of them.
 
@@ -65,6 +71,21 @@ class ArgumentParser(argparse.ArgumentParser):
         if action.choices is not None and value not in action.choices:
             name = action.option_strings[-1] if action.option_strings else str(action.metavar or action.dest)
             raise unknown_name(f"value of {name}", str(value), map(str, action.choices))
+
+
+class _AllValues(argparse.Action):
+    """Adds the values of an option to those that it had before on the same line, but not to its default."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Keep the values. argparse calls this."""
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [*([] if before is self.default else before), *(values or [])])
 
 
 def _examples(example: str) -> str:

@@ -51,5 +51,5 @@ def parse_option(option: str) -> tuple[str, Any]:
         raise ConfigError(f"--cfg-options takes KEY=VALUE, e.g. training.seed=1, got {option!r}")
     try:
         return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # whatever text makes of Python's parser
         return key, value

@@ -24,6 +24,7 @@ class IdentityClassification(nn.Module):
 
     def __init__(self, embedding_size: int, num_identities: int) -> None:
         super().__init__()
+        self.embedding_size = embedding_size
         self.classifier = nn.Linear(embedding_size, num_identities)
         nn.init.normal_(self.classifier.weight, std=0.001)
         nn.init.zeros_(self.classifier.bias)

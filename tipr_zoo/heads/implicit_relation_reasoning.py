@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tipr_zoo.backbones.quick_gelu import QuickGELU
+from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import Batch, Features
 from tipr_zoo.heads.cross_modal_transformer import CrossModalTransformer, initialise_like_official
 from tipr_zoo.protocols import TwoTowerRetriever
@@ -27,11 +28,19 @@ class ImplicitRelationReasoning(nn.Module):
         embedding_size: Size D of the tokens.
         vocabulary_size: Number of token ids.
         depth: Number of transformer blocks (``cmt_depth`` in the official code).
+
+    Raises:
+        ConfigError: A size is none, or not a multiple of 64.
     """
 
     def __init__(self, embedding_size: int, vocabulary_size: int = 49408, depth: int = 4) -> None:
         super().__init__()
-        width = embedding_size
+        if embedding_size < 64 or embedding_size % 64:
+            raise ConfigError(f"embedding_size {embedding_size} is no multiple of 64, one attention head")
+        if depth < 1 or vocabulary_size < 1:
+            raise ConfigError(f"depth and vocabulary_size must be above 0, got {depth} and {vocabulary_size}")
+        width = self.embedding_size = embedding_size
+        self.vocabulary_size = vocabulary_size
         self.cross_attn = nn.MultiheadAttention(width, width // 64, batch_first=True)
         self.cross_modal_transformer = CrossModalTransformer(width, depth)
         self.ln_pre_t = nn.LayerNorm(width)

@@ -21,8 +21,13 @@ def local_weights(weights: str | Path) -> Path:
 
     Raises:
         HubError: The Hub cannot be reached or does not give the file.
-        WeightsError: The file does not agree with the repository's card or with the Hub's hash.
+        WeightsError: The file does not agree with the repository's card or with the Hub's hash, or `weights` names no
+            file.
     """
+    if not isinstance(weights, (str, Path)):
+        raise WeightsError(
+            f"weights are named by a path or by hub:owner/name[@revision][:file], not by a {type(weights).__name__}"
+        )
     return fetch_hub_weights(weights)[0] if is_hub_reference(weights) else Path(weights)
 
 

@@ -17,7 +17,13 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.hub.weights import local_weights
 from tipr_zoo.machine.devices import usable_device
-from tipr_zoo.models.component_check import check_needs, checked, checked_image_tower
+from tipr_zoo.models.component_check import (
+    check_embedding_sizes,
+    check_needs,
+    check_token_ids,
+    checked,
+    checked_image_tower,
+)
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.recipe_values import build_component, checked_channels
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
@@ -72,6 +78,8 @@ def build(
         HubError: The Hub cannot be reached, or does not have or give what was asked for.
         ConfigError: The recipe makes no sense, both `pretrained` and `weights` are given, or there is no such device.
     """
+    if not isinstance(pretrained, bool):
+        raise ConfigError(f"pretrained must be True or False, got {pretrained!r}; weights=FILE names a file")
     if pretrained and weights is not None:
         raise ConfigError("give either pretrained=True or weights=FILE, not both")
     if str(device) != "meta":  # where tensors have no values, as is wanted there
@@ -153,9 +161,15 @@ def fit_identities(model: Any, count: int, source: object, level: int) -> None:
         count: Number of identities.
         source: What has that many: a file of annotations or of weights.
         level: Level of the log line.
+
+    Raises:
+        ConfigError: The recipe names no number of identities.
     """
     head = model.get("heads", {}).get("id")
     if head is not None and head.get("num_identities") != count:
+        named = head.get("num_identities", count)
+        if isinstance(named, bool) or not isinstance(named, int) or named < 1:
+            raise ConfigError(f"{IDENTITIES} must be a whole number above 0, got {named!r}")
         logger.log(level, "id head: %d identities, as in %s", count, source)
         head.num_identities = count
 
@@ -201,15 +215,15 @@ def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
     if both := set(losses) & set(heads):
         raise ConfigError(f"losses and heads share the key {sorted(both)[0]!r}; rename one of them")
     tokenizer = _component(TOKENIZERS, model, "tokenizer", Tokenizer)
-    known_ids = model["text_encoder"].get("vocabulary_size", tokenizer.vocabulary_size)
-    if isinstance(known_ids, int) and known_ids < tokenizer.vocabulary_size:
-        raise ConfigError(
-            f"model.text_encoder knows {known_ids} token ids, the tokenizer has {tokenizer.vocabulary_size};"
-            f" set model.text_encoder.vocabulary_size to {tokenizer.vocabulary_size}"
-        )
     tower = build_component(BACKBONES, model["image_encoder"], "model.image_encoder")
     image_encoder = checked_image_tower(tower, "model.image_encoder")
     text_encoder = _component(BACKBONES, model, "text_encoder", TextTower)
+    neck = _component(BACKBONES, model, "neck", Neck) if model.get("neck") else None
+    components = {"model.image_encoder": image_encoder, "model.text_encoder": text_encoder, "model.neck": neck}
+    components |= {f"model.losses.{key}": loss for key, loss in losses.items()}
+    components |= {f"model.heads.{key}": head for key, head in heads.items()}
+    check_embedding_sizes(components)
+    check_token_ids(components, tokenizer)
     for place, objectives in (("losses", losses), ("heads", heads)):
         for key, objective in objectives.items():
             check_needs(objective, f"model.{place}.{key}", image_encoder, text_encoder)
@@ -221,7 +235,7 @@ def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
         heads=heads,
         loss_weights=loss_weights | head_weights,
         normalisation=ImageNormalisation(**channels),
-        neck=_component(BACKBONES, model, "neck", Neck) if model.get("neck") else None,
+        neck=neck,
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral
 from typing import Any, TypeVar
 
 from torch import nn
 
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.protocols import Head, ImageTower, Loss, Neck, TextTower, missing_names
+from tipr_zoo.protocols import Head, ImageTower, Loss, Neck, TextTower, Tokenizer, missing_names
 
 PAGE = "see Components in docs/plugin_contract.md"
 
@@ -87,6 +87,50 @@ def checked_image_tower(component: object, place: str) -> ImageTower:
             f"{place}: image_size of {type(tower).__name__} must be (height, width) in pixels, got {size!r}; {PAGE}"
         )
     return tower
+
+
+def check_embedding_sizes(components: Mapping[str, object]) -> None:
+    """Check that all components work in one space, as far as they tell its size by an ``embedding_size``.
+
+    Args:
+        components: The components by the place where the recipe names them.
+
+    Raises:
+        ConfigError: Two of them have other sizes.
+    """
+    sizes = {place: getattr(component, "embedding_size", None) for place, component in components.items()}
+    told = {place: size for place, size in sizes.items() if isinstance(size, int)}
+    first = next(iter(told), "")
+    for place, size in told.items():
+        if size != told[first]:
+            one, other = (type(components[where]).__name__ for where in (first, place))
+            raise ConfigError(
+                f"{place}: {other} has embeddings of size {size}, {first}: {one} has such of size {told[first]}; they"
+                f" must be of one size, e.g. {place}.embedding_size={told[first]}"
+            )
+
+
+def check_token_ids(components: Mapping[str, object], tokenizer: Tokenizer) -> None:
+    """Check that all components know the token ids, and as many of them, as the tokenizer makes.
+
+    Args:
+        components: The components by the place where the recipe names them. What one does not tell, by a
+            ``vocabulary_size`` or a ``context_length``, is not checked.
+        tokenizer: The tokenizer.
+
+    Raises:
+        ConfigError: One knows fewer.
+    """
+    for place, component in components.items():
+        for name, what in (
+            ("vocabulary_size", "knows {} token ids"),
+            ("context_length", "takes {} token ids a caption"),
+        ):
+            known, made = getattr(component, name, None), getattr(tokenizer, name, None)
+            if isinstance(known, int) and isinstance(made, int) and known < made:
+                raise ConfigError(
+                    f"{place} {what.format(known)}, the tokenizer has {made}; set {place}.{name} to {made}"
+                )
 
 
 def _kind(protocol: type) -> str:

@@ -8,6 +8,7 @@ from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.cards.hub_reference import is_hub_reference, parse_hub_reference
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.errors import ConfigError, UnknownNameError
 from tipr_zoo.plugins.discovery import installed_plugins
 
 
@@ -23,6 +24,8 @@ def load_card(name: str) -> ModelCard:
         DuplicateNameError: Two plugins bring a card of this name.
         HubError: The Hub cannot be reached, or has no such card.
     """
+    if not isinstance(name, str):
+        raise UnknownNameError(f"a model is named by text, e.g. 'irra_tiny_synth', not by a {type(name).__name__}")
     if is_hub_reference(name):
         from tipr_zoo.hub.card import load_hub_card  # not at the top: listing needs no YAML parser
 
@@ -51,7 +54,13 @@ def list_models(
 
     Raises:
         UnknownNameError: No card names this `dataset` or `plugin`.
+        ConfigError: An argument is of another kind.
     """
+    for argument, value in {"pattern": pattern, "dataset": dataset, "plugin": plugin}.items():
+        if not isinstance(value, str) and (value is not None or argument == "pattern"):
+            raise ConfigError(f"{argument} must be text, got {value!r}")
+    if pretrained not in (None, True, False):
+        raise ConfigError(f"pretrained must be True, False or None, got {pretrained!r}")
     cards = card_index().cards.values()
     if dataset is not None:
         by_folded = {name.casefold(): name for card in cards for name in card.datasets}

@@ -20,6 +20,15 @@ def _must_be(what: str) -> str:
     return "the recipe's training.{where} must be " + what + ", got {value!r}"
 
 
+def _are_shares(values: object) -> bool:
+    """Tell whether these are two numbers from 0 to below 1."""
+    return (
+        isinstance(values, (list, tuple))
+        and len(values) == 2
+        and all(isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1 for value in values)
+    )
+
+
 Count = Annotated[int, Limits(above=0), Told(_must_be("a whole number above 0"))]
 FromZero = Annotated[int, Limits(smallest=0), Told(_must_be("a whole number from 0"))]
 FromOne = Annotated[int, Limits(smallest=1), Told(_must_be("a whole number from 1"))]
@@ -39,14 +48,29 @@ class OptimizerSettings(Declared):
     type: Any = None
     lr: Rate = 0.0
     weight_decay: Rate = 0.0
+    eps: Rate = 0.0
+    betas: Annotated[Any, Check(_are_shares, _must_be("two numbers from 0 to below 1"))] = (0.9, 0.999)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnPeople(Declared):
+    """``training.dataset_arguments``: which SynthPEDES is drawn where no data set is given."""
+
+    seed: Seed = 0
+    train: Count = 1000
+    val: Count = 100
+    test: Count = 200
+    pictures: Count = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Declared):
     """``training`` of a recipe. What is ``Any`` here is checked where it is used."""
 
-    dataset: Any = None
-    dataset_arguments: Any = None
+    dataset: Annotated[str | None, Told(_must_be("the name of a data set"))] = None
+    dataset_arguments: Annotated[DrawnPeople, Told(_must_be("a dict"), is_one=False)] = field(
+        default_factory=lambda: DrawnPeople()
+    )
     batch_size: Count
     max_epochs: Count
     seed: Seed = 0
@@ -62,7 +86,7 @@ class TrainingSettings(Declared):
         OptimizerSettings,
         Told("the recipe has no training.optimizer, e.g. dict(type='AdamW', lr=1e-3)", is_one=False),
     ]
-    parameter_groups: Annotated[dict[Any, Rate], Told(_must_be("a dict"), is_one=False)] = field(default_factory=dict)
+    parameter_groups: Annotated[dict[str, Rate], Told(_must_be("a dict"), is_one=False)] = field(default_factory=dict)
     schedule: Any = None
     augmentation: Any = None
     caption_augmentation: Any = None

@@ -16,13 +16,14 @@ _WORDS = {int: ("a whole number", "whole numbers"), float: ("a finite number", "
 _WORDS |= {str: ("text", "texts"), bool: ("True or False", "True or False"), type(None): ("None", "None")}
 
 
-def build_component(registry: Registry, entry: Any, place: str) -> Any:
+def build_component(registry: Registry, entry: Any, place: str, **known: Any) -> Any:
     """Build a component of a recipe. What is wrong with it is told with its entry.
 
     Args:
         registry: Where its ``type`` is registered.
         entry: A dict with ``type``.
         place: The entry's dotted name, e.g. ``"model.image_encoder"``.
+        known: Further arguments, which do not come from the recipe.
 
     Raises:
         ConfigError: The component does not take a value, or is not one.
@@ -31,7 +32,7 @@ def build_component(registry: Registry, entry: Any, place: str) -> Any:
     if isinstance(entry, Mapping) and isinstance(entry.get("type"), str) and entry["type"] in registry:
         _check_values(registry.get(entry["type"]), entry, place)
     try:
-        return registry.build(entry)
+        return registry.build(entry, **known)
     except ConfigError as error:
         lines = str(error).splitlines() or [""]
         raise ConfigError(lines[0] if place in lines[0] else f"{place}: {lines[0]}") from error

@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.config import ConfigDict
 
 from tipr_zoo.cards.card import ModelCard
+from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.recipe import change_recipe, import_plugins, read_recipe
 
@@ -76,7 +77,12 @@ def resolve_card(card: ModelCard, overrides: Mapping[str, Any] | None = None, na
     Raises:
         TiprZooError: As `resolve` does.
     """
-    return _resolved(name or card.name, card, read_recipe(card), dict(overrides or {}))
+    given = {} if overrides is None else overrides
+    if not isinstance(given, Mapping) or not all(isinstance(entry, str) for entry in given):
+        raise ConfigError(
+            f"overrides must be a dict of entries by dotted name, e.g. {{'training.seed': 1}}, got {overrides!r}"
+        )
+    return _resolved(name or card.name, card, read_recipe(card), dict(given))
 
 
 def _resolved(name: str, card: ModelCard, own: ConfigDict, overrides: Mapping[str, Any]) -> ResolvedModel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from tipr_zoo.errors import DataError
@@ -44,9 +45,11 @@ def checked_images(images: Any, image_size: tuple[int, int], parameter: Tensor |
             f"encode_image takes normalised floating-point pictures, not {images.dtype}; model.preprocess makes them:"
             f" {_MADE}"
         )
+    if images.layout != torch.strided:
+        raise DataError(f"encode_image takes dense pictures, not {images.layout}; write images.to_dense()")
     if parameter is None:
         return images
-    if "meta" not in (parameter.device.type, images.device.type) and images.device != parameter.device:
+    if images.device != parameter.device:
         raise DataError(
             f"the pictures are on the device {images.device}, the model on {parameter.device}; write"
             f" images.to({str(parameter.device)!r})"

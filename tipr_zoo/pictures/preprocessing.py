@@ -66,6 +66,8 @@ def resize_picture(picture: Image.Image, image_size: tuple[int, int]) -> Tensor:
             f"preprocess takes a picture of PIL's, not a {type(picture).__name__}; PIL.Image.open(path) opens one, and"
             " PIL.Image.fromarray(array) makes one of (H, W, 3) uint8 values"
         )
+    if not all(picture.size):
+        raise DataError(f"the picture has no pixels: it is {picture.width} x {picture.height}")
     height, width = image_size
     # torch's own antialiased resizing takes a third of the time. But one value in a thousand is off by one.
     resized = to_rgb(picture, "the picture").resize((width, height), Image.Resampling.BILINEAR)

@@ -27,7 +27,7 @@ FIRST_PARTY = {"sen": "tipr-zoo-sen", "fmfa": "tipr-zoo-fmfa"}
 """The plugins whose cards ship with the core, with their distributions."""
 
 _OWNERS = {**FIRST_PARTY, "core": "tipr-zoo"}
-"""The owners of the zoo's own names. ``core`` is the core's name in `tipr-zoo list --plugin`."""
+"""The owners of the zoo's own names. ``core`` is the core's name in `tipr-zoo list --plugin core`."""
 
 
 def declared_plugins() -> list[Plugin]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import ftfy
 import tokenizers
@@ -92,7 +92,7 @@ class CaptionTokenizer:
 
 def _listed(captions: Sequence[str]) -> list[str]:
     """Return captions as a list, if they are texts."""
-    if not isinstance(captions, Iterable):
+    if not isinstance(captions, Iterable) or isinstance(captions, (bytes, Mapping)):
         raise DataError(f"tokenize takes a caption or a list of captions, not a {type(captions).__name__}")
     listed = list(captions)
     for index, caption in enumerate(listed):

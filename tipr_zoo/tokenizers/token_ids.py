@@ -29,13 +29,15 @@ def checked_ids(ids: Any, text_encoder: Any, parameter: Tensor | None) -> Tensor
         raise DataError(f"encode_text takes a (B, L) tensor of token ids, not a {type(ids).__name__}; {_MADE}")
     if ids.dtype not in (torch.int64, torch.int32):
         raise DataError(f"encode_text takes int64 token ids, not {ids.dtype}; {_MADE}")
+    if ids.layout != torch.strided:
+        raise DataError(f"encode_text takes dense token ids, not {ids.layout}; {_MADE}")
     if ids.ndim != 2 or not ids.shape[1]:
         raise DataError(f"encode_text takes token ids of shape (B, L), not {tuple(ids.shape)}; {_MADE}")
     longest, known = (getattr(text_encoder, name, None) for name in ("context_length", "vocabulary_size"))
     if longest is not None and ids.shape[1] > longest:
         raise DataError(f"encode_text takes at most {longest} token ids a caption, not {ids.shape[1]}; {_MADE}")
     device = ids.device if parameter is None else parameter.device
-    if ids.device != device and "meta" not in (device.type, ids.device.type):
+    if ids.device != device:
         raise DataError(
             f"the token ids are on the device {ids.device}, the model on {device}; write ids.to({str(device)!r})"
         )

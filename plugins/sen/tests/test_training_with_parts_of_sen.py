@@ -160,5 +160,5 @@ def test_weights_with_a_head_that_the_model_does_not_have_can_be_measured(
 @pytest.mark.parametrize("largest_group", [1.5, float("nan"), True])
 def test_a_largest_group_that_is_no_whole_number(people: PersonDataset, tmp_path: Path, largest_group: Any) -> None:
     overrides = {"training.sampler": {"type": "idrannum", "largest_group": largest_group}}
-    with pytest.raises(ConfigError, match="largest_group of the sampler must be a whole number"):
+    with pytest.raises(ConfigError, match="largest_group must be a whole number"):
         trained(people, tmp_path, overrides=overrides)

@@ -56,7 +56,7 @@ class TextGuidedRestoration(nn.Module):
         hidden_share: float = 0.7,
     ) -> None:
         super().__init__()
-        width = embedding_size
+        width = self.embedding_size = embedding_size
         if width < 64 or width % 64:
             raise ConfigError(
                 f"embedding_size {width} of TextGuidedRestoration is no multiple of 64, one attention head"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,7 +73,11 @@ def build_optimiser(
     groups = parameter_groups(model, arguments["lr"], arguments.get("weight_decay", 0.0), multipliers)
     if name in ("Adam", "AdamW"):
         arguments.setdefault("fused", True)  # the same formula, reading and writing each parameter once
+    known = inspect.signature(OPTIMISERS[name]).parameters
+    for argument in arguments:
+        if argument not in known:
+            raise unknown_name(f"argument of the optimiser {name} (training.optimizer)", argument, known)
     try:
         return OPTIMISERS[name](groups, **arguments)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, LookupError) as error:
         raise ConfigError(f"training.optimizer: {error}") from error

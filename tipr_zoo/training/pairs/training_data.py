@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tipr_zoo.cache_folder import cache_folder
@@ -11,9 +11,12 @@ from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import is_main_process, main_process_first
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.models.recipe_schema import DrawnPeople
 from tipr_zoo.models.resolved_model import ResolvedModel
+from tipr_zoo.registries import DATASETS
 from tipr_zoo.synthpedes import draw_synthpedes
 from tipr_zoo.terminal.log import logger
+from tipr_zoo.training.settings import settings
 
 
 @dataclass(frozen=True)
@@ -35,27 +38,27 @@ def open_training_data(
     Args:
         resolved: The model.
         root: The data set's folder. Without one, a recipe for SynthPEDES has it drawn into the cache folder, with the
-            number of training identities and the seed that the recipe names.
+            people and the seed that its ``dataset_arguments`` name.
         select_on: The split that the best epoch is chosen on: ``"val"``, or ``"test"`` as the papers did. Choosing on
             test makes the figures on that split a little too good.
         dataset: Name of the data set in `root`; None to have it recognised by its files.
 
     Raises:
         ConfigError: `root` is left out and the recipe is not for SynthPEDES.
-        UnknownNameError: ``dataset_arguments`` has an entry other than ``seed`` and ``train``.
+        UnknownNameError: The recipe names no data set of the zoo's, or its ``dataset_arguments`` have an entry that
+            drawing does not take.
         DataError: The data set cannot be read.
     """
     training = resolved.recipe.training
+    named = training.get("dataset")
+    if isinstance(named, str) and named not in DATASETS:
+        raise unknown_name("data set (training.dataset)", named, DATASETS.names())
     if root is None:
         if training.dataset != "SynthPEDES":
             raise ConfigError(
                 f"{resolved.name} is trained on {training.dataset}, which cannot be drawn; pass --data DIR"
             )
-        arguments = training.get("dataset_arguments", {})
-        for entry in arguments:
-            if entry not in ("seed", "train"):
-                raise unknown_name("entry of training.dataset_arguments", entry, ("seed", "train"))
-        root = str(_drawn(**arguments))
+        root = str(_drawn(settings(DrawnPeople, training, "dataset_arguments")))
     train = open_dataset(root, dataset, split="train")
     if select_on == "test":
         logger.warning("the best epoch is chosen on the test split: its figures there are a little too good")
@@ -69,9 +72,11 @@ def open_training_data(
     return TrainingData(train, None)
 
 
-def _drawn(seed: int = 0, train: int = 1000) -> Path:
+def _drawn(people: DrawnPeople) -> Path:
     """Return SynthPEDES in the cache folder; draw it if it is not there."""
-    folder = cache_folder() / "data" / f"synthpedes_seed{seed}_train{train}"
+    usual, given = asdict(DrawnPeople()), asdict(people)
+    parts = [f"{key}{value}" for key, value in given.items() if key in ("seed", "train") or value != usual[key]]
+    folder = cache_folder() / "data" / "_".join(["synthpedes", *parts])
     with main_process_first():
-        draw_synthpedes(folder, seed=seed, train=train, progress=is_main_process())
+        draw_synthpedes(folder, **given, progress=is_main_process())
     return folder

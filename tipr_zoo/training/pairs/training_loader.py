@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.models.component_check import checked
+from tipr_zoo.models.recipe_values import build_component
 from tipr_zoo.protocols import CaptionAugmentation, PairSampler
 from tipr_zoo.registries import CAPTION_AUGMENTATIONS, SAMPLERS
 from tipr_zoo.training.pairs.augmentation import Augmentation
@@ -73,7 +74,12 @@ def _pairs(training: Mapping[str, Any], model: DualEncoder, train_set: PersonDat
         training.get("seed", 0),
         training.get("masking", True),
         checked(
-            CAPTION_AUGMENTATIONS.build(training.get("caption_augmentation") or whole, captions=train_set.captions),
+            build_component(
+                CAPTION_AUGMENTATIONS,
+                training.get("caption_augmentation") or whole,
+                "training.caption_augmentation",
+                captions=train_set.captions,
+            ),
             CaptionAugmentation,
             "training.caption_augmentation",
         ),
@@ -93,4 +99,4 @@ def _sampler(training: Mapping[str, Any], pairs: TrainingPairs) -> PairSampler:
     if isinstance(entry, Mapping) and "type" in entry:  # otherwise the registry says what is wrong with it
         named = inspect.signature(SAMPLERS.get(entry["type"])).parameters
         known = {name: value for name, value in known.items() if name in named}
-    return checked(SAMPLERS.build(entry, **known), PairSampler, "training.sampler")
+    return checked(build_component(SAMPLERS, entry, "training.sampler", **known), PairSampler, "training.sampler")
