@@ -17,7 +17,7 @@ Exit codes:
   was not reproduced (`reproduce`); or a bug, with its traceback;
 - 2: a mistake in what was asked, told in one line;
 - 130: interrupted with Ctrl-C;
-- 143: ended by SIGTERM;
+- 143 or 129: ended by SIGTERM, or with its terminal;
 - 141: the reader of a pipe went away.
 """
 
@@ -27,11 +27,13 @@ import importlib
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from types import ModuleType
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.commands.argument_parser import ArgumentParser
 from tipr_zoo.errors import ConfigError, TiprZooError, error_line
+from tipr_zoo.machine.signals import ENDING, raised_signals
 from tipr_zoo.terminal.streams import abandon, safe_streams
 from tipr_zoo.version import __version__
 
@@ -72,11 +74,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     with safe_streams():
         try:
-            return _exit_code(words, is_debug="--debug" in words)
+            with raised_signals() if argv is None else nullcontext():
+                return _exit_code(words, is_debug="--debug" in words)
         except KeyboardInterrupt as interruption:
-            if argv is None:  # the process ends now, and a second Ctrl-C has nothing left to interrupt
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
-            print(str(interruption) or "interrupted", file=sys.stderr)
+            if argv is None:  # the process ends now, and a second signal has nothing left to interrupt
+                for number in (signal.SIGINT, *ENDING):
+                    signal.signal(number, signal.SIG_IGN)
+            with suppress(OSError):  # the terminal may be closed
+                print(str(interruption) or "interrupted", file=sys.stderr)
             return getattr(interruption, "exit_code", 130)
 
 

@@ -24,7 +24,7 @@ def process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     # Spawned, not forked: the caller may have threads running. And so every platform behaves alike.
     others = set(multiprocessing.active_children())
     with _one_interrupt():
-        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _ignore_interrupts)
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin_worker)
         try:
             yield pool
         except BaseException:
@@ -73,6 +73,15 @@ def hidden_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the parent process, which then ends its workers."""
+def _begin_worker() -> None:
+    """Leave Ctrl-C to the parent process, which then ends its workers; end with it where it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process once its parent is gone: nobody else would, and it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

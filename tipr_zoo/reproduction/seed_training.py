@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from tqdm import tqdm
 
 from tipr_zoo.errors import TrainingError, TrainingInterrupted
 from tipr_zoo.machine.processes import available_cores
+from tipr_zoo.machine.signals import raised_signals
 from tipr_zoo.machine.whole_file import file_sha256
 from tipr_zoo.models.resolved_model import ResolvedModel
 from tipr_zoo.reproduction.seed_folder import SeedFolder
@@ -151,7 +149,7 @@ def _train_in_processes(plan: TrainingPlan, folders: Mapping[int, SeedFolder], j
     """Train several at a time; after a failure or Ctrl-C no other is begun."""
     waiting, running, failed = list(folders), dict[int, subprocess.Popen[bytes]](), list[int]()
     try:
-        with _raised_signals(), tqdm(total=len(folders), desc="trainings", dynamic_ncols=True) as bar:
+        with raised_signals(SIGNALS, TrainingInterrupted), tqdm(total=len(folders), desc="trainings", dynamic_ncols=True) as bar:
             while running or (waiting and not failed):
                 while waiting and len(running) < jobs and not failed:
                     turn, seed = len(folders) - len(waiting), waiting.pop(0)
@@ -174,23 +172,6 @@ def _train_in_processes(plan: TrainingPlan, folders: Mapping[int, SeedFolder], j
         raise TrainingError(
             f"the training with seed {failed[0]} failed: {_last_line(log)}{_RESUMED_HERE} (its messages: {log})"
         )
-
-
-@contextmanager
-def _raised_signals() -> Iterator[None]:
-    """Raise SIGTERM and a closed terminal like Ctrl-C, so that the processes begun here are ended, too."""
-
-    def stop(number: int, frame: object) -> None:
-        raise TrainingInterrupted(f"stopped by {signal.Signals(number).name}", number)
-
-    is_main = threading.current_thread() is threading.main_thread()
-    numbers = [number for number in SIGNALS if is_main and signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _start(
