@@ -14,7 +14,7 @@ from tipr_zoo.cards.card import MODEL_NAME, ModelCard
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, read_record, record_file_name, write_record
 from tipr_zoo.cards.schema import TASK
-from tipr_zoo.errors import ConfigError
+from tipr_zoo.errors import ConfigError, RecordError
 from tipr_zoo.machine.result_place import check_folder, make_folder
 from tipr_zoo.machine.whole_file import file_sha256, whole_file, write_whole
 from tipr_zoo.models.lookup import load_card

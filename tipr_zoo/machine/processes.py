@@ -12,15 +12,40 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from types import FrameType, ModuleType
 
+from tipr_zoo.errors import ConfigError, error_line
+from tipr_zoo.machine.shortage import shortage
+
 
 def available_cores() -> int:
     """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def check_shared_memory() -> None:
+    """Check that this machine has the shared memory by which several processes wait for each other.
+
+    Raises:
+        ConfigError: It has none, e.g. a container without ``/dev/shm``.
+    """
+    try:
+        multiprocessing.get_context("spawn").Semaphore()
+    except (OSError, ImportError) as error:
+        if isinstance(error, OSError) and shortage(error) is not None:
+            raise
+        raise ConfigError(
+            f"several processes need shared memory, which this machine lacks ({error_line(error)}): mount /dev/shm, or"
+            " work in one process (--workers 1 for data synth, 0 for eval; --cfg-options training.num_workers=0)"
+        ) from error
+
+
 @contextmanager
 def process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Open a pool of processes that ends at once when it is interrupted."""
+    """Open a pool of processes that ends at once when it is interrupted.
+
+    Raises:
+        ConfigError: The machine lacks what several processes need.
+    """
+    check_shared_memory()
     # Spawned, not forked: the caller may have threads running. And so every platform behaves alike.
     others = set(multiprocessing.active_children())
     with _one_interrupt():

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from tipr_zoo.errors import TrainingError, TrainingInterrupted
 from tipr_zoo.machine.processes import available_cores
@@ -21,6 +20,7 @@ from tipr_zoo.machine.whole_file import file_sha256
 from tipr_zoo.models.resolved_model import ResolvedModel
 from tipr_zoo.reproduction.seed_folder import SeedFolder
 from tipr_zoo.terminal.log import logger
+from tipr_zoo.terminal.progress_bar import ProgressBar
 from tipr_zoo.training.loop.interruption import SIGNALS
 from tipr_zoo.training.pairs.training_data import TrainingData
 from tipr_zoo.training.train import train_resolved
@@ -149,7 +149,10 @@ def _train_in_processes(plan: TrainingPlan, folders: Mapping[int, SeedFolder], j
     """Train several at a time; after a failure or Ctrl-C no other is begun."""
     waiting, running, failed = list(folders), dict[int, subprocess.Popen[bytes]](), list[int]()
     try:
-        with raised_signals(SIGNALS, TrainingInterrupted), tqdm(total=len(folders), desc="trainings", dynamic_ncols=True) as bar:
+        with (
+            raised_signals(SIGNALS, TrainingInterrupted),
+            ProgressBar(total=len(folders), desc="trainings", dynamic_ncols=True) as bar,
+        ):
             while running or (waiting and not failed):
                 while waiting and len(running) < jobs and not failed:
                     turn, seed = len(folders) - len(waiting), waiting.pop(0)

@@ -86,7 +86,12 @@ def _kill(name: str, case: Case, moments: Moments, inputs: Path, folder: Path) -
         where = f", before {changes[int(moment.at)]}" if moment.kind == "change" else ""
         lines += [f"    {moment}{where}: {fault}" for fault in faults]
     seconds = time.monotonic() - started
-    print(f"{name:36}{moments.times:6}{late:13}{moments.times - bad:10}{bad:8}{seconds:9.0f}", *lines, sep="\n", flush=True)
+    print(
+        f"{name:36}{moments.times:6}{late:13}{moments.times - bad:10}{bad:8}{seconds:9.0f}",
+        *lines,
+        sep="\n",
+        flush=True,
+    )
     return bad
 
 
@@ -141,7 +146,7 @@ def _import_everything() -> None:
 
 
 def _import(ended: Ended) -> None:
-    """Import what a command had to import, so that the next one need not. Plugins register what they bring: not they."""
+    """Import what a command had to import, so that the next one need not. Not plugins, which register components."""
     for name in ended.modules:
         if name not in sys.modules and not name.startswith(("tipr_zoo", "__")):
             with suppress(Exception):

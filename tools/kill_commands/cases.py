@@ -133,4 +133,3 @@ def _official_state() -> dict[str, object]:
     sizes |= dict.fromkeys(("vision_layers", "text_layers", "cmt_depth"), 1)
     weights = inputs.state_dict(inputs.model_shapes("irra", sizes), 0)
     return {name: torch.from_numpy(weight) for name, weight in weights.items()}
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -16,6 +17,9 @@ from tools.kill_commands.cases import Case
 from tools.kill_commands.running import Ended, Moment, run, state
 
 CACHE, LOCK = "home/", ".lock"
+
+_OF_A_RUN = re.compile(r"\d{8}_\d{6}")
+"""What MMEngine begins a run with: a log and a copy of the recipe, which nobody reads. The next run removes them."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +93,11 @@ def _untidy(ended: Ended, moment: Moment, work: Path) -> Iterator[str]:
     lines = [line for line in ended.err.replace("\r", "\n").splitlines() if line.strip()]
     if "Traceback" in ended.err or "Exception ignored" in ended.err:
         yield f"a traceback: {lines[-1]}"
-    if ended.code not in (0, 1, 128 + moment.signal):
+    if ended.code not in (0, 1, 128 + moment.signal, -moment.signal):
         yield f"ends with {ended.code}: {(lines or [''])[-1]}"
     if ended.code == 128 + moment.signal and not ("interrupted" in lines[-1] or "stopped by" in lines[-1]):
         yield f"its last line is {lines[-1]!r}"
-    if left := [name for name in state(work) if is_part(Path(name).name)]:
+    if left := [name for name in state(work) if is_part(Path(name).name) and not name.startswith(CACHE)]:
         yield f"a part is left: {left[0]}"
 
 
@@ -102,7 +106,7 @@ def _torn(normal: Undisturbed, work: Path) -> Iterator[str]:
     known = normal.ended.states | set(normal.after.items()) | set(state(normal.before).items())
     for name, digest in state(work).items():
         path = work / name
-        if is_part(path.name) or any(is_part(part) for part in Path(name).parts):
+        if any(is_part(part) or _OF_A_RUN.match(part) for part in Path(name).parts):
             continue
         if (name, digest) in known or path.name == LOCK or name.startswith(CACHE):
             continue
@@ -120,7 +124,7 @@ def _different(normal: Undisturbed, work: Path, again: Ended, was_whole: bool) -
         yield f"the next run says: {last}"
     found = _results(work, normal.case)
     if different := sorted(set(found.items()) ^ set(normal.after.items())):
-        yield f"the next run gives another {different[0][0]}"
+        yield f"the next run gives another {', '.join(sorted({name for name, _ in different}))}"
     if normal.case.is_told and again.out != normal.ended.out:
         yield "the next run prints something else"
 

@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,21 +124,45 @@ def state(work: Path) -> dict[str, str]:
 def content_sha256(path: Path) -> str:
     """Hash the content of a file, but for the times that a record or a checkpoint holds."""
     content = path.read_bytes()
-    if path.suffix == ".pth":
-        content = _without_times(path) or content
+    if path.suffix == ".npz":
+        content = _unpacked(path) or content
+    elif path.suffix == ".pth":
+        content = _entries(path) or content
     elif path.suffix == ".json":
         content = re.sub(_OF_A_RUN, b"", content)
     return hashlib.sha256(content).hexdigest()
 
 
-def _without_times(checkpoint: Path) -> bytes | None:
-    """Return what a checkpoint of a training holds without the time of its writing; None where it is another file."""
-    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(checkpoint) as archive:
-        names = sorted(name for name in archive.namelist() if not name.endswith("serialization_id"))
-        contents = {name.partition("/")[2]: archive.read(name) for name in names}
-        contents["data.pkl"] = re.sub(rb"(?:[0-9a-f]{32}_)?\d{8}_\d{6}", b"", contents["data.pkl"])
-        return b"".join(name.encode() + content for name, content in contents.items())
+def _unpacked(path: Path) -> bytes | None:
+    """Return what an archive holds without the times of its writing; None where it is none."""
+    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        return b"".join(name.encode() + archive.read(name) for name in sorted(archive.namelist()))
     return None
+
+
+def _entries(checkpoint: Path) -> bytes | None:
+    """Return what a checkpoint holds but for its name and times; None where it cannot be read as a whole."""
+    import torch
+
+    try:
+        return b"".join(_flat(torch.load(checkpoint, weights_only=True)))
+    except Exception:
+        return None
+
+
+def _flat(value: Any, name: str = "") -> Iterator[bytes]:
+    import torch
+
+    if isinstance(value, dict):
+        for key in value:
+            if key not in ("experiment_name", "time", "seconds"):
+                yield from _flat(value[key], f"{name}.{key}")
+    elif isinstance(value, list | tuple):
+        for number, part in enumerate(value):
+            yield from _flat(part, f"{name}.{number}")
+    else:
+        is_tensor = isinstance(value, torch.Tensor)
+        yield name.encode() + (value.numpy().tobytes() if is_tensor else repr(value).encode())
 
 
 def _wait(process: int, moment: Moment | None) -> tuple[int, float]:
@@ -198,9 +222,9 @@ def _child(
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(os.open(files["out"], os.O_WRONLY), 1)
         os.dup2(os.open(files["err"], os.O_WRONLY), 2)
-        sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)
-        sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", closefd=False)
-        sys.stderr = sys.__stderr__ = open(2, "w", encoding="utf-8", closefd=False)
+        sys.stdin = sys.__stdin__ = os.fdopen(0, encoding="utf-8", closefd=False)
+        sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+        sys.stderr = sys.__stderr__ = os.fdopen(2, "w", encoding="utf-8", closefd=False)
         watch = _Watch(work, moment, is_watched)
         sys.addaudithook(watch.event)
         watch.watch_writes()
@@ -256,10 +280,10 @@ class _Watch:
         write_bytes, fsync = Path.write_bytes, os.fsync
 
         def half(path: Path, content: bytes) -> int:
-            if self.moment is not None and (self.moment.kind, self.moment.at) == ("half", self.writes):
+            self.writes += 1
+            if self.moment is not None and (self.moment.kind, self.moment.at + 1) == ("half", self.writes):
                 write_bytes(path, content[: len(content) // 2])
                 os.kill(os.getpid(), self.moment.signal)
-            self.writes += 1
             return write_bytes(path, content)
 
         def sync(descriptor: int) -> None:
@@ -270,9 +294,9 @@ class _Watch:
         os.fsync = sync  # type: ignore[assignment]
 
     def _change(self, what: str) -> None:
-        if self.moment is not None and (self.moment.kind, self.moment.at) == ("change", len(self.changes)):
-            os.kill(os.getpid(), self.moment.signal)
         self.changes.append(what)
+        if self.moment is not None and (self.moment.kind, self.moment.at + 1) == ("change", len(self.changes)):
+            os.kill(os.getpid(), self.moment.signal)
         if self.is_watched:
             self.is_on = False
             self.states |= set(state(Path(self.work)).items())
