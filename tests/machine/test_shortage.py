@@ -110,7 +110,9 @@ def no_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "Semaphore", lambda self: _raise(OSError(errno.EROFS, os.strerror(errno.EROFS))))
 
 
-LACKS = r"several processes need shared memory, which this machine lacks \(.*Read-only file system\): mount /dev/shm, or"
+LACKS = (
+    r"several processes need shared memory, which this machine lacks \(.*Read-only file system\): mount /dev/shm, or"
+)
 
 
 @pytest.mark.usefixtures("no_shared_memory")

@@ -14,7 +14,6 @@ from pathlib import Path
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.machine.whole_file import file_sha256, remove_parts, write_whole
 
-
 SETTLED_AFTER = 2.0
 """Seconds since the last change of a file after which its hash is kept.
 
@@ -26,8 +25,8 @@ where the clock was set back, is not kept either.
 def kept_hashes(files: Sequence[Path], kept_as: str) -> list[str]:
     """Return the SHA-256 of each file, in hexadecimal. Where a file is missing, an empty text.
 
-    A file whose size and times are those of the last time is not read again, but for one that has just changed. A file of the cache that is damaged or
-    cannot be written costs only time.
+    A file whose size and times are those of the last time is not read again, but for one that has just changed. A file
+    of the cache that is damaged or cannot be written costs only time.
 
     Args:
         files: The files.
