@@ -31,9 +31,9 @@ ONE_CORE = {"OMP_NUM_THREADS": "1"}
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")]
 
 
-@pytest.mark.parametrize(("name", "times"), [("KILL", 16), ("TERM", 8)])
-def test_a_killed_command_leaves_whole_files_and_stops_no_other(name: str, times: int) -> None:
-    words = ["--times", str(times), "--seed", "0", "--signal", name, "--only", *SAMPLE]
+@pytest.mark.parametrize(("name", "times", "sample"), [("KILL", 16, SAMPLE), ("TERM", 6, SAMPLE[-3:])])
+def test_a_killed_command_leaves_whole_files_and_stops_no_other(name: str, times: int, sample: tuple[str, ...]) -> None:
+    words = ["--times", str(times), "--seed", "0", "--signal", name, "--only", *sample]
     ended = subprocess.run(
         [sys.executable, "-m", "tools.kill_commands", *words],
         cwd=ROOT,
@@ -45,7 +45,7 @@ def test_a_killed_command_leaves_whole_files_and_stops_no_other(name: str, times
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     rows = re.findall(r"^(\S.*?) {2,}(\d+) +(\d+) +(\d+) +(\d+) +\d+$", ended.stdout, re.MULTILINE)
-    assert [row[0] for row in rows] == list(SAMPLE)
+    assert [row[0] for row in rows] == list(sample)
     assert sum(int(row[1]) for row in rows) == sum(int(row[3]) for row in rows) == times
     assert sum(int(row[2]) for row in rows) < times  # some were killed before they had ended
 
@@ -61,10 +61,10 @@ def test_several_processes_share_a_cache_a_folder_of_records_and_one_of_pictures
     # The picture of the hits lies among the pictures that are searched, as it does for who searches the present folder.
     search = ["search", "irra_tiny_synth", str(data / "imgs"), "a man in red", "--device", "cpu"]
     search += ["--top", "2", "--picture", str(data / "imgs" / "hits.png")]
-    commands = [[sys.executable, "-m", "tipr_zoo", *words] for words in (evaluate, evaluate, search, search)]
+    commands = [[sys.executable, "-m", "tipr_zoo", *words] for words in (evaluate, evaluate, search)]
     running = [subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) for words in commands]
     errors = [process.communicate(timeout=300)[1] for process in running]
-    assert [process.returncode for process in running] == [0] * 4, errors
+    assert [process.returncode for process in running] == [0] * 3, errors
     assert not [path for path in tmp_path.rglob("*") if is_part(path.name)]
     with Image.open(data / "imgs" / "hits.png") as hits:
         hits.load()
