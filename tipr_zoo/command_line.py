@@ -34,7 +34,7 @@ from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.commands.argument_parser import ArgumentParser
 from tipr_zoo.errors import ConfigError, TiprZooError, error_line
 from tipr_zoo.machine.shortage import shortage
-from tipr_zoo.machine.signals import ENDING, raised_signals
+from tipr_zoo.machine.signals import ENDING, kept_interruption, raised_signals
 from tipr_zoo.terminal.streams import abandon, safe_streams
 from tipr_zoo.version import __version__
 
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     with safe_streams():
         try:
-            with raised_signals() if argv is None else nullcontext():
+            with raised_signals() if argv is None else nullcontext(), kept_interruption():
                 return _exit_code(words, is_debug="--debug" in words)
         except KeyboardInterrupt as interruption:
             if argv is None:  # the process ends now, and a second signal has nothing left to interrupt

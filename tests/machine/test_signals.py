@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tipr_zoo.errors import Interrupted
-from tipr_zoo.machine.signals import raised_signals
+from tipr_zoo.machine.signals import kept_interruption, raised_signals
 from tipr_zoo.machine.whole_file import is_part
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no such signals")
@@ -109,3 +109,16 @@ with raised_signals():
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=DEADLINE, check=True)
     assert (ended.stdout, ended.stderr) == ("-15\n", "")
+
+
+def test_an_interruption_that_a_library_has_turned_into_an_error_stays_one() -> None:
+    def library() -> None:
+        try:
+            raise KeyboardInterrupt
+        except BaseException:
+            raise SyntaxError("Failed to format the config file")  # noqa: B904
+
+    with pytest.raises(KeyboardInterrupt), kept_interruption():
+        library()
+    with pytest.raises(SyntaxError), kept_interruption():
+        raise SyntaxError("of its own")

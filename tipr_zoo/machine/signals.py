@@ -41,3 +41,17 @@ def raised_signals(numbers: Sequence[int] = ENDING, error: type[Interrupted] = I
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def kept_interruption() -> Iterator[None]:
+    """Raise an interruption of the block that a library has turned into an error of its own, as MMEngine does."""
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, KeyboardInterrupt):
+            cause = cause.__cause__ or cause.__context__
+        if cause is None:
+            raise
+        raise cause from None
