@@ -57,11 +57,22 @@ def _is_home_known() -> bool:
 
 @cache
 def _temporary_folder() -> Path:
-    """Return a folder that only this user can write: one of his number, or a new one where that is somebody else's."""
+    """Return a folder that only this user can write: one of his number, or a new one where that is somebody else's.
+
+    Where nothing can be written, it is one that cannot be made: a cache that cannot be kept costs only time.
+    """
     import tempfile  # which takes longer than all else here, and few need it
 
+    try:
+        return _own_folder(Path(tempfile.gettempdir())) or Path(tempfile.mkdtemp(prefix="tipr_zoo-"))
+    except OSError:
+        return Path(os.devnull) / "tipr_zoo"
+
+
+def _own_folder(place: Path) -> Path | None:
+    """Return the folder of this user's number among the temporary files; None where it is somebody else's."""
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    folder = Path(tempfile.gettempdir()) / f"tipr_zoo-{user}"
+    folder = place / f"tipr_zoo-{user}"
     with suppress(OSError):
         folder.mkdir(mode=0o700)
     with suppress(OSError):
@@ -69,4 +80,4 @@ def _temporary_folder() -> Path:
         is_own = not hasattr(os, "getuid") or state.st_uid == os.getuid()
         if stat.S_ISDIR(state.st_mode) and is_own and not state.st_mode & 0o022:
             return folder
-    return Path(tempfile.mkdtemp(prefix="tipr_zoo-"))
+    return None

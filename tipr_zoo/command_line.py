@@ -15,9 +15,9 @@ Exit codes:
 - 0: done;
 - 1: done, and what was looked at has problems (`doctor`, `plugins`, `data check`, `cards check`, `eval --matrix`) or
   was not reproduced (`reproduce`); or a bug, with its traceback;
-- 2: a mistake in what was asked, told in one line;
+- 2: a mistake in what was asked, or a machine that has run out of something, told in one line;
 - 130: interrupted with Ctrl-C;
-- 143: ended by SIGTERM;
+- 143 or 129: ended by SIGTERM, or with its terminal;
 - 141: the reader of a pipe went away.
 """
 
@@ -27,11 +27,14 @@ import importlib
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from types import ModuleType
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.commands.argument_parser import ArgumentParser
 from tipr_zoo.errors import ConfigError, TiprZooError, error_line
+from tipr_zoo.machine.shortage import shortage
+from tipr_zoo.machine.signals import ENDING, kept_interruption, raised_signals
 from tipr_zoo.terminal.streams import abandon, make_streams_safe, safe_streams
 from tipr_zoo.version import __version__
 
@@ -74,11 +77,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         make_streams_safe()
     with safe_streams():
         try:
-            return _exit_code(words, is_debug="--debug" in words)
+            with raised_signals() if argv is None else nullcontext(), kept_interruption():
+                return _exit_code(words, is_debug="--debug" in words)
         except KeyboardInterrupt as interruption:
-            if argv is None:  # the process ends now, and a second Ctrl-C has nothing left to interrupt
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
-            print(str(interruption) or "interrupted", file=sys.stderr)
+            if argv is None:  # the process ends now, and a second signal has nothing left to interrupt
+                for number in (signal.SIGINT, *ENDING):
+                    signal.signal(number, signal.SIG_IGN)
+            with suppress(OSError):  # the terminal may be closed
+                print(str(interruption) or "interrupted", file=sys.stderr)
             return getattr(interruption, "exit_code", 130)
 
 
@@ -88,15 +94,18 @@ def _exit_code(words: list[str], is_debug: bool) -> int:
         code = _run(words)
         sys.stdout.flush()
         return code
-    except (TiprZooError, OSError) as error:
+    except (TiprZooError, OSError, MemoryError, RuntimeError, ImportError) as error:
         if isinstance(error, BrokenPipeError):
             abandon(sys.stdout)
             return 141
+        short = None if isinstance(error, TiprZooError) else shortage(error)
+        if short is None and not isinstance(error, TiprZooError | OSError):
+            raise  # a bug
         if not _is_flushed():
             abandon(sys.stdout)
         if is_debug:
             show_traceback(error)
-        print(f"error: {error_line(error)}", file=sys.stderr)
+        print(f"error: {short or error_line(error)}", file=sys.stderr)
         return 2
 
 

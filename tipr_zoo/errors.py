@@ -130,8 +130,8 @@ class RefusedFileError(OSError):
         return str(self.strerror)
 
 
-class TrainingInterrupted(KeyboardInterrupt):
-    """A training was stopped from outside.
+class Interrupted(KeyboardInterrupt):
+    """Something was stopped from outside, by a signal.
 
     Attributes:
         exit_code: What the process ends with: 128 and the number of the signal.
@@ -140,6 +140,10 @@ class TrainingInterrupted(KeyboardInterrupt):
     def __init__(self, message: str, number: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + number
+
+
+class TrainingInterrupted(Interrupted):
+    """A training was stopped from outside."""
 
 
 def error_line(error: BaseException) -> str:

@@ -476,6 +476,22 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert path.read_text() == before
 
 
+def test_files_of_a_command_that_was_killed_are_taken_and_others_are_not(tmp_path: Path) -> None:
+    model = NewModel("mine", weights=WEIGHTS, records=(RECORDS[0],))
+    card, *beside = write_card(model, tmp_path)
+    before = {path: path.read_bytes() for path in (card, *beside)}
+    card.unlink()
+    write_card(model, tmp_path)
+    assert {path: path.read_bytes() for path in before} == before
+    for file in beside:
+        card.unlink(missing_ok=True)
+        file.write_bytes(b"precious")
+        with pytest.raises(ConfigError, match=rf"{file.name} exists; choose another name or --folder"):
+            write_card(model, tmp_path)
+        assert file.read_bytes() == b"precious"
+        file.write_bytes(before[file])
+
+
 def test_new_says_what_is_left_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["cards", "new", "mine", "--from-weights", str(WEIGHTS), "--record", *map(str, RECORDS)]
     assert main([*words, "--dataset", "SynthPEDES", "--license", "mit", "--folder", str(tmp_path)]) == 0

@@ -33,7 +33,9 @@ EXCEPTIONS = {
         "os.open": "makes the part, and waits until the disk has it",
         "os.replace": "moves the part to its place",
     },
+    "tipr_zoo/machine/whole_folder.py": {"os.replace": "moves the part to its place"},
     "tipr_zoo/weights/fetching.py": {"path.open": "is given the part"},
+    "tipr_zoo/cards/parsed_yaml_cache.py": {"self.save": "is of its own, through `write_whole`"},
     "tipr_zoo/display/picture_file.py": {"picture.save": "into memory"},
     "tipr_zoo/synthpedes/camera.py": {"picture.save": "into memory"},
     "tipr_zoo/terminal/streams.py": {

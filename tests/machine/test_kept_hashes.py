@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,23 @@ def read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
     monkeypatch.setattr(module, "file_sha256", file_sha256)
+    monkeypatch.setattr(module, "SETTLED_AFTER", 0.0)
     return names
+
+
+def test_a_file_that_has_just_changed_or_is_of_the_future_is_read_again(
+    tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        (tmp_path / name).write_text(name)
+    os.utime(tmp_path / "b", (time.time() + 3600,) * 2)  # the clock was set back
+    files = [tmp_path / "a", tmp_path / "b"]
+    assert kept_hashes(files, "x") == kept_hashes(files, "x")
+    assert sorted(read) == ["a", "b", "b"]
+    monkeypatch.setattr(module, "SETTLED_AFTER", 3600.0)
+    read.clear()
+    assert kept_hashes([tmp_path / "c"], "y") == kept_hashes([tmp_path / "c"], "y")
+    assert read == ["c", "c"]
 
 
 def test_a_file_is_read_once_and_again_where_it_changed(tmp_path: Path, read: list[str]) -> None:

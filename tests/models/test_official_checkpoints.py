@@ -702,6 +702,16 @@ def test_convert_overwrites_nothing_unasked(
     assert (tmp_path / existing).read_bytes() != b"precious"
 
 
+@pytest.mark.parametrize("there", [["tiny.py"], ["tiny.py", "tiny.md"]])
+def test_convert_goes_on_where_one_was_killed(there: list[str], convert: Callable[..., int], tmp_path: Path) -> None:
+    assert convert(checkpoint(), "irra") == 0
+    whole = contents(tmp_path)
+    for name in whole.keys() - {"best.pth", *there}:
+        (tmp_path / name).unlink()
+    assert convert(checkpoint(), "irra") == 0
+    assert contents(tmp_path) == whole
+
+
 @pytest.mark.parametrize(
     ("method", "options", "output", "message"),
     [

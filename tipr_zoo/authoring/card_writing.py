@@ -14,7 +14,7 @@ from tipr_zoo.cards.card import MODEL_NAME, ModelCard
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, read_record, record_file_name, write_record
 from tipr_zoo.cards.schema import TASK
-from tipr_zoo.errors import ConfigError
+from tipr_zoo.errors import ConfigError, RecordError
 from tipr_zoo.machine.result_place import check_folder, make_folder
 from tipr_zoo.machine.whole_file import whole_file, write_whole
 from tipr_zoo.models.lookup import load_card
@@ -83,11 +83,13 @@ def write_card(model: NewModel, folder: Path) -> list[Path]:
     model = _completed(model, records, base)
     contents = _files(model, records, folder)
     path = folder / f"{model.name}.md"
-    _check_free(model.name, path, [target for target, _ in contents])
+    _check_free(model.name, path, contents)
     check_folder(folder)
     written: list[Path] = []
     try:
         for target, content in contents:
+            if target.exists():  # as `_check_free` has allowed
+                continue
             make_folder(target.parent)
             written.append(target)
             if isinstance(content, Path):
@@ -193,8 +195,12 @@ def _lies_in(file: Path, folder: Path) -> bool:
     return file.resolve().is_relative_to(folder.resolve())
 
 
-def _check_free(name: str, card: Path, files: Sequence[Path]) -> None:
-    """Raise where a file would be overwritten or a name is taken."""
+def _check_free(name: str, card: Path, contents: Sequence[tuple[Path, Path | Record]]) -> None:
+    """Raise where a file would be overwritten or a name is taken.
+
+    A file beside the card that has its content already may be there: a command that was killed has left it.
+    """
+    files = [file for file, _ in contents]
     if not MODEL_NAME.fullmatch(name):
         raise ConfigError(f"a model's name is made of letters, digits, - _ and ., 96 at most, got {name!r}")
     index = card_index()
@@ -202,9 +208,19 @@ def _check_free(name: str, card: Path, files: Sequence[Path]) -> None:
         raise ConfigError(f"there is a model {name!r} already (`tipr-zoo info {quoted(name)}`); choose another name")
     if len(set(files)) < len(files):
         raise ConfigError("two records are of the same weights on the same data; leave one out")
-    for file in (card, *files):
-        if file.exists():
-            raise ConfigError(f"{file} exists; choose another name or --folder, or delete it")
+    taken = [file for file, content in contents if file.exists() and not _holds(file, content)]
+    for file in [card, *taken] if card.exists() else taken:
+        raise ConfigError(f"{file} exists; choose another name or --folder, or delete it")
+
+
+def _holds(file: Path, content: Path | Record) -> bool:
+    """Tell whether a file that is there is what would be written."""
+    if isinstance(content, Path):
+        return file.is_file() and file_sha256(file) == file_sha256(content)
+    try:
+        return read_record(file) == content
+    except RecordError:
+        return False
 
 
 def _lines(model: NewModel, base: ModelCard | None, records: Sequence[Record], folder: Path) -> Iterator[str]:

@@ -91,6 +91,8 @@ def convert_checkpoint(
         # Each has its own writer, so that an error names the right file.
         write_whole(card_part, text.encode())
         write_whole(recipe_part, recipe_stub(official.model, origin).encode())
+        if not overwrite:
+            _check_unchanged({output: weights_part, card: card_part, recipe: recipe_part})
     fitting = _fitting_models(official, list_models(plugin=reference.plugin or "core"))
     return Conversion(official, _patch_tower(model).grid_size, output, card, recipe, fitting)
 
@@ -109,10 +111,21 @@ def _files_beside(output: Path, source: Path, overwrite: bool) -> tuple[Path, Pa
         raise ConfigError(f"{output} is the checkpoint itself; choose another --output")
     check_folder(output.parent)
     card, recipe = output.with_suffix(".md"), output.with_suffix(".py")
-    for file in (output, card, recipe):
-        if file.exists() and not overwrite:
-            raise ConfigError(f"{file} exists; choose another --output, or overwrite it with --force")
+    # The weights take their place last. Where they are missing, a conversion may have been killed: `_check_unchanged`.
+    if output.exists() and not overwrite:
+        raise _exists(output)
     return card, recipe
+
+
+def _check_unchanged(parts: Mapping[Path, Path]) -> None:
+    """Refuse to overwrite files with other content; those of a conversion that was killed have the same."""
+    for file, part in parts.items():
+        if file.exists() and not (file.is_file() and file.read_bytes() == part.read_bytes()):
+            raise _exists(file)
+
+
+def _exists(file: Path) -> ConfigError:
+    return ConfigError(f"{file} exists; choose another --output, or overwrite it with --force")
 
 
 def _fitting_models(official: OfficialCheckpoint, names: Sequence[str]) -> list[str]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
@@ -13,6 +11,7 @@ from string import Template
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.errors import ConfigError, DuplicateNameError
 from tipr_zoo.machine.whole_file import write_whole
+from tipr_zoo.machine.whole_folder import whole_folder
 from tipr_zoo.plugins.contract import PLUGIN_CONTRACT
 from tipr_zoo.plugins.discovery import FIRST_PARTY, installed_plugins
 from tipr_zoo.version import __version__
@@ -97,30 +96,20 @@ def write_plugin(name: str, parent: Path) -> Path:
     folder = parent / names.distribution
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is there already; remove it, or choose another name or --dir")
-    written: list[Path] = []
+    written = folder
     try:
-        for path, text in rendered_files(names).items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            write_whole(folder / path, text.encode())
-            written.append(folder / path)
-    except BaseException as error:
-        _remove(written, folder)
-        if not isinstance(error, OSError):
-            raise
+        parent.mkdir(parents=True, exist_ok=True)
+        with whole_folder(folder) as part:
+            for path, text in rendered_files(names).items():
+                written = folder / path
+                (part / path).parent.mkdir(parents=True, exist_ok=True)
+                write_whole(part / path, text.encode())
+            written = folder
+    except OSError as error:
         # The system's own words name the file. The fix here is not the usual one of a WriteError.
-        raise ConfigError(f"{folder} cannot be written: {OSError.__str__(error)}; choose another --dir") from error
+        words = OSError(error.errno, error.strerror, str(written))
+        raise ConfigError(f"{folder} cannot be written: {words}; choose another --dir") from error
     return folder
-
-
-def _remove(files: Sequence[Path], folder: Path) -> None:
-    """Remove files, and then every folder that is empty without them, up to `folder`."""
-    for file in files:
-        file.unlink(missing_ok=True)
-    for parent in sorted(folder.rglob("*"), reverse=True):
-        with suppress(OSError):  # it is no folder, or not empty
-            parent.rmdir()
-    with suppress(OSError):
-        folder.rmdir()
 
 
 def rendered_files(names: PluginNames) -> dict[Path, str]:

@@ -111,7 +111,11 @@ class ParsedYamlCache:
     def _save_at_exit(self) -> None:
         if not self._is_changed:
             self._is_changed = True
-            atexit.register(self.save)
+            atexit.register(self._save_uninterrupted)
+
+    def _save_uninterrupted(self) -> None:
+        with suppress(KeyboardInterrupt):  # the command is done, and nothing is left to interrupt
+            self.save()
 
 
 @cache

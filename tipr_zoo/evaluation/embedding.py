@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
 
 from tipr_zoo.cards.record import TEXT_TO_IMAGE
 from tipr_zoo.datasets.person_dataset import PersonDataset
@@ -17,7 +16,9 @@ from tipr_zoo.distributed import gather_objects, process_count, process_rank
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import DataError
 from tipr_zoo.evaluation.metrics import retrieval_metrics_from_embeddings
+from tipr_zoo.machine.processes import check_shared_memory
 from tipr_zoo.pictures.files import open_picture
+from tipr_zoo.terminal.progress_bar import ProgressBar
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,12 @@ def embed_readable_pictures(
     batches = list(torch.arange(len(paths)).split(batch_size))
     own = [batch.tolist() for batch in batches[process_rank() :: process_count()]]
     pictures = _PreprocessedPictures(paths, model.preprocess)
+    if num_workers:
+        check_shared_memory()
     loader = DataLoader(pictures, batch_sampler=own, num_workers=num_workers, collate_fn=_stack)
     embedded: list[tuple[list[int], Tensor]] = []
     problems: list[DataError] = []
-    with tqdm(total=len(paths), desc="pictures", unit="picture", disable=not progress) as bar:
+    with ProgressBar(total=len(paths), desc="pictures", unit="picture", disable=not progress) as bar:
         for indices, (is_read, batch, errors) in zip(own, loader, strict=True):
             problems += errors
             if errors and on_unreadable is None:
@@ -174,7 +177,7 @@ def embed_captions(
     lengths = ids.argmax(dim=1) + 1
     order = lengths.argsort(stable=True)
     embedded: list[tuple[list[int], Tensor]] = []
-    with tqdm(total=len(ids), desc="captions", unit="caption", disable=not progress) as bar:
+    with ProgressBar(total=len(ids), desc="captions", unit="caption", disable=not progress) as bar:
         for rows in order.split(batch_size)[process_rank() :: process_count()]:
             part = model.encode_text(ids[rows, : int(lengths[rows].max())].to(device)).float().cpu()
             embedded.append((rows.tolist(), part))

@@ -12,6 +12,8 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from types import FrameType, ModuleType
 
+from tipr_zoo.errors import ConfigError, error_line
+from tipr_zoo.machine.shortage import shortage
 from tipr_zoo.terminal.streams import make_streams_safe
 
 
@@ -20,9 +22,31 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def check_shared_memory() -> None:
+    """Check that this machine has the shared memory by which several processes wait for each other.
+
+    Raises:
+        ConfigError: It has none, e.g. a container without ``/dev/shm``.
+    """
+    try:
+        multiprocessing.get_context("spawn").Semaphore()
+    except (OSError, ImportError) as error:
+        if isinstance(error, OSError) and shortage(error) is not None:
+            raise
+        raise ConfigError(
+            f"several processes need shared memory, which this machine lacks ({error_line(error)}): mount /dev/shm, or"
+            " work in one process (--workers 1 for data synth, 0 for eval; --cfg-options training.num_workers=0)"
+        ) from error
+
+
 @contextmanager
 def process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Open a pool of processes that ends at once when it is interrupted."""
+    """Open a pool of processes that ends at once when it is interrupted.
+
+    Raises:
+        ConfigError: The machine lacks what several processes need.
+    """
+    check_shared_memory()
     # Spawned, not forked: the caller may have threads running. And so every platform behaves alike.
     others = set(multiprocessing.active_children())
     with _one_interrupt():
@@ -76,6 +100,15 @@ def hidden_main() -> Iterator[None]:
 
 
 def _begin_worker() -> None:
-    """Print through the one door, and leave Ctrl-C to the parent process, which then ends its workers."""
+    """Print through the one door. Leave Ctrl-C to the parent process, which then ends its workers; end where it ends."""
     make_streams_safe()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process once its parent is gone: nobody else would, and it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def whole_file(path: Path, *, must_last: bool = True) -> Iterator[Path]:
             file.
     """
     target = Path(os.path.realpath(path)) if os.path.islink(path) else path
-    part = target.with_name(f".{target.name[:_LONGEST_START]}.{os.urandom(8).hex()}.part")
+    part = part_of(target)
     try:
         old = _state(target)
         if old is not None and not stat.S_ISREG(old.st_mode):
@@ -106,13 +107,18 @@ def write_whole(path: Path, content: bytes, *, must_last: bool = True) -> None:
         part.write_bytes(content)
 
 
+def part_of(target: Path) -> Path:
+    """Return a new name beside a file or folder for what is to become it; see `is_part`."""
+    return target.with_name(f".{target.name[:_LONGEST_START]}.{os.urandom(8).hex()}.part")
+
+
 def is_part(name: str) -> bool:
-    """Return whether a file of this name is a part of `whole_file`, and so not yet a file of its own."""
+    """Return whether a file or folder of this name is a part, and so not yet one of its own."""
     return re.fullmatch(_PART, name) is not None
 
 
 def remove_parts(folder: Path, untouched_for: float = ABANDONED_AFTER) -> None:
-    """Remove the parts that killed processes left behind; a part that cannot be removed stays.
+    """Remove the parts that killed processes left behind, files and folders; a part that cannot be removed stays.
 
     Args:
         folder: The folder to search, without the folders below it. It need not exist.
@@ -123,7 +129,11 @@ def remove_parts(folder: Path, untouched_for: float = ABANDONED_AFTER) -> None:
         for entry in entries:
             if is_part(entry.name):
                 with suppress(OSError):
-                    if entry.stat(follow_symlinks=False).st_mtime <= last:
+                    if entry.stat(follow_symlinks=False).st_mtime > last:
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        shutil.rmtree(entry.path)
+                    else:
                         os.unlink(entry.path)
 
 

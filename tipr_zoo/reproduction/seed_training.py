@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from tipr_zoo.errors import TrainingError, TrainingInterrupted
 from tipr_zoo.machine.processes import available_cores
+from tipr_zoo.machine.signals import raised_signals
 from tipr_zoo.models.resolved_model import ResolvedModel
 from tipr_zoo.outside.files import LOG_LIMIT, file_sha256, read_bytes
 from tipr_zoo.reproduction.seed_folder import SeedFolder
 from tipr_zoo.terminal.log import logger
+from tipr_zoo.terminal.progress_bar import ProgressBar
 from tipr_zoo.training.loop.interruption import SIGNALS
 from tipr_zoo.training.pairs.training_data import TrainingData
 from tipr_zoo.training.train import train_resolved
@@ -151,7 +149,10 @@ def _train_in_processes(plan: TrainingPlan, folders: Mapping[int, SeedFolder], j
     """Train several at a time; after a failure or Ctrl-C no other is begun."""
     waiting, running, failed = list(folders), dict[int, subprocess.Popen[bytes]](), list[int]()
     try:
-        with _raised_signals(), tqdm(total=len(folders), desc="trainings", dynamic_ncols=True) as bar:
+        with (
+            raised_signals(SIGNALS, TrainingInterrupted),
+            ProgressBar(total=len(folders), desc="trainings", dynamic_ncols=True) as bar,
+        ):
             while running or (waiting and not failed):
                 while waiting and len(running) < jobs and not failed:
                     turn, seed = len(folders) - len(waiting), waiting.pop(0)
@@ -174,23 +175,6 @@ def _train_in_processes(plan: TrainingPlan, folders: Mapping[int, SeedFolder], j
         raise TrainingError(
             f"the training with seed {failed[0]} failed: {_last_line(log)}{_RESUMED_HERE} (its messages: {log})"
         )
-
-
-@contextmanager
-def _raised_signals() -> Iterator[None]:
-    """Raise SIGTERM and a closed terminal like Ctrl-C, so that the processes begun here are ended, too."""
-
-    def stop(number: int, frame: object) -> None:
-        raise TrainingInterrupted(f"stopped by {signal.Signals(number).name}", number)
-
-    is_main = threading.current_thread() is threading.main_thread()
-    numbers = [number for number in SIGNALS if is_main and signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _start(

@@ -79,12 +79,14 @@ def draw_synthpedes(
     if about:
         check_annotation(directory / ANNOTATION, digest, about)
     about = described(seed, counts, pictures, splits) | {"sha256": digest}
+    make_folder(directory)
+    # A data set is found by this file. So it exists only while everything else does.
+    (directory / ANNOTATION).unlink(missing_ok=True)
+    # Before the first picture: a drawing that is killed goes on only in a folder that says what it is.
+    write_whole(directory / ABOUT, json.dumps(about, indent=2).encode() + b"\n")
     for split in splits:
         make_folder(directory / "imgs" / split)
         remove_parts(directory / "imgs" / split)
-    # A data set is found by this file. So it exists only while everything else does.
-    (directory / ANNOTATION).unlink(missing_ok=True)
-    write_whole(directory / ABOUT, json.dumps(about, indent=2).encode() + b"\n")
     missing = list(undrawn(directory, people, pictures, seed))
     draw_all(missing, workers=workers, progress=progress)
     write_whole(directory / ANNOTATION, annotation)

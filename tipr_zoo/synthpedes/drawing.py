@@ -7,14 +7,13 @@ from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from tipr_zoo.machine.processes import available_cores, hidden_main, process_pool
 from tipr_zoo.machine.whole_file import write_whole
 from tipr_zoo.synthpedes.figure import draw_picture
 from tipr_zoo.synthpedes.identity import Identity
 from tipr_zoo.synthpedes.shot import shots
 from tipr_zoo.synthpedes.streams import stream
+from tipr_zoo.terminal.progress_bar import ProgressBar
 
 CHUNK = 4  # identities that a process draws at a time
 
@@ -52,7 +51,7 @@ def draw_all(sittings: Sequence[Sitting], *, workers: int | None, progress: bool
     workers = min(workers or available_cores(), -(-len(sittings) // CHUNK))
     chunks = [sittings[start : start + CHUNK] for start in range(0, len(sittings), CHUNK)]
     total = sum(len(sitting.paths) for sitting in sittings)
-    with tqdm(total=total, desc="SynthPEDES", unit="picture", disable=not progress) as bar:
+    with ProgressBar(total=total, desc="SynthPEDES", unit="picture", disable=not progress) as bar:
         if workers <= 1:
             for chunk in chunks:
                 bar.update(draw_some(chunk))

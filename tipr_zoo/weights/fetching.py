@@ -8,8 +8,6 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from tqdm import tqdm
-
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.cards.card import ModelCard, Weights
 from tipr_zoo.cards.hub_reference import is_hub_reference
@@ -18,6 +16,7 @@ from tipr_zoo.errors import WeightsError, WriteError
 from tipr_zoo.hub.weights import fetch_hub_weights
 from tipr_zoo.machine.result_place import make_folder
 from tipr_zoo.machine.whole_file import CHUNK, whole_file
+from tipr_zoo.terminal.progress_bar import ProgressBar
 from tipr_zoo.terminal.suggested_command import quoted
 
 
@@ -70,7 +69,7 @@ def _download(url: str, path: Path, size: int) -> None:
     received = 0
     with (
         path.open("wb") as file,
-        tqdm(total=size, unit="B", unit_scale=True, desc=url.rsplit("/", 1)[-1]) as bar,
+        ProgressBar(total=size, unit="B", unit_scale=True, desc=url.rsplit("/", 1)[-1]) as bar,
     ):
         for chunk in _chunks(url):
             file.write(chunk)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
 
 from tipr_zoo.datasets.checks.findings import Finding
 from tipr_zoo.errors import DataError
 from tipr_zoo.machine.processes import available_cores, hidden_main, process_pool
 from tipr_zoo.pictures.files import open_picture
+from tipr_zoo.terminal.progress_bar import ProgressBar
 
 _CHUNK = 64
 # To start processes takes as long as to decode some hundred pictures.
@@ -36,7 +34,7 @@ def unreadable_pictures(pictures: Sequence[Path], progress: bool, workers: int |
         workers = available_cores() if len(pictures) >= _WORTH_PROCESSES else 1
     chunks = [pictures[start : start + _CHUNK] for start in range(0, len(pictures), _CHUNK)]
     findings: list[Finding] = []
-    with tqdm(total=len(pictures), desc="decoding", unit="picture", disable=None if progress else True) as bar:
+    with ProgressBar(total=len(pictures), desc="decoding", unit="picture", disable=None if progress else True) as bar:
         if workers <= 1:
             _collect(map(_unreadable, chunks), chunks, findings, bar)
             return findings
@@ -48,7 +46,7 @@ def unreadable_pictures(pictures: Sequence[Path], progress: bool, workers: int |
 
 
 def _collect(
-    results: Iterable[list[Finding]], chunks: Sequence[Sequence[Path]], findings: list[Finding], bar: tqdm[Any]
+    results: Iterable[list[Finding]], chunks: Sequence[Sequence[Path]], findings: list[Finding], bar: ProgressBar
 ) -> None:
     for chunk, found in zip(chunks, results, strict=True):
         findings += found

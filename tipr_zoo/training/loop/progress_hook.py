@@ -10,9 +10,9 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from tqdm import tqdm
 
 from tipr_zoo.distributed import is_main_process, process_count
+from tipr_zoo.terminal.progress_bar import ProgressBar
 from tipr_zoo.training.checkpoints.history import append_history, forget_after
 
 
@@ -29,12 +29,12 @@ class ProgressHook(Hook):
         self.steps = 0
         self.seconds = 0.0
         self.resumed: dict[str, Any] | None = None
-        self.bar: tqdm[Any] = tqdm(disable=True)
+        self.bar: ProgressBar = ProgressBar(disable=True)
 
     def before_train(self, runner: Runner) -> None:
         if is_main_process():
             forget_after(self.work_dir, runner.epoch)
-        self.bar = tqdm(
+        self.bar = ProgressBar(
             total=runner.max_iters,
             initial=runner.iter,
             desc="training",

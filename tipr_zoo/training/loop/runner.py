@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import uuid
 import warnings
@@ -36,6 +38,9 @@ from tipr_zoo.training.loop.train_loop import TrainLoop
 from tipr_zoo.training.loop.validation_loop import ValidationLoop
 from tipr_zoo.training.pairs.training_loader import training_loader
 from tipr_zoo.training.settings import settings
+
+_OF_A_RUN = re.compile(r"\d{8}_\d{6}")
+"""How MMEngine names what it writes: by the time."""
 
 
 def build_runner(
@@ -143,6 +148,19 @@ def _optim_wrapper(training: Any, model: DualEncoder, device: torch.device) -> T
 
 
 def _tidy(runner: Runner) -> None:
-    """Remove the empty folder and the empty recipe that MMEngine leaves in a work dir at each start."""
-    shutil.rmtree(runner.log_dir, ignore_errors=True)
-    (Path(runner.work_dir) / f"{runner.timestamp}.py").unlink(missing_ok=True)
+    """Remove the empty folder and the empty recipe that MMEngine leaves in a work dir at each start.
+
+    Those of a run that was killed before it came to this are removed, too.
+    """
+    for path in Path(runner.work_dir).iterdir():
+        if _OF_A_RUN.fullmatch(path.stem) and _is_empty(path):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.suffix == ".py":
+                path.unlink(missing_ok=True)
+
+
+def _is_empty(path: Path) -> bool:
+    """Tell whether there is nothing in a file, or in any file of a folder."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return all(file.stat().st_size <= len(os.linesep) for file in files)  # MMEngine ends even an empty recipe's line

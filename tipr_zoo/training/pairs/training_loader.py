@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.machine.processes import check_shared_memory
 from tipr_zoo.models.component_check import checked
 from tipr_zoo.models.recipe_values import build_component
 from tipr_zoo.protocols import CaptionAugmentation, PairSampler
@@ -38,6 +39,8 @@ def training_loader(training: Mapping[str, Any], model: DualEncoder, train_set: 
     """
     pairs = _pairs(training, model, train_set)
     workers = training.get("num_workers", 2)
+    if workers:
+        check_shared_memory()
     return DataLoader(
         pairs,
         batch_sampler=BatchSampler(_sampler(training, pairs), training["batch_size"]),
