@@ -100,7 +100,7 @@ def hidden_main() -> Iterator[None]:
 
 
 def _begin_worker() -> None:
-    """Print through the one door. Leave Ctrl-C to the parent process, which then ends its workers; end where it ends."""
+    """Print through the one door, leave Ctrl-C to the parent process, and end where that ends."""
     make_streams_safe()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
