@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import DataError
 from tipr_zoo.features import Batch, Features
+from tipr_zoo.machine.linear_products import linear_products
 from tipr_zoo.pictures.image_batch import checked_images
 from tipr_zoo.pictures.preprocessing import ImageNormalisation, preprocess_picture
 from tipr_zoo.protocols import ImageTower, Neck, TextTower, Tokenizer
@@ -79,8 +80,9 @@ class DualEncoder(nn.Module):
         images = checked_images(images, self.image_size, _a_parameter(self.image_encoder))
         if not len(images):
             return self._of_none(self.encode_image, images)
-        embedding = self._class_tokens(images).squeeze(1)
-        return embedding if self.neck is None else self.neck.image(embedding)
+        with linear_products(images.device):
+            embedding = self._class_tokens(images).squeeze(1)
+            return embedding if self.neck is None else self.neck.image(embedding)
 
     def encode_text(self, ids: Tensor) -> Tensor:
         """Embed captions.
@@ -97,11 +99,12 @@ class DualEncoder(nn.Module):
         ids = checked_ids(ids, self.text_encoder, _a_parameter(self.text_encoder))
         if not len(ids):
             return self._of_none(self.encode_text, ids)
-        if hasattr(self.text_encoder, "encode_end") and not _is_hooked(self.text_encoder):
-            embedding = self.text_encoder.encode_end(ids)
-        else:
-            embedding = self.end_tokens(self.text_encoder(ids), ids)
-        return embedding if self.neck is None else self.neck.text(embedding)
+        with linear_products(ids.device):
+            if hasattr(self.text_encoder, "encode_end") and not _is_hooked(self.text_encoder):
+                embedding = self.text_encoder.encode_end(ids)
+            else:
+                embedding = self.end_tokens(self.text_encoder(ids), ids)
+            return embedding if self.neck is None else self.neck.text(embedding)
 
     def preprocess(self, picture: Image.Image) -> Tensor:
         """Resize and normalise a picture of any size and mode: -> (3, H, W) float32."""
@@ -122,8 +125,9 @@ class DualEncoder(nn.Module):
     def tokens(self, batch: Batch, patch_tokens: bool = True) -> tuple[Tensor, Tensor]:
         """Run both towers over a batch: -> (B, 1 + N, D), or (B, 1, D) without patches, and (B, L, D)."""
         images = batch["images"]
-        image_tokens = self.image_encoder(images) if patch_tokens else self._class_tokens(images)
-        return image_tokens, self.text_encoder(batch["caption_ids"])
+        with linear_products(images.device):
+            image_tokens = self.image_encoder(images) if patch_tokens else self._class_tokens(images)
+            return image_tokens, self.text_encoder(batch["caption_ids"])
 
     def embeddings(self, class_tokens: Tensor, end_tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Return the embeddings that are compared, after the neck where there is one; all are (B, D)."""
@@ -155,7 +159,8 @@ class DualEncoder(nn.Module):
         Raises:
             TiprZooError: Whatever the objective raises, e.g. DataError for a batch that lacks an entry.
         """
-        value = self.losses[key](features, batch) if key in self.losses else self.heads[key](features, batch, self)
+        with linear_products(features.image_embedding.device):
+            value = self.losses[key](features, batch) if key in self.losses else self.heads[key](features, batch, self)
         return self.loss_weights.get(key, 1.0) * value
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
