@@ -15,11 +15,13 @@ from tipr_zoo.machine.linear_products import linear_products
 from tipr_zoo.pictures.image_batch import checked_images
 from tipr_zoo.pictures.preprocessing import ImageNormalisation, preprocess_picture
 from tipr_zoo.protocols import ImageTower, Neck, TextTower, Tokenizer
+from tipr_zoo.registries import MODELS
 from tipr_zoo.tokenizers.token_ids import checked_ids
 
 BATCH_KEYS = ("images", "caption_ids", "pids", "mlm_ids", "mlm_labels", "mask_noise")
 
 
+@MODELS.register_module()
 class DualEncoder(nn.Module):
     """Two towers, the losses and heads that train them, and what turns pictures and captions into tensors.
 
@@ -81,8 +83,7 @@ class DualEncoder(nn.Module):
         if not len(images):
             return self._of_none(self.encode_image, images)
         with linear_products(images.device):
-            embedding = self._class_tokens(images).squeeze(1)
-            return embedding if self.neck is None else self.neck.image(embedding)
+            return self.embed_images(images)
 
     def encode_text(self, ids: Tensor) -> Tensor:
         """Embed captions.
@@ -100,11 +101,20 @@ class DualEncoder(nn.Module):
         if not len(ids):
             return self._of_none(self.encode_text, ids)
         with linear_products(ids.device):
-            if hasattr(self.text_encoder, "encode_end") and not _is_hooked(self.text_encoder):
-                embedding = self.text_encoder.encode_end(ids)
-            else:
-                embedding = self.end_tokens(self.text_encoder(ids), ids)
-            return embedding if self.neck is None else self.neck.text(embedding)
+            return self.embed_ids(ids)
+
+    def embed_images(self, images: Tensor) -> Tensor:
+        """Embed pictures that were checked, at least one: what `encode_image` gives. A model of its own changes this."""
+        embedding = self._class_tokens(images).squeeze(1)
+        return embedding if self.neck is None else self.neck.image(embedding)
+
+    def embed_ids(self, ids: Tensor) -> Tensor:
+        """Embed token ids that were checked, at least one row: what `encode_text` gives."""
+        if hasattr(self.text_encoder, "encode_end") and not _is_hooked(self.text_encoder):
+            embedding = self.text_encoder.encode_end(ids)
+        else:
+            embedding = self.end_tokens(self.text_encoder(ids), ids)
+        return embedding if self.neck is None else self.neck.text(embedding)
 
     def preprocess(self, picture: Image.Image) -> Tensor:
         """Resize and normalise a picture of any size and mode: -> (3, H, W) float32."""

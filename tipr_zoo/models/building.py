@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ from tipr_zoo.hub.weights import local_weights
 from tipr_zoo.machine.devices import usable_device
 from tipr_zoo.models.component_check import check_needs, checked, checked_image_tower
 from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.recipe import DEFAULT_MODEL
 from tipr_zoo.models.recipe_values import build_component, checked_channels
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.models.weights_origin import other_model
 from tipr_zoo.pictures.preprocessing import ImageNormalisation
-from tipr_zoo.protocols import Head, Loss, Neck, TextTower, Tokenizer
-from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, TOKENIZERS
+from tipr_zoo.protocols import Head, Loss, Neck, Retriever, TextTower, Tokenizer
+from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, MODELS, TOKENIZERS
 from tipr_zoo.registry import Registry
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.terminal.suggested_command import quoted
@@ -80,7 +82,7 @@ def build(
     resolved = resolve_card(card, overrides, name)
     if not pretrained and weights is None:
         logger.warning("%s: weights are random; pass pretrained=True or weights=FILE to load some", name)
-        return build_dual_encoder(resolved.recipe.model).to(device).eval()
+        return build_retriever(resolved.recipe.model).to(device).eval()
     file = fetch_weights(card) if weights is None else local_weights(weights)
     return build_with_weights(resolved, file, is_own=weights is None).to(device).eval()
 
@@ -127,7 +129,7 @@ def build_with_weights(
     classifier = tensors.get("heads.id.classifier.weight")
     if classifier is not None and IDENTITIES not in resolved.overrides:
         fit_identities(entry, len(classifier), file, logging.INFO)
-    model = build_dual_encoder(entry)
+    model = build_retriever(entry)
     if not is_own:
         tensors = _leave_out_heads(model, tensors, file)
     load_tensors(model, tensors, file, owner)
@@ -176,47 +178,71 @@ def _leave_out_heads(model: DualEncoder, tensors: dict[str, Tensor], file: Path)
     }
 
 
-def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
+def build_retriever(model: Mapping[str, Any]) -> DualEncoder:
     """Build a model from the ``model`` entry of a recipe.
 
     Args:
-        model: The entry, a dict. ``image_encoder``, ``text_encoder`` and ``tokenizer`` are each a dict with ``type``.
-            ``losses`` and ``heads`` hold such dicts by the key that `DualEncoder.loss` returns; each may have a
-            ``weight``, and None leaves one out. ``neck`` is a dict with ``type``, where both embeddings go through a
-            neck. ``mean`` and ``std`` normalise the pictures; CLIP's stand where they are left out.
+        model: The entry, a dict. ``type`` names a class of the registry MODELS, `DualEncoder` where it is left out.
+            ``image_encoder``, ``text_encoder`` and ``tokenizer`` are each a dict with ``type``. ``losses`` and
+            ``heads`` hold such dicts by the key that `DualEncoder.loss` returns; each may have a ``weight``, and None
+            leaves one out. ``neck`` is a dict with ``type``, where both embeddings go through a neck. ``mean`` and
+            ``std`` normalise the pictures; CLIP's stand where they are left out. The class is handed what these
+            entries give, as far as its constructor names it, and every other entry as it is.
 
     Raises:
-        UnknownNameError: No such component.
+        UnknownNameError: No such component, or the class takes no such entry.
         ConfigError: An entry is missing or makes no sense, or a component lacks what another needs of it.
     """
-    channels = checked_channels(model)
-    losses, loss_weights = _build_objectives(model, "losses", LOSSES, Loss)
-    heads, head_weights = _build_objectives(model, "heads", HEADS, Head)
-    if both := set(losses) & set(heads):
+    kind = model.get("type", DEFAULT_MODEL)
+    names = inspect.signature(MODELS.get(kind)).parameters
+    given = {key: value for key, value in model.items() if key not in _BUILT} | _built_entries(model, names)
+    retriever = build_component(MODELS, {**given, "type": kind}, "model")
+    return checked(retriever, Retriever, "model")
+
+
+_BUILT = ("type", "image_encoder", "text_encoder", "tokenizer", "neck", "losses", "heads", "mean", "std")
+"""The entries of ``model`` that are built before the class is made, or made into something else."""
+
+
+def _built_entries(model: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Build the entries of ``model`` that a class's constructor names; return them by argument."""
+    given: dict[str, Any] = {}
+    if "normalisation" in names:
+        given["normalisation"] = ImageNormalisation(**checked_channels(model))
+    for kind, registry, protocol in (("losses", LOSSES, Loss), ("heads", HEADS, Head)):
+        if kind in names:
+            given[kind], weights = _build_objectives(model, kind, registry, protocol)
+            given["loss_weights"] = given.get("loss_weights", {}) | weights
+    if both := set(given.get("losses", ())) & set(given.get("heads", ())):
         raise ConfigError(f"losses and heads share the key {sorted(both)[0]!r}; rename one of them")
-    tokenizer = _component(TOKENIZERS, model, "tokenizer", Tokenizer)
-    known_ids = model["text_encoder"].get("vocabulary_size", tokenizer.vocabulary_size)
+    if "tokenizer" in names and "tokenizer" in model:
+        given["tokenizer"] = _component(TOKENIZERS, model, "tokenizer", Tokenizer)
+        _check_vocabulary(model, given["tokenizer"])
+    if "image_encoder" in names and "image_encoder" in model:
+        tower = build_component(BACKBONES, model["image_encoder"], "model.image_encoder")
+        given["image_encoder"] = checked_image_tower(tower, "model.image_encoder")
+    if "text_encoder" in names and "text_encoder" in model:
+        given["text_encoder"] = _component(BACKBONES, model, "text_encoder", TextTower)
+    if "neck" in names and model.get("neck"):
+        given["neck"] = _component(BACKBONES, model, "neck", Neck)
+    for place in ("losses", "heads"):
+        for key, objective in given.get(place, {}).items():
+            check_needs(objective, f"model.{place}.{key}", given.get("image_encoder"), given.get("text_encoder"))
+    return given
+
+
+def _check_vocabulary(model: Mapping[str, Any], tokenizer: Tokenizer) -> None:
+    """Check that the text tower knows every token id of the tokenizer.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    known_ids = model.get("text_encoder", {}).get("vocabulary_size", tokenizer.vocabulary_size)
     if isinstance(known_ids, int) and known_ids < tokenizer.vocabulary_size:
         raise ConfigError(
             f"model.text_encoder knows {known_ids} token ids, the tokenizer has {tokenizer.vocabulary_size};"
             f" set model.text_encoder.vocabulary_size to {tokenizer.vocabulary_size}"
         )
-    tower = build_component(BACKBONES, model["image_encoder"], "model.image_encoder")
-    image_encoder = checked_image_tower(tower, "model.image_encoder")
-    text_encoder = _component(BACKBONES, model, "text_encoder", TextTower)
-    for place, objectives in (("losses", losses), ("heads", heads)):
-        for key, objective in objectives.items():
-            check_needs(objective, f"model.{place}.{key}", image_encoder, text_encoder)
-    return DualEncoder(
-        image_encoder=image_encoder,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        losses=losses,
-        heads=heads,
-        loss_weights=loss_weights | head_weights,
-        normalisation=ImageNormalisation(**channels),
-        neck=_component(BACKBONES, model, "neck", Neck) if model.get("neck") else None,
-    )
 
 
 def _component(registry: Registry, model: Mapping[str, Any], key: str, protocol: type) -> Any:
