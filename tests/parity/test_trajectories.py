@@ -33,8 +33,8 @@ from tipr_zoo.weights.official_names import to_zoo, zoo_names
 
 SHIPPED = Path(__file__).parent / "files"
 FILES = Path(os.environ.get("TIPR_PARITY_DIR") or SHIPPED)
-PATHS = sorted(FILES.glob("*_trajectory*.json"))
 METHODS = ("irra", "fmfa", "sen")
+PATHS = sorted(path for method in METHODS for path in FILES.glob(f"{method}_trajectory*.json"))
 TOLERANCE, RATES = 2e-3, 1e-9  # relative errors allowed
 
 _SCRIPT = "parity_inputs.py"

@@ -22,7 +22,7 @@ from tipr_zoo.plugins.requirements import core_problem
 
 ENTRY_POINT_GROUP = "tipr_zoo.plugins"
 
-FIRST_PARTY = {"sen": "tipr-zoo-sen", "fmfa": "tipr-zoo-fmfa"}
+FIRST_PARTY = {"sen": "tipr-zoo-sen", "fmfa": "tipr-zoo-fmfa", "rde": "tipr-zoo-rde"}
 """The plugins whose cards ship with the core, with their distributions."""
 
 _OWNERS = {**FIRST_PARTY, "core": "tipr-zoo"}
