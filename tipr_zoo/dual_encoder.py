@@ -104,7 +104,7 @@ class DualEncoder(nn.Module):
             return self.embed_ids(ids)
 
     def embed_images(self, images: Tensor) -> Tensor:
-        """Embed pictures that were checked, at least one: what `encode_image` gives. A model of its own changes this."""
+        """Embed pictures that were checked, at least one: what `encode_image` gives. Other models override this."""
         embedding = self._class_tokens(images).squeeze(1)
         return embedding if self.neck is None else self.neck.image(embedding)
 

@@ -126,16 +126,16 @@ class VisionTransformerEncoder(nn.Module):
         Raises:
             ConfigError: The tower pools no class token, or its last block is of a kind whose attention is not known.
         """
-        block = self.trunk.blocks[-1]
+        block: Any = self.trunk.blocks[-1]
         if type(block) is not Block or not self._pools_class_token:
             raise ConfigError(
-                f"{type(self).__name__}: the attention of {type(block).__name__} is not known; take a tower that pools a"
-                " class token, with timm's usual blocks"
+                f"{type(self).__name__}: the attention of {type(block).__name__} is not known; take a tower that pools"
+                " a class token, with timm's usual blocks"
             )
         with noted_input(block) as given:
             tokens = self(images)
         with torch.no_grad():
-            attention = block.attn
+            attention: Any = block.attn
             queries, keys, _ = attention.qkv(block.norm1(given())).chunk(3, dim=2)
             queries, keys = (
                 norm(part.unflatten(2, (attention.num_heads, -1))).flatten(2)

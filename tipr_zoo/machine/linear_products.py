@@ -46,7 +46,12 @@ def linear_products(device: torch.device) -> AbstractContextManager[Any]:
     Args:
         device: Where the tensors are.
     """
-    if device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing() or way() == "torch":
+    if (
+        device.type != "cpu"
+        or torch.compiler.is_compiling()
+        or torch._C._get_tracing_state() is not None
+        or way() == "torch"
+    ):
         return nullcontext()
     return _LinearProducts()
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import Batch, Features
 from tipr_zoo.joined_embeddings import joined_embedding
 from tipr_zoo.machine.linear_products import linear_products
-from tipr_zoo.pictures.preprocessing import ImageNormalisation
-from tipr_zoo.protocols import Tokenizer
+from tipr_zoo.protocols import AttendingImageTower, AttendingTextTower, missing_names
 from tipr_zoo.registries import MODELS
 from tipr_zoo_rde.token_selection import TokenSelection, chosen_patches, chosen_words
 
@@ -28,34 +27,28 @@ class RobustDualEmbedding(DualEncoder):
     (``tse``). It is the cosine of what `encode_image` and `encode_text` give: both embeddings, laid end to end.
 
     Args:
-        image_encoder: As of `DualEncoder`; it has ``encode_with_attention`` and ``embedding_size``.
-        text_encoder: As of `DualEncoder`; it has ``encode_with_attention``.
-        tokenizer: As of `DualEncoder`.
-        losses: As of `DualEncoder`. Those of this plugin take a ``part``, ``"bge"`` or ``"tse"``.
-        heads: As of `DualEncoder`.
-        loss_weights: As of `DualEncoder`.
-        normalisation: As of `DualEncoder`.
         selected_size: Size of the embeddings of selected tokens.
         selected_share: The share of patches, and of places for words, that is selected.
+        **towers: Those of `DualEncoder`. The towers have ``encode_with_attention``. Losses of this plugin take a
+            ``part``, ``"bge"`` or ``"tse"``.
+
+    Raises:
+        ConfigError: A tower does not tell its attention, or the share is none.
     """
 
-    def __init__(
-        self,
-        image_encoder: Any,
-        text_encoder: Any,
-        tokenizer: Tokenizer,
-        losses: Mapping[str, nn.Module],
-        heads: Mapping[str, nn.Module],
-        loss_weights: Mapping[str, float],
-        normalisation: ImageNormalisation,
-        selected_size: int = 1024,
-        selected_share: float = 0.3,
-    ) -> None:
-        super().__init__(image_encoder, text_encoder, tokenizer, losses, heads, loss_weights, normalisation)
-        token_size = image_encoder.embedding_size
+    image_encoder: AttendingImageTower
+    text_encoder: AttendingTextTower
+
+    def __init__(self, selected_size: int = 1024, selected_share: float = 0.3, **towers: Any) -> None:
+        super().__init__(**towers)
+        for tower, protocol in ((self.image_encoder, AttendingImageTower), (self.text_encoder, AttendingTextTower)):
+            if missing := missing_names(tower, protocol):
+                raise ConfigError(f"{type(tower).__name__} lacks {', '.join(missing)}, which token selection needs")
+        if not 0 < selected_share <= 1:
+            raise ConfigError(f"selected_share must be above 0 and at most 1, got {selected_share}")
         self.selected_share = selected_share
-        self.image_selection = TokenSelection(token_size, selected_size)
-        self.text_selection = TokenSelection(token_size, selected_size)
+        self.image_selection = TokenSelection(self.image_encoder.embedding_size, selected_size)
+        self.text_selection = TokenSelection(self.image_encoder.embedding_size, selected_size)
 
     @property
     def parts(self) -> dict[str, slice]:
@@ -69,7 +62,7 @@ class RobustDualEmbedding(DualEncoder):
 
     def embed_ids(self, ids: Tensor) -> Tensor:
         """Embed checked captions: (B, L) -> (B, D + selected_size)."""
-        return joined_embedding(self._text_parts(*self.text_encoder.encode_with_attention(ids), ids))
+        return joined_embedding(self._text_parts(*self.text_encoder.encode_with_attention(ids), ids=ids))
 
     def features(self, batch: Batch, patch_tokens: bool = True) -> Features:
         """Run both towers once over ``images`` and ``caption_ids``; patches are always needed.
@@ -82,10 +75,8 @@ class RobustDualEmbedding(DualEncoder):
         with linear_products(images.device):
             image_tokens, image_attention = self.image_encoder.encode_with_attention(images)
             text_tokens, text_attention = self.text_encoder.encode_with_attention(ids)
-            image, text = (
-                self._image_parts(image_tokens, image_attention),
-                self._text_parts(text_tokens, text_attention, ids),
-            )
+            image = self._image_parts(image_tokens, image_attention)
+            text = self._text_parts(text_tokens, text_attention, ids)
         parts = {name: (image[i], text[i]) for i, name in enumerate((BGE, TSE))}
         return Features(image_tokens, text_tokens, *parts[BGE], parts)
 
