@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import DataError
 from tipr_zoo.features import Batch, Features
+from tipr_zoo.machine.linear_products import linear_products
 from tipr_zoo.pictures.image_batch import checked_images
 from tipr_zoo.pictures.preprocessing import ImageNormalisation, preprocess_picture
 from tipr_zoo.protocols import ImageTower, Neck, TextTower, Tokenizer
+from tipr_zoo.registries import MODELS
 from tipr_zoo.tokenizers.token_ids import checked_ids
 
 _WHOLE_NUMBERS = ("caption_ids", "pids", "mlm_ids", "mlm_labels")
@@ -22,6 +24,7 @@ _WHOLE_NUMBERS = ("caption_ids", "pids", "mlm_ids", "mlm_labels")
 BATCH_KEYS = ("images", "caption_ids", "pids", "mlm_ids", "mlm_labels", "mask_noise")
 
 
+@MODELS.register_module()
 class DualEncoder(nn.Module):
     """Two towers, the losses and heads that train them, and what turns pictures and captions into tensors.
 
@@ -90,8 +93,8 @@ class DualEncoder(nn.Module):
         images = checked_images(images, self.image_size, _a_parameter(self.image_encoder))
         if not len(images):
             return self._of_none(self.encode_image, images)
-        embedding = self._class_tokens(images).squeeze(1)
-        return embedding if self.neck is None else self.neck.image(embedding)
+        with linear_products(images.device):
+            return self.embed_images(images)
 
     def encode_text(self, ids: Tensor) -> Tensor:
         """Embed captions.
@@ -108,6 +111,16 @@ class DualEncoder(nn.Module):
         ids = checked_ids(ids, self.text_encoder, _a_parameter(self.text_encoder))
         if not len(ids):
             return self._of_none(self.encode_text, ids)
+        with linear_products(ids.device):
+            return self.embed_ids(ids)
+
+    def embed_images(self, images: Tensor) -> Tensor:
+        """Embed pictures that were checked, at least one: what `encode_image` gives. Other models override this."""
+        embedding = self._class_tokens(images).squeeze(1)
+        return embedding if self.neck is None else self.neck.image(embedding)
+
+    def embed_ids(self, ids: Tensor) -> Tensor:
+        """Embed token ids that were checked, at least one row: what `encode_text` gives."""
         if hasattr(self.text_encoder, "encode_end") and not _is_hooked(self.text_encoder):
             embedding = self.text_encoder.encode_end(ids)
         else:
@@ -133,8 +146,9 @@ class DualEncoder(nn.Module):
     def tokens(self, batch: Batch, patch_tokens: bool = True) -> tuple[Tensor, Tensor]:
         """Run both towers over a batch: -> (B, 1 + N, D), or (B, 1, D) without patches, and (B, L, D)."""
         images = batch["images"]
-        image_tokens = self.image_encoder(images) if patch_tokens else self._class_tokens(images)
-        return image_tokens, self.text_encoder(batch["caption_ids"])
+        with linear_products(images.device):
+            image_tokens = self.image_encoder(images) if patch_tokens else self._class_tokens(images)
+            return image_tokens, self.text_encoder(batch["caption_ids"])
 
     def embeddings(self, class_tokens: Tensor, end_tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Return the embeddings that are compared, after the neck where there is one; all are (B, D)."""
@@ -166,7 +180,8 @@ class DualEncoder(nn.Module):
         Raises:
             TiprZooError: Whatever the objective raises, e.g. DataError for a batch that lacks an entry.
         """
-        value = self.losses[key](features, batch) if key in self.losses else self.heads[key](features, batch, self)
+        with linear_products(features.image_embedding.device):
+            value = self.losses[key](features, batch) if key in self.losses else self.heads[key](features, batch, self)
         return self.loss_weights.get(key, 1.0) * value
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:

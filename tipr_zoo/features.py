@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
+
+from tipr_zoo.close_matches import unknown_name
 
 Batch = Mapping[str, Tensor]
 """A training batch: ``images`` (B, 3, H, W) float, ``caption_ids`` (B, L) int64 and ``pids`` (B,) int64. Where a head
@@ -25,9 +27,22 @@ class Features:
         text_tokens: (B, L, D) float.
         image_embedding: (B, D) float, the class token, after the neck where there is one; not of unit length.
         text_embedding: (B, D) float, the token at the end of each caption, likewise.
+        parts: Where a model's similarity is the mean of several cosines: the embeddings of pictures and of captions
+            that each compares, by its name; not of unit length.
     """
 
     image_tokens: Tensor
     text_tokens: Tensor
     image_embedding: Tensor
     text_embedding: Tensor
+    parts: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+
+    def part(self, name: str) -> tuple[Tensor, Tensor]:
+        """Return the embeddings of pictures and of captions that one part of the similarity compares.
+
+        Raises:
+            UnknownNameError: The model has no such part.
+        """
+        if name not in self.parts:
+            raise unknown_name("part of the similarity", name, self.parts)
+        return self.parts[name]

@@ -64,6 +64,18 @@ class PatchImageTower(ImageTower, Protocol):
 
 
 @runtime_checkable
+class AttendingImageTower(PatchImageTower, Protocol):
+    """An image tower that tells what its class token attends to: what RDE's token selection needs."""
+
+    @property
+    def embedding_size(self) -> int:
+        """Size D of its tokens."""
+
+    def encode_with_attention(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode pictures: (B, 3, H, W) float -> (B, 1 + N, D) tokens, and (B, N) attention of the last block."""
+
+
+@runtime_checkable
 class MaskableImageTower(PatchImageTower, Protocol):
     """An image tower that can leave out patches: what SEN's restoration needs."""
 
@@ -92,6 +104,14 @@ class TextTower(Protocol, metaclass=_SeesSubmodules):
 
         The ids are zero after the end token. L may be less than the context.
         """
+
+
+@runtime_checkable
+class AttendingTextTower(TextTower, Protocol):
+    """A text tower that tells what its end token attends to: what RDE's token selection needs."""
+
+    def encode_with_attention(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode captions: (B, L) int64 -> (B, L, D) tokens, and (B, L) attention of the last block."""
 
 
 @runtime_checkable

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from tipr_zoo.registry import Registry
 
+MODELS = Registry("model", home="tipr_zoo.dual_encoder")
+"""Retrievers as a whole: the towers, what turns pictures and captions into tensors, and the loss."""
+
 BACKBONES = Registry("backbone", home="tipr_zoo.backbones")
 """Image and text towers, and the neck after them."""
 
@@ -30,6 +33,7 @@ CAPTION_AUGMENTATIONS = Registry("caption augmentation", home="tipr_zoo.training
 """What training does to a caption before it becomes token ids."""
 
 REGISTRIES: tuple[Registry, ...] = (
+    MODELS,
     BACKBONES,
     TOKENIZERS,
     HEADS,

@@ -25,7 +25,7 @@ import tipr_zoo
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
-from tipr_zoo.models.building import build_dual_encoder
+from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.clip_weights import load_clip_weights
 from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.training.train import train
@@ -80,7 +80,7 @@ def zoo_model(image_encoder: dict[str, Any], **entries: Any) -> DualEncoder:
     """A model of the zoo with this image tower and a text tower as small as that of `small_clip`."""
     text_encoder = {"type": "CLIPTextEncoder", "embedding_size": SIZE, "width": WIDTH, "depth": 2}
     model = {"image_encoder": image_encoder, "text_encoder": text_encoder, "tokenizer": {"type": "CLIPTokenizer"}}
-    return build_dual_encoder(model | entries).eval()
+    return build_retriever(model | entries).eval()
 
 
 def clip_image_tokens(clip: open_clip.CLIP, images: Tensor) -> Tensor:

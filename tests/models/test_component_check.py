@@ -93,7 +93,7 @@ def registered() -> Iterator[None]:
     }
     added: list[tuple[Registry, str]] = []
     for registry in REGISTRIES:
-        for component in kinds[registry.name]:
+        for component in kinds.get(registry.name, []):
             registry.register_module(module=component)
             added.append((registry, component.__name__))
     yield

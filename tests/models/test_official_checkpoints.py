@@ -33,7 +33,7 @@ from tipr_zoo.cards.card import read_card
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.command_line import main
 from tipr_zoo.errors import CardError, ConfigError, PluginError, TiprZooError, UnknownNameError, WeightsError
-from tipr_zoo.models.building import build_dual_encoder
+from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.official_checkpoint import read_official
 from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.plugins.discovery import installed_plugins
@@ -758,7 +758,7 @@ def new_model(method: str, num_identities: int = 7) -> torch.nn.Module:
     config = read_official(checkpoint(method), method, SIZE, STRIDE).model
     config["heads"]["id"]["num_identities"] = num_identities
     torch.manual_seed(0)
-    return build_dual_encoder(config)
+    return build_retriever(config)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 FILES = Path(os.environ.get("TIPR_PARITY_DIR") or Path(__file__).parent / "files")
-COMPARED = re.compile(r"(?:(?:irra|sen|fmfa)_|losses_|metrics|posembed|schedule|tokens).*\.(?:json|npz)")
+COMPARED = re.compile(r"(?:(?:irra|sen|fmfa|rde)_|losses_|metrics|posembed|schedule|tokens).*\.(?:json|npz)")
 
 
 def test_every_file_has_a_name_by_which_it_is_found() -> None:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.models.building import build_dual_encoder
+from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.plugin_import import import_plugin
 from tipr_zoo.weights.official_names import to_official, to_zoo
 
@@ -116,7 +116,7 @@ def step(request: pytest.FixtureRequest) -> Step:
         import_plugin(method)
     sizes = INPUTS.CONFIGS[config]
     weights = INPUTS.state_dict(INPUTS.model_shapes(method, sizes), seed)
-    model = build_dual_encoder(_recipe(method, sizes))
+    model = build_retriever(_recipe(method, sizes))
     state, left_over = to_zoo({name: torch.from_numpy(weight) for name, weight in weights.items()})
     model.load_state_dict(state, strict=True)
     batch = {name: torch.from_numpy(array) for name, array in INPUTS.batch(config, seed).items()}

@@ -21,7 +21,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor
 
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.models.building import build_dual_encoder
+from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.plugin_import import import_plugin
 from tipr_zoo.models.recipe import load_recipe
@@ -33,8 +33,8 @@ from tipr_zoo.weights.official_names import to_zoo, zoo_names
 
 SHIPPED = Path(__file__).parent / "files"
 FILES = Path(os.environ.get("TIPR_PARITY_DIR") or SHIPPED)
-PATHS = sorted(FILES.glob("*_trajectory*.json"))
 METHODS = ("irra", "fmfa", "sen")
+PATHS = sorted(path for method in METHODS for path in FILES.glob(f"{method}_trajectory*.json"))
 TOLERANCE, RATES = 2e-3, 1e-9  # relative errors allowed
 
 _SCRIPT = "parity_inputs.py"
@@ -112,7 +112,7 @@ def trajectory(request: pytest.FixtureRequest) -> Trajectory:
     sizes, about = INPUTS.CONFIGS[config], figures["schedule"]
     recipe = _small_recipe(method, sizes)
     weights = INPUTS.state_dict(INPUTS.model_shapes(method, sizes), seed)
-    retriever = build_dual_encoder(recipe.model)
+    retriever = build_retriever(recipe.model)
     retriever.load_state_dict(to_zoo({name: torch.from_numpy(value) for name, value in weights.items()})[0])
     batches = [
         {name: torch.from_numpy(array) for name, array in batch.items()}

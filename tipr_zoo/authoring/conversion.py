@@ -14,7 +14,7 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.result_place import check_folder, make_folder
 from tipr_zoo.machine.whole_file import whole_file, write_whole
-from tipr_zoo.models.building import build_dual_encoder
+from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.lookup import list_models
 from tipr_zoo.models.official_checkpoint import OfficialCheckpoint, load_official, read_official
 from tipr_zoo.models.resolved_model import resolve
@@ -139,7 +139,7 @@ def _fitting_models(official: OfficialCheckpoint, names: Sequence[str]) -> list[
         if any(model[part].type != own[part]["type"] for part in ("tokenizer", "image_encoder", "text_encoder")):
             continue
         with torch.device("meta"):  # this device has shapes and no numbers
-            candidate = build_dual_encoder(model)
+            candidate = build_retriever(model)
         pictures = (candidate.image_size, _patch_tower(candidate).stride)
         state = {key: value.shape for key, value in candidate.state_dict().items()}
         if _fits(shapes, state) and pictures == own_pictures:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
+from tipr_zoo.backbones.last_attention import attention_weights, noted_input
 from tipr_zoo.backbones.plain_modules import are_plain, kinds_of, parts_of
 from tipr_zoo.backbones.quick_gelu import QuickGELU
 from tipr_zoo.backbones.tower_sizes import check_counts, check_heads
@@ -101,6 +102,27 @@ class CLIPTextEncoder(nn.Module):
             tokens = _causal_block(block, tokens)
         tokens = _causal_block(last, tokens, ends=ids.argmax(dim=1))
         return self.trunk.text_projection(text_model.final_layer_norm(tokens)).squeeze(1)
+
+    def encode_with_attention(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode captions, and tell what the end token attends to in the last block.
+
+        Args:
+            ids: (B, L) int64 token ids, zero after the end token.
+
+        Returns:
+            What `forward` gives, and (B, L) float, the attention of the end token to each token as the mean over the
+            heads, without gradient. It is 0 after the end token, and a row sums to 1.
+        """
+        block = self.trunk.text_model.encoder.layers[-1]
+        with noted_input(block) as given:
+            tokens = self(ids)
+        with torch.no_grad():
+            ends, attention = ids.argmax(dim=1), block.self_attn
+            normed = block.layer_norm1(given())
+            queries = attention.q_proj(normed[torch.arange(len(ids), device=ids.device), ends])
+            seen = torch.arange(ids.shape[1], device=ids.device) <= ends.unsqueeze(1)
+            weights = attention_weights(queries, attention.k_proj(normed), attention.num_heads, seen)
+        return tokens, weights
 
     def _passed_by(self) -> Iterator[nn.Module]:
         """List the modules that `encode_end` does not call, or calls on the end tokens only."""

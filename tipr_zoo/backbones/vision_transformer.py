@@ -7,10 +7,11 @@ from typing import Any, cast
 
 import timm
 import torch
-from timm.models.vision_transformer import VisionTransformer
+from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
 from tipr_zoo.backbones.class_token_block import class_token_block, takes_class_token_alone
+from tipr_zoo.backbones.last_attention import attention_weights, noted_input
 from tipr_zoo.backbones.patch_embedding import ConvolutionStem, check_sizes, patch_embedding
 from tipr_zoo.backbones.plain_modules import are_plain, kinds_of
 from tipr_zoo.backbones.quick_gelu import QuickGELU
@@ -113,6 +114,37 @@ class VisionTransformerEncoder(nn.Module):
         for block in earlier:
             tokens = block(tokens)
         return trunk.head(trunk.fc_norm(trunk.norm(class_token_block(last, tokens)))).squeeze(1)
+
+    def encode_with_attention(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode pictures, and tell what the class token attends to in the last block.
+
+        Args:
+            images: (B, 3, H, W) normalised pictures.
+
+        Returns:
+            What `forward` gives, and (B, N) float, the attention of the class token to each patch as the mean over the
+            heads, without gradient. A row sums to 1 with the class token's attention to itself, which is left out.
+
+        Raises:
+            ConfigError: The tower pools no class token, or its last block is of a kind whose attention is not known.
+        """
+        block: Any = self.trunk.blocks[-1]
+        if type(block) is not Block or not self._pools_class_token:
+            raise ConfigError(
+                f"{type(self).__name__}: the attention of {type(block).__name__} is not known; take a tower that pools"
+                " a class token, with timm's usual blocks"
+            )
+        with noted_input(block) as given:
+            tokens = self(images)
+        with torch.no_grad():
+            attention: Any = block.attn
+            queries, keys, _ = attention.qkv(block.norm1(given())).chunk(3, dim=2)
+            queries, keys = (
+                norm(part.unflatten(2, (attention.num_heads, -1))).flatten(2)
+                for norm, part in ((attention.q_norm, queries[:, :1]), (attention.k_norm, keys))
+            )
+            weights = attention_weights(queries[:, 0], keys, attention.num_heads)
+        return tokens, weights[:, self.trunk.num_prefix_tokens :]
 
     def encode_visible(self, images: Tensor, visible: Tensor) -> Tensor:
         """Encode pictures of which only the class token and some patches are seen.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,13 @@ from tipr_zoo.models.component_check import (
     checked_image_tower,
 )
 from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.recipe import DEFAULT_MODEL
 from tipr_zoo.models.recipe_values import build_component, checked_channels
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.models.weights_origin import other_model
 from tipr_zoo.pictures.preprocessing import ImageNormalisation
-from tipr_zoo.protocols import Head, Loss, Neck, TextTower, Tokenizer
-from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, TOKENIZERS
+from tipr_zoo.protocols import Head, Loss, Neck, Retriever, TextTower, Tokenizer
+from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, MODELS, TOKENIZERS
 from tipr_zoo.registry import Registry
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.terminal.suggested_command import quoted
@@ -92,7 +94,7 @@ def build(
     resolved = resolve_card(card, overrides, name)
     if not pretrained and weights is None:
         logger.warning("%s: weights are random; pass pretrained=True or weights=FILE to load some", name)
-        return build_dual_encoder(resolved.recipe.model).to(device).eval()
+        return build_retriever(resolved.recipe.model).to(device).eval()
     file = fetch_weights(card) if weights is None else local_weights(weights)
     return build_with_weights(resolved, file, is_own=weights is None).to(device).eval()
 
@@ -141,7 +143,7 @@ def build_with_weights(
     fits = classifier is not None and classifier.ndim == 2 and classifier.shape[1] >= _NARROWEST
     if classifier is not None and fits and IDENTITIES not in resolved.overrides:
         fit_identities(entry, len(classifier), file, logging.INFO)
-    model = build_dual_encoder(entry)
+    model = build_retriever(entry)
     if not is_own:
         tensors = _leave_out_heads(model, tensors, file)
     load_tensors(model, tensors, file, owner)
@@ -196,47 +198,84 @@ def _leave_out_heads(model: DualEncoder, tensors: dict[str, Tensor], file: Path)
     }
 
 
-def build_dual_encoder(model: Mapping[str, Any]) -> DualEncoder:
+def build_retriever(model: Mapping[str, Any]) -> DualEncoder:
     """Build a model from the ``model`` entry of a recipe.
 
     Args:
-        model: The entry, a dict. ``image_encoder``, ``text_encoder`` and ``tokenizer`` are each a dict with ``type``.
-            ``losses`` and ``heads`` hold such dicts by the key that `DualEncoder.loss` returns; each may have a
-            ``weight``, and None leaves one out. ``neck`` is a dict with ``type``, where both embeddings go through a
-            neck. ``mean`` and ``std`` normalise the pictures; CLIP's stand where they are left out.
+        model: The entry, a dict. ``type`` names a class of the registry MODELS, `DualEncoder` where it is left out.
+            ``image_encoder``, ``text_encoder`` and ``tokenizer`` are each a dict with ``type``. ``losses`` and
+            ``heads`` hold such dicts by the key that `DualEncoder.loss` returns; each may have a ``weight``, and None
+            leaves one out. ``neck`` is a dict with ``type``, where both embeddings go through a neck. ``mean`` and
+            ``std`` normalise the pictures; CLIP's stand where they are left out. The class is handed what these
+            entries give, as far as its constructor names it, and every other entry as it is.
 
     Raises:
-        UnknownNameError: No such component.
+        UnknownNameError: No such component, or the class takes no such entry.
         ConfigError: An entry is missing or makes no sense, or a component lacks what another needs of it.
     """
-    channels = checked_channels(model)
-    losses, loss_weights = _build_objectives(model, "losses", LOSSES, Loss)
-    heads, head_weights = _build_objectives(model, "heads", HEADS, Head)
-    if both := set(losses) & set(heads):
+    kind = model.get("type", DEFAULT_MODEL)
+    names = _argument_names(MODELS.get(kind))
+    given = {key: value for key, value in model.items() if key not in _BUILT} | _built_entries(model, names)
+    retriever = build_component(MODELS, {**given, "type": kind}, "model")
+    return checked(retriever, Retriever, "model")
+
+
+def _argument_names(component: type) -> set[str]:
+    """List the arguments of a class's constructor, and of its base's where it hands any on."""
+    names: set[str] = set()
+    for base in component.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        names.update(parameter.name for parameter in parameters)
+        if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return names
+
+
+_BUILT = ("type", "image_encoder", "text_encoder", "tokenizer", "neck", "losses", "heads", "mean", "std")
+"""The entries of ``model`` that are built before the class is made, or made into something else."""
+
+
+def _built_entries(model: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Build the entries of ``model`` that a class's constructor names; return them by argument."""
+    given: dict[str, Any] = {}
+    if "normalisation" in names:
+        given["normalisation"] = ImageNormalisation(**checked_channels(model))
+    for kind, registry, protocol in (("losses", LOSSES, Loss), ("heads", HEADS, Head)):
+        if kind in names:
+            given[kind], weights = _build_objectives(model, kind, registry, protocol)
+            given["loss_weights"] = given.get("loss_weights", {}) | weights
+    if both := set(given.get("losses", ())) & set(given.get("heads", ())):
         raise ConfigError(f"losses and heads share the key {sorted(both)[0]!r}; rename one of them")
-    tokenizer = _component(TOKENIZERS, model, "tokenizer", Tokenizer)
-    tower = build_component(BACKBONES, model["image_encoder"], "model.image_encoder")
-    image_encoder = checked_image_tower(tower, "model.image_encoder")
-    text_encoder = _component(BACKBONES, model, "text_encoder", TextTower)
-    neck = _component(BACKBONES, model, "neck", Neck) if model.get("neck") else None
-    components = {"model.image_encoder": image_encoder, "model.text_encoder": text_encoder, "model.neck": neck}
-    components |= {f"model.losses.{key}": loss for key, loss in losses.items()}
-    components |= {f"model.heads.{key}": head for key, head in heads.items()}
-    check_embedding_sizes(components)
-    check_token_ids(components, tokenizer)
-    for place, objectives in (("losses", losses), ("heads", heads)):
-        for key, objective in objectives.items():
-            check_needs(objective, f"model.{place}.{key}", image_encoder, text_encoder)
-    return DualEncoder(
-        image_encoder=image_encoder,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        losses=losses,
-        heads=heads,
-        loss_weights=loss_weights | head_weights,
-        normalisation=ImageNormalisation(**channels),
-        neck=neck,
-    )
+    if "tokenizer" in names and "tokenizer" in model:
+        given["tokenizer"] = _component(TOKENIZERS, model, "tokenizer", Tokenizer)
+    if "image_encoder" in names and "image_encoder" in model:
+        tower = build_component(BACKBONES, model["image_encoder"], "model.image_encoder")
+        given["image_encoder"] = checked_image_tower(tower, "model.image_encoder")
+    if "text_encoder" in names and "text_encoder" in model:
+        given["text_encoder"] = _component(BACKBONES, model, "text_encoder", TextTower)
+    if "neck" in names and model.get("neck"):
+        given["neck"] = _component(BACKBONES, model, "neck", Neck)
+    _check_together(given)
+    return given
+
+
+def _check_together(given: Mapping[str, Any]) -> None:
+    """Check that the components of a model fit each other.
+
+    Raises:
+        ConfigError: They do not.
+    """
+    towers = {f"model.{name}": given.get(name) for name in ("image_encoder", "text_encoder", "neck")}
+    objectives = {
+        f"model.{kind}.{key}": part for kind in ("losses", "heads") for key, part in given.get(kind, {}).items()
+    }
+    check_embedding_sizes(towers | objectives)
+    if "tokenizer" in given:
+        check_token_ids(towers | objectives, given["tokenizer"])
+    for place, objective in objectives.items():
+        check_needs(objective, place, given.get("image_encoder"), given.get("text_encoder"))
 
 
 def _component(registry: Registry, model: Mapping[str, Any], key: str, protocol: type) -> Any:

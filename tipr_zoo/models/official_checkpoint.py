@@ -15,7 +15,7 @@ from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
-from tipr_zoo.models.building import build_dual_encoder
+from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.resolved_model import resolve
 from tipr_zoo.registries import HEADS
 from tipr_zoo.terminal.log import logger
@@ -44,7 +44,7 @@ class OfficialCheckpoint:
     Attributes:
         method: One of `METHODS`.
         card: The card of the model of the zoo that is the method's.
-        model: The ``model`` entry of a recipe, every size as in the checkpoint; the input of `build_dual_encoder`.
+        model: The ``model`` entry of a recipe, every size as in the checkpoint; the input of `build_retriever`.
         state: Tensors under the names of the model that `model` builds, in the types that the checkpoint has.
         unused: Entries left over because no forward pass of the method needs them, or because they are fixed.
         unknown: Entries left over because the method has no such parameter.
@@ -186,7 +186,7 @@ def load_official(official: OfficialCheckpoint, place: str) -> DualEncoder:
     Raises:
         WeightsError: A tensor has another shape than the tensors around it demand.
     """
-    model = build_dual_encoder(official.model)
+    model = build_retriever(official.model)
     own = model.state_dict()
     for name, tensor in official.state.items():
         if own[name].shape != tensor.shape:

@@ -19,6 +19,9 @@ from tipr_zoo.schemas.declared import keys_of
 
 CONFIGS_FOLDER = "configs"
 
+DEFAULT_MODEL = "DualEncoder"
+"""The class of a recipe whose ``model`` has no ``type``."""
+
 RECIPE_FIELDS, MODEL_FIELDS, TRAINING_FIELDS = map(keys_of, (RecipeFile, ModelSettings, TrainingSettings))
 
 
@@ -94,12 +97,15 @@ def change_recipe(recipe: ConfigDict, card: ModelCard, overrides: Mapping[str, A
         _override(recipe, name, value)
     if not isinstance(recipe.get("model"), Mapping):
         raise ConfigError(f"recipe {path} of {card.name} has no 'model', a dict of its components")
-    for entry in ("image_encoder", "text_encoder", "tokenizer"):
+    is_of_its_own = recipe.model.get("type", DEFAULT_MODEL) != DEFAULT_MODEL  # its constructor says what it takes
+    for entry in () if is_of_its_own else ("image_encoder", "text_encoder", "tokenizer"):
         if not isinstance(recipe.model.get(entry), Mapping):
             raise ConfigError(f"recipe {path} of {card.name} has no 'model.{entry}', a dict with a 'type'")
     if not isinstance(recipe.setdefault("training", {}), Mapping):
         raise ConfigError(f"recipe {path} of {card.name}: 'training' must be a dict, got {recipe['training']!r}")
     for place, known in {"": RECIPE_FIELDS, "model": MODEL_FIELDS, "training": TRAINING_FIELDS}.items():
+        if place == "model" and is_of_its_own:
+            continue
         for entry in recipe[place] if place else recipe:
             if entry not in known:
                 raise unknown_name(

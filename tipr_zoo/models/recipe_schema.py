@@ -98,6 +98,7 @@ class TrainingSettings(Declared):
 class ModelSettings(Declared):
     """``model`` of a recipe: its components, each a dict with a ``type``, and the normalisation of pictures."""
 
+    type: Any = None
     image_encoder: Any
     text_encoder: Any
     tokenizer: Any

@@ -13,7 +13,7 @@ from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.models.building import build_dual_encoder
+from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.plugin_import import import_plugin
 from tipr_zoo.models.resolved_model import resolve_card
 from tipr_zoo.plugins.contract import STATEMENT, stated_contract
@@ -80,11 +80,11 @@ class _Components:
         with trial.promise(f"has a recipe from which {card.name} can be built"):
             recipe = resolve_card(card).copied_recipe()
             with torch.device("meta"):  # this device has shapes and no numbers
-                count = sum(parameter.numel() for parameter in build_dual_encoder(recipe.model).parameters())
+                count = sum(parameter.numel() for parameter in build_retriever(recipe.model).parameters())
             retriever = None
             if count <= self.largest:
                 with alike_every_time():
-                    retriever = build_dual_encoder(recipe.model)
+                    retriever = build_retriever(recipe.model)
         if retriever is None:
             logger.warning(
                 "%s: built without numbers, and towers and heads not tried: %d million parameters are more than %d",

@@ -19,7 +19,7 @@ from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import gather_objects, is_main_process, joined_processes
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.models.building import build_dual_encoder, fit_identities
+from tipr_zoo.models.building import build_retriever, fit_identities
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve
 from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.models.weights_origin import origin_texts
@@ -154,7 +154,7 @@ def train_resolved(
         locked(work_dir),
     ):
         torch.manual_seed(recipe.training.get("seed", 0))
-        model = build_dual_encoder(recipe.model)
+        model = build_retriever(recipe.model)
         if not model.objectives:
             raise ConfigError(f"the recipe of {name} has neither losses nor heads, so there is nothing to train")
         fingerprint = training_fingerprint(recipe, train_set, validation_set)

@@ -71,7 +71,8 @@ class CheckpointHook(Hook):
         }
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {name.removeprefix(PREFIX): value for name, value in state.items()}
-        checkpoint["tipr_zoo"] = {"step_in_epoch": self._step_in_epoch, "fingerprint": self.fingerprint}
+        of_zoo = {"step_in_epoch": self._step_in_epoch, "fingerprint": self.fingerprint}
+        checkpoint["tipr_zoo"] = {**checkpoint.get("tipr_zoo", {}), **of_zoo}  # other hooks come before
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         state = checkpoint["state_dict"]

@@ -27,6 +27,7 @@ from tipr_zoo.training.checkpoints.checkpoint_hook import CheckpointHook
 from tipr_zoo.training.checkpoints.reading import loaded_by_mmengine
 from tipr_zoo.training.loop.hooks import LearningRateHook, RandomStateHook, TimeLimitHook
 from tipr_zoo.training.loop.interruption import Interruption, InterruptionHook
+from tipr_zoo.training.loop.linear_products_hook import LinearProductsHook
 from tipr_zoo.training.loop.optim_wrapper import TrainingOptimWrapper
 from tipr_zoo.training.loop.optimiser import build_optimiser
 from tipr_zoo.training.loop.progress_hook import ProgressHook
@@ -81,6 +82,7 @@ def build_runner(
         RandomStateHook(training.get("seed", 0)),
         BestWeightsHook(model, work_dir),
         ProgressHook(work_dir),
+        LinearProductsHook(),
         checkpoints,
         InterruptionHook(interruption, checkpoints, device),
     ]

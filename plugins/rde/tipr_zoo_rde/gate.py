@@ -1,0 +1,30 @@
+"""The verdict on each pair of a batch, clean or noisy, and the embeddings that an objective compares."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from tipr_zoo.features import Batch, Features
+
+VERDICTS = "label_hat"
+"""The entry of a batch with the verdicts: (B,) float, 1 for a clean pair and 0 for a noisy one."""
+
+
+def verdicts(batch: Batch, like: Tensor) -> Tensor:
+    """Return the verdict on each pair, (B,) in the type of `like`. Where nobody divided the pairs, all are clean."""
+    found = batch.get(VERDICTS)
+    return like.new_ones(len(batch["pids"])) if found is None else found.to(like)
+
+
+def same_identity(batch: Batch) -> Tensor:
+    """Tell which captions and pictures are of one identity: (B, B) bool."""
+    return batch["pids"].unsqueeze(1) == batch["pids"].unsqueeze(0)
+
+
+def compared(features: Features, part: str | None) -> tuple[Tensor, Tensor]:
+    """Return the embeddings of pictures and captions, both (B, D), of one part of the similarity; None for the first.
+
+    Raises:
+        UnknownNameError: The model has no such part.
+    """
+    return (features.image_embedding, features.text_embedding) if part is None else features.part(part)
