@@ -101,11 +101,14 @@ def _exit_code(words: list[str], is_debug: bool) -> int:
         short = None if isinstance(error, TiprZooError) else shortage(error)
         if short is None and not isinstance(error, TiprZooError | OSError):
             raise  # a bug
+        told = short or error_line(error)
         if not _is_flushed():
             abandon(sys.stdout)
+            if isinstance(error, OSError) and error.filename is None:
+                told = f"the output cannot be written: {error.strerror or error}; make room, or lead it elsewhere"
         if is_debug:
             show_traceback(error)
-        print(f"error: {short or error_line(error)}", file=sys.stderr)
+        print(f"error: {told}", file=sys.stderr)
         return 2
 
 
