@@ -87,13 +87,13 @@ def test_large_finite_numbers_pass_although_their_sum_is_infinite(dtype: torch.d
 
 def test_numbers_that_float32_cannot_hold_are_refused(tmp_path: Path) -> None:
     path = save(zoo_state(large=torch.tensor([1e300, 1.0], dtype=torch.float64)), tmp_path / "w.pth")
-    with pytest.raises(WeightsError, match="large has 1 of 2 numbers that are not finite .* as float32"):
+    with pytest.raises(WeightsError, match=r"large has 1 of 2 numbers that are not finite .* as float32"):
         open_weights(path)
 
 
 def test_a_quantised_model_is_refused_when_it_is_opened(tmp_path: Path) -> None:
     path = save(zoo_state(whole=torch.ones(2, 3, dtype=torch.int8)), tmp_path / "w.pth")
-    with pytest.raises(WeightsError, match="whole is torch.int8; weights are floating-point numbers"):
+    with pytest.raises(WeightsError, match=r"whole is torch\.int8; weights are floating-point numbers"):
         open_weights(path)
 
 
