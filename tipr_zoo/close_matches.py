@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from tipr_zoo.errors import UnknownNameError
@@ -24,6 +23,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str], place: str = "") ->
         >>> str(unknown_name("model", "irra_tiny_sinth", ["irra_tiny_synth", "sen_vitb16_cuhk"]))
         "unknown model 'irra_tiny_sinth'; did you mean 'irra_tiny_synth'?"
     """
+    import difflib  # not at the top: a name that exists needs it not
+
     names = sorted(set(known))
     by_folded = {candidate.casefold(): candidate for candidate in names}
     close = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.6)

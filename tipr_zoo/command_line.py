@@ -33,7 +33,6 @@ from types import ModuleType
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.commands.argument_parser import ArgumentParser
 from tipr_zoo.errors import ConfigError, TiprZooError, error_line
-from tipr_zoo.machine.shortage import shortage
 from tipr_zoo.machine.signals import ENDING, kept_interruption, raised_signals
 from tipr_zoo.terminal.streams import abandon, make_streams_safe, safe_streams
 from tipr_zoo.version import __version__
@@ -98,14 +97,19 @@ def _exit_code(words: list[str], is_debug: bool) -> int:
         if isinstance(error, BrokenPipeError):
             abandon(sys.stdout)
             return 141
+        from tipr_zoo.machine.shortage import shortage  # not at the top: only errors need it
+
         short = None if isinstance(error, TiprZooError) else shortage(error)
         if short is None and not isinstance(error, TiprZooError | OSError):
             raise  # a bug
+        told = short or error_line(error)
         if not _is_flushed():
             abandon(sys.stdout)
+            if isinstance(error, OSError) and error.filename is None:
+                told = f"the output cannot be written: {error.strerror or error}; make room, or lead it elsewhere"
         if is_debug:
             show_traceback(error)
-        print(f"error: {short or error_line(error)}", file=sys.stderr)
+        print(f"error: {told}", file=sys.stderr)
         return 2
 
 

@@ -71,6 +71,7 @@ LINES = (
         "three trainings at full size, on real people; tests/reproduction types it",
         None,
     ),
+    StandIn("docs/evaluation.md", "tipr-zoo reproduce my_model *", "five trainings; tests/reproduction types it", None),
     StandIn("docs/tour.md", "tipr-zoo data synth *", "drawing 200 people", "{line} --test 16"),
     StandIn("docs/tour.md", "tipr-zoo train *", "two epochs", "{line} training.max_epochs=1"),
     # Several GPUs

@@ -18,7 +18,8 @@ from tipr_zoo.cards.card import examine_card, read_card
 from tipr_zoo.cards.index import core_cards_folder
 from tipr_zoo.cards.parsed_yaml_cache import ParsedYamlCache
 from tipr_zoo.cards.record import Record, make_record
-from tipr_zoo.cards.schema import FrontMatter, ReferenceFile
+from tipr_zoo.cards.reference_schema import ReferenceFile
+from tipr_zoo.cards.schema import FrontMatter
 from tipr_zoo.errors import CardError, RecordError
 from tipr_zoo.leaderboard.references import read_reference
 from tipr_zoo.schemas.declared import built, keys_of, parts_of

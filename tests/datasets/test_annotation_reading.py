@@ -103,7 +103,11 @@ def test_what_is_a_list_and_what_is_a_sentence(tmp_path: Path, cell: str, captio
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize(
-    "cell", ["['a man in red', 'he", "[a man in red, he has a bag]", "['a man' + 'he']", "['a', [1]]"]
+    "cell",
+    [
+        *("['a man in red', 'he", "[a man in red, he has a bag]", "['a man' + 'he']", "['a', [1]]"),
+        *("[['a man'], ['he']]", "[('a man',), ('he',)]", "[{'caption': 'a man'}]", "[ [ 'a man' ] ]"),
+    ],
 )
 def test_a_list_that_cannot_be_read_is_told(tmp_path: Path, form: str, cell: str) -> None:
     message = message_of(write(tmp_path, rows(caption=cell), form))

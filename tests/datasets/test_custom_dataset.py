@@ -199,6 +199,18 @@ def test_without_splits_identities_are_dealt_by_a_hash_of_their_own(tmp_path: Pa
     assert [split_by_rule(name) for name in ("ann", "8", "36")] == ["train", "test", "val"]
 
 
+def test_whole_numbers_with_a_decimal_point_are_dealt_as_without(tmp_path: Path) -> None:
+    rows = [{"image": f"{n}.png", "caption": f"Person {n}.", "identity": f"{n // 2}"} for n in range(40)]
+    mixed = [{**row, "identity": row["identity"] + ".0" * (n % 2)} for n, row in enumerate(rows)]
+    for name, each in (("plain", rows), ("mixed", mixed)):
+        (tmp_path / name).mkdir()
+        write_csv(tmp_path / name, each, pictures=rows)
+    plain, other = (open_dataset(tmp_path / name, split="all") for name in ("plain", "mixed"))
+    assert [(record.identity, record.split) for record in other.records] == [
+        (record.identity, record.split) for record in plain.records
+    ]
+
+
 def warnings_of(caplog: pytest.LogCaptureFixture, call: Callable[[], PersonDataset]) -> tuple[PersonDataset, list[str]]:
     with caplog.at_level(logging.WARNING, logger="tipr_zoo"):
         dataset = call()

@@ -16,7 +16,7 @@ from tipr_zoo.command_line import main
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.display.explanation_picture import draw_explanation
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.errors import ConfigError
+from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.explaining.explanation import explain
 from tipr_zoo.explaining.patch_grid import PatchGrid, patch_grid
 from tipr_zoo.pictures.files import open_picture
@@ -177,6 +177,15 @@ def test_the_map_of_a_word_is_the_mean_of_its_pieces(tiny_model: DualEncoder, im
     expected = token_patch_map(pieces, tokens).mean(dim=0).view(4, 2)
     torch.testing.assert_close(word.weights, expected)
     assert word.weights.sum().item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("tower", ["image_encoder", "text_encoder"])
+def test_damaged_weights_explain_nothing(tower: str, tiny_model: DualEncoder, image: Path) -> None:
+    with torch.no_grad():
+        for parameter in getattr(tiny_model, tower).parameters():
+            parameter.fill_(torch.finfo(torch.float32).max)
+    with pytest.raises(WeightsError, match="numbers that are not finite; its weights are damaged"):
+        explain(tiny_model, open_picture(image), TEXT)
 
 
 @pytest.mark.parametrize("tower", ["overlapping patches", "resnet"])

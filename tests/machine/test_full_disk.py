@@ -69,7 +69,10 @@ class Written:
 
 COMMANDS = {
     "record": Written(
-        f"eval {TINY_PRETRAINED} --data {{data}} --no-cache --weights {{weights}} --records {{folder}}", "*.json"
+        f"eval {TINY_PRETRAINED} --data {{data}} --no-cache --records {{folder}} --cfg-options training.dataset="
+        + 5000
+        * "x",  # a record holds what was changed; so it is longer than the recipe, of which mmengine writes a copy
+        "*.json",
     ),
     "export npz": Written(f"eval {TINY_PRETRAINED} --data {{data}} --no-cache --export {{folder}}/e.npz", "e.npz"),
     "export safetensors": Written(
@@ -88,11 +91,7 @@ def test_what_a_command_wrote_before_stays(
 ) -> None:
     command, folder = COMMANDS[kind], tmp_path / "results"
     folder.mkdir()
-    # A record names its weights. A longer name makes it longer than the recipe, of which mmengine writes a copy.
-    weights = tmp_path.joinpath(*("w" * 200 for _ in range(10)), "weights.safetensors")
-    weights.parent.mkdir(parents=True)
-    weights.symlink_to(tiny_zoo / "tiny.safetensors")
-    names = {"folder": folder, "data": test_split.root, "picture": test_split.pictures[0], "weights": weights}
+    names = {"folder": folder, "data": test_split.root, "picture": test_split.pictures[0]}
     words = [CAPTION if word == "WORDS" else word.format(**names) for word in command.words.split()]
     words += ["--device", "cpu"]
     assert main(words) == 0

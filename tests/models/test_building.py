@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,21 @@ def test_a_wrong_recipe_is_told(tiny_zoo: Path, overrides: dict[str, Any], messa
     with pytest.raises(TiprZooError) as raised:
         tipr_zoo.build(TINY, overrides=overrides)
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"model.heads": "abc"}, "model.heads must be a dict, got 'abc'"),
+        ({"model.heads": ["id"]}, "model.heads must be a dict, got ['id']"),
+        ({"model.heads": None}, "model.heads must be a dict, got None"),
+        ({"model.heads.id": 5}, "model.heads.id"),
+        ({"model.heads.id": "abc"}, "model.heads.id"),
+    ],
+)
+def test_wrong_heads_are_told_where_weights_are_loaded(tiny_zoo: Path, overrides: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        tipr_zoo.build(TINY_PRETRAINED, pretrained=True, overrides=overrides)
 
 
 def test_an_objective_that_is_none_is_left_out(tiny_zoo: Path) -> None:

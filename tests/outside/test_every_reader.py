@@ -61,7 +61,6 @@ EXCEPTIONS = {
         "safetensors.torch.load_file": "an entry of the cache, compared with its checksum",
     },
     "tipr_zoo/cards/parsed_yaml_cache.py": {
-        "file.read_bytes": "sources of the zoo",
         "json.loads": "an entry of the cache with a right checksum, and one just made",
     },
     "tipr_zoo/authoring/new_plugin.py": {"(TEMPLATES / f'{template}.template').read_text": "the zoo's own"},

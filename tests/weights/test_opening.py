@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import pickle
@@ -10,8 +11,11 @@ import struct
 import time
 import tracemalloc
 import zipfile
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +80,21 @@ def test_numbers_that_are_no_weights_are_refused_by_name(kind: str, tmp_path: Pa
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_large_finite_numbers_pass_although_their_sum_is_infinite(dtype: torch.dtype, tmp_path: Path) -> None:
-    state = zoo_state(large=torch.full((1000,), torch.finfo(dtype).max, dtype=dtype))
+    largest = min(torch.finfo(dtype).max, torch.finfo(torch.float32).max)  # as which they are loaded
+    state = zoo_state(large=torch.full((1000,), largest, dtype=dtype))
     assert torch.equal(read_weights(save(state, tmp_path / "w.pth"))["large"], state["large"])
+
+
+def test_numbers_that_float32_cannot_hold_are_refused(tmp_path: Path) -> None:
+    path = save(zoo_state(large=torch.tensor([1e300, 1.0], dtype=torch.float64)), tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"large has 1 of 2 numbers that are not finite .* as float32"):
+        open_weights(path)
+
+
+def test_a_quantised_model_is_refused_when_it_is_opened(tmp_path: Path) -> None:
+    path = save(zoo_state(whole=torch.ones(2, 3, dtype=torch.int8)), tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"whole is torch\.int8; weights are floating-point numbers"):
+        open_weights(path)
 
 
 @pytest.mark.parametrize("dtype", [torch.int8, torch.int64, torch.bool])
@@ -85,7 +102,7 @@ def test_whole_numbers_in_the_place_of_weights_are_told(dtype: torch.dtype, tmp_
     model = nn.Linear(3, 2)
     path = save({"weight": torch.ones(2, 3, dtype=dtype), "bias": torch.ones(2)}, tmp_path / "w.safetensors")
     before = model.weight.clone()
-    with pytest.raises(WeightsError, match=f"weight is {dtype}, and weights are floating-point numbers"):
+    with pytest.raises(WeightsError, match=rf"weight is {dtype}(, and|;) weights are floating-point numbers"):
         load_tensors(model, read_weights(path), path)
     assert torch.equal(model.weight, before)
 
@@ -152,6 +169,41 @@ def test_only_names_of_the_list_are_known(name: str, tmp_path: Path) -> None:
         file.writestr("archive/data.pkl", call)
     with pytest.raises(WeightsError, match=f"beside tensors it holds {name}, which only code in the file"):
         open_weights(archive)
+
+
+class ModelKind(Enum):
+    """A setting."""
+
+    LARGE = 1
+
+
+class Settings(dict[str, object]):
+    """Settings as many a code keeps them beside its weights."""
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        argparse.Namespace(lr=1e-5, path=Path("x")),
+        Settings(lr=1e-5, inner=Settings()),
+        datetime(2024, 1, 1),
+        [Settings(), {3}],
+        deque([Settings()]),
+        ModelKind.LARGE,
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_settings_beside_the_tensors_are_left_out(settings: object, legacy: bool, tmp_path: Path) -> None:
+    path = save({"state_dict": zoo_state(), "args": settings, "epoch": 3}, tmp_path / "w.pth", legacy)
+    assert read_weights(path).keys() == zoo_state().keys()
+
+
+@pytest.mark.parametrize("content", [Settings(), nn.Linear(2, 2), {"model": nn.Linear(2, 2)}], ids=["a", "b", "c"])
+def test_tensors_that_only_code_could_bring_back_are_named(content: object, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"it holds (?:tests\.|weights\.)*(?:test_opening\.Settings|torch\.nn\.)"):
+        open_weights(tmp_path / "w.pth")
 
 
 def test_nothing_of_the_reader_can_be_changed_by_a_pickle(tmp_path: Path) -> None:

@@ -114,11 +114,21 @@ def test_a_pickle_that_would_run_code_does_not(saved: Callable[..., Path], tmp_p
 
 
 @pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
-@pytest.mark.parametrize("content", [b"", b"<html>404</html>", None], ids=["empty", "a web page", "truncated"])
-def test_a_file_that_is_no_weights_file_is_told(saved: Callable[..., Path], name: str, content: bytes | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "it is empty; fetch it again"),
+        (b"<html>404</html>", "it is a page of the web; fetch the file"),
+        (None, "it is damaged or no weights file"),
+    ],
+    ids=["empty", "a web page", "truncated"],
+)
+def test_a_file_that_is_no_weights_file_is_told(
+    saved: Callable[..., Path], name: str, content: bytes | None, told: str
+) -> None:
     path = saved(name)
     path.write_bytes(path.read_bytes()[:-20] if content is None else content)
-    with pytest.raises(WeightsError, match=rf"weights {path} cannot be read \(.*it is damaged or no weights file"):
+    with pytest.raises(WeightsError, match=rf"weights {path} cannot be read \(.*{told}"):
         read_weights(path)
 
 

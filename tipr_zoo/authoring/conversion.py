@@ -120,7 +120,7 @@ def _files_beside(output: Path, source: Path, overwrite: bool) -> tuple[Path, Pa
 def _check_unchanged(parts: Mapping[Path, Path]) -> None:
     """Refuse to overwrite files with other content; those of a conversion that was killed have the same."""
     for file, part in parts.items():
-        if file.exists() and not (file.is_file() and file.read_bytes() == part.read_bytes()):
+        if file.exists() and not (file.is_file() and file_sha256(file) == file_sha256(part)):
             raise _exists(file)
 
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tipr_zoo.cards.method_facts import MethodFacts
 from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, read_record
-from tipr_zoo.cards.schema import DatasetBlock, IndexEntry, MetricBlock, PublishedResultBlock, ResultBlock, is_path
+from tipr_zoo.cards.schema import DatasetBlock, IndexEntry, MetricBlock, ResultBlock, is_path
 from tipr_zoo.errors import RecordError
 from tipr_zoo.schemas.problems import UNKNOWN, Problems
+
+if TYPE_CHECKING:
+    from tipr_zoo.cards.reference_schema import PublishedResultBlock
 
 ORIGINS = ("reported", "reproduced", "measured")
 """Kinds of figures: printed by the authors; printed by others who trained the method again; in an evaluation record."""

@@ -1,4 +1,4 @@
-"""Schemas of the files of models: the front matter of a card, and a reference.
+"""The schema of a card's front matter.
 
 The Hub's fields have the Hub's spelling. So a card is also a Hub README.
 
@@ -62,13 +62,6 @@ WeightsAddress = Annotated[
     ),
 ]
 SourcePlace = Annotated[Text, Check(_is_source, must_be("a web address or the path of a record beside the card"))]
-PublishedPlace = Annotated[
-    SourcePlace,
-    Check(
-        lambda url: not is_path(url),
-        "a reference has no code to measure with: {key!r} must be a web address or null",
-    ),
-]
 FileSize = Annotated[int, Limits(above=0), Told(must_be("the file's length in bytes"))]
 WeightsFormat = Annotated[Text, Check(WEIGHTS_FORMATS.__contains__, must_be(" or ".join(WEIGHTS_FORMATS)))]
 Task = Annotated[Text, Check(TASK.__eq__, must_be(TASK))]
@@ -140,15 +133,7 @@ class SourceBlock(Declared):
     name: Text
 
 
-@dataclass(frozen=True, kw_only=True)
-class PublishedSourceBlock(Declared):
-    """``source:`` of a result of a reference: a publication. Its address may be unknown."""
-
-    url: PublishedPlace | None = None
-    name: Text
-
-
-_NO_SOURCE = Told(
+NO_SOURCE = Told(
     "field " + must_be("a mapping"),
     absent="a figure needs a 'source' with 'name' and 'url'; without one it cannot be shown",
     is_one=False,
@@ -168,14 +153,7 @@ class FiguresBlock(Declared):
 class ResultBlock(FiguresBlock):
     """One of the ``results:`` of a card."""
 
-    source: Annotated[SourceBlock, _NO_SOURCE]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PublishedResultBlock(FiguresBlock):
-    """One of the ``results:`` of a reference."""
-
-    source: Annotated[PublishedSourceBlock, _NO_SOURCE]
+    source: Annotated[SourceBlock, NO_SOURCE]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,14 +193,3 @@ class FrontMatter(Declared):
     pipeline_tag: Any = None
     base_model: Any = None
     tipr_zoo: ZooBlock
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReferenceFile(Declared):
-    """A reference: published figures of a method for which the zoo has no code."""
-
-    name: Text
-    method: MethodFacts
-    paper: Link | None = None
-    code: Link | None = None
-    results: Annotated[tuple[PublishedResultBlock, ...], FromList()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.errors import ConfigError
+from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.explaining.patch_grid import PatchGrid, patch_grid
 from tipr_zoo.token_patch_map import token_patch_map
 from tipr_zoo.tokenizers.caption_tokenizer import clean
@@ -90,6 +91,7 @@ def explain(model: DualEncoder, picture: Image.Image, caption: str) -> Explanati
 
     Raises:
         ConfigError: The caption is empty or has no word, or the image tower does not say where its patches lie.
+        WeightsError: The model embeds the picture or the caption as something else than finite numbers.
     """
     all_words = model.tokenize.words(caption)
     words = _read_words(all_words, caption)
@@ -100,6 +102,11 @@ def explain(model: DualEncoder, picture: Image.Image, caption: str) -> Explanati
     weights = token_patch_map(features.text_tokens[0].float(), _patch_tokens(features.image_tokens[0], grid).float())
     embeddings = torch.cat([features.text_embedding, model.encode_text(_each_left_out(ids[0], words))])
     scores = F.cosine_similarity(embeddings.float(), features.image_embedding.float()).tolist()
+    if not all(map(math.isfinite, scores)) or not bool(weights.isfinite().all()):
+        raise WeightsError(
+            "the model embeds the picture or the caption as numbers that are not finite; its weights are damaged: load"
+            " others"
+        )
     weights = weights.unflatten(1, grid.grid_size).cpu()
     explained = [
         ExplainedWord(word, scores[0] - score, weights[list(word.tokens)].mean(dim=0))

@@ -11,8 +11,9 @@ from pathlib import Path
 from tipr_zoo.cards.front_matter import parse_mapping, problems_of_text
 from tipr_zoo.cards.index import core_cards_folder
 from tipr_zoo.cards.method_facts import MethodFacts
+from tipr_zoo.cards.reference_schema import ReferenceFile
 from tipr_zoo.cards.results import Result, ResultReader
-from tipr_zoo.cards.schema import Link, ReferenceFile
+from tipr_zoo.cards.schema import Link
 from tipr_zoo.errors import CardError
 from tipr_zoo.outside.files import CARD_LIMIT, read_text
 from tipr_zoo.schemas.declared import built

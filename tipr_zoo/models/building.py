@@ -167,13 +167,15 @@ def fit_identities(model: Any, count: int, source: object, level: int) -> None:
     Raises:
         ConfigError: The recipe names no number of identities.
     """
-    head = model.get("heads", {}).get("id")
-    if head is not None and head.get("num_identities") != count:
+    heads = model.get("heads")
+    head = heads.get("id") if isinstance(heads, Mapping) else None
+    # What is no dict is told where it is built.
+    if isinstance(head, dict) and head.get("num_identities") != count:
         named = head.get("num_identities", count)
         if isinstance(named, bool) or not isinstance(named, int) or named < 1:
             raise ConfigError(f"{IDENTITIES} must be a whole number above 0, got {named!r}")
         logger.log(level, "id head: %d identities, as in %s", count, source)
-        head.num_identities = count
+        head["num_identities"] = count
 
 
 def _leave_out_heads(model: DualEncoder, tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:

@@ -72,9 +72,13 @@ def _run(card: ModelCard) -> Config:
         check_sources(path)
         return Config.fromfile(path)
     except (Exception, SystemExit) as error:  # a recipe is Python, so anything can go wrong in it
-        raise ConfigError(
-            f"recipe {path} of {card.name} cannot be read: {type(error).__name__}: {error_line(error)}; mend it there"
-        ) from error
+        raise ConfigError(f"recipe {path} of {card.name} cannot be read: {_said(error)}; mend it there") from error
+
+
+def _said(error: BaseException) -> str:
+    """Return the kind of an error, and what it says besides."""
+    kind, line = type(error).__name__, error_line(error)
+    return kind if line == kind else f"{kind}: {line}"
 
 
 def change_recipe(recipe: ConfigDict, card: ModelCard, overrides: Mapping[str, Any]) -> ConfigDict:

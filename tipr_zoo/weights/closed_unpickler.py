@@ -90,10 +90,25 @@ class ScriptModule:
 
 
 class LeftOut:
-    """What stands beside tensors and is not needed: numbers and arrays of numpy, types, devices."""
+    """What stands beside tensors and is not needed: numbers and arrays of numpy, types, devices, settings.
+
+    It takes whatever a pickle gives it, and keeps nothing.
+    """
 
     def __init__(self, *arguments: object) -> None:
-        """Take whatever a pickle gives, and keep nothing."""
+        """Keep nothing."""
+
+    def __setitem__(self, key: object, value: object) -> None:
+        """Keep nothing."""
+
+    def append(self, item: object) -> None:
+        """Keep nothing."""
+
+    def extend(self, items: object) -> None:
+        """Keep nothing."""
+
+    def add(self, item: object) -> None:
+        """Keep nothing."""
 
 
 def read_pickle(file: BinaryIO | bytes, storages: dict[str, StorageRecord] | None = None) -> Any:
@@ -104,12 +119,37 @@ def read_pickle(file: BinaryIO | bytes, storages: dict[str, StorageRecord] | Non
         storages: Takes up every storage that the pickle names, by key.
 
     Raises:
-        Exception: Whatever a damaged pickle provokes. A `RefusedGlobalError` where it names something else than
-            tensors and plain data.
+        Exception: Whatever a damaged pickle provokes. A `RefusedGlobalError` where it names what runs programs, or
+            holds something else than tensors and plain data and no tensor that can be reached without it. Settings
+            beside tensors, as ``argparse.Namespace``, are left out.
     """
     unpickler = _Unpickler(io.BytesIO(file) if isinstance(file, bytes) else file)
     unpickler.storages = {} if storages is None else storages
-    return unpickler.load()
+    unpickler.strangers = []
+    content = unpickler.load()
+    if unpickler.strangers and not _holds_tensors(content):
+        raise RefusedGlobalError(unpickler.strangers[0])
+    return content
+
+
+def _holds_tensors(content: object) -> bool:
+    """Tell whether any tensor stands in dicts, lists and modules of TorchScript."""
+    seen: set[int] = set()
+    left = [content]
+    while left:
+        value = left.pop()
+        if isinstance(value, (TensorRecord, OddTensor)):
+            return True
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, ScriptModule):
+            left.append(value.attributes)
+        elif isinstance(value, dict):
+            left.extend(value.values())
+        elif isinstance(value, (list, tuple)):
+            left.extend(value)
+    return False
 
 
 _DTYPES = {
@@ -209,13 +249,21 @@ _NAMED: dict[tuple[str, str], Any] = {
 }
 
 
+_RUNS_PROGRAMS = (
+    *("builtins", "__builtin__", "os", "posix", "nt", "sys", "subprocess", "shutil", "socket", "importlib", "runpy"),
+    *("pty", "code", "ctypes", "webbrowser", "pickle", "marshal", "multiprocessing", "torch"),
+)
+"""Modules that nobody's settings are made of. Whoever names them has something else in mind."""
+
+
 # The one written in Python: that in C sets memory aside for whatever place a pickle names to remember a value in.
 class _Unpickler(pickle._Unpickler):
-    """Knows `_NAMED`, types of numbers and of storages, and TorchScript's modules; refuses every other name."""
+    """Knows `_NAMED`, types of numbers and of storages, and TorchScript's modules. Every other name is left out."""
 
     dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
     stack: list[Any]
     storages: dict[str, StorageRecord]
+    strangers: list[str]
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in _NAMED:
@@ -230,7 +278,10 @@ class _Unpickler(pickle._Unpickler):
             return LeftOut
         if module.split(".")[0] == "__torch__":
             return ScriptModule
-        raise RefusedGlobalError(f"{module}.{name}")
+        if module.split(".")[0] in _RUNS_PROGRAMS and not module.startswith("torch.nn"):
+            raise RefusedGlobalError(f"{module}.{name}")
+        self.strangers.append(f"{module}.{name}")
+        return LeftOut
 
     def persistent_load(self, pid: Any) -> StorageRecord:
         kind, dtype, key, _, count, *view = pid

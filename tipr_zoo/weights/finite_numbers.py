@@ -23,7 +23,7 @@ _WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.
 def check_numbers(tensors: Mapping[str, Tensor], place: str) -> None:
     """Check that every tensor is dense, of real numbers, and finite.
 
-    Whole numbers pass, since a counter is one. Whoever loads them as weights refuses them.
+    Whole numbers pass where they may be counters. Whoever loads those as weights refuses them.
 
     Args:
         tensors: By name.
@@ -39,11 +39,13 @@ def check_numbers(tensors: Mapping[str, Tensor], place: str) -> None:
             raise WeightsError(f"{place}: {name} is a sparse or a meta tensor; weights have a number in every place")
         if tensor.dtype not in (*_FLOATING, *_WHOLE):
             raise WeightsError(f"{place}: {name} is {tensor.dtype}; weights are floating-point numbers")
+        if tensor.dtype is torch.int8 and tensor.ndim > 1:  # of a quantised model; others may be masks
+            raise WeightsError(f"{place}: {name} is {tensor.dtype}; weights are floating-point numbers")
         if not is_no_weight(name) and not _is_finite(tensor.detach()):
-            count = int((~tensor.isfinite()).sum())
+            count = int((~tensor.float().isfinite()).sum())
             raise WeightsError(
-                f"{place}: {name} has {count:,} of {tensor.numel():,} numbers that are not finite (NaN or infinity); no"
-                " figure of such weights means anything; take those of an earlier epoch"
+                f"{place}: {name} has {count:,} of {tensor.numel():,} numbers that are not finite (NaN or infinity) as"
+                " float32; no figure of such weights means anything; take those of an earlier epoch"
             )
 
 
@@ -51,6 +53,8 @@ def _is_finite(tensor: Tensor) -> bool:
     """Tell whether every number is finite."""
     if tensor.dtype not in _FLOATING:
         return True
+    if tensor.dtype is torch.float64:
+        tensor = tensor.float()  # as it is loaded: larger numbers become infinite
     if tensor.dtype in _EXPONENTS and tensor.device.type == "cpu":
         return _has_finite_exponents(tensor, _EXPONENTS[tensor.dtype])
     # No sum with NaN or infinity in it is finite.

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.outside.files import WEIGHTS_LIMIT, RefusedFileError, opened, read_head
-from tipr_zoo.weights.closed_unpickler import OddTensor, RefusedGlobalError, TensorRecord
+from tipr_zoo.weights.closed_unpickler import LeftOut, OddTensor, RefusedGlobalError, TensorRecord
 from tipr_zoo.weights.finite_numbers import check_numbers
 from tipr_zoo.weights.header import checked_metadata
 from tipr_zoo.weights.pytorch_file import ImpossibleFileError, look_into
@@ -108,13 +108,24 @@ def _described(state: Any, place: str) -> Mapping[str, TensorRecord]:
     ):
         if isinstance(state, dict) and {"state", "param_groups"} <= state.keys():
             raise WeightsError(f"{place} hold the state of an optimiser and no weights; name the file of the model")
-        raise WeightsError(f"{place} hold no dict of tensors")
+        raise WeightsError(f"{place} hold no dict of tensors{_said(state)}; save model.state_dict() alone")
     for name, value in state.items():
         if isinstance(value, OddTensor):
             raise WeightsError(
                 f"{place}: {name} is {value.kind}; weights are floating-point numbers, one in each place"
             )
     return state
+
+
+def _said(state: Any) -> str:
+    """Say what stands where tensors should."""
+    if not isinstance(state, dict):
+        return f": there is a {type(state).__name__}"
+    for name, value in state.items():
+        if not isinstance(value, (TensorRecord, OddTensor)):
+            kind = "neither a tensor nor a plain value" if isinstance(value, LeftOut) else f"a {type(value).__name__}"
+            return f": its entry {name!r} is {kind}"
+    return ": one of its names is no text"
 
 
 def open_mapping(content: Mapping[Any, Any], place: str, has_numbers: bool = True) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def _parts(caption: Any, name: str) -> list[Any]:
     if opening not in _BRACKETS:
         return [caption]
     is_closed = len(text) > 1 and text[-1] == _BRACKETS[opening]
-    is_quoted = text[1:].lstrip()[:1] in ("'", '"') or (array is not None)
+    is_quoted = text.lstrip("[({ \t\r\n")[:1] in ("'", '"') or (array is not None)
     if is_closed and (is_quoted or not inner.strip() or inner.strip() in ("nan", "None")):
         parts = _elements(inner)
         if parts is not None:

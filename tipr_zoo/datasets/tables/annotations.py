@@ -48,12 +48,13 @@ def split_by_rule(identity: str) -> str:
 
 @dataclass
 class _Picture:
-    """What the rows of one picture say."""
+    """What the rows of one picture say, and whether its split is by rule."""
 
     entry: Entry
     split: str
     identity: str
     captions: list[str]
+    is_dealt: bool
 
 
 def read_table_annotations(source: Source) -> Annotations:
@@ -166,7 +167,8 @@ def _add_row(
     captions = read_captions("" if _is_empty(cell) else cell)
     identity = _cell(row, columns, "identity") if "identity" in columns.names else path
     split = _split(row, columns, entry, identity)
-    known = pictures.setdefault(path, _Picture(entry, split, identity, []))
+    is_dealt = "split" not in columns.names and not entry.split
+    known = pictures.setdefault(path, _Picture(entry, split, identity, [], is_dealt))
     place = place_in(known.entry.file, known.entry.number)
     for field, here, before in (("identity", identity, known.identity), ("split", split, known.split)):
         if here != before:
@@ -251,6 +253,7 @@ def _drop_decimals(pictures: Mapping[str, _Picture]) -> str | None:
         return None
     for picture in pictures.values():
         picture.identity = picture.identity.partition(".")[0]
+        picture.split = split_by_rule(picture.identity) if picture.is_dealt else picture.split
     return example
 
 

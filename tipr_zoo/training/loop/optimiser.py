@@ -73,7 +73,7 @@ def build_optimiser(
     groups = parameter_groups(model, arguments["lr"], arguments.get("weight_decay", 0.0), multipliers)
     if name in ("Adam", "AdamW"):
         arguments.setdefault("fused", True)  # the same formula, reading and writing each parameter once
-    known = inspect.signature(OPTIMISERS[name]).parameters
+    known = [key for key in inspect.signature(OPTIMISERS[name]).parameters if key != "params"]
     for argument in arguments:
         if argument not in known:
             raise unknown_name(f"argument of the optimiser {name} (training.optimizer)", argument, known)
