@@ -26,9 +26,13 @@ from tipr_zoo.plugins.contract import PLUGIN_CONTRACT
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-SOURCES = {"core": ROOT, "fmfa": ROOT / "plugins" / "fmfa", "sen": ROOT / "plugins" / "sen"}
-OWN_PARTS = {"fmfa": {"AdaptiveSDM", "ExplicitFineGrainedAlignment"}, "sen": {"CrossModalTriplet"}}
-OTHER = {"fmfa": "sen", "sen": "fmfa"}
+OWN_PARTS = {
+    "fmfa": {"AdaptiveSDM", "ExplicitFineGrainedAlignment"},
+    "rde": {"TripletAlignment", "GatedITC", "GatedSDM"},
+    "sen": {"CrossModalTriplet"},
+}
+SOURCES = {"core": ROOT, **{plugin: ROOT / "plugins" / plugin for plugin in OWN_PARTS}}
+OTHER = {"fmfa": "sen", "rde": "fmfa", "sen": "rde"}
 TUTORIAL = ROOT / "docs" / "plugin_tutorial.md"
 
 OFFLINE_PIP = {
