@@ -33,7 +33,7 @@ class RobustDualEmbedding(DualEncoder):
             ``part``, ``"bge"`` or ``"tse"``.
 
     Raises:
-        ConfigError: A tower does not tell its attention, the share is none, or there is a neck.
+        ConfigError: A tower does not tell its attention, the share or the size is none, or there is a neck.
     """
 
     image_encoder: AttendingImageTower
@@ -48,6 +48,8 @@ class RobustDualEmbedding(DualEncoder):
             raise ConfigError("RobustDualEmbedding has no place for a neck; leave model.neck out")
         if not 0 < selected_share <= 1:
             raise ConfigError(f"selected_share must be above 0 and at most 1, got {selected_share}")
+        if isinstance(selected_size, bool) or not isinstance(selected_size, int) or selected_size < 1:
+            raise ConfigError(f"selected_size must be a whole number above 0, got {selected_size!r}")
         self.selected_share = selected_share
         self.image_selection = TokenSelection(self.image_encoder.embedding_size, selected_size)
         self.text_selection = TokenSelection(self.image_encoder.embedding_size, selected_size)
