@@ -5,8 +5,8 @@
 A step is forward, backward and the optimiser: PyTorch's Adam as it is for the plain way, the recipe's for the zoo's.
 Both run the same towers with the same (random) weights; the zoo also under bfloat16 autocast, where the processor has
 bfloat16. The learning rate is 0, so that all steps start from the same weights: the losses must be equal, those in
-bfloat16 within 1 %. SEN's plain way encodes each caption twice, and RDE's asks every block for its attention, as the
-published code does.
+bfloat16 within 1 %, RDE's within 2 %. SEN's plain way encodes each caption twice, and RDE's asks every block for its
+attention, as the published code does.
 
 On a GPU, where there is one, FMFA and RDE with B = 64 and SEN with B = 128, as they are trained. Each way runs in a
 process of its own, and they take turns.
@@ -50,6 +50,7 @@ PLAIN_LOSSES = {"fmfa": fmfa_losses, "sen": sen_losses, "rde": rde_losses}
 PLAIN = "plain, float32"
 WAYS = {PLAIN: "float32", "tipr-zoo, float32": "float32", "tipr-zoo, bfloat16": "bfloat16"}
 TOLERANCES = {"float32": 1e-4, "bfloat16": 1e-2}
+BFLOAT16_TOLERANCES = {"rde": 2e-2}  # its temperature is low, and rounding may choose other tokens
 
 
 def training_batch(model: DualEncoder, size: int, device: str) -> dict[str, Tensor]:
@@ -106,7 +107,8 @@ def main() -> None:
     measured = measure_in_turns(
         {name: partial(make_step, options.method, name, size, device) for name in names}, options.repeats, device
     )
-    equal = assert_equal(measured, {name: TOLERANCES[WAYS[name]] for name in names[1:]})
+    tolerances = {**TOLERANCES, "bfloat16": BFLOAT16_TOLERANCES.get(options.method, TOLERANCES["bfloat16"])}
+    equal = assert_equal(measured, {name: tolerances[WAYS[name]] for name in names[1:]})
     losses = ", ".join(f"{key} {value:.4f}" for key, value in measured[PLAIN].results.items())
     print(f"one step of {MODELS[options.method]}, B = {size}\n{table(measured)}\nlosses: {losses}\n{equal}")
     if not has_bfloat16(device):

@@ -85,8 +85,8 @@ class Registry(mmengine.Registry):
             raise
         except Exception as error:  # whatever a constructor, or a library that it calls, thinks of its arguments
             refused = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-            if isinstance(error, TypeError) and refused and refused[1] in given:  # its base, to which it hands all on
-                raise self._unknown_argument(name, refused[1], argument_names(component)) from error
+            if isinstance(component, type) and refused and refused[1] in given:  # its base, to which it hands all on
+                raise self._unknown_argument(name, refused[1], _all_arguments(component)) from error
             raise ConfigError(f"{self.name} {name!r}: {error}") from error
 
     def _check_arguments(self, name: str, component: Callable[..., Any], given: Mapping[str, Any]) -> None:
@@ -150,22 +150,18 @@ class Registry(mmengine.Registry):
         importlib.import_module(self._home)
 
 
-def argument_names(component: Callable[..., Any]) -> set[str]:
-    """List the arguments of a component's constructor, and of its base's where it hands any on.
-
-    Args:
-        component: A class, or a function that makes one of its kind.
-    """
-    names: set[str] = set()
-    for base in component.__mro__ if isinstance(component, type) else ():
-        if "__init__" not in vars(base):
-            continue
-        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
-        variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-        names.update(parameter.name for parameter in parameters if parameter.kind not in variable)
-        if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in parameters):
-            break
-    return names
+def _all_arguments(component: type) -> set[str]:
+    """List the arguments that a class's constructor and those of its bases name."""
+    signatures = [
+        inspect.signature(vars(base)["__init__"]) for base in component.__mro__[:-1] if "__init__" in vars(base)
+    ]
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {
+        name
+        for signature in signatures
+        for name, parameter in list(signature.parameters.items())[1:]
+        if parameter.kind in named
+    }
 
 
 def _place(component: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
 from collections.abc import Callable, Collection, Mapping
@@ -32,7 +33,7 @@ from tipr_zoo.models.weights_origin import other_model
 from tipr_zoo.pictures.preprocessing import ImageNormalisation
 from tipr_zoo.protocols import Head, Loss, Neck, Retriever, TextTower, Tokenizer
 from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, MODELS, TOKENIZERS
-from tipr_zoo.registry import Registry, argument_names
+from tipr_zoo.registry import Registry
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.terminal.suggested_command import quoted
 from tipr_zoo.weights.fetching import fetch_weights
@@ -213,10 +214,23 @@ def build_retriever(model: Mapping[str, Any]) -> DualEncoder:
         ConfigError: An entry is missing or makes no sense, or a component lacks what another needs of it.
     """
     kind = model.get("type", DEFAULT_MODEL)
-    names = argument_names(MODELS.get(kind))
+    names = _argument_names(MODELS.get(kind))
     given = {key: value for key, value in model.items() if key not in _BUILT} | _built_entries(model, names)
     retriever = build_component(MODELS, {**given, "type": kind}, "model")
     return checked(retriever, Retriever, "model")
+
+
+def _argument_names(component: type) -> set[str]:
+    """List the arguments of a class's constructor, and of its base's where it hands any on."""
+    names: set[str] = set()
+    for base in component.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        names.update(parameter.name for parameter in parameters)
+        if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return names
 
 
 _BUILT = ("type", "image_encoder", "text_encoder", "tokenizer", "neck", "losses", "heads", "mean", "std")
