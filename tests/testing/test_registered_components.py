@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -125,5 +126,7 @@ def test_heads(config: dict[str, Any], retriever: DualEncoder) -> None:
 def test_plugins(plugin: str, caplog: pytest.LogCaptureFixture) -> None:
     check_plugin(plugin)
     told = [record.getMessage() for record in caplog.records]
+    # RDE's further losses are in none of its recipes. They are tried above.
+    told = [line for line in told if not re.fullmatch("loss Gated(ITC|SDM) is not tried: no recipe .*", line)]
     assert told  # its models of full size are built without numbers, and nothing else is left out
     assert all("built without numbers, and towers and heads not tried" in line for line in told)
