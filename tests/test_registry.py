@@ -47,6 +47,18 @@ def test_a_wrong_config_is_told(registry: Registry, config: Any, error: type[Exc
     assert message in str(raised.value)
 
 
+def test_an_argument_that_a_base_does_not_take_is_told_with_those_of_both(registry: Registry) -> None:
+    @registry.register_module()
+    class Gated(registry.get("Contrastive")):  # type: ignore[misc]
+        def __init__(self, threshold: float = 0.5, **rest: Any) -> None:
+            super().__init__(**rest)
+
+    assert registry.build({"type": "Gated", "temperature": 0.02, "threshold": 0.1}).temperature == 0.02
+    for wrong, meant in (("temprature", "temperature"), ("treshold", "threshold")):
+        with pytest.raises(UnknownNameError, match=f"argument of loss 'Gated' '{wrong}'; did you mean '{meant}'"):
+            registry.build({"type": "Gated", "temperature": 0.02, wrong: 1})
+
+
 @pytest.mark.parametrize("type_", ["os.system", "builtins.exec", "subprocess.run"])
 def test_a_dotted_path_is_not_imported_and_runs_nothing(registry: Registry, tmp_path: Path, type_: str) -> None:
     witness = tmp_path / "ran"

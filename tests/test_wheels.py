@@ -26,9 +26,15 @@ from tipr_zoo.plugins.contract import PLUGIN_CONTRACT
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-SOURCES = {"core": ROOT, "fmfa": ROOT / "plugins" / "fmfa", "sen": ROOT / "plugins" / "sen"}
-OWN_PARTS = {"fmfa": {"AdaptiveSDM", "ExplicitFineGrainedAlignment"}, "sen": {"CrossModalTriplet"}}
-OTHER = {"fmfa": "sen", "sen": "fmfa"}
+OWN_PARTS = {
+    "fmfa": {"AdaptiveSDM", "ExplicitFineGrainedAlignment"},
+    "rde": {"TripletAlignment", "GatedITC", "GatedSDM"},
+    "sen": {"CrossModalTriplet"},
+}
+WITHOUT_WEIGHTS = {"rde"}
+"""Plugins whose small model comes without weights."""
+SOURCES = {"core": ROOT, **{plugin: ROOT / "plugins" / plugin for plugin in OWN_PARTS}}
+OTHER = {"fmfa": "sen", "rde": "fmfa", "sen": "rde"}
 TUTORIAL = ROOT / "docs" / "plugin_tutorial.md"
 
 OFFLINE_PIP = {
@@ -112,12 +118,12 @@ def run(clean: Path, tmp_path: Path) -> Run:
     return run_python
 
 
-@pytest.mark.parametrize("plugin", ["fmfa", "sen"])
+@pytest.mark.parametrize("plugin", OWN_PARTS)
 def test_a_plugin_stands_alone_beside_the_core(plugin: str, install: Callable[..., None], run: Run) -> None:
     install("core", plugin)
     code = (
         "import json, sys, importlib.metadata, tipr_zoo\n"
-        f"model = tipr_zoo.build('{plugin}_tiny_synth', pretrained=True)\n"
+        f"model = tipr_zoo.build('{plugin}_tiny_synth', pretrained={plugin not in WITHOUT_WEIGHTS})\n"
         "from tipr_zoo.registries import LOSSES\n"
         "print(json.dumps({'file': tipr_zoo.__file__, 'losses': LOSSES.names(), 'heads': list(model.heads),"
         f" 'version': importlib.metadata.version('tipr-zoo-{plugin}'), 'modules': sorted(sys.modules)}}))"
@@ -150,7 +156,9 @@ def test_the_core_alone_lists_every_model_and_says_what_a_plugins_model_needs(
 ) -> None:
     install("core")
     models = json.loads(run("-m", "tipr_zoo", "list", "--json").stdout)
-    assert {"irra_tiny_synth", "fmfa_tiny_synth", "sen_tiny_synth"} <= {row["model"] for row in models}
+    assert {"irra_tiny_synth", "fmfa_tiny_synth", "sen_tiny_synth", "rde_vitb16_cuhk"} <= {
+        row["model"] for row in models
+    }
     done = run(
         "-c", "import tipr_zoo; model = tipr_zoo.build('irra_tiny_synth', pretrained=True); print(len(model.heads))"
     )
@@ -158,10 +166,11 @@ def test_the_core_alone_lists_every_model_and_says_what_a_plugins_model_needs(
     assert "pip install tipr-zoo-fmfa" in run("-m", "tipr_zoo", "info", "fmfa_tiny_synth").stdout
 
 
-@pytest.mark.parametrize("plugin", ["fmfa", "sen"])
-def test_neither_plugin_names_the_other(plugin: str) -> None:
+@pytest.mark.parametrize("plugin", OWN_PARTS)
+def test_no_plugin_names_another(plugin: str) -> None:
     for path in (SOURCES[plugin] / f"tipr_zoo_{plugin}").rglob("*.py"):
-        assert f"tipr_zoo_{OTHER[plugin]}" not in path.read_text(encoding="utf-8"), path
+        text = path.read_text(encoding="utf-8")
+        assert not [other for other in OWN_PARTS if other != plugin and f"tipr_zoo_{other}" in text], path
 
 
 def test_a_new_plugin_comes_works_and_goes_without_a_trace(

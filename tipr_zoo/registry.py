@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import mmengine
 
 from tipr_zoo.close_matches import unknown_name
-from tipr_zoo.errors import ConfigError, DuplicateNameError, TiprZooError
+from tipr_zoo.errors import ConfigError, DuplicateNameError, TiprZooError, UnknownNameError
 from tipr_zoo.plugins.discovery import idle_plugins_note
 
 
@@ -83,6 +84,9 @@ class Registry(mmengine.Registry):
         except TiprZooError:
             raise
         except Exception as error:  # whatever a constructor, or a library that it calls, thinks of its arguments
+            refused = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+            if isinstance(component, type) and refused and refused[1] in given:  # its base, to which it hands all on
+                raise self._unknown_argument(name, refused[1], _all_arguments(component)) from error
             raise ConfigError(f"{self.name} {name!r}: {error}") from error
 
     def _check_arguments(self, name: str, component: Callable[..., Any], given: Mapping[str, Any]) -> None:
@@ -90,11 +94,14 @@ class Registry(mmengine.Registry):
         takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values())
         for argument in given:
             if argument not in signature.parameters and not takes_any:
-                raise unknown_name(f"argument of {self.name} {name!r}", str(argument), signature.parameters)
+                raise self._unknown_argument(name, str(argument), signature.parameters)
         try:
             signature.bind(**given)
         except TypeError as error:
             raise ConfigError(f"{self.name} {name!r}: {error}") from error
+
+    def _unknown_argument(self, name: str, argument: str, known: Iterable[str]) -> UnknownNameError:
+        return unknown_name(f"argument of {self.name} {name!r}", argument, known)
 
     def _register_module(self, module: Any, module_name: Any = None, force: bool = False) -> None:
         """Register a component for MMEngine's ``register_module``; a taken name is an error that names both places.
@@ -141,6 +148,20 @@ class Registry(mmengine.Registry):
 
     def _import_home(self) -> None:
         importlib.import_module(self._home)
+
+
+def _all_arguments(component: type) -> set[str]:
+    """List the arguments that a class's constructor and those of its bases name."""
+    signatures = [
+        inspect.signature(vars(base)["__init__"]) for base in component.__mro__[:-1] if "__init__" in vars(base)
+    ]
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {
+        name
+        for signature in signatures
+        for name, parameter in list(signature.parameters.items())[1:]
+        if parameter.kind in named
+    }
 
 
 def _place(component: Any) -> str:

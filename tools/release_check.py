@@ -1,7 +1,7 @@
 """The steps of a release up to the upload: build, check, install elsewhere, and use.
 
 ``python -m tools.release_check`` from the top folder builds the source distribution and the wheel of the core and of
-both plugins in `build/release/dist`, and says what is wrong with them. The wheels are installed in an environment of
+the plugins in `build/release/dist`, and says what is wrong with them. The wheels are installed in an environment of
 their own, which takes the third-party packages from the one that runs this.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tools.versions import ROOT, source_version, stated_versions
 
-SOURCES = {"tipr_zoo": ROOT, "tipr_zoo_fmfa": ROOT / "plugins" / "fmfa", "tipr_zoo_sen": ROOT / "plugins" / "sen"}
+SOURCES = {"tipr_zoo": ROOT, **{f"tipr_zoo_{name}": ROOT / "plugins" / name for name in ("fmfa", "rde", "sen")}}
 FOLDER = ROOT / "build" / "release"
 COMMANDS = (
     ["--version"],

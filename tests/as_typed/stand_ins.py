@@ -45,7 +45,12 @@ LINES = (
     StandIn("CONTRIBUTING.md", "tipr-zoo doctor", "docs/install.md has it as well", None),
     StandIn("CONTRIBUTING.md", "pytest tests/cards", "`make test` runs them", "python -m pytest --version"),
     # Installing
-    StandIn("*", "pip install -c constraints.txt . ./plugins/fmfa ./plugins/sen", "tests/test_wheels.py does it", None),
+    StandIn(
+        "*",
+        "pip install -c constraints.txt . ./plugins/fmfa ./plugins/rde ./plugins/sen",
+        "tests/test_wheels.py does it",
+        None,
+    ),
     StandIn("*", "pip install tipr-zoo-*", "of the project's own packages those that are here are tried", None),
     StandIn("docs/install.md", "pip uninstall *", "the other tests need what it removes", None),
     StandIn("docs/install.md", "rm -r ~/.cache/tipr_zoo", "nothing outside of the page's folder is removed", None),

@@ -109,8 +109,9 @@ class TestShippedCards:
         assert "## Care" in card.description
 
     def test_has_figures_with_sources(self, path: Path) -> None:
-        assert read_card(path).results
-        for result in read_card(path).results:
+        card = read_card(path)
+        assert card.results or (card.weights is None and card.protocol.startswith("Not measured yet"))
+        for result in card.results:
             assert result.source_name
             assert (result.record is not None) == (result.origin == "measured")
             assert result.dataset in read_card(path).datasets
@@ -132,7 +133,7 @@ class TestShippedCards:
         data = hub.ModelCard.load(path).data
         read = {
             (result.dataset_name, str(result.dataset_args or {}), result.metric_type): result.metric_value
-            for result in data.eval_results
+            for result in data.eval_results or ()
         }
         expected = {
             (result.dataset, str(result.dataset_arguments), metric): value
@@ -140,7 +141,7 @@ class TestShippedCards:
             for metric, value in result.metrics.items()
         }
         assert read == expected
-        assert all(result.source_name for result in data.eval_results)
+        assert all(result.source_name for result in data.eval_results or ())
         assert data.license
 
     def test_ships_the_files_that_it_names(self, path: Path) -> None:

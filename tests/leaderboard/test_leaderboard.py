@@ -444,9 +444,13 @@ class TestFilters:
             (["--pretraining", "none"], {"irra_vitb16_cuhk", "MARS"}, {"ViTAA", "APTM", "fmfa_ham_vitb16_cuhk"}),
             (["--pretraining", "extra"], {"APTM", "fmfa_ham_vitb16_cuhk"}, {"ViTAA", "irra_vitb16_cuhk", "MARS"}),
             (["--pretraining", "ham"], {"IRRA + HAM", "fmfa_ham_vitb16_cuhk"}, {"APTM", "IRRA + NAM", "MARS"}),
-            (["--encoder", "vit-b/16"], {"irra_vitb16_cuhk", "RDE"}, {"sen_vitl14_cuhk", "MARS", "PLOT", "ViTAA"}),
-            (["--weights"], {"irra_vitb16_cuhk", "RDE"}, {"sen_vitb16_cuhk", "PLOT"}),
-            (["--weights", "--encoder", "ALBEF"], {"MARS", "RaSa"}, {"RDE", "irra_vitb16_cuhk"}),
+            (
+                ["--encoder", "vit-b/16"],
+                {"irra_vitb16_cuhk", "rde_vitb16_cuhk"},
+                {"sen_vitl14_cuhk", "MARS", "PLOT", "ViTAA"},
+            ),
+            (["--weights"], {"irra_vitb16_cuhk", "rde_vitb16_cuhk"}, {"sen_vitb16_cuhk", "PLOT"}),
+            (["--weights", "--encoder", "ALBEF"], {"MARS", "RaSa"}, {"rde_vitb16_cuhk", "irra_vitb16_cuhk"}),
         ],
         ids=lambda value: " ".join(value) if isinstance(value, list) else "",
     )

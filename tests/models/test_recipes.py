@@ -15,17 +15,23 @@ from tipr_zoo.registries import LOSSES
 from tipr_zoo.training.loop.schedule import Schedule
 from tipr_zoo.training.pairs.augmentation import Augmentation
 
-METHODS = ("irra", "sen", "fmfa", "fmfa_nam", "fmfa_ham")
+METHODS = ("irra", "sen", "rde", "fmfa", "fmfa_nam", "fmfa_ham")
 DATA_SETS = {"cuhk": ("CUHK-PEDES", 11003), "icfg": ("ICFG-PEDES", 3102), "rstp": ("RSTPReid", 3701)}
 MODELS = [f"{method}_vitb16_{data}" for method in METHODS for data in DATA_SETS]
 
-BATCH_SIZE = {"irra": 64, "sen": 128, "fmfa": 64, "fmfa_nam": 128, "fmfa_ham": 128}
-RATE = {"irra": 1e-5, "sen": 1e-5, "fmfa": 5e-6, "fmfa_nam": 5e-6, "fmfa_ham": 5e-6}
+BATCH_SIZE = {"irra": 64, "sen": 128, "rde": 64, "fmfa": 64, "fmfa_nam": 128, "fmfa_ham": 128}
+RATE = {"irra": 1e-5, "sen": 1e-5, "rde": 1e-5, "fmfa": 5e-6, "fmfa_nam": 5e-6, "fmfa_ham": 5e-6}
 
 OBJECTIVES = {
     "irra": {"sdm": 1, "id": 1, "irr": 1},
     "sen": {"sdm": 1, "id": 1, "tir": 10, "cmt": 10},
+    "rde": {"bge": 1, "tse": 1},
     "fmfa": {"asdm": 1, "id": 1, "irr": 1, "efa": 1},
+}
+MULTIPLIERS = {
+    "irra": {"cross": 5, "bias": 2, "classifier": 5},
+    "sen": {"cross": 5, "bias": 2, "classifier": 5},
+    "rde": {"bias": 2, "selection": 100},
 }
 PAPER_FORM_OF_FMFA = {  # alpha of A-SDM, margins of EFA for text and pictures
     "cuhk": (10, 0.1, 0.1),
@@ -63,8 +69,7 @@ class TestTraining:
         training = recipe_of(model).training
         rest = {"betas": (0.9, 0.999), "eps": 1e-3, "weight_decay": 4e-5}
         assert training.optimizer == {"type": "Adam", "lr": RATE[method], **rest}
-        multipliers = {} if method.startswith("fmfa") else {"cross": 5, "bias": 2, "classifier": 5}
-        assert training.get("parameter_groups", {}) == multipliers
+        assert training.get("parameter_groups", {}) == MULTIPLIERS.get(method, {})
         assert "clip_gradient_norm" not in training
 
     def test_schedule(self, model: str) -> None:
@@ -75,8 +80,8 @@ class TestTraining:
         training = recipe_of(model).training
         expected = Augmentation(flip=0.5, pad=10, erase=0.5, erased_area=(0.02, 0.4), erased_aspect=(0.3, 3.3))
         assert Augmentation(**training.augmentation) == expected
-        assert training.get("masking", True) == (not model.startswith("sen")), "SEN predicts no masked words"
-        assert not training.get("trim_padding", False), "EFA and TIR see all 77 tokens"
+        assert training.get("masking", True) == (not model.startswith(("sen", "rde"))), "they predict no masked words"
+        assert not training.get("trim_padding", False), "EFA, TIR and TSE see all 77 tokens"
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -93,10 +98,12 @@ class TestModel:
     def test_objectives_and_their_weights(self, model: str) -> None:
         method, data = parts_of(model)
         recipe = recipe_of(model).model
-        objectives = {**recipe.losses, **recipe.heads}
+        heads = recipe.get("heads", {})
+        objectives = {**recipe.losses, **heads}
         assert {key: entry.get("weight", 1) for key, entry in objectives.items()} == OBJECTIVES[method.split("_")[0]]
-        assert recipe.heads.id.num_identities == DATA_SETS[data][1]
-        assert recipe.heads["tir" if method == "sen" else "irr"].depth == 4
+        if method != "rde":  # which has no heads
+            assert heads.id.num_identities == DATA_SETS[data][1]
+            assert heads["tir" if method == "sen" else "irr"].depth == 4
 
 
 @pytest.mark.parametrize("model", [model for model in MODELS if model.startswith("fmfa")])
@@ -128,3 +135,12 @@ class TestFormsOfFMFA:
 @pytest.mark.parametrize("data", DATA_SETS)
 def test_sen_has_the_margin_of_its_code(data: str) -> None:
     assert recipe_of(f"sen_vitb16_{data}").model.losses.cmt.margin == 0.05
+
+
+@pytest.mark.parametrize("data", DATA_SETS)
+def test_rde_has_the_form_of_its_code(data: str) -> None:
+    recipe = recipe_of(f"rde_vitb16_{data}").model
+    assert (recipe.type, recipe.selected_size, recipe.selected_share) == ("RobustDualEmbedding", 1024, 0.3)
+    for part in ("bge", "tse"):
+        expected = {"type": "TripletAlignment", "part": part, "temperature": 0.015, "margin": 0.1}
+        assert recipe.losses[part] == expected

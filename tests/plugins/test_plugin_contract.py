@@ -97,7 +97,13 @@ def test_what_is_there_is_promised() -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["plugins/sen/tipr_zoo_sen", "plugins/fmfa/tipr_zoo_fmfa", "tipr_zoo/authoring/plugin_template"]
+    "folder",
+    [
+        "plugins/sen/tipr_zoo_sen",
+        "plugins/fmfa/tipr_zoo_fmfa",
+        "plugins/rde/tipr_zoo_rde",
+        "tipr_zoo/authoring/plugin_template",
+    ],
 )
 def test_the_zoos_own_plugins_rely_on_nothing_else(folder: str) -> None:
     promised = {name.partition("(")[0] for name in NAMES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import deepcopy
 
 import torch
@@ -17,12 +18,14 @@ PATCHES, LENGTH, VOCABULARY = 6, 12, 100
 """Number of patches, length of a caption in tokens, and number of token ids. The last id is the end token."""
 
 
-def check_loss(loss: nn.Module, embedding_size: int = 64) -> None:
+def check_loss(loss: nn.Module, embedding_size: int = 64, parts: Iterable[str] = ()) -> None:
     """Try every promise of a loss on random features: finite, gradients, order, autocast, processes, saving.
 
     Args:
         loss: The loss. It is not changed.
         embedding_size: Size D of the features.
+        parts: Names of the parts of the similarity, where the loss is for models that have some. Each gets random
+            embeddings.
 
     Raises:
         BrokenPromiseError: A promise is broken. The message names the first one.
@@ -35,10 +38,10 @@ def check_loss(loss: nn.Module, embedding_size: int = 64) -> None:
         names = ", ".join(name for name, _ in loss.named_parameters())
         expect(not names, f"it has {names}; register it as a head")
     with alike_every_time():
-        check_objective(trial, deepcopy(loss), _case(embedding_size))
+        check_objective(trial, deepcopy(loss), _case(embedding_size, tuple(parts)))
 
 
-def _case(embedding_size: int) -> Case:
+def _case(embedding_size: int, parts: tuple[str, ...]) -> Case:
     """Make a case with random tokens in place of towers."""
     rows = len(IDENTITIES)
     ids = torch.randint(1, VOCABULARY - 2, (rows, LENGTH))
@@ -46,11 +49,17 @@ def _case(embedding_size: int) -> Case:
         ids[row, end], ids[row, end + 1 :] = VOCABULARY - 1, 0
     image_tokens = torch.randn(rows, 1 + PATCHES, embedding_size, requires_grad=True)
     text_tokens = torch.randn(rows, LENGTH, embedding_size, requires_grad=True)
+    turns = [torch.randn(embedding_size, embedding_size) / embedding_size**0.5 for _ in parts]
     batch = sample_batch(torch.randn(rows, 3, 32, 16), ids, mask_id=VOCABULARY - 3, tokens=1 + PATCHES)
 
     def forward() -> Features:
         image, text = _rounded(image_tokens), _rounded(text_tokens)
-        return Features(image, text, image[:, 0], text[torch.arange(rows), ids.argmax(dim=1)])
+        image_embedding, text_embedding = image[:, 0], text[torch.arange(rows), ids.argmax(dim=1)]
+        by_part = {
+            name: (image_embedding @ turn.to(image), text_embedding @ turn.to(text))
+            for name, turn in zip(parts, turns, strict=True)
+        }
+        return Features(image, text, image_embedding, text_embedding, by_part)
 
     return Case(batch, forward, {"image": [image_tokens], "text": [text_tokens]})
 

@@ -80,7 +80,9 @@ class _Components:
         with trial.promise(f"has a recipe from which {card.name} can be built"):
             recipe = resolve_card(card).copied_recipe()
             with torch.device("meta"):  # this device has shapes and no numbers
-                count = sum(parameter.numel() for parameter in build_retriever(recipe.model).parameters())
+                numberless = build_retriever(recipe.model)
+            count = sum(parameter.numel() for parameter in numberless.parameters())
+            parts = tuple(getattr(numberless, "parts", ()))
             retriever = None
             if count <= self.largest:
                 with alike_every_time():
@@ -90,7 +92,7 @@ class _Components:
                 "%s: built without numbers, and towers and heads not tried: %d million parameters are more than %d",
                 *(card.name, count // 10**6, self.largest // 10**6),
             )
-        self._check_objectives(recipe.model, retriever, card.name)
+        self._check_objectives(recipe.model, retriever, parts, card.name)
         if retriever is not None:
             image, text = retriever.get_submodule("image_encoder"), retriever.get_submodule("text_encoder")
             self._once("image tower", recipe.model.image_encoder, partial(check_image_tower, image))
@@ -112,11 +114,13 @@ class _Components:
                 reason = self._too_large.get(name, "no recipe of the plugin has it")
                 logger.warning("%s %s is not tried: %s", registry.name, name, reason)
 
-    def _check_objectives(self, recipe: Mapping[str, Any], retriever: DualEncoder | None, model_name: str) -> None:
+    def _check_objectives(
+        self, recipe: Mapping[str, Any], retriever: DualEncoder | None, parts: tuple[str, ...], model_name: str
+    ) -> None:
         configs = [config for config in (recipe.get("losses") or {}).values() if config is not None]
         for config in configs:
             own = {name: value for name, value in config.items() if name != "weight"}
-            self._once("loss", own, partial(_check_configured_loss, own))
+            self._once("loss", own, partial(_check_configured_loss, own, parts))
         for key, config in (recipe.get("heads") or {}).items():
             if config is None:
                 continue
@@ -133,8 +137,8 @@ class _Components:
             check()
 
 
-def _check_configured_loss(config: Mapping[str, Any]) -> None:
-    check_loss(LOSSES.build(config))
+def _check_configured_loss(config: Mapping[str, Any], parts: tuple[str, ...]) -> None:
+    check_loss(LOSSES.build(config), parts=parts)
 
 
 def _check_class(component: Any, protocol: type) -> None:

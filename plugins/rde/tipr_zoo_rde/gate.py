@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import Batch, Features
 
 VERDICTS = "label_hat"
@@ -28,3 +29,18 @@ def compared(features: Features, part: str | None) -> tuple[Tensor, Tensor]:
         UnknownNameError: The model has no such part.
     """
     return (features.image_embedding, features.text_embedding) if part is None else features.part(part)
+
+
+def checked_part(name: str, part: str | None) -> str | None:
+    """Return what a recipe says to compare, if it is the name of a part or None.
+
+    Args:
+        name: For the message, e.g. ``"part of GatedITC"``.
+        part: What the recipe says.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    if part is not None and not isinstance(part, str):
+        raise ConfigError(f"{name} must be the name of a part or None, got {part!r}")
+    return part

@@ -10,7 +10,7 @@ from tipr_zoo.features import Batch, Features
 from tipr_zoo.losses.cosine_similarity import TEMPERATURE_SCALE, cosine_similarity
 from tipr_zoo.losses.sdm import matching_distribution, row_divergences
 from tipr_zoo.registries import LOSSES
-from tipr_zoo_rde.gate import compared, verdicts
+from tipr_zoo_rde.gate import checked_part, compared, verdicts
 
 
 class _Gated(nn.Module):
@@ -18,13 +18,16 @@ class _Gated(nn.Module):
 
     Args:
         part: The part of the similarity that is compared, e.g. ``"tse"``; None for the model's first.
+
+    Raises:
+        ConfigError: `part` is neither a name nor None.
     """
 
     needs_patch_tokens = False
 
     def __init__(self, part: str | None = None) -> None:
         super().__init__()
-        self.part = part
+        self.part = checked_part(f"part of {type(self).__name__}", part)
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
         """Compute the loss of a batch, a scalar. Needs ``pids``; takes ``label_hat``, the verdict on each pair."""

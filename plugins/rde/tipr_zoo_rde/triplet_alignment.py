@@ -7,11 +7,12 @@ import math
 import torch
 from torch import Tensor, nn
 
+from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import Batch, Features
 from tipr_zoo.losses.checked_number import checked_number
 from tipr_zoo.losses.cosine_similarity import cosine_similarity
 from tipr_zoo.registries import LOSSES
-from tipr_zoo_rde.gate import compared, same_identity, verdicts
+from tipr_zoo_rde.gate import checked_part, compared, same_identity, verdicts
 
 LARGEST_SUM = 1e36
 """The published code cuts the sum of exponentials off here, which float32 just holds."""
@@ -31,7 +32,7 @@ class TripletAlignment(nn.Module):
         hardest: Whether the hardest wrong match counts alone, as in a usual triplet loss (TRL).
 
     Raises:
-        ConfigError: The temperature is not above 0, or a number is not finite.
+        ConfigError: The temperature is not above 0, a number is not finite, or an argument is of another kind.
     """
 
     needs_patch_tokens = False
@@ -40,9 +41,11 @@ class TripletAlignment(nn.Module):
         self, part: str | None = None, temperature: float = 0.015, margin: float = 0.1, hardest: bool = False
     ) -> None:
         super().__init__()
-        self.part = part
+        self.part = checked_part("part of TripletAlignment", part)
         self.temperature = checked_number("temperature of TripletAlignment", temperature, is_scale=True)
         self.margin = checked_number("margin of TripletAlignment", margin)
+        if not isinstance(hardest, bool):
+            raise ConfigError(f"hardest of TripletAlignment must be True or False, got {hardest!r}")
         self.hardest = hardest
 
     def forward(self, features: Features, batch: Batch) -> Tensor:

@@ -20,20 +20,27 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """Make one group for each parameter, with its own rate and decay.
 
-    Where several rules match, the last one counts, as in the official code of IRRA and SEN. First comes ``cross``, for
-    names that contain it (cross-attention and the cross-modal transformer). Then comes ``bias``, for biases, which also
-    lose their weight decay. Then comes ``classifier``, for the identity classifier and the masked-language head.
+    Where several rules match, the last one counts, as in the official code of IRRA, SEN and RDE. First comes ``cross``,
+    for names that contain it (cross-attention and the cross-modal transformer). Then comes ``bias``, for biases, which
+    also lose their weight decay, whatever rule comes later. Then comes ``classifier``, for the identity classifier and
+    the masked-language head, and last ``selection``, for token selection.
 
     Args:
         model: The model.
         lr: Base learning rate.
         weight_decay: Weight decay.
-        multipliers: Factor of the rate by rule, ``cross``, ``bias`` or ``classifier``; a rule left out does nothing.
+        multipliers: Factor of the rate by rule, ``cross``, ``bias``, ``classifier`` or ``selection``; a rule left
+            out does nothing.
 
     Raises:
         UnknownNameError: There is no such rule.
     """
-    rules = {"cross": ("cross",), "bias": ("bias",), "classifier": ("classifier", "mlm_head")}
+    rules = {
+        "cross": ("cross",),
+        "bias": ("bias",),
+        "classifier": ("classifier", "mlm_head"),
+        "selection": ("image_selection.", "text_selection."),
+    }
     for rule in multipliers:
         if rule not in rules:
             raise unknown_name("rule of training.parameter_groups", rule, rules)

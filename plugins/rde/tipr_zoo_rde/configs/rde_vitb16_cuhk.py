@@ -1,0 +1,5 @@
+"""RDE on CUHK-PEDES."""
+
+_base_ = ["./_base_/rde_vitb16.py"]
+
+training = dict(dataset="CUHK-PEDES")
