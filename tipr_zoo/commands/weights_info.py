@@ -63,11 +63,13 @@ def commands_for(facts: dict[str, Any]) -> list[str]:
     file, name = quoted(facts["file"]), quoted(facts["model"] or "NAME")
     start = f"  tipr-zoo train NAME --data DIR --weights {file}"
     output = quoted(Path(facts["file"]).with_suffix(".safetensors").name)
+    is_vitb16 = "ViT, patches of 16 pixels" in facts["what"] and "alone" not in facts["what"]
+    zero_shot = [f"  tipr-zoo eval clip_vitb16 --data DIR --weights {file}"] if is_vitb16 else []
     method = facts["methods"][0] if len(facts["methods"]) == 1 else "METHOD"
     by_kind = {
         "zoo": [f"  tipr-zoo eval {name} --data DIR --weights {file}", start],
         "official": [f"  tipr-zoo convert {file} --method {quoted(method)} -o {output}", start],
-        "clip": [start],
-        "hugging_face_clip": [start],
+        "clip": [*zero_shot, start],
+        "hugging_face_clip": [*zero_shot, start],
     }
     return ["use it:", *by_kind[facts["kind"]]] if facts["kind"] in by_kind else []

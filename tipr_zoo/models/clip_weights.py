@@ -120,6 +120,11 @@ def load_clip_tensors(model: DualEncoder, source: Mapping[str, Any], place: str)
     )
 
 
+def is_plain_clip(model: DualEncoder) -> bool:
+    """Tell whether a model is two towers without objectives: what it gives with CLIP's weights is CLIP's own result."""
+    return not model.objectives and all(name.startswith(_TOWERS) for name in model.state_dict())
+
+
 def part_of(name: str) -> str:
     """Return the part of a model that a tensor belongs to: ``heads.id`` of ``heads.id.classifier.weight``."""
     return ".".join(name.split(".")[: 2 if name.startswith(("heads.", "losses.")) else 1])
