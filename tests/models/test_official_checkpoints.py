@@ -336,7 +336,11 @@ WRONG = {
         {},
         "is no checkpoint of irra: it looks like one of SEN; name that method",
     ),
-    "another method, sen": (lambda: checkpoint(), {"method": "sen"}, "it looks like one of IRRA, GA-DMS, HAM, NAM or FMFA"),
+    "another method, sen": (
+        lambda: checkpoint(),
+        {"method": "sen"},
+        "it looks like one of IRRA, GA-DMS, HAM, NAM or FMFA",
+    ),
     "zoo names": (lambda: {"image_encoder.trunk.pos_embed": torch.zeros(1)}, {}, "it has the zoo's own names already"),
     "a joint projection without dimensions": (
         lambda: checkpoint(**{"base_model.transformer.resblocks.0.attn.in_proj_weight": torch.tensor(1.0)}),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
+
 from tipr_zoo.authoring.card_problems import CardProblem
 from tipr_zoo.cards.card import read_card
 from tipr_zoo.cards.lines import FIRST_LINE, card_text, entry_of, front_matter_node, line_of, node_at
@@ -58,18 +60,25 @@ def write_size(path: Path) -> bool:
     root = front_matter_node("".join(lines))
     block = node_at(root, _PLACE)
     old, config = entry_of(block, "size"), entry_of(block, "config")
-    if config is None or (block is not None and block.flow_style):
+    if config is None or (isinstance(block, yaml.CollectionNode) and block.flow_style):
         raise CardError(f"{path}: its tipr_zoo block stands on one line; write size: {size_text(size)} into it")
     if old is not None:
-        first, last = old[0].start_mark.line, old[1].end_mark.line
-        last += 1 if old[1].end_mark.column else 0  # a block ends where the next line begins
+        first, last = old[0].start_mark.line, _end(old[1])
     else:
-        first = last = config[1].end_mark.line + (1 if config[1].end_mark.column else 0)
+        first = last = _end(config[1])
     start = FIRST_LINE - 1
     indent = " " * config[0].start_mark.column
     lines[start + first : start + last] = [f"{indent}size: {size_text(size)}\n"]
     write_whole(path, "".join(lines).encode())
     return True
+
+
+def _end(node: yaml.Node) -> int:
+    """Return the number of the line after a value. To YAML, a block ends where the next key begins."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end(last[1] if isinstance(node, yaml.MappingNode) else last)
+    return node.end_mark.line + (1 if node.end_mark.column else 0)
 
 
 def size_text(size: SizeBlock) -> str:

@@ -24,6 +24,7 @@ from tipr_zoo.outside.files import file_sha256
 from tipr_zoo.protocols import PatchImageTower
 from tipr_zoo.weights.tensors import write_weights
 
+
 @dataclass(frozen=True)
 class Conversion:
     """The result of a conversion.

@@ -10,8 +10,8 @@ from typing import Any
 from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.close_matches import unknown_name
-from tipr_zoo.display.selection_mark import TEST_SELECTION_LEGEND, marked
 from tipr_zoo.display.model_size import millions, pixels
+from tipr_zoo.display.selection_mark import TEST_SELECTION_LEGEND, marked
 from tipr_zoo.display.tables import render_table, terminal_width, to_json
 from tipr_zoo.errors import UnknownNameError
 from tipr_zoo.models.lookup import list_models

@@ -99,8 +99,8 @@ def from_official(
     Raises:
         UnknownNameError: No such method.
         PluginError: The method's plugin is not installed, or its reader is broken.
-        WeightsError: The checkpoint cannot be read, is of another method, lacks a part of the model, or has positions for
-            another grid of patches than `image_size` and `stride` give; with `training`, a head is missing.
+        WeightsError: The checkpoint cannot be read, is of another method, lacks a part of the model, or has positions
+            for another grid of patches than `image_size` and `stride` give; with `training`, a head is missing.
         ConfigError: `image_size` or `stride` make no sense.
     """
     official = read_official(checkpoint, method, image_size, stride, num_identities=num_identities, training=training)
@@ -151,14 +151,17 @@ def read_official(
             f"{place} cannot be trained on as {method}, for its head {key!r}: {reason}; without training=True it is"
             " left out"
         )
-    own = _parameters(model)
-    if missing := [name for name in own if not name.startswith(_CHECKED_BEFORE) and name not in places.values()]:
+    own = _names(model)
+    needed = [name for name in own if not name.startswith(_CHECKED_BEFORE) and not name.endswith("." + COUNTER)]
+    if missing := [name for name in needed if name not in places.values()]:
         raise WeightsError(f"{place} is incomplete: no tensor of it becomes {listed(missing)} of {method}'s model")
     fitting = [name for name, zoo in places.items() if zoo in own]
     used = {name: tensors[name] for name in [*tower_names(tensors, place), *fitting]}
     _check_numbers(used, place)
     of_dropped = {name for name, zoo in places.items() if zoo.startswith("heads.") and zoo.split(".")[1] in dropped}
-    left_over = [name for name in tensors if name not in used and name not in of_dropped and not name.endswith("." + COUNTER)]
+    left_over = [
+        name for name in tensors if name not in used and name not in of_dropped and not name.endswith("." + COUNTER)
+    ]
     return OfficialCheckpoint(
         method=method,
         title=reader.title,
@@ -198,10 +201,10 @@ def _place(checkpoint: object) -> str:
     return f"checkpoint {checkpoint}" if isinstance(checkpoint, (str, Path)) else "the checkpoint"
 
 
-def _parameters(model: Mapping[str, Any]) -> set[str]:
-    """Return the names of what a model learns. It is built without numbers."""
+def _names(model: Mapping[str, Any]) -> list[str]:
+    """Return the names of a model's tensors. It is built without numbers."""
     with torch.device("meta"):
-        return {name for name in build_retriever(model).state_dict() if not name.endswith(COUNTER)}
+        return list(build_retriever(model).state_dict())
 
 
 def _check_numbers(tensors: Mapping[str, Tensor], place: str) -> None:

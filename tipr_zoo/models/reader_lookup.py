@@ -72,7 +72,6 @@ def readers_of(names: Iterable[str]) -> list[MethodReader]:
 
 
 def _rank(reader: MethodReader) -> tuple[bool, int, str]:
-    """Return what readers are sorted by: the core's before a plugin's, and who has the names before who inherits them."""
+    """Return what readers are sorted by: the core's before a plugin's, and a base before who inherits from it."""
     kind = type(reader.reader)
     return not kind.__module__.startswith("tipr_zoo."), len(kind.__mro__), reader.method
-

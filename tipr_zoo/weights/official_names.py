@@ -1,7 +1,7 @@
 """The names of both towers in official checkpoints, and those of the same tensors in a `DualEncoder`.
 
-The published code of many methods is built on IRRA's, and holds CLIP's towers behind ``base_model.``. What a method adds
-to the towers is known by its reader; see `tipr_zoo.protocols.CheckpointReader`.
+The published code of many methods is built on IRRA's, and holds CLIP's towers behind ``base_model.``. What a method
+adds to the towers is known by its reader; see `tipr_zoo.protocols.CheckpointReader`.
 """
 
 from __future__ import annotations
