@@ -109,7 +109,7 @@ class TestShippedCards:
         assert "## Care" in card.description
 
     def test_has_figures_with_sources(self, path: Path) -> None:
-        assert read_card(path).results
+        assert read_card(path).results or "## Figures\n\nNone." in read_card(path).description
         for result in read_card(path).results:
             assert result.source_name
             assert (result.record is not None) == (result.origin == "measured")

@@ -68,14 +68,29 @@ def test_a_model_with_objectives_does_not_pass_clip_off_as_its_own_result(weight
         tipr_zoo.build("clip_vitb16", weights=weights, overrides=overrides)
 
 
-def test_eval_and_search_take_clips_weights(
+def test_eval_takes_clips_weights(
     weights: Path, synthpedes: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     given = ["--weights", str(weights), "--cfg-options", *OPTIONS]
     assert main(["eval", "clip_vitb16", "--data", str(synthpedes), "--records", str(tmp_path), *given]) == 0
     assert "clip_vitb16" in capsys.readouterr().out
     assert list(tmp_path.glob("clip_vitb16*.json"))
-    assert main(["search", "clip_vitb16", str(synthpedes / "imgs"), "a man", *given]) == 0
+
+
+def test_search_takes_clips_weights_as_openai_has_them(
+    synthpedes: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    vision = {"layers": 1, "image_size": 224, "width": 768, "patch_size": 16}
+    clip = open_clip.CLIP(512, vision, {"width": 512, "heads": 8, "layers": 1}, quick_gelu=True)
+    blocks = {"visual.transformer.resblocks.0.": range(1, 12), "transformer.resblocks.0.": range(1, 12)}
+    state = dict(clip.state_dict())
+    for prefix, numbers in blocks.items():
+        for name in [name for name in state if name.startswith(prefix)]:
+            state |= {name.replace("resblocks.0.", f"resblocks.{number}."): state[name] for number in numbers}
+    torch.save(state, tmp_path / "ViT-B-16.pt")
+    words = ["search", "clip_vitb16", str(synthpedes / "imgs"), "a man", "--weights", str(tmp_path / "ViT-B-16.pt")]
+    assert main([*words, "--top", "1", "--json"]) == 0
+    assert ".jpg" in capsys.readouterr().out
 
 
 def test_there_is_nothing_to_train_and_nothing_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,7 +50,7 @@ def write_size(path: Path) -> bool:
         TiprZooError: The card is wrong, or its model cannot be built.
         WriteError: The card cannot be written.
     """
-    from tipr_zoo.models.model_size import model_size
+    from tipr_zoo.models.model_size import model_size  # not at the top, as above
 
     card = read_card(path)
     size = model_size(card)
