@@ -132,7 +132,7 @@ class TestShippedCards:
         data = hub.ModelCard.load(path).data
         read = {
             (result.dataset_name, str(result.dataset_args or {}), result.metric_type): result.metric_value
-            for result in data.eval_results
+            for result in data.eval_results or []
         }
         expected = {
             (result.dataset, str(result.dataset_arguments), metric): value
@@ -140,7 +140,7 @@ class TestShippedCards:
             for metric, value in result.metrics.items()
         }
         assert read == expected
-        assert all(result.source_name for result in data.eval_results)
+        assert all(result.source_name for result in data.eval_results or [])
         assert data.license
 
     def test_ships_the_files_that_it_names(self, path: Path) -> None:

@@ -9,6 +9,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -21,12 +22,13 @@ from torch import Tensor
 import tipr_zoo
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.command_line import main
-from tipr_zoo.errors import PluginError, TiprZooError, UnknownNameError, WeightsError
+from tipr_zoo.errors import BrokenPromiseError, PluginError, TiprZooError, UnknownNameError, WeightsError
 from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.official_checkpoint import read_official
 from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.plugins.discovery import installed_plugins
 from tipr_zoo.registries import CHECKPOINTS, MODELS
+from tipr_zoo.testing import check_plugin
 
 FILES = Path(__file__).parents[1] / "parity" / "files"
 
@@ -121,7 +123,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         package, info = site / f"{name}_readers", site / f"tipr_zoo_{name}-1.0.dist-info"
         for folder in (package / "model_cards", package / "configs", info):
             folder.mkdir(parents=True)
-        (package / "__init__.py").touch()
+        (package / "__init__.py").write_text("PLUGIN_CONTRACT = '1.1'\n")
         (package / "components.py").write_text(code)
         if card:
             (package / "model_cards" / "ours_vitb16.md").write_text(card)
@@ -388,6 +390,23 @@ def test_two_readers_of_one_name_are_told(install: Callable[..., None]) -> None:
     with pytest.raises(PluginError, match="checkpoint reader 'irra' is registered twice"):
         tipr_zoo.from_official(towers(), "bad", SIZE, STRIDE)
     assert set(tipr_zoo.from_official(_small("irra"), "irra", SIZE, STRIDE).heads) == {"id", "irr"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("return {}", "return {}"), None),
+        (('return "bad" in names', "return bool(names)"), "bad claims tensors of any name"),
+        (("irra_vitb16_cuhk", "no_such_model"), "bad is of the model no_such_model, which has no card"),
+        (('    title = "BAD"\n', ""), "lacks title"),
+    ],
+)
+def test_the_check_of_a_plugin_tries_its_readers(
+    change: tuple[str, str], message: str | None, install: Callable[..., None]
+) -> None:
+    install("bad", READER.replace(*change))
+    with nullcontext() if message is None else pytest.raises(BrokenPromiseError, match=message):
+        check_plugin("bad")
 
 
 def test_two_tensors_for_one_place_are_told(install: Callable[..., None]) -> None:

@@ -77,16 +77,17 @@ def test_eval_takes_clips_weights(
     assert list(tmp_path.glob("clip_vitb16*.json"))
 
 
+@pytest.mark.slow  # OpenAI's size, as search takes no other
 def test_search_takes_clips_weights_as_openai_has_them(
     synthpedes: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     vision = {"layers": 1, "image_size": 224, "width": 768, "patch_size": 16}
     clip = open_clip.CLIP(512, vision, {"width": 512, "heads": 8, "layers": 1}, quick_gelu=True)
     blocks = {"visual.transformer.resblocks.0.": range(1, 12), "transformer.resblocks.0.": range(1, 12)}
-    state = dict(clip.state_dict())
+    state = {name: tensor.half() for name, tensor in clip.state_dict().items()}
     for prefix, numbers in blocks.items():
         for name in [name for name in state if name.startswith(prefix)]:
-            state |= {name.replace("resblocks.0.", f"resblocks.{number}."): state[name] for number in numbers}
+            state |= {name.replace("resblocks.0.", f"resblocks.{number}."): state[name].clone() for number in numbers}
     torch.save(state, tmp_path / "ViT-B-16.pt")
     words = ["search", "clip_vitb16", str(synthpedes / "imgs"), "a man", "--weights", str(tmp_path / "ViT-B-16.pt")]
     assert main([*words, "--top", "1", "--json"]) == 0
