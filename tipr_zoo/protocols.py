@@ -7,9 +7,9 @@ Each is runtime-checkable: ``isinstance(tower, PatchImageTower)`` says whether a
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from PIL import Image
@@ -308,6 +308,61 @@ class DataSet(Protocol, metaclass=_SeesSubmodules):
     @property
     def caption_ids(self) -> list[int]:
         """Identity that each caption describes, as annotated."""
+
+
+@runtime_checkable
+class CheckpointReader(Protocol, metaclass=_SeesSubmodules):
+    """What knows the checkpoints of a method's official code, in which CLIP's towers stand behind ``base_model.``.
+
+    A class is registered in `tipr_zoo.registries.CHECKPOINTS` under the method's name, such as ``"sen"``, and is
+    constructed without arguments. `tipr_zoo.checkpoint_readers` has IRRA's, from which others may inherit.
+    """
+
+    @property
+    def title(self) -> str:
+        """The method's name as people write it, e.g. ``"SEN"``."""
+
+    @property
+    def model(self) -> str:
+        """A model of the zoo whose recipe has the method's class, losses and heads, e.g. ``"sen_vitb16_cuhk"``."""
+
+    @property
+    def rules(self) -> Sequence[tuple[str, str]]:
+        """What becomes of the names that are no tower's.
+
+        Each rule is a regular expression for a whole official name, and the name in the zoo's model, in which ``\\1``
+        is the first group. The first that fits counts. Heads begin with ``heads.KEY.``; other parts of a model have the
+        names that its class gives them. Counters of batch normalisations may be left out.
+        """
+
+    @property
+    def unused(self) -> Sequence[str]:
+        """Regular expressions for whole official names that no forward pass needs. They are told and left out."""
+
+    def recognises(self, names: Collection[str]) -> bool:
+        """Tell whether a checkpoint has the method's names.
+
+        Several readers may recognise one checkpoint, where methods share their names. A checkpoint of towers alone is
+        no method's, so a reader that recognises an empty collection is not asked further.
+
+        Args:
+            names: The official names that are no tower's.
+        """
+
+    def sizes(self, tensors: Mapping[str, Tensor], model: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Read the sizes of heads and other parts off the tensors.
+
+        Args:
+            tensors: All tensors by official name. Any of them may be missing, or of another shape than is expected.
+            model: The ``model`` entry of the recipe. Its towers have the checkpoint's sizes already.
+
+        Returns:
+            Entries of ``model`` to change, e.g. ``{"selected_size": 1024, "heads": {"irr": {"depth": 4}}}``. A text in
+            the place of a head's entries says why the head cannot be filled.
+
+        Raises:
+            WeightsError: A tensor makes no sense.
+        """
 
 
 def promised_names(protocol: type) -> tuple[str, ...]:

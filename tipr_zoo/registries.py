@@ -32,6 +32,9 @@ SAMPLERS = Registry("sampler", home="tipr_zoo.training.training_pairs")
 CAPTION_AUGMENTATIONS = Registry("caption augmentation", home="tipr_zoo.training.caption_augmentation")
 """What training does to a caption before it becomes token ids."""
 
+CHECKPOINTS = Registry("checkpoint reader", home="tipr_zoo.checkpoint_readers")
+"""What knows the checkpoints of a method's official code, by the method's name; see `tipr_zoo.protocols`."""
+
 REGISTRIES: tuple[Registry, ...] = (
     MODELS,
     BACKBONES,
@@ -41,5 +44,6 @@ REGISTRIES: tuple[Registry, ...] = (
     DATASETS,
     SAMPLERS,
     CAPTION_AUGMENTATIONS,
+    CHECKPOINTS,
 )
 """All of them, for listing and for undoing a broken plugin's registrations."""

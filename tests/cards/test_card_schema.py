@@ -44,6 +44,7 @@ CARD = {
         "method": METHOD,
         "paper": LINK,
         "code": LINK,
+        "size": {"parameters": 7, "embedding": 4, "input": [384, 128]},
         "weights": {
             "url": "https://example.org/w.safetensors",
             "sha256": "0" * 64,
@@ -87,7 +88,7 @@ FIELDS = [(outer, place, part.key) for outer, place, inner in LEVELS for part in
 
 
 def test_the_schemas_have_a_level_for_every_block() -> None:
-    assert len(LEVELS) == 21
+    assert len(LEVELS) == 22
     for outer, place, _ in LEVELS:
         assert isinstance(at(RIGHT[outer], place), dict)
 

@@ -31,6 +31,7 @@ from torch import Tensor
 import tipr_zoo
 from tipr_zoo.cards.card import read_card
 from tipr_zoo.cards.index import card_index
+from tipr_zoo.checkpoint_readers import IRRACheckpoint
 from tipr_zoo.command_line import main
 from tipr_zoo.errors import CardError, ConfigError, PluginError, TiprZooError, UnknownNameError, WeightsError
 from tipr_zoo.models.building import build_retriever
@@ -165,8 +166,8 @@ def test_every_size_is_read_off_the_tensors(sizes: dict[str, Any], stride: int |
     state = official("irra", sizes)
     model = tipr_zoo.from_official(state, "irra", sizes["image_size"], stride)
     own = model.state_dict()
-    assert sum(len(zoo_names(name)) for name in state) == len(own)
-    assert all(torch.equal(to_official(name, own), tensor) for name, tensor in state.items())
+    assert sum(len(zoo_names(name, IRRACheckpoint.rules)) for name in state) == len(own)
+    assert all(torch.equal(to_official(name, own, IRRACheckpoint.rules), tensor) for name, tensor in state.items())
     assert model.tokenize("a man in a red jacket").shape == (1, sizes["context_length"])
     assert model.encode_image(torch.zeros(1, 3, *sizes["image_size"])).shape == (1, sizes["embed_dim"])
     assert {module.num_heads for module in model.modules() if hasattr(module, "num_heads")} == {1, 2, 3}
@@ -240,7 +241,7 @@ def report(caplog: pytest.LogCaptureFixture) -> Callable[..., str]:
     return read
 
 
-@pytest.mark.parametrize("method", ["irra", "nam", "ham"])
+@pytest.mark.parametrize("method", ["irra", "nam", "ham", "ga_dms"])
 def test_a_whole_checkpoint_is_no_news(method: str, report: Callable[..., str]) -> None:
     assert report(checkpoint(), method, training=True) == ""
 
@@ -335,7 +336,11 @@ WRONG = {
         {},
         "is no checkpoint of irra: it looks like one of SEN; name that method",
     ),
-    "another method, sen": (lambda: checkpoint(), {"method": "sen"}, "it looks like one of IRRA, FMFA, NAM or HAM"),
+    "another method, sen": (
+        lambda: checkpoint(),
+        {"method": "sen"},
+        "it looks like one of IRRA, GA-DMS, HAM, NAM or FMFA",
+    ),
     "zoo names": (lambda: {"image_encoder.trunk.pos_embed": torch.zeros(1)}, {}, "it has the zoo's own names already"),
     "a joint projection without dimensions": (
         lambda: checkpoint(**{"base_model.transformer.resblocks.0.attn.in_proj_weight": torch.tensor(1.0)}),
@@ -670,7 +675,7 @@ def test_what_was_converted_is_a_model_of_the_zoo(
     assert built.state_dict().keys() == expected.state_dict().keys()
 
     # A checkpoint that fits a model of the zoo is told which.
-    monkeypatch.setitem(importlib.import_module("tipr_zoo.models.official_checkpoint").METHODS, "irra", "irra_mine")
+    monkeypatch.setattr(IRRACheckpoint, "model", "irra_mine")
     assert convert(checkpoint(), "irra", output="again.safetensors") == 0
     weights = tmp_path / "again.safetensors"
     assert f"use it: tipr-zoo eval irra_mine --data DIR --weights {weights}" in capsys.readouterr().out
@@ -717,7 +722,7 @@ def test_convert_goes_on_where_one_was_killed(there: list[str], convert: Callabl
     [
         ("irra", [], "tiny.pth", "--output must end in .safetensors, got "),
         ("ira", [], "tiny.safetensors", "unknown method 'ira'; did you mean 'irra'"),
-        ("sen", [], "tiny.safetensors", "it looks like one of IRRA, FMFA, NAM or HAM; name that method"),
+        ("sen", [], "tiny.safetensors", "it looks like one of IRRA, GA-DMS, HAM, NAM or FMFA; name that method"),
         ("irra", ["--stride", "12"], "tiny.safetensors", "stride=16 or image_size="),
     ],
 )
@@ -781,7 +786,7 @@ def test_towers_and_shared_heads_are_the_checkpoints_and_the_classifier_is_new(
     after = model.state_dict()
     for name, tensor in state.items():
         if name.startswith(("base_model.", "cross_modal_transformer.")) and (method, source) != ("sen", "irra"):
-            assert torch.equal(to_official(name, after), tensor), name
+            assert torch.equal(to_official(name, after, IRRACheckpoint.rules), tensor), name
     kept = [
         name for name in after if torch.equal(after[name], before[name]) and not name.endswith("num_batches_tracked")
     ]

@@ -22,6 +22,7 @@ from torch import Tensor
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.plugin_import import import_plugin
+from tipr_zoo.models.reader_lookup import reader_named
 from tipr_zoo.weights.official_names import to_official, to_zoo
 
 SHIPPED = Path(__file__).parent / "files"
@@ -117,7 +118,8 @@ def step(request: pytest.FixtureRequest) -> Step:
     sizes = INPUTS.CONFIGS[config]
     weights = INPUTS.state_dict(INPUTS.model_shapes(method, sizes), seed)
     model = build_retriever(_recipe(method, sizes))
-    state, left_over = to_zoo({name: torch.from_numpy(weight) for name, weight in weights.items()})
+    rules = reader_named(method).rules
+    state, left_over = to_zoo({name: torch.from_numpy(weight) for name, weight in weights.items()}, rules)
     model.load_state_dict(state, strict=True)
     batch = {name: torch.from_numpy(array) for name, array in INPUTS.batch(config, seed).items()}
     with np.load(request.param.with_suffix(".npz")) as arrays:
@@ -169,6 +171,7 @@ def test_losses_and_gradients(step: Step) -> None:
     assert found == pytest.approx(step.figures["losses"], rel=LOSSES)
     gradients = {name: parameter.grad for name, parameter in step.model.named_parameters()}
     assert all(gradient is not None for gradient in gradients.values())
-    norms = {name: float(to_official(name, gradients).norm()) for name in step.figures["grad_norms"]}
+    rules = reader_named(step.method).rules
+    norms = {name: float(to_official(name, gradients, rules).norm()) for name in step.figures["grad_norms"]}
     assert norms == pytest.approx(step.figures["grad_norms"], rel=GRADIENT_NORMS, abs=1e-6)
     assert len(norms) == len(step.figures["grad_norms"])

@@ -24,6 +24,7 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.plugin_import import import_plugin
+from tipr_zoo.models.reader_lookup import reader_named
 from tipr_zoo.models.recipe import load_recipe
 from tipr_zoo.training.loop.hooks import LearningRateHook
 from tipr_zoo.training.loop.optimiser import build_optimiser
@@ -113,7 +114,8 @@ def trajectory(request: pytest.FixtureRequest) -> Trajectory:
     recipe = _small_recipe(method, sizes)
     weights = INPUTS.state_dict(INPUTS.model_shapes(method, sizes), seed)
     retriever = build_retriever(recipe.model)
-    retriever.load_state_dict(to_zoo({name: torch.from_numpy(value) for name, value in weights.items()})[0])
+    rules = reader_named(method).rules
+    retriever.load_state_dict(to_zoo({name: torch.from_numpy(value) for name, value in weights.items()}, rules)[0])
     batches = [
         {name: torch.from_numpy(array) for name, array in batch.items()}
         for batch in INPUTS.trajectory(config, seed, steps=len(figures["steps"]))
@@ -143,7 +145,8 @@ def test_there_is_something_to_compare_with(method: str) -> None:
 
 def test_rate_and_weight_decay_of_every_parameter(trajectory: Trajectory) -> None:
     official: dict[str, list[float]] = trajectory.figures["lr_multiplier_and_weight_decay"]
-    expected = {zoo: value for name, value in official.items() for zoo in zoo_names(name)}
+    rules = reader_named(trajectory.figures["method"]).rules
+    expected = {zoo: value for name, value in official.items() for zoo in zoo_names(name, rules)}
     assert set(trajectory.groups) == set(expected)
     for name, value in expected.items():
         assert trajectory.groups[name] == pytest.approx(value), name

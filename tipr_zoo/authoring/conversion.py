@@ -1,4 +1,4 @@
-"""Turning checkpoints of the official code into weights of the zoo, with a first card and a recipe."""
+"""Turning checkpoints of official code into weights of the zoo, with a first card and a recipe."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ from tipr_zoo.machine.whole_file import whole_file, write_whole
 from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.lookup import list_models
 from tipr_zoo.models.official_checkpoint import OfficialCheckpoint, load_official, read_official
+from tipr_zoo.models.recipe import DEFAULT_MODEL
 from tipr_zoo.models.resolved_model import resolve
 from tipr_zoo.models.weights_origin import CONVERTED_AS, origin_texts
 from tipr_zoo.outside.files import file_sha256
 from tipr_zoo.protocols import PatchImageTower
 from tipr_zoo.weights.tensors import write_weights
-
-_OTHER_AUTHORS = ("nam", "ham")  # they have IRRA's architecture, but their own papers, code and licences
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,9 @@ def convert_checkpoint(
     model = load_official(official, f"checkpoint {source}")  # proves that every tensor has a place
     reference = official.card
     origin = f"Converted from {source.name} (sha256 {file_sha256(source)}) by tipr-zoo convert --method {method}."
-    links = {} if method in _OTHER_AUTHORS else {"paper": reference.paper, "code": reference.code}
+    # NAM, for example, has IRRA's architecture, but its own paper, code and licence.
+    has_other_authors = official.title != reference.method.name
+    links = {} if has_other_authors else {"paper": reference.paper, "code": reference.code}
     known = {key: link for key, link in links.items() if link is not None}
     make_folder(output.parent)
     # No file takes its place before all three are written: the card states the hash of the weights.
@@ -136,6 +137,8 @@ def _fitting_models(official: OfficialCheckpoint, names: Sequence[str]) -> list[
     found = []
     for name in names:
         model = resolve(name).recipe.model
+        if model.get("type", DEFAULT_MODEL) != own.get("type", DEFAULT_MODEL):
+            continue
         if any(model[part].type != own[part]["type"] for part in ("tokenizer", "image_encoder", "text_encoder")):
             continue
         with torch.device("meta"):  # this device has shapes and no numbers

@@ -15,7 +15,7 @@ from tipr_zoo.cards.front_matter import parse_mapping, problems_of_text, split_c
 from tipr_zoo.cards.hub_reference import is_hub_reference, parse_hub_reference
 from tipr_zoo.cards.method_facts import MethodFacts
 from tipr_zoo.cards.results import Result, ResultReader
-from tipr_zoo.cards.schema import FrontMatter, Link, WeightsBlock
+from tipr_zoo.cards.schema import FrontMatter, Link, SizeBlock, WeightsBlock
 from tipr_zoo.errors import CardError, ConfigError
 from tipr_zoo.schemas.declared import built
 from tipr_zoo.schemas.problems import Problems
@@ -69,6 +69,7 @@ class ModelCard:
         code: The authors' repository and its licence.
         protocol: How the reported figures were obtained, in words. E.g. the split on which the best epoch was chosen.
         description: The card's Markdown body.
+        size: How many parameters it has, and how large embeddings and pictures are. None where the card does not tell.
     """
 
     name: str
@@ -86,6 +87,7 @@ class ModelCard:
     code: Link | None
     protocol: str
     description: str = field(repr=False)
+    size: SizeBlock | None = None
 
 
 def read_card(path: Path) -> ModelCard:
@@ -138,6 +140,7 @@ def examine_card(path: Path) -> tuple[ModelCard, Problems]:
         code=zoo.code,
         protocol=zoo.protocol,
         description=body.strip(),
+        size=zoo.size,
     )
     return card, problems
 

@@ -63,6 +63,13 @@ WeightsAddress = Annotated[
 ]
 SourcePlace = Annotated[Text, Check(_is_source, must_be("a web address or the path of a record beside the card"))]
 FileSize = Annotated[int, Limits(above=0), Told(must_be("the file's length in bytes"))]
+Count = Annotated[int, Limits(above=0), Told(must_be("a whole number above 0"))]
+Pixels = Annotated[
+    tuple[Count, ...],
+    FromList(),
+    Check(lambda sides: len(sides) == 2, must_be("the height and width in pixels, e.g. [384, 128]")),
+    Told("field " + must_be("the height and width in pixels, e.g. [384, 128]")),
+]
 WeightsFormat = Annotated[Text, Check(WEIGHTS_FORMATS.__contains__, must_be(" or ".join(WEIGHTS_FORMATS)))]
 Task = Annotated[Text, Check(TASK.__eq__, must_be(TASK))]
 Metric = Annotated[Text, Check(METRICS.__contains__, must_be(f"one of {', '.join(METRICS)}"))]
@@ -94,6 +101,21 @@ class WeightsBlock(Declared):
     format: WeightsFormat
     size: FileSize
     license: Text
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizeBlock(Declared):
+    """``size:`` of a card: what the model is when it is built. ``tipr-zoo cards check --write-sizes`` writes it.
+
+    Attributes:
+        parameters: How many numbers the model learns, heads included.
+        embedding: How many numbers a picture or a caption becomes.
+        input: Height and width in pixels of the pictures that it takes.
+    """
+
+    parameters: Count
+    embedding: Count
+    input: Pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +193,7 @@ class ZooBlock(Declared):
     method: MethodFacts | None = None
     plugin: Text | None = None
     config: Text
+    size: SizeBlock | None = None
     weights: WeightsBlock | None = None
     weights_note: Text | None = None
     paper: Link | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 NAME = "cards check"
@@ -11,6 +12,7 @@ EXAMPLE = """
 tipr-zoo cards check
 tipr-zoo cards check my_model.md
 tipr-zoo cards check my_package/model_cards --json
+tipr-zoo cards check my_model.md --write-sizes
 """
 
 
@@ -23,16 +25,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="cards or folders of cards (default: all that are installed)",
     )
+    parser.add_argument(
+        "--sizes", action="store_true", help="also build each model without numbers, and compare its size"
+    )
+    parser.add_argument(
+        "--write-sizes", action="store_true", help="write each model's parameters, embedding and input into its card"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the problems, one a line. Return 1 where there are any."""
     from tipr_zoo.authoring.card_check import card_files, check_card, installed_card_files
+    from tipr_zoo.authoring.card_sizes import size_problems, write_size
     from tipr_zoo.display.tables import to_json
 
     files = card_files(arguments.places) if arguments.places else installed_card_files()
+    if arguments.write_sizes:
+        for path in files:
+            if write_size(path):
+                print(f"{path}: its size is written", file=sys.stderr)
     problems = {path: check_card(path) for path in files}
+    if arguments.sizes:
+        for path in files:
+            problems[path] = problems[path] or size_problems(path)
     found = [problem for each in problems.values() for problem in each]
     if arguments.json:
         print(

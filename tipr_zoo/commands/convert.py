@@ -1,4 +1,4 @@
-"""``tipr-zoo convert``: turn a checkpoint of the official code into weights of the zoo."""
+"""``tipr-zoo convert``: turn a checkpoint of a method's official code into weights of the zoo."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from tipr_zoo.authoring.conversion import Conversion
 
 NAME = "convert"
-HELP = "turn a checkpoint of the official code of IRRA, SEN or FMFA into weights of the zoo"
+HELP = "turn a checkpoint of a method's official code into weights of the zoo"
+METHOD_HELP = "irra, nam, ham, ga_dms; of a plugin: sen, fmfa, rde, icl, conquer, or what another brings"
 EXAMPLE = """
 tipr-zoo convert best.pth --method irra -o irra_mine.safetensors
 tipr-zoo convert best.pth --method sen --image-size 384 128 --stride 16 -o sen_mine.safetensors
@@ -22,7 +23,7 @@ tipr-zoo convert best.pth --method sen --image-size 384 128 --stride 16 -o sen_m
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("file", metavar="FILE", type=Path, help="the checkpoint: a PyTorch or safetensors file")
-    parser.add_argument("--method", metavar="M", required=True, help="irra, sen, fmfa, nam or ham")
+    parser.add_argument("--method", metavar="M", required=True, help=METHOD_HELP)
     parser.add_argument(
         "-o",
         "--output",
@@ -76,7 +77,7 @@ def _summary(conversion: Conversion) -> list[str]:
         f"text tower: {text['depth']} blocks of width {text['width']}; {text['context_length']} tokens of"
         f" {text['vocabulary_size']:,} ids",
         f"embedding size: {image['embedding_size']}",
-        f"heads: {', '.join(map(_head, official.model['heads'].items())) or 'none'}",
+        f"heads: {', '.join(map(_head, (official.model.get('heads') or {}).items())) or 'none'}",
         *(official.notes or ["nothing is left over, nothing is missing"]),
         *(
             f"use it: tipr-zoo eval {quoted(name)} --data DIR --weights {quoted(conversion.weights)}"
@@ -90,4 +91,4 @@ def _head(item: tuple[str, dict[str, Any]]) -> str:
     key, entry = item
     if "num_identities" in entry:
         return f"{key} ({entry['num_identities']:,} identities)"
-    return f"{key} ({entry['depth']} blocks)"
+    return f"{key} ({entry['depth']} blocks)" if "depth" in entry else key

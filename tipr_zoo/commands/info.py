@@ -12,7 +12,8 @@ from tipr_zoo.cards.hub_reference import is_hub_reference
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.cards.method_facts import MethodFacts
 from tipr_zoo.cards.record import METRICS
-from tipr_zoo.cards.schema import Link
+from tipr_zoo.cards.schema import Link, SizeBlock
+from tipr_zoo.display.model_size import millions, pixels
 from tipr_zoo.display.selection_mark import TEST_SELECTION_LEGEND, marked
 from tipr_zoo.display.tables import printable, render_table, terminal_width, to_json
 from tipr_zoo.models.lookup import load_card
@@ -22,6 +23,9 @@ from tipr_zoo.terminal.streams import write_document
 from tipr_zoo.terminal.suggested_command import quoted
 
 WEIGHTS_ENDINGS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+
+ZERO_SHOT = "zero-shot"
+"""The tag of a model that is not trained by the zoo."""
 
 NAME = "info"
 HELP = "show everything on a model's card, or what a file of weights is"
@@ -104,6 +108,7 @@ def _facts(card: ModelCard) -> list[tuple[str, str]]:
         ("method", _method(card.method)),
         ("data sets", ", ".join(card.datasets)),
         ("recipe", card.config),
+        ("size", _size(card.size)),
         ("weights", _weights(card)),
         ("paper", _link(card.paper)),
         ("code", _link(card.code)),
@@ -140,6 +145,15 @@ def _weights(card: ModelCard) -> str:
     return f"{weights.location} ({facts})" + (f"; {note}" if note else "")
 
 
+def _size(size: SizeBlock | None) -> str:
+    if size is None:
+        return ""
+    return (
+        f"{millions(size.parameters)} parameters ({size.parameters:,}), embeddings of {size.embedding} numbers,"
+        f" pictures of {pixels(size.input)} pixels"
+    )
+
+
 def _link(link: Link | None) -> str:
     if link is None:
         return ""
@@ -157,7 +171,7 @@ def _commands(card: ModelCard) -> list[str]:
     return [
         "use it:",
         *install,
-        f"  tipr-zoo train {quoted(card.name)} --data DIR",
+        *([] if ZERO_SHOT in card.tags else [f"  tipr-zoo train {quoted(card.name)} --data DIR"]),
         f"  tipr-zoo eval {quoted(card.name)} --data DIR{weights}",
         f'  tipr-zoo search {quoted(card.name)} FOLDER "a man in a red jacket"{weights}',
     ]

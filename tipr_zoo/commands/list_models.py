@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.display.model_size import millions, pixels
 from tipr_zoo.display.selection_mark import TEST_SELECTION_LEGEND, marked
 from tipr_zoo.display.tables import render_table, terminal_width, to_json
 from tipr_zoo.errors import UnknownNameError
@@ -16,11 +18,15 @@ from tipr_zoo.models.lookup import list_models
 from tipr_zoo.plugins.discovery import installed_plugins, missing_plugin_note
 from tipr_zoo.terminal.streams import write_document
 
+SIZES = ("parameters", "embedding", "input")
+"""The columns of ``--long``."""
+
 NAME = "list"
 HELP = "list the models, with their plugin, data set, weights and rank-1"
 EXAMPLE = """
 tipr-zoo list
 tipr-zoo list 'irra*' --dataset CUHK-PEDES
+tipr-zoo list --long
 tipr-zoo list --plugin core --pretrained --json
 """
 
@@ -31,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", metavar="NAME", help="only models trained on this data set")
     parser.add_argument("--plugin", metavar="NAME", help="only models of this plugin; 'core' for those without one")
     parser.add_argument("--pretrained", action="store_true", default=None, help="only models with published weights")
+    parser.add_argument("--long", action="store_true", help="also show parameters, embedding size and input size")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -56,8 +63,8 @@ def run(arguments: argparse.Namespace) -> None:
         return
     print(
         render_table(
-            ["model", "plugin", "data set", "weights", "R1", "origin"],
-            [_cells(row) for row in rows],
+            ["model", "plugin", "data set", "weights", "R1", "origin", *(SIZES if arguments.long else ())],
+            [_cells(row) + (_size_cells(row) if arguments.long else []) for row in rows],
             width=terminal_width(),
         )
     )
@@ -83,6 +90,7 @@ def model_row(card: ModelCard) -> dict[str, Any]:
         "R1": result.metrics["R1"] if result else None,
         "origin": result.origin if result else None,
         "selected_on": result.selected_on if result else None,
+        "size": asdict(card.size) if card.size else None,
     }
 
 
@@ -90,6 +98,11 @@ def _cells(row: dict[str, Any]) -> list[Any]:
     plugin = row["plugin"] if row["installed"] else f"{row['plugin']} (not installed)"
     origin = row["origin"] and marked(row["origin"], row["selected_on"])
     return [row["model"], plugin, ", ".join(row["datasets"]), row["weights"], row["R1"], origin]
+
+
+def _size_cells(row: dict[str, Any]) -> list[Any]:
+    size = row["size"]
+    return [millions(size["parameters"]), size["embedding"], pixels(size["input"])] if size else [None] * len(SIZES)
 
 
 def _no_match(pattern: str) -> UnknownNameError:

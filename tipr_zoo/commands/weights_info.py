@@ -16,16 +16,21 @@ def weights_facts(file: Path) -> dict[str, Any]:
     Raises:
         WeightsError: It cannot be read, or holds something that is no weight.
     """
+    from tipr_zoo.models.checkpoint_reader import titles
+    from tipr_zoo.models.reader_lookup import readers_of
     from tipr_zoo.models.weights_origin import owner_of
     from tipr_zoo.outside.files import file_sha256
     from tipr_zoo.weights.opening import open_weights
+    from tipr_zoo.weights.recognition import WeightsKind
 
     opened = open_weights(file)
+    readers = readers_of(opened.tensors) if opened.recognised.kind is WeightsKind.OFFICIAL else []
     types = Counter(str(tensor.dtype).removeprefix("torch.") for tensor in opened.tensors.values())
     return {
         "file": str(file),
-        "what": opened.recognised.words,
+        "what": f"a checkpoint of the official code of {titles(readers)}" if readers else opened.recognised.words,
         "kind": opened.recognised.kind.value,
+        "methods": [reader.method for reader in readers],
         "model": owner_of(file, opened.header),
         "container": opened.container,
         "entry": list(opened.entry),
@@ -43,6 +48,7 @@ def facts_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     types = ", ".join(f"{count} {name}" for name, count in facts["types"].items())
     lines = [
         ("what", facts["what"]),
+        ("methods", ", ".join(facts["methods"])),
         ("model", facts["model"] or ""),
         ("file", f"{facts['container']}, {facts['bytes'] / 1e6:.1f} MB, sha256 {facts['sha256']}"),
         ("tensors", f"{facts['tensors']} ({types}), {facts['numbers']:,} numbers"),
@@ -57,10 +63,13 @@ def commands_for(facts: dict[str, Any]) -> list[str]:
     file, name = quoted(facts["file"]), quoted(facts["model"] or "NAME")
     start = f"  tipr-zoo train NAME --data DIR --weights {file}"
     output = quoted(Path(facts["file"]).with_suffix(".safetensors").name)
+    is_vitb16 = "ViT, patches of 16 pixels" in facts["what"] and "alone" not in facts["what"]
+    zero_shot = [f"  tipr-zoo eval clip_vitb16 --data DIR --weights {file}"] if is_vitb16 else []
+    method = facts["methods"][0] if len(facts["methods"]) == 1 else "METHOD"
     by_kind = {
         "zoo": [f"  tipr-zoo eval {name} --data DIR --weights {file}", start],
-        "official": [f"  tipr-zoo convert {file} --method METHOD -o {output}", start],
-        "clip": [start],
-        "hugging_face_clip": [start],
+        "official": [f"  tipr-zoo convert {file} --method {quoted(method)} -o {output}", start],
+        "clip": [*zero_shot, start],
+        "hugging_face_clip": [*zero_shot, start],
     }
     return ["use it:", *by_kind[facts["kind"]]] if facts["kind"] in by_kind else []

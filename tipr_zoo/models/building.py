@@ -18,6 +18,7 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.hub.weights import local_weights
 from tipr_zoo.machine.devices import usable_device
+from tipr_zoo.models.clip_weights import is_plain_clip, load_clip_tensors
 from tipr_zoo.models.component_check import (
     check_embedding_sizes,
     check_needs,
@@ -38,6 +39,7 @@ from tipr_zoo.terminal.log import logger
 from tipr_zoo.terminal.suggested_command import quoted
 from tipr_zoo.weights.fetching import fetch_weights
 from tipr_zoo.weights.opening import open_weights
+from tipr_zoo.weights.recognition import WeightsKind
 from tipr_zoo.weights.tensors import load_tensors
 
 IDENTITIES = "model.heads.id.num_identities"
@@ -65,7 +67,8 @@ def build(
         pretrained: Load the weights that the model's card names.
         weights: Load this file instead: safetensors, a PyTorch checkpoint, or ``"hub:owner/name[@revision][:file]"``.
             Heads are for training. The file may lack some; then the model is built without them. It may have others
-            than the model; those are left in the file. One log line says so.
+            than the model; those are left in the file. One log line says so. A model that is CLIP as it is, such as
+            ``clip_vitb16``, also takes CLIP's weights as OpenAI, open_clip or transformers save them.
         device: Where the model is to live, e.g. ``"cpu"`` or ``"cuda"``.
         overrides: Entries of the recipe to change, by dotted name, e.g. ``{"model.heads.id.num_identities": 100}``.
 
@@ -144,6 +147,12 @@ def build_with_weights(
     if classifier is not None and fits and IDENTITIES not in resolved.overrides:
         fit_identities(entry, len(classifier), file, logging.INFO)
     model = build_retriever(entry)
+    if opened.recognised.kind in (WeightsKind.CLIP, WeightsKind.HUGGING_FACE_CLIP) and is_plain_clip(model):
+        place = f"CLIP weights {file}"
+        loaded = load_clip_tensors(model, tensors, place)
+        is_changed = loaded.grids[0] != loaded.grids[1] or loaded.activations
+        logger.log(logging.WARNING if is_changed else logging.INFO, "%s: %s", place, loaded)
+        return model
     if not is_own:
         tensors = _leave_out_heads(model, tensors, file)
     load_tensors(model, tensors, file, owner)

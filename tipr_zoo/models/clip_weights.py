@@ -114,13 +114,18 @@ def load_clip_tensors(model: DualEncoder, source: Mapping[str, Any], place: str)
     model.load_state_dict(clip_to_zoo(clip, resnet), strict=False)  # what fits was checked above
     return LoadedClip(
         grids=grids,
-        initial=tuple(dict.fromkeys(_part(name) for name in own if not name.startswith(_TOWERS))),
+        initial=tuple(dict.fromkeys(part_of(name) for name in own if not name.startswith(_TOWERS))),
         unused=tuple(name for name in UNUSED_ENTRIES if name in source),
         activations={tower: name for tower, name in _activations(model).items() if name != "QuickGELU"},
     )
 
 
-def _part(name: str) -> str:
+def is_plain_clip(model: DualEncoder) -> bool:
+    """Tell whether a model is two towers without objectives: what it gives with CLIP's weights is CLIP's own result."""
+    return not model.objectives and all(name.startswith(_TOWERS) for name in model.state_dict())
+
+
+def part_of(name: str) -> str:
     """Return the part of a model that a tensor belongs to: ``heads.id`` of ``heads.id.classifier.weight``."""
     return ".".join(name.split(".")[: 2 if name.startswith(("heads.", "losses.")) else 1])
 

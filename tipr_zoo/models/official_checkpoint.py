@@ -1,4 +1,4 @@
-"""Checkpoints of the published code of IRRA, SEN and FMFA, turned into models of the zoo."""
+"""Checkpoints of methods' published code, turned into models of the zoo."""
 
 from __future__ import annotations
 
@@ -10,31 +10,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tipr_zoo.backbones.modified_resnet import SQUARE
 from tipr_zoo.cards.card import ModelCard
-from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.errors import ConfigError, WeightsError
+from tipr_zoo.errors import WeightsError
 from tipr_zoo.models.building import build_retriever
+from tipr_zoo.models.checkpoint_reader import MethodReader, titles
+from tipr_zoo.models.official_heads import fit_heads
+from tipr_zoo.models.reader_lookup import reader_named, readers_of
 from tipr_zoo.models.resolved_model import resolve
-from tipr_zoo.registries import HEADS
 from tipr_zoo.terminal.log import logger
-from tipr_zoo.weights.official_names import head_key, is_unused
-from tipr_zoo.weights.official_sizes import has_modified_resnet, head_entries, listed, tower_entries, tower_names
+from tipr_zoo.weights.official_names import TOWERS
+from tipr_zoo.weights.official_sizes import has_modified_resnet, listed, tower_entries, tower_names
 from tipr_zoo.weights.official_tensors import COUNTER, official_tensors, zoo_state
 from tipr_zoo.weights.recognition import WeightsKind, recognise
 
-METHODS = {
-    "irra": "irra_vitb16_cuhk",
-    "sen": "sen_vitb16_cuhk",
-    "fmfa": "fmfa_vitb16_cuhk",
-    "nam": "irra_vitb16_cuhk",
-    "ham": "irra_vitb16_cuhk",
-}
-"""A model of the zoo for each method; its recipe has the method's losses and heads. NAM and HAM are IRRA pretrained."""
-
+_CHECKED_BEFORE = ("image_encoder.", "text_encoder.", "heads.")
 _CLIP_KINDS = (WeightsKind.CLIP, WeightsKind.HUGGING_FACE_CLIP)
-_METHODS_BY_HEAD = {"irr": "IRRA, FMFA, NAM or HAM", "tir": "SEN"}
 
 
 @dataclass(frozen=True)
@@ -42,7 +33,8 @@ class OfficialCheckpoint:
     """What was read from a checkpoint of the official code.
 
     Attributes:
-        method: One of `METHODS`.
+        method: The name of the method's reader.
+        title: The method's name as people write it.
         card: The card of the model of the zoo that is the method's.
         model: The ``model`` entry of a recipe, every size as in the checkpoint; the input of `build_retriever`.
         state: Tensors under the names of the model that `model` builds, in the types that the checkpoint has.
@@ -52,6 +44,7 @@ class OfficialCheckpoint:
     """
 
     method: str
+    title: str
     card: ModelCard
     model: dict[str, Any]
     state: dict[str, Tensor]
@@ -80,7 +73,7 @@ def from_official(
     num_identities: int | None = None,
     training: bool = False,
 ) -> DualEncoder:
-    """Build a model from a checkpoint of the official code of IRRA, SEN or FMFA, of any size.
+    """Build a model from a checkpoint of a method's official code, of any size.
 
     Widths, depths, heads, patch size, embedding size, vocabulary, identities and context length are read off the
     tensors. One log line says what was left over or missing. Nothing in a file is executed.
@@ -88,8 +81,9 @@ def from_official(
     Args:
         checkpoint: A PyTorch or safetensors file, or what it holds: tensors under official names. They may stand under
             a ``model`` or ``state_dict`` entry, and ``module.`` may stand before every name.
-        method: ``"irra"``, ``"sen"``, ``"fmfa"``, or ``"nam"`` or ``"ham"``, which are IRRA pretrained. The names in
-            the checkpoints of all but SEN are the same: the losses of the model are those of the method named here.
+        method: The core has ``"irra"``, and ``"nam"``, ``"ham"`` and ``"ga_dms"``, which pretrain IRRA. The zoo's
+            plugins have ``"sen"``, ``"fmfa"``, ``"rde"``, and ``"icl"`` and ``"conquer"``, which have RDE's model; any
+            other plugin may bring more. Where methods share their names, the losses are those of the one named here.
         image_size: Height and width in pixels of the pictures that it was trained on. The tensors tell the number of
             patches alone: 384 x 128 and 256 x 192 cannot be told apart.
         stride: Pixels between two patches, whatever their size; None is for patches that touch. The official code
@@ -104,9 +98,9 @@ def from_official(
 
     Raises:
         UnknownNameError: No such method.
-        PluginError: The method's plugin is not installed.
-        WeightsError: The checkpoint cannot be read, is of another method, lacks a part of a tower, or has positions for
-            another grid of patches than `image_size` and `stride` give; with `training`, a head is missing.
+        PluginError: The method's plugin is not installed, or its reader is broken.
+        WeightsError: The checkpoint cannot be read, is of another method, lacks a part of the model, or has positions
+            for another grid of patches than `image_size` and `stride` give; with `training`, a head is missing.
         ConfigError: `image_size` or `stride` make no sense.
     """
     official = read_official(checkpoint, method, image_size, stride, num_identities=num_identities, training=training)
@@ -125,11 +119,11 @@ def read_official(
     num_identities: int | None = None,
     training: bool = False,
 ) -> OfficialCheckpoint:
-    """Read a checkpoint without building a model.
+    """Read a checkpoint without making a model of it.
 
     Args:
         checkpoint: A PyTorch or safetensors file, or what it holds, as in `from_official`.
-        method: ``"irra"``, ``"sen"``, ``"fmfa"``, ``"nam"`` or ``"ham"``.
+        method: The method, as in `from_official`.
         image_size: Height and width in pixels of the pictures that it was trained on.
         stride: Pixels between two patches; None for patches that touch.
         num_identities: How many identities the classifier is to have; None for as many as the checkpoint knows.
@@ -141,37 +135,41 @@ def read_official(
         WeightsError: The checkpoint cannot be read, is of another method, or its sizes contradict each other.
         ConfigError: `image_size` or `stride` make no sense.
     """
-    if not isinstance(method, str) or method not in METHODS:
-        raise unknown_name("method", str(method), METHODS)
-    resolved = resolve(METHODS[method])
+    reader = reader_named(method)
+    resolved = resolve(reader.model)
     model = resolved.copied_recipe().model.to_dict()
     place = _place(checkpoint)
     tensors = official_tensors(checkpoint, place)
-    _check_kind(tensors, method, model["heads"], place)
+    _check_kind(tensors, reader, place)
     for part, entry in tower_entries(tensors, image_size, stride, place).items():
         model[part] = entry if "type" in entry else model[part] | entry
-    head_names, dropped = _fit_heads(model, tensors, num_identities, place)
+    places = reader.places(tensors)
+    dropped = fit_heads(model, reader.sizes(tensors, model, place), tensors, places, num_identities)
     if training and dropped:
         key, reason = next(iter(dropped.items()))
         raise WeightsError(
             f"{place} cannot be trained on as {method}, for its head {key!r}: {reason}; without training=True it is"
             " left out"
         )
-    used = {name: tensors[name] for name in [*tower_names(tensors, place), *head_names]}
-    if wrong := [name for name, tensor in used.items() if not tensor.is_floating_point()]:
-        raise WeightsError(f"{place}: {wrong[0]} is {tensors[wrong[0]].dtype}; weights are floating-point numbers")
+    own = _names(model)
+    needed = [name for name in own if not name.startswith(_CHECKED_BEFORE) and not name.endswith("." + COUNTER)]
+    if missing := [name for name in needed if name not in places.values()]:
+        raise WeightsError(f"{place} is incomplete: no tensor of it becomes {listed(missing)} of {method}'s model")
+    fitting = [name for name, zoo in places.items() if zoo in own]
+    used = {name: tensors[name] for name in [*tower_names(tensors, place), *fitting]}
+    _check_numbers(used, place)
+    of_dropped = {name for name, zoo in places.items() if zoo.startswith("heads.") and zoo.split(".")[1] in dropped}
     left_over = [
-        name
-        for name in tensors
-        if name not in used and head_key(name) not in dropped and not name.endswith("." + COUNTER)
+        name for name in tensors if name not in used and name not in of_dropped and not name.endswith("." + COUNTER)
     ]
     return OfficialCheckpoint(
         method=method,
+        title=reader.title,
         card=resolved.card,
         model=model,
-        state=zoo_state(used, has_modified_resnet(tensors)),
-        unused=tuple(name for name in left_over if is_unused(name, method)),
-        unknown=tuple(name for name in left_over if not is_unused(name, method)),
+        state=zoo_state(used, has_modified_resnet(tensors), reader.rules),
+        unused=tuple(name for name in left_over if reader.is_unused(name)),
+        unknown=tuple(name for name in left_over if not reader.is_unused(name)),
         dropped=dropped,
     )
 
@@ -187,14 +185,14 @@ def load_official(official: OfficialCheckpoint, place: str) -> DualEncoder:
         WeightsError: A tensor has another shape than the tensors around it demand.
     """
     model = build_retriever(official.model)
-    own = model.state_dict()
-    for name, tensor in official.state.items():
+    own, state = model.state_dict(), official.state
+    for name, tensor in state.items():
         if own[name].shape != tensor.shape:
             raise WeightsError(
                 f"{place} contradicts itself: {name} has shape {tuple(tensor.shape)}, but the other tensors make it"
                 f" {tuple(own[name].shape)}"
             )
-    model.load_state_dict(official.state, strict=True)
+    model.load_state_dict(state, strict=True)
     return model.eval()
 
 
@@ -203,9 +201,22 @@ def _place(checkpoint: object) -> str:
     return f"checkpoint {checkpoint}" if isinstance(checkpoint, (str, Path)) else "the checkpoint"
 
 
-def _check_kind(tensors: Mapping[str, Tensor], method: str, heads: Mapping[str, Any], place: str) -> None:
-    """Check that the names are those of the method's checkpoints."""
-    if not any(name.startswith("base_model.") for name in tensors):
+def _names(model: Mapping[str, Any]) -> list[str]:
+    """Return the names of a model's tensors. It is built without numbers."""
+    with torch.device("meta"):
+        return list(build_retriever(model).state_dict())
+
+
+def _check_numbers(tensors: Mapping[str, Tensor], place: str) -> None:
+    """Check that all but the counters are floating-point numbers."""
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point() and not name.endswith("." + COUNTER):
+            raise WeightsError(f"{place}: {name} is {tensor.dtype}; weights are floating-point numbers")
+
+
+def _check_kind(tensors: Mapping[str, Tensor], reader: MethodReader, place: str) -> None:
+    """Check that the names are those of the method's checkpoints. Towers alone are any method's."""
+    if not any(name.startswith(TOWERS) for name in tensors):
         recognised = recognise(tensors)
         if recognised.kind is WeightsKind.ZOO:
             kind = "it has the zoo's own names already; pass it to tipr_zoo.build as weights="
@@ -215,64 +226,8 @@ def _check_kind(tensors: Mapping[str, Tensor], method: str, heads: Mapping[str, 
             kind = f"it is {recognised.words}"
         else:
             kind = f"it holds {listed(list(tensors))}" if tensors else "it is empty"
-        raise WeightsError(f"{place} is no checkpoint of {method}, whose names begin with 'base_model.': {kind}")
-    found = {key for name in tensors if (key := head_key(name)) in _METHODS_BY_HEAD}
-    if found and not found & set(heads):
-        looks = " and ".join(_METHODS_BY_HEAD[str(key)] for key in found)
-        raise WeightsError(f"{place} is no checkpoint of {method}: it looks like one of {looks}; name that method")
-
-
-def _fit_heads(
-    model: dict[str, Any], tensors: Mapping[str, Tensor], num_identities: int | None, place: str
-) -> tuple[list[str], dict[str, str]]:
-    """Give the heads of a recipe the checkpoint's sizes, and remove heads that it has no fitting weights for.
-
-    Returns:
-        The official parameters of the heads that stay, and why each of the others was removed, by its key.
-    """
-    heads: dict[str, dict[str, Any]] = model["heads"]
-    entries, stride = head_entries(tensors, model["image_encoder"], place), model["image_encoder"].get("stride", SQUARE)
-    used: list[str] = []
-    dropped: dict[str, str] = {}
-    for key in list(heads):
-        own = {name: tensor for name, tensor in tensors.items() if head_key(name) == key}
-        heads[key] |= entries[key]
-        count = heads[key].get("num_identities")
-        try:
-            if own and num_identities is not None and count not in (None, num_identities):
-                raise _DoesNotFitError(f"the checkpoint has {count} identities, not {num_identities}")
-            if heads[key].get("patch_size", stride) != stride:
-                raise _DoesNotFitError(
-                    f"it needs patches that touch, and those of the checkpoint are {stride} pixels apart"
-                )
-            used += _head_names(heads[key], own)
-        except _DoesNotFitError as error:
-            dropped[key] = str(error)
-            del heads[key]
-    return used, dropped
-
-
-class _DoesNotFitError(Exception):
-    """A head has no fitting weights in a checkpoint."""
-
-
-def _head_names(entry: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[str]:
-    """Return the official parameters of a head, which are also its own.
-
-    Raises:
-        _DoesNotFitError: It cannot be made of these tensors.
-    """
-    if not tensors:
-        raise _DoesNotFitError("the checkpoint has no weights of it")
-    try:
-        with torch.device("meta"):
-            head = HEADS.build({name: value for name, value in entry.items() if name != "weight"})
-    except ConfigError as error:  # for example pictures that SEN's restoration cannot cut into patches
-        raise _DoesNotFitError(str(error)) from error
-    parameters = head.state_dict()
-    if missing := [name for name in parameters if name not in tensors]:
-        raise _DoesNotFitError(f"the checkpoint lacks {listed(missing)}")
-    for name, parameter in parameters.items():
-        if (shape := tuple(tensors[name].shape)) != (expected := tuple(parameter.shape)):
-            raise _DoesNotFitError(f"{name} has shape {shape}, but the other tensors make it {expected}")
-    return list(parameters)
+        raise WeightsError(f"{place} is no checkpoint of {reader.method}, whose names begin with {TOWERS!r}: {kind}")
+    if not reader.recognises(tensors) and (others := readers_of(tensors)):
+        raise WeightsError(
+            f"{place} is no checkpoint of {reader.method}: it looks like one of {titles(others)}; name that method"
+        )

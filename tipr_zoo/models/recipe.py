@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -143,7 +144,7 @@ def recipe_path(card: ModelCard) -> Path:
         find_plugin(card.plugin).folder(CONFIGS_FOLDER) if card.plugin else Path(__file__).parents[1] / CONFIGS_FOLDER
     )
     path = (folder / card.config) if folder else None
-    if path is None or not path.is_file():
+    if path is None or not os.path.isfile(path):  # which is False for a name that no file can have
         owner = f"plugin {card.plugin!r}" if card.plugin else "the core"
         raise ConfigError(f"{card.path}: config {card.config!r} is not among the {CONFIGS_FOLDER} of {owner}")
     return path

@@ -11,10 +11,12 @@ from torch import Tensor
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.hub.weights import local_weights
-from tipr_zoo.models.clip_weights import load_clip_tensors
+from tipr_zoo.models.clip_weights import load_clip_tensors, part_of
+from tipr_zoo.models.reader_lookup import reader_named, readers_of
 from tipr_zoo.terminal.log import logger
+from tipr_zoo.weights.official_names import TOWERS
 from tipr_zoo.weights.official_sizes import listed, tower_names
-from tipr_zoo.weights.official_tensors import TOWERS, head_state, official_tensors
+from tipr_zoo.weights.official_tensors import COUNTER, official_tensors
 from tipr_zoo.weights.opening import open_weights
 from tipr_zoo.weights.recognition import WeightsKind
 from tipr_zoo.weights.tensors import first_of, load_tensors
@@ -26,9 +28,9 @@ def load_starting_weights(model: DualEncoder, path: Path) -> None:
     Args:
         model: Changed in place.
         path: Weights of the whole model, whose identity classifier may be of other identities. Or CLIP's weights, for
-            the towers, as OpenAI, open_clip or transformers save them. Or a checkpoint of the official code of IRRA,
-            SEN or FMFA, such as NAM's and HAM's, for the towers and for those heads that the checkpoint has. On the
-            Hub: ``hub:owner/name[@revision][:file]``.
+            the towers, as OpenAI, open_clip or transformers save them. Or a checkpoint of a method's official code,
+            such as IRRA's or NAM's, for the towers and for those other parts of the model that the checkpoint has. On
+            the Hub: ``hub:owner/name[@revision][:file]``.
 
     Raises:
         HubError: The Hub cannot be reached or does not give the file.
@@ -47,38 +49,61 @@ def load_starting_weights(model: DualEncoder, path: Path) -> None:
 
 
 def _load_official(model: DualEncoder, tensors: dict[str, Tensor], path: Path) -> None:
-    """Load both towers from an official checkpoint, as from CLIP's weights, and every head of the model that it has."""
+    """Load both towers from an official checkpoint, as from CLIP's weights, and every other part that both have."""
     place = f"checkpoint {path}"
     official = official_tensors(tensors, place)
     towers = tower_names(official, place)
-    found, left_over = head_state(official)
     own = model.state_dict()
-    left_over += [name for name in found if name not in own]
-    heads = {name: tensor for name, tensor in found.items() if name in own}
-    heads = _without_other_classifier(model, heads, path)
-    if problems := _problems_of_heads(heads, own):
+    known = _places(official, place)
+    places = {name: zoo for name, zoo in known.items() if zoo in own}
+    parts = _without_other_classifier(model, {zoo: official[name] for name, zoo in places.items()}, path)
+    if problems := _problems_of_parts(parts, own):
         raise WeightsError(f"{place} does not fit the model: {first_of(problems)}")
     loaded = load_clip_tensors(model, {name.removeprefix(TOWERS): official[name] for name in towers}, place)
-    model.load_state_dict(heads, strict=False)  # what fits was checked above
-    initial = [part for part in loaded.initial if not any(name.startswith(part + ".") for name in heads)]
+    model.load_state_dict(parts, strict=False)  # what fits was checked above
+    initial = [part for part in loaded.initial if not any(name.startswith(part + ".") for name in parts)]
+    left_over = [name for name in official if name not in known and not name.startswith(TOWERS)]
+    left_over += [name for name in known if name not in places]
     told = [replace(loaded, initial=tuple(initial)).line("the checkpoint")]
     told += [f"left over: {listed(left_over)}"] if left_over else []
     logger.warning("%s: %s", place, "; ".join(told))
 
 
-def _problems_of_heads(heads: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
-    """Name what keeps heads from being loaded: a head must be there as a whole, or not at all."""
-    begun = {".".join(name.split(".")[:2]) + "." for name in heads}
-    problems = [f"{name} is missing" for name in own if name not in heads and name.startswith(tuple(begun))]
+def _places(official: Mapping[str, Tensor], place: str) -> dict[str, str]:
+    """Return where the tensors go that are no tower's, as every method says that has these names.
+
+    Raises:
+        WeightsError: Two methods have these names and mean different things.
+    """
+    readers = readers_of(official)
+    if not readers:  # no method's own part is there; an identity classifier is IRRA's
+        return reader_named("irra").places(official)
+    places = readers[0].places(official)
+    if other := next((reader for reader in readers if reader.places(official) != places), None):
+        raise WeightsError(
+            f"{place} is recognised by the readers of {readers[0].method} and {other.method}, which name its tensors"
+            " differently; say whose it is: tipr-zoo convert FILE --method METHOD, and start from what that writes"
+        )
+    return places
+
+
+def _problems_of_parts(parts: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
+    """Name what keeps heads and other parts from being loaded: each must be there as a whole, or not at all."""
+    begun = tuple({f"{part_of(name)}." for name in parts})
+    problems = [
+        f"{name} is missing"
+        for name in own
+        if name not in parts and name.startswith(begun) and not name.endswith("." + COUNTER)
+    ]
     problems += [
         f"{name} has shape {tuple(tensor.shape)}, the model {tuple(own[name].shape)}"
-        for name, tensor in heads.items()
+        for name, tensor in parts.items()
         if tensor.shape != own[name].shape
     ]
     return problems + [
         f"{name} is {tensor.dtype}, and weights are floating-point numbers"
-        for name, tensor in heads.items()
-        if not tensor.is_floating_point()
+        for name, tensor in parts.items()
+        if not tensor.is_floating_point() and not name.endswith("." + COUNTER)
     ]
 
 

@@ -14,12 +14,13 @@ from tipr_zoo.cards.index import card_index
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.models.building import build_retriever
+from tipr_zoo.models.checkpoint_reader import checked_reader
 from tipr_zoo.models.plugin_import import import_plugin
 from tipr_zoo.models.resolved_model import resolve_card
 from tipr_zoo.plugins.contract import STATEMENT, stated_contract
 from tipr_zoo.plugins.discovery import find_plugin
 from tipr_zoo.protocols import CaptionAugmentation, PairSampler, promised_names
-from tipr_zoo.registries import CAPTION_AUGMENTATIONS, DATASETS, HEADS, LOSSES, SAMPLERS
+from tipr_zoo.registries import CAPTION_AUGMENTATIONS, CHECKPOINTS, DATASETS, HEADS, LOSSES, SAMPLERS
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.testing.head_check import check_head
 from tipr_zoo.testing.image_tower_check import check_image_tower
@@ -109,6 +110,11 @@ class _Components:
                 dataset = DATASETS.get(name)
                 expect(inspect.isclass(dataset) and issubclass(dataset, PersonDataset), f"{name} is none")
                 expect(hasattr(dataset, "specification"), f"{name} lacks specification")
+        for name in CHECKPOINTS.names_from(package):
+            with trial.promise("registers checkpoint readers with all that is promised of them"):
+                reader = checked_reader(name)
+                expect(not reader.recognises(["another.weight"]), f"{name} claims tensors of any name")
+                expect(reader.model in card_index().cards, f"{name} is of the model {reader.model}, which has no card")
         for registry in (LOSSES, HEADS):
             for name in set(registry.names_from(package)) - self._types:
                 reason = self._too_large.get(name, "no recipe of the plugin has it")

@@ -30,6 +30,30 @@ def check_training(training: Mapping[str, Any]) -> None:
         raise (UnknownNameError if problem.kind == UNKNOWN else ConfigError)(problem.message)
 
 
+def check_objectives(name: str, model: Mapping[str, Any]) -> None:
+    """Check that a recipe says what a model is to learn, before anything is read or drawn.
+
+    Args:
+        name: The model's name.
+        model: The ``model`` entry of its recipe. A class of its own may have objectives that only building shows.
+
+    Raises:
+        ConfigError: It has neither losses nor heads.
+    """
+    entries = [model.get(kind) or {} for kind in ("losses", "heads")]
+    given = any(entry is not None for each in entries if isinstance(each, Mapping) for entry in each.values())
+    if not given and all(isinstance(each, Mapping) for each in entries) and "type" not in model:
+        raise no_objective(name)
+
+
+def no_objective(name: str) -> ConfigError:
+    """Return the error for a model with no objective."""
+    return ConfigError(
+        f"the recipe of {name} has neither losses nor heads, so there is nothing to train; train a model that has an"
+        " objective, e.g. irra_vitb16_cuhk, or add one: --cfg-options model.losses.sdm.type=SDM"
+    )
+
+
 def settings(kind: type[T], training: Mapping[str, Any], entry: str) -> T:
     """Fill a dataclass from an entry of ``training``; its defaults stand where the recipe says nothing.
 

@@ -34,7 +34,7 @@ from tipr_zoo.training.loop.interruption import Interruption
 from tipr_zoo.training.loop.runner import build_runner
 from tipr_zoo.training.pairs.training_data import TrainingData
 from tipr_zoo.training.pairs.training_loader import end_workers
-from tipr_zoo.training.settings import WEIGHTS_DTYPES, check_training
+from tipr_zoo.training.settings import WEIGHTS_DTYPES, check_objectives, check_training, no_objective
 from tipr_zoo.version import __version__
 from tipr_zoo.weights.tensors import read_weights, write_weights
 
@@ -82,7 +82,7 @@ def train(
         work_dir: Where checkpoints, ``history.jsonl`` and the final weights go.
         weights: Weights to start from instead of random ones. They may be the model's own. They may be OpenAI-format
             CLIP weights for its towers; their position grid is resized to the model's. Or they may be a checkpoint of
-            the official code of IRRA, SEN or FMFA, such as NAM's and HAM's. See
+            a method's official code, such as NAM's and HAM's. See
             `tipr_zoo.models.starting_weights.load_starting_weights`.
         resume: Continue from the last checkpoint in `work_dir`, if there is one.
         overrides: Entries of the recipe to change, by dotted name.
@@ -143,6 +143,7 @@ def train_resolved(
             f"{work_dir} holds checkpoints of a training; pass --resume to continue it, or another --work-dir"
         )
     name, recipe, train_set, validation_set = resolved.name, resolved.copied_recipe(), data.train, data.validation
+    check_objectives(name, recipe.model)
     check_training(recipe.training)
     tell_changed_annotations(train_set)
     fit_identities(recipe.model, train_set.identity_count, train_set.annotation_file, logging.WARNING)
@@ -156,7 +157,7 @@ def train_resolved(
         torch.manual_seed(recipe.training.get("seed", 0))
         model = build_retriever(recipe.model)
         if not model.objectives:
-            raise ConfigError(f"the recipe of {name} has neither losses nor heads, so there is nothing to train")
+            raise no_objective(name)
         fingerprint = training_fingerprint(recipe, train_set, validation_set)
         checkpoint = last_checkpoint(work_dir, model) if resume else None
         _check_same_everywhere(checkpoint, work_dir)

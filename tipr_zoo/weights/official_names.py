@@ -1,12 +1,19 @@
-"""The names of IRRA's, SEN's and FMFA's checkpoints, and those of the same tensors in a `DualEncoder`."""
+"""The names of both towers in official checkpoints, and those of the same tensors in a `DualEncoder`.
+
+The published code of many methods is built on IRRA's, and holds CLIP's towers behind ``base_model.``. What a method
+adds to the towers is known by its reader; see `tipr_zoo.protocols.CheckpointReader`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+
+TOWERS = "base_model."
+"""The beginning of the names of both towers."""
 
 _IMAGE = "image_encoder.trunk."
 _TEXT = "text_encoder.trunk."
@@ -47,17 +54,7 @@ _RULES = [
         r"base_model\.transformer\.resblocks\.(\d+)\.mlp\.c_proj\.(\w+)",
         _TEXT + r"text_model.encoder.layers.\1.mlp.fc2.\2",
     ),
-    (r"(classifier\..+)", r"heads.id.\1"),
-    (r"((?:cross_attn|cross_modal_transformer|ln_pre_t|ln_pre_i|ln_post|mlm_head)\..+)", r"heads.irr.\1"),
-    # Of SEN's norms 1 to 7 and its three cross-attentions, its forward pass uses these alone.
-    (
-        r"(mask_token|(?:decoder_embed|decoder_pred|cross_attn_Text|cross_modal_transformer_mae|norm_[12467])\..+)",
-        r"heads.tir.\1",
-    ),
 ]
-
-# What a checkpoint holds although no forward pass needs it, or although it is fixed and computed anew here.
-_UNUSED = {"sen": re.compile(r"(?:cross_attn_TextImage|cross_attn_Image|norm_3|norm_5)\..+|decoder_pos_embed")}
 
 _BLOCK = [
     *("attn.in_proj_weight", "attn.in_proj_bias", "attn.out_proj.weight", "attn.out_proj.bias"),
@@ -69,24 +66,22 @@ _SPLIT = "{q,k,v}"
 _TRANSPOSED = ("base_model.visual.proj", "base_model.text_projection")
 
 
-def zoo_names(official_name: str) -> list[str]:
-    """Return where a parameter goes: one name, three for the text tower's joint projections, none if it is unknown."""
-    for pattern, replacement in _RULES:
+Rules = Sequence[tuple[str, str]]
+"""Patterns of whole official names, and what each is replaced by. The first that fits counts."""
+
+
+def zoo_names(official_name: str, rules: Rules = ()) -> list[str]:
+    """Return where a parameter goes: one name, three for the text tower's joint projections, none if it is unknown.
+
+    Args:
+        official_name: The official name.
+        rules: Those of a method's reader, for what is no tower's.
+    """
+    for pattern, replacement in _RULES if official_name.startswith(TOWERS) else rules:
         if match := re.fullmatch(pattern, official_name):
             name = match.expand(replacement)
             return [name.replace(_SPLIT, part) for part in "qkv"] if _SPLIT in name else [name]
     return []
-
-
-def head_key(official_name: str) -> str | None:
-    """Return the key of a parameter's head (``"id"``, ``"irr"``, ``"tir"``), by its official name; None for no head."""
-    names = zoo_names(official_name)
-    return names[0].split(".")[1] if names and names[0].startswith("heads.") else None
-
-
-def is_unused(official_name: str, method: str) -> bool:
-    """Tell whether a method's checkpoint holds this although no forward pass needs it, or although it is fixed."""
-    return method in _UNUSED and bool(_UNUSED[method].fullmatch(official_name))
 
 
 def vision_transformer_names(depth: int) -> list[str]:
@@ -106,11 +101,12 @@ def _block_names(depth: int) -> list[str]:
     return [f"transformer.resblocks.{index}.{name}" for index in range(depth) for name in _BLOCK]
 
 
-def to_zoo(official: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+def to_zoo(official: Mapping[str, Tensor], rules: Rules = ()) -> tuple[dict[str, Tensor], list[str]]:
     """Rename and reshape official tensors.
 
     Args:
         official: Tensors under official names.
+        rules: Those of a method's reader, for what is no tower's.
 
     Returns:
         The tensors under the names of a `DualEncoder`, and the official names that have no place in it.
@@ -118,7 +114,7 @@ def to_zoo(official: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]
     state: dict[str, Tensor] = {}
     left_over: list[str] = []
     for official_name, tensor in official.items():
-        names = zoo_names(official_name)
+        names = zoo_names(official_name, rules)
         if not names:
             left_over.append(official_name)
         elif len(names) == 3:
@@ -134,14 +130,15 @@ def to_zoo(official: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]
     return state, left_over
 
 
-def to_official(official_name: str, zoo: Mapping[str, Tensor]) -> Tensor:
+def to_official(official_name: str, zoo: Mapping[str, Tensor], rules: Rules = ()) -> Tensor:
     """Return the tensor of an official parameter, put together from those of a `DualEncoder`.
 
     Args:
         official_name: The official name.
         zoo: Tensors under the names of a `DualEncoder`: its parameters, or their gradients.
+        rules: Those of a method's reader, for what is no tower's.
     """
-    tensors = [zoo[name] for name in zoo_names(official_name)]
+    tensors = [zoo[name] for name in zoo_names(official_name, rules)]
     if len(tensors) == 3:
         return torch.cat(tensors)
     if official_name in _TRANSPOSED:

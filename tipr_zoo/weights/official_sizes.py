@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from tipr_zoo.backbones.modified_resnet import SQUARE
+from tipr_zoo.checkpoint_readers import depth_of, shape_of
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.weights.clip_names import is_modified_resnet, modified_resnet_names
 from tipr_zoo.weights.official_names import text_transformer_names, vision_transformer_names
@@ -59,36 +60,6 @@ def tower_entries(
     return {"image_encoder": image, "text_encoder": text, "tokenizer": {"context_length": context_length}}
 
 
-def head_entries(official: Mapping[str, Tensor], image_encoder: Mapping[str, Any], place: str) -> dict[str, Entry]:
-    """Return what ``heads`` of a recipe are to say for these tensors.
-
-    Args:
-        official: Tensors under official names.
-        image_encoder: The image tower's entry, from `tower_entries`.
-        place: What to call the checkpoint in messages.
-
-    Returns:
-        One entry for each head of the official code, by key. What the checkpoint does not tell is left out.
-
-    Raises:
-        WeightsError: A tensor has another number of dimensions than it must have.
-    """
-    size = {"embedding_size": image_encoder["embedding_size"]}
-    classifier, words = "classifier.weight", "mlm_head.fc.weight"
-    identities = {"num_identities": _shape(official, classifier, 2, place)[0]} if classifier in official else {}
-    vocabulary = {"vocabulary_size": _shape(official, words, 2, place)[0]} if words in official else {}
-    return {
-        "id": size | identities,
-        "irr": size | vocabulary | {"depth": _depth(official, "cross_modal_transformer.")},
-        "tir": size
-        | {
-            "image_size": image_encoder["image_size"],
-            "patch_size": _shape(official, _IMAGE + "conv1.weight", 4, place)[3],
-            "depth": _depth(official, "cross_modal_transformer_mae."),
-        },
-    }
-
-
 def tower_names(official: Mapping[str, Tensor], place: str) -> list[str]:
     """Return the official name of every parameter of both towers.
 
@@ -98,8 +69,8 @@ def tower_names(official: Mapping[str, Tensor], place: str) -> list[str]:
     if has_modified_resnet(official):
         image = [_TEXT + name for name in modified_resnet_names(_resnet_depths(official))]
     else:
-        image = vision_transformer_names(_depth(official, _IMAGE + "transformer."))
-    towers = {"image": image, "text": text_transformer_names(_depth(official, _TEXT + "transformer."))}
+        image = vision_transformer_names(depth_of(official, _IMAGE + "transformer."))
+    towers = {"image": image, "text": text_transformer_names(depth_of(official, _TEXT + "transformer."))}
     for tower, names in towers.items():
         if missing := [name for name in names if name not in official]:
             raise WeightsError(f"{place} is incomplete: its {tower} tower lacks {listed(missing)}")
@@ -139,7 +110,7 @@ def _vision_transformer(
         "image_size": image_size,
         "stride": stride,
         "width": width,
-        "depth": _depth(official, _IMAGE + "transformer."),
+        "depth": depth_of(official, _IMAGE + "transformer."),
         "num_heads": _num_heads(width, "image tower", place),
     }
 
@@ -166,7 +137,7 @@ def _modified_resnet(
 def _resnet_depths(official: Mapping[str, Tensor]) -> list[int]:
     """Count the blocks of the four stages; each counts at least one, so that what is missing can be named."""
     pattern = re.compile(re.escape(_IMAGE) + r"layer([1-4])\.(\d+)\.")
-    blocks = [(match[1], _block_index(match[2], official)) for name in official if (match := pattern.match(name))]
+    blocks = [(match[1], min(int(match[2]), len(official))) for name in official if (match := pattern.match(name))]
     return [1 + max((block for found, block in blocks if found == stage), default=0) for stage in "1234"]
 
 
@@ -185,30 +156,18 @@ def _text_encoder(official: Mapping[str, Tensor], place: str) -> tuple[Entry, in
         "vocabulary_size": vocabulary_size,
         "context_length": context_length,
         "width": width,
-        "depth": _depth(official, _TEXT + "transformer."),
+        "depth": depth_of(official, _TEXT + "transformer."),
         "num_heads": _num_heads(width, "text tower", place),
     }
     return entry, context_length
 
 
-def _depth(official: Mapping[str, Tensor], prefix: str) -> int:
-    """Count the blocks whose names begin with `prefix`; at least one, so that what is missing can be named."""
-    pattern = re.compile(re.escape(prefix) + r"resblocks\.(\d+)\.")
-    indices = (_block_index(match[1], official) for name in official if (match := pattern.match(name)))
-    return 1 + max(indices, default=0)
-
-
-def _block_index(digits: str, official: Mapping[str, Tensor]) -> int:
-    """Return the number of a block, but at most the number of entries: a strange name makes no list of millions."""
-    return min(int(digits), len(official))
-
-
 def _shape(official: Mapping[str, Tensor], name: str, dimensions: int, place: str) -> tuple[int, ...]:
     """Return the shape of a tensor that must have so many dimensions."""
-    shape = tuple(official[name].shape)
-    if len(shape) != dimensions:
-        raise WeightsError(f"{place}: {name} must have {dimensions} dimensions, got the shape {shape}")
-    return shape
+    try:
+        return shape_of(official, name, dimensions)
+    except WeightsError as error:
+        raise WeightsError(f"{place}: {error}") from None
 
 
 def _num_heads(width: int, tower: str, place: str) -> int:

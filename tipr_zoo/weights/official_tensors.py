@@ -12,12 +12,9 @@ from torch import Tensor
 
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.weights.clip_names import clip_to_zoo
-from tipr_zoo.weights.official_names import head_key, to_zoo
+from tipr_zoo.weights.official_names import TOWERS, Rules, to_zoo
 from tipr_zoo.weights.opening import open_mapping
 from tipr_zoo.weights.tensors import read_weights
-
-TOWERS = "base_model."
-"""The beginnings of the names of both towers."""
 
 COUNTER = "num_batches_tracked"
 """The end of the name of a batch normalisation's counter; nothing is computed from it."""
@@ -25,20 +22,19 @@ COUNTER = "num_batches_tracked"
 _JOINT = re.compile(r"attn\.in_proj_(?:weight|bias)$")
 
 
-def head_state(official: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
-    """Return the parameters of heads under the zoo's names, and the official names that are of no tower and no head."""
-    heads = {name: tensor for name, tensor in official.items() if head_key(name)}
-    left_over = [name for name in official if name not in heads and not name.startswith(TOWERS)]
-    return to_zoo(heads)[0], left_over
+def zoo_state(official: Mapping[str, Tensor], resnet: bool, rules: Rules) -> dict[str, Tensor]:
+    """Return towers and all else under the zoo's names. A counter that is not there is 0: it changes no result.
 
-
-def zoo_state(official: Mapping[str, Tensor], resnet: bool) -> dict[str, Tensor]:
-    """Return towers and heads under the zoo's names. A batch normalisation's counter is 0: it changes no result."""
+    Args:
+        official: Tensors under official names, each of which has a place.
+        resnet: Whether the image tower is a ModifiedResNet.
+        rules: Those of the method's reader.
+    """
     towers = {name.removeprefix(TOWERS): tensor for name, tensor in official.items() if name.startswith(TOWERS)}
-    heads = {name: tensor for name, tensor in official.items() if not name.startswith(TOWERS)}
-    state = clip_to_zoo(towers, resnet) | to_zoo(heads)[0]
+    others = {name: tensor for name, tensor in official.items() if not name.startswith(TOWERS)}
+    state = clip_to_zoo(towers, resnet) | to_zoo(others, rules)[0]
     norms = [name.removesuffix("running_var") for name in state if name.endswith(".running_var")]
-    return state | {norm + COUNTER: torch.tensor(0) for norm in norms}
+    return {norm + COUNTER: torch.tensor(0) for norm in norms} | state
 
 
 def official_tensors(checkpoint: str | Path | Mapping[str, Any], place: str) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from enum import Enum
 
 from torch import Tensor
 
-from tipr_zoo.weights.official_names import head_key
+from tipr_zoo.weights.official_names import TOWERS
 from tipr_zoo.weights.other_kinds import adapter_in_words, other_kind_in_words, timm_tower_in_words
 
 
@@ -22,7 +22,7 @@ class WeightsKind(Enum):
     HUGGING_FACE_CLIP = "hugging_face_clip"
     """A whole CLIP under the names of transformers' ``CLIPModel``."""
     OFFICIAL = "official"
-    """A checkpoint of the code of IRRA, SEN or FMFA."""
+    """A checkpoint of a method's official code. Whose it is, the readers of `tipr_zoo.registries.CHECKPOINTS` know."""
     TIMM = "timm"
     """An image tower alone, under timm's names."""
     OTHER = "other"
@@ -44,9 +44,6 @@ class Recognised:
     is_known: bool = True
 
 
-_METHODS = {"irr": "IRRA, FMFA, NAM or HAM", "tir": "SEN"}
-
-
 def is_clip_format(tensors: Mapping[str, object]) -> bool:
     """Tell whether these entries are named as OpenAI names CLIP's, whose towers any model may start from."""
     return "visual.conv1.weight" in tensors or "visual.proj" in tensors
@@ -62,8 +59,8 @@ def is_hugging_face_clip(tensors: Mapping[str, object]) -> bool:
 
 
 def is_official_format(tensors: Mapping[str, object]) -> bool:
-    """Tell whether these entries are named as in the checkpoints of IRRA, SEN and FMFA, perhaps behind ``module.``."""
-    return any(name.removeprefix("module.").startswith("base_model.") for name in tensors)
+    """Tell whether the towers are named as in the checkpoints of official code, perhaps behind ``module.``."""
+    return any(name.removeprefix("module.").startswith(TOWERS) for name in tensors)
 
 
 def recognise(tensors: Mapping[str, Tensor], is_script: bool = False) -> Recognised:
@@ -79,7 +76,7 @@ def recognise(tensors: Mapping[str, Tensor], is_script: bool = False) -> Recogni
     if (adapter := adapter_in_words(tensors)) is not None:
         return Recognised(WeightsKind.OTHER, adapter)
     if is_official_format(tensors):
-        return Recognised(WeightsKind.OFFICIAL, f"a checkpoint of the official code of {_method(tensors)}")
+        return Recognised(WeightsKind.OFFICIAL, "a checkpoint of a method's official code")
     if is_clip_format(tensors) and not _has_other_text_tower(tensors):
         whose = "OpenAI's CLIP" if is_script else "a CLIP, as OpenAI and open_clip name its tensors"
         if "token_embedding.weight" not in tensors:
@@ -101,11 +98,6 @@ def _has_other_text_tower(tensors: Mapping[str, object]) -> bool:
 
 def _heads(heads: list[str]) -> str:
     return f"heads: {', '.join(heads)}" if heads else "without heads"
-
-
-def _method(tensors: Mapping[str, object]) -> str:
-    keys = {key for name in tensors if (key := head_key(name.removeprefix("module."))) in _METHODS}
-    return " and ".join(_METHODS[str(key)] for key in sorted(map(str, keys))) or "IRRA, SEN or FMFA"
 
 
 def _clip_image_tower(tensors: Mapping[str, Tensor]) -> str:

@@ -66,7 +66,7 @@ def load_tensors(model: nn.Module, state: Mapping[str, Tensor], path: Path, owne
     if recognised.kind in (WeightsKind.CLIP, WeightsKind.HUGGING_FACE_CLIP):
         raise WeightsError(
             f"weights {path} are CLIP's, which have no heads and fit pictures of 224 x 224; they are for a training to"
-            f" start from: tipr-zoo train NAME --weights {quoted(path)}"
+            f" start from: tipr-zoo train NAME --weights {quoted(path)}; to measure CLIP as it is, take clip_vitb16"
         )
     if recognised.kind is WeightsKind.OFFICIAL:
         raise WeightsError(

@@ -2,6 +2,15 @@
 
 from tipr_zoo_rde.dual_embedding import RobustDualEmbedding
 from tipr_zoo_rde.gated_objectives import GatedITC, GatedSDM
+from tipr_zoo_rde.rde_checkpoint import CONQUERCheckpoint, ICLCheckpoint, RDECheckpoint
 from tipr_zoo_rde.triplet_alignment import TripletAlignment
 
-__all__ = ["GatedITC", "GatedSDM", "RobustDualEmbedding", "TripletAlignment"]
+__all__ = [
+    "CONQUERCheckpoint",
+    "GatedITC",
+    "GatedSDM",
+    "ICLCheckpoint",
+    "RDECheckpoint",
+    "RobustDualEmbedding",
+    "TripletAlignment",
+]

@@ -16,7 +16,7 @@ from tipr_zoo.models.resolved_model import ResolvedModel
 from tipr_zoo.registries import DATASETS
 from tipr_zoo.synthpedes import draw_synthpedes
 from tipr_zoo.terminal.log import logger
-from tipr_zoo.training.settings import settings
+from tipr_zoo.training.settings import check_objectives, settings
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,12 @@ def open_training_data(
         dataset: Name of the data set in `root`; None to have it recognised by its files.
 
     Raises:
-        ConfigError: `root` is left out and the recipe is not for SynthPEDES.
+        ConfigError: `root` is left out and the recipe is not for SynthPEDES, or the model has no objective.
         UnknownNameError: The recipe names no data set of the zoo's, or its ``dataset_arguments`` have an entry that
             drawing does not take.
         DataError: The data set cannot be read.
     """
+    check_objectives(resolved.name, resolved.recipe.model)
     training = resolved.recipe.training
     named = training.get("dataset")
     if isinstance(named, str) and named not in DATASETS:

@@ -1,0 +1,153 @@
+"""A method's reader of official checkpoints, checked before it is asked: what a plugin registers may be wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from torch import Tensor
+
+from tipr_zoo.errors import PluginError, TiprZooError, WeightsError, error_line
+from tipr_zoo.protocols import CheckpointReader, missing_names
+from tipr_zoo.registries import CHECKPOINTS
+from tipr_zoo.weights.official_names import TOWERS, zoo_names
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class MethodReader:
+    """The reader of one method.
+
+    Attributes:
+        method: The name that it is registered under.
+        title: The method's name as people write it.
+        model: The model of the zoo whose recipe is the method's.
+        rules: Patterns of official names, and the zoo's names.
+        unused: Patterns of official names that no forward pass needs.
+        place: What messages call it.
+        reader: What the plugin registered.
+    """
+
+    method: str
+    title: str
+    model: str
+    rules: tuple[tuple[str, str], ...]
+    unused: tuple[str, ...]
+    place: str
+    reader: CheckpointReader
+
+    def recognises(self, names: Iterable[str]) -> bool:
+        """Tell whether a checkpoint has the method's names.
+
+        Args:
+            names: All official names. The reader is asked for those that are no tower's.
+
+        Raises:
+            PluginError: It raised, or claims checkpoints in which there is nothing of any method.
+        """
+        own = frozenset(name for name in names if not name.startswith(TOWERS))
+        if self._asked(lambda: self.reader.recognises(frozenset())):
+            raise PluginError(f"{self.place} claims every checkpoint, also one of towers alone, which is no method's")
+        return bool(own) and bool(self._asked(lambda: self.reader.recognises(own)))
+
+    def places(self, names: Iterable[str]) -> dict[str, str]:
+        """Return where the tensors go that are no tower's: the zoo's name by the official one.
+
+        Raises:
+            PluginError: Two of them would go to one place.
+        """
+        places: dict[str, str] = {}
+        owners: dict[str, str] = {}
+        for name in names:
+            found = [] if name.startswith(TOWERS) else zoo_names(name, self.rules)
+            if not found:
+                continue
+            if (other := owners.setdefault(found[0], name)) != name:
+                raise PluginError(f"{self.place} has one place, {found[0]}, for two tensors, {other} and {name}")
+            places[name] = found[0]
+        return places
+
+    def is_unused(self, name: str) -> bool:
+        """Tell whether a checkpoint of the method holds this although no forward pass needs it."""
+        return any(re.fullmatch(pattern, name) for pattern in self.unused)
+
+    def sizes(self, tensors: Mapping[str, Tensor], model: Mapping[str, Any], place: str) -> Mapping[str, Any]:
+        """Return the entries of ``model`` that the tensors tell, towers excepted.
+
+        Args:
+            tensors: By official name.
+            model: The ``model`` entry of the recipe, with the towers of the checkpoint.
+            place: What messages call the checkpoint.
+
+        Raises:
+            WeightsError: A tensor makes no sense.
+            PluginError: The reader raised something else, or returns no dict.
+        """
+        try:
+            sizes = self._asked(lambda: self.reader.sizes(tensors, model))
+        except WeightsError as error:
+            raise WeightsError(f"{place}: {error}") from error
+        heads = sizes.get("heads", {}) if isinstance(sizes, Mapping) else None
+        if not isinstance(heads, Mapping) or not all(isinstance(entry, (str, Mapping)) for entry in heads.values()):
+            raise PluginError(f"{self.place}: sizes must return a dict of entries of 'model', got {sizes!r}")
+        return sizes
+
+    def _asked(self, question: Callable[[], T]) -> T:
+        try:
+            return question()
+        except TiprZooError:
+            raise
+        except (Exception, SystemExit) as error:  # a plugin may raise what it likes
+            raise PluginError(f"{self.place} failed: {type(error).__name__}: {error_line(error)}; mend it") from error
+
+
+def checked_reader(method: str) -> MethodReader:
+    """Make the reader that is registered under a name, and check what it says.
+
+    Raises:
+        PluginError: It lacks something that `CheckpointReader` promises, or says something that makes no sense.
+    """
+    kind = CHECKPOINTS.get(method)
+    place = f"the checkpoint reader {method!r} ({kind.__module__}.{kind.__qualname__})"
+    try:
+        reader = kind()
+    except Exception as error:  # a plugin may raise what it likes
+        raise PluginError(f"{place} failed: {type(error).__name__}: {error_line(error)}; mend it") from error
+    if missing := missing_names(reader, CheckpointReader):
+        raise PluginError(f"{place} lacks {', '.join(missing)}; see CheckpointReader of tipr_zoo.protocols")
+    for name in ("title", "model"):
+        if not isinstance(getattr(reader, name), str) or not getattr(reader, name):
+            raise PluginError(f"{place}: {name} must be a text, got {getattr(reader, name)!r}")
+    rules, unused = reader.rules, reader.unused
+    if not _are_texts(unused) or not isinstance(rules, (list, tuple)):
+        raise PluginError(f"{place}: rules and unused must be lists; rules of pairs of texts, unused of texts")
+    for rule in rules:
+        if not _are_texts(rule) or len(rule) != 2:
+            raise PluginError(f"{place}: a rule is a pattern and a name, got {rule!r}")
+    for pattern, replacement in [*rules, *((pattern, "") for pattern in unused)]:
+        _check_pattern(pattern, replacement, place)
+    return MethodReader(
+        method, reader.title, reader.model, tuple((a, b) for a, b in rules), tuple(unused), place, reader
+    )
+
+
+def _are_texts(values: object) -> bool:
+    return isinstance(values, (list, tuple)) and all(isinstance(value, str) for value in values)
+
+
+def _check_pattern(pattern: str, replacement: str, place: str) -> None:
+    """Check that a pattern can be read, and that its replacement names groups that it has."""
+    try:
+        re.compile(pattern)
+        re.sub(f"(?:{pattern})?", replacement, "", count=1)
+    except (re.error, IndexError) as error:
+        raise PluginError(f"{place}: {pattern!r} -> {replacement!r} is no rule: {error}") from error
+
+
+def titles(readers: Collection[MethodReader]) -> str:
+    """List the titles of methods: ``"IRRA, NAM or HAM"``."""
+    names = list(dict.fromkeys(reader.title for reader in readers))
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
