@@ -22,8 +22,8 @@ _CUT = f"""
 model["image_encoder"].update(width={WIDTH}, depth=1, num_heads=1, embedding_size={WIDTH})
 model["text_encoder"].update(width={WIDTH}, depth=1, embedding_size={WIDTH})
 training["num_workers"] = 0
-[head.update(embedding_size={WIDTH}) for head in model["heads"].values()]
-[model["heads"][key].update(depth=1) for key in {{"irr", "tir"}} & set(model["heads"])]
+[head.update(embedding_size={WIDTH}) for head in model.get("heads", {{}}).values()]
+[model["heads"][key].update(depth=1) for key in {{"irr", "tir"}} & set(model.get("heads", {{}}))]
 """
 
 _FULL_SIZE = re.compile(r"_vit[bl]1[46]")

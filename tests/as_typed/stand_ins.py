@@ -7,10 +7,8 @@ from fnmatch import fnmatchcase
 
 from as_typed.checkout import IDENTITIES
 
-SHORT = (
-    f"--data data/synthpedes --cfg-options training.max_epochs=1 training.batch_size={IDENTITIES}"
-    f" model.heads.id.num_identities={IDENTITIES}"
-)
+SHORT_WITHOUT_HEADS = f"--data data/synthpedes --cfg-options training.max_epochs=1 training.batch_size={IDENTITIES}"
+SHORT = f"{SHORT_WITHOUT_HEADS} model.heads.id.num_identities={IDENTITIES}"
 """Makes a training on drawn people one step long."""
 
 
@@ -63,6 +61,7 @@ LINES = (
         "{line} --cfg-options training.max_epochs=1 training.dataset_arguments.train=32"
         " training.dataset_arguments.val=4 training.dataset_arguments.test=4",
     ),
+    StandIn("*", "tipr-zoo train rde_tiny_synth*", "half an hour", "{line} " + SHORT_WITHOUT_HEADS),
     StandIn("*", "tipr-zoo train *_tiny_synth", "half an hour", "{line} " + SHORT),
     StandIn("*", "tipr-zoo train *_tiny_synth --resume", "half an hour", "{line} " + SHORT),
     StandIn("*", "tipr-zoo train *_tiny_*synth --work-dir work_dirs/mine", "half an hour", "{line} " + SHORT),
