@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tipr_zoo.features import Features
 from tipr_zoo.protocols import Loss, missing_names
+from tipr_zoo.sentence_ends import largest_ids
 from tipr_zoo.testing.objective_check import Case, check_objective
 from tipr_zoo.testing.sample_batch import IDENTITIES, sample_batch
 from tipr_zoo.testing.trial import Trial, alike_every_time, expect
@@ -50,7 +51,7 @@ def _case(embedding_size: int) -> Case:
 
     def forward() -> Features:
         image, text = _rounded(image_tokens), _rounded(text_tokens)
-        return Features(image, text, image[:, 0], text[torch.arange(rows), ids.argmax(dim=1)])
+        return Features(image, text, image[:, 0], text[torch.arange(rows), largest_ids(ids)])
 
     return Case(batch, forward, {"image": [image_tokens], "text": [text_tokens]})
 

@@ -74,28 +74,33 @@ def chosen_patches(attention: Tensor, share: float) -> Tensor:
     return attention.topk(count, dim=1).indices
 
 
-def chosen_words(attention: Tensor, ids: Tensor, share: float) -> tuple[Tensor, Tensor]:
+def chosen_words(
+    attention: Tensor, ids: Tensor, share: float, ends: Tensor, context_length: int
+) -> tuple[Tensor, Tensor]:
     """Choose the tokens of words that the end token attends to most.
 
     Args:
         attention: (B, L) float, the attention of the end token to each token.
         ids: (B, L) int64, the token ids: start, words, end, then zeros.
-        share: The share of the L - 2 places of words that is chosen.
+        share: The share of the places of words that is chosen.
+        ends: (B,) int64, where the captions end.
+        context_length: Tokens of a row before padding was cut, of which all but two are places of words. What is
+            chosen of a caption does not depend on how much of its padding is there.
 
     Returns:
-        (B, floor((L - 2) * share)) int64, the most important first; and (B,) int64, how many of them count. Where a
-        caption has fewer words, what follows is padding and does not count. Without a word, one token counts, so that
-        the embedding is finite.
+        (B, K) int64 with K = floor((context_length - 2) * share), or L where that is less, the most important first;
+        and (B,) int64, how many of them count. Where a caption has fewer words, what follows is padding and does not
+        count. Without a word, one token counts, so that the embedding is finite.
 
     Raises:
         ConfigError: That is no token.
     """
-    count = int((ids.shape[1] - 2) * share)
+    count = int((context_length - 2) * share)
     if count < 1:
-        raise ConfigError(f"a share of {share} of {ids.shape[1] - 2} words is none; raise selected_share")
+        raise ConfigError(f"a share of {share} of {context_length - 2} words is none; raise selected_share")
     scores = attention.clone()
     scores[:, 0] = -1.0
-    scores.scatter_(1, ids.argmax(dim=1, keepdim=True), -1.0)
+    scores.scatter_(1, ends.unsqueeze(1), -1.0)
     is_token = ids != 0
     words = (is_token.sum(dim=1) - 2).clamp(min=1, max=count)
-    return (scores * is_token).topk(count, dim=1).indices, words
+    return (scores * is_token).topk(min(count, ids.shape[1]), dim=1).indices, words
