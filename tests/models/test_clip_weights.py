@@ -657,13 +657,13 @@ class ScaledTextTower(CLIPTextEncoder):
 
 def own_towers(**image: Any) -> DualEncoder:
     text = {"type": "ScaledTextTower", "embedding_size": SIZE, "width": WIDTH, "depth": 2}
-    return zoo_model(image_entry(VIT_B16, **image) | {"type": "PromptedImageTower"}, text_encoder=text)
+    return zoo_model(image_entry(VIT_B32, **image) | {"type": "PromptedImageTower"}, text_encoder=text)
 
 
 STARTS: dict[str, Callable[[], dict[str, Any]]] = {
-    "OpenAI": lambda: dict(small_clip(VIT_B16).state_dict()),
-    "open_clip": lambda: {"state_dict": {f"module.{k}": v for k, v in small_clip(VIT_B16).state_dict().items()}},
-    "Hugging Face": lambda: dict(hugging_face_clip(small_clip(VIT_B16)).state_dict()),
+    "OpenAI": lambda: dict(small_clip(VIT_B32).state_dict()),
+    "open_clip": lambda: {"state_dict": {f"module.{k}": v for k, v in small_clip(VIT_B32).state_dict().items()}},
+    "Hugging Face": lambda: dict(hugging_face_clip(small_clip(VIT_B32)).state_dict()),
 }
 
 
@@ -672,7 +672,7 @@ def test_what_towers_hold_besides_clip_is_left_alone_and_told(
     source: Callable[[], dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     torch.save(source(), tmp_path / "clip.pth")
-    plain, model = zoo_model(image_entry(VIT_B16, image_size=(96, 32))), own_towers(image_size=(96, 32))
+    plain, model = zoo_model(image_entry(VIT_B32, image_size=(192, 64))), own_towers(image_size=(192, 64))
     load_starting_weights(plain, tmp_path / "clip.pth")
     before = {name: value.clone() for name, value in model.state_dict().items()}
     caplog.clear()
@@ -693,8 +693,8 @@ def test_rdes_model_starts_from_clip(
 ) -> None:
     import_plugin("rde")
     torch.save(source(), tmp_path / "clip.pth")
-    model = zoo_model(image_entry(VIT_B16), type="RobustDualEmbedding", selected_size=8)
-    plain = zoo_model(image_entry(VIT_B16))
+    model = zoo_model(image_entry(VIT_B32), type="RobustDualEmbedding", selected_size=8)
+    plain = zoo_model(image_entry(VIT_B32))
     load_starting_weights(plain, tmp_path / "clip.pth")
     caplog.clear()
     load_starting_weights(model, tmp_path / "clip.pth")
@@ -706,4 +706,4 @@ def test_rdes_model_starts_from_clip(
 
 def test_a_deeper_tower_is_refused_whatever_it_holds_besides() -> None:
     with pytest.raises(WeightsError, match=r"image_encoder\.trunk\.blocks\.2\.norm1\.weight is missing"):
-        load_clip_weights(own_towers(depth=3), small_clip(VIT_B16).state_dict())
+        load_clip_weights(own_towers(depth=3), small_clip(VIT_B32).state_dict())

@@ -75,8 +75,8 @@ def load_tensors(model: nn.Module, state: Mapping[str, Tensor], path: Path, owne
         )
     if recognised.kind is WeightsKind.TIMM:
         raise WeightsError(
-            f"weights {path} are {recognised.words}: they have no text tower and do not fit the model; take those of a"
-            " whole model, or, for a training to start from, those of a CLIP with both of its towers"
+            f"weights {path} are {recognised.words}: they have no text tower and do not fit the model; they are for a"
+            f" training to start from, where the image tower is the same: tipr-zoo train NAME --weights {quoted(path)}"
         )
     own = model.state_dict()
     state = {name: tensor for name, tensor in state.items() if name in own or not is_no_weight(name)}
