@@ -1,4 +1,4 @@
-"""Where a sentence ends in its row of token ids, and which of its tokens is its embedding: as the text tower says it."""
+"""Where a sentence ends in its row of token ids, and which of its tokens is its embedding: as its tower says it."""
 
 from __future__ import annotations
 

@@ -39,7 +39,9 @@ def test_tokens_are_those_of_transformers_bert_without_any_padding(tower: BertTe
     with torch.no_grad():
         tokens = tower(ids)
         for row, length in enumerate((5, 12, 2)):
-            alone = tower.trunk(input_ids=ids[row : row + 1, :length]).last_hidden_state @ tower.text_projection.weight.T
+            alone = (
+                tower.trunk(input_ids=ids[row : row + 1, :length]).last_hidden_state @ tower.text_projection.weight.T
+            )
             torch.testing.assert_close(tokens[row, :length], alone[0], rtol=1e-5, atol=1e-5)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any
 
 import pytest
@@ -51,7 +52,8 @@ def hand_attention(tower: VisionTransformerEncoder, images: Tensor) -> Tensor:
     for block in trunk.blocks:
         attention, normed = block.attn, block.norm1(tokens)
         query, key, value = (
-            part.unflatten(2, (attention.num_heads, -1)).transpose(1, 2) for part in attention.qkv(normed).chunk(3, dim=2)
+            part.unflatten(2, (attention.num_heads, -1)).transpose(1, 2)
+            for part in attention.qkv(normed).chunk(3, dim=2)
         )
         weights = (query @ key.mT / query.shape[-1] ** 0.5).softmax(dim=-1)
         tokens = tokens + attention.proj((weights @ value).transpose(1, 2).flatten(2))
@@ -93,10 +95,15 @@ def test_padding_that_is_cut_changes_no_attention(kind: type) -> None:
     torch.testing.assert_close(whole[:, :9], trimmed)
 
 
+def _noted(calls: list[str], side: str, *arguments: Any) -> Tensor:
+    calls.append(side)
+    return torch.zeros(1, 1)
+
+
 def test_without_asking_nothing_is_added_to_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    monkeypatch.setattr("tipr_zoo.backbones.vision_transformer.attention_weights", lambda *a: calls.append("image"))
-    monkeypatch.setattr("tipr_zoo.backbones.clip_text_encoder.attention_weights", lambda *a: calls.append("text"))
+    for side, module in (("image", "vision_transformer"), ("text", "clip_text_encoder")):
+        monkeypatch.setattr(f"tipr_zoo.backbones.{module}.attention_weights", partial(_noted, calls, side))
     image, text = image_tower(), text_tower()
     image(torch.randn(1, 3, 64, 32))
     image.encode_class(torch.randn(1, 3, 64, 32))

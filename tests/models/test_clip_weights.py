@@ -679,9 +679,7 @@ def test_what_towers_hold_besides_clip_is_left_alone_and_told(
     load_starting_weights(model, tmp_path / "clip.pth")
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 1
-    assert (
-        "still random: image_encoder.prompts, image_encoder.trunk.blocks.*.adapter.*, text_encoder.scale" in told[0]
-    )
+    assert "still random: image_encoder.prompts, image_encoder.trunk.blocks.*.adapter.*, text_encoder.scale" in told[0]
     for name, value in model.state_dict().items():
         expected = plain.state_dict()[name] if name in plain.state_dict() else before[name]
         assert torch.equal(value, expected), name

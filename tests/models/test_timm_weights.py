@@ -69,7 +69,9 @@ def test_a_vision_transformer_of_timms_is_loaded_and_told(
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         expected = network.forward_head(network.forward_features(images), pre_logits=True)
-        found = same.image_encoder.trunk.forward_head(same.image_encoder.trunk.forward_features(images), pre_logits=True)
+        found = same.image_encoder.trunk.forward_head(
+            same.image_encoder.trunk.forward_features(images), pre_logits=True
+        )
     torch.testing.assert_close(found, expected)
 
 
@@ -105,7 +107,10 @@ def test_registers_keep_their_place_and_the_grid_is_resized(tmp_path: Path) -> N
         (vit(depth=3), r"do not fit the image tower, timm's vit_base_patch16_224: blocks\.2\.norm1\.weight is missing"),
         (vit(width=64), r"blocks\.0\.attn\.proj\.bias has shape \(32,\), the tower \(64,\)"),
         (vit(stem="convolution"), r"patch_embed\.proj\.weight is left over"),
-        ({"type": "TimmEncoder", "model_name": "test_resnet", "image_size": (64, 64)}, r"timm's test_resnet: blocks\.0\.attn\.proj\.bias is left over"),
+        (
+            {"type": "TimmEncoder", "model_name": "test_resnet", "image_size": (64, 64)},
+            r"timm's test_resnet: blocks\.0\.attn\.proj\.bias is left over",
+        ),
     ],
 )
 def test_what_does_not_fit_is_told_and_nothing_is_loaded(tmp_path: Path, tower: dict[str, Any], told: str) -> None:

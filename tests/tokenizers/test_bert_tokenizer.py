@@ -14,7 +14,15 @@ from tipr_zoo.tokenizers import BertTokenizer
 from tipr_zoo.training.pairs.caption_masking import mask_caption
 
 PIECES = "[PAD] [unused0] [UNK] [CLS] [SEP] [MASK] a man woman in the red jack ##et ##s ! , - t shirt cafe [unused1] 5"
-CAPTIONS = ["A man in the red jackets!", "a  woman, in café T-shirt", "", "zebra man", "[SEP] man [MASK]", "!!!", "men 55"]
+CAPTIONS = [
+    "A man in the red jackets!",
+    "a  woman, in café T-shirt",
+    "",
+    "zebra man",
+    "[SEP] man [MASK]",
+    "!!!",
+    "men 55",
+]
 
 
 @pytest.fixture
@@ -66,7 +74,9 @@ def test_a_name_is_found_in_the_cache_folder(file: Path, tmp_path: Path, monkeyp
     (tmp_path / "home" / "vocabularies").mkdir(parents=True)
     file.rename(tmp_path / "home" / "vocabularies" / "bert.txt")
     assert BertTokenizer("bert.txt").vocabulary_size == len(PIECES.split())
-    with pytest.raises(ConfigError, match=r"vocabulary other\.txt or .*/vocabularies/other\.txt is missing; name BERT's"):
+    with pytest.raises(
+        ConfigError, match=r"vocabulary other\.txt or .*/vocabularies/other\.txt is missing; name BERT's"
+    ):
         BertTokenizer("other.txt")
 
 

@@ -45,9 +45,7 @@ class BertTokenizer(CaptionTokenizer):
         )
         pieces.normalizer = normalizers.BertNormalizer(lowercase=True, strip_accents=True)
         pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        super().__init__(
-            pieces, vocabulary[START], vocabulary[END], vocabulary[MASK], context_length, len(vocabulary)
-        )
+        super().__init__(pieces, vocabulary[START], vocabulary[END], vocabulary[MASK], context_length, len(vocabulary))
         words = [number for piece, number in vocabulary.items() if not _is_special(piece)]
         self._word_ids = torch.tensor(words, dtype=torch.int64, device="cpu")  # a model may be built without numbers
 
@@ -95,5 +93,7 @@ def _read_vocabulary(path: Path) -> dict[str, int]:
         twice = next(piece for number, piece in enumerate(lines) if vocabulary[piece] != number)
         raise ConfigError(f"vocabulary {path} has the piece {twice!r} twice, and a piece has one id")
     if vocabulary[PADDING]:
-        raise ConfigError(f"vocabulary {path} has {PADDING} in line {vocabulary[PADDING] + 1}; padding is the first line")
+        raise ConfigError(
+            f"vocabulary {path} has {PADDING} in line {vocabulary[PADDING] + 1}; padding is the first line"
+        )
     return vocabulary

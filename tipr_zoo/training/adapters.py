@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError, WeightsError
@@ -95,14 +95,18 @@ def add_adapters(model: nn.Module, adapters: Adapters | None) -> None:
     try:
         from peft import LoraConfig, inject_adapter_in_model  # not at the top: an extra, which may be absent
     except ImportError as error:
-        raise ConfigError("adapters need peft, which is not installed; run: pip install 'tipr-zoo[adapters]'") from error
+        raise ConfigError(
+            "adapters need peft, which is not installed; run: pip install 'tipr-zoo[adapters]'"
+        ) from error
     if any(name for name, _ in _adapted(model)):
         raise ConfigError("the model has adapters already; put all of them into one entry (training.adapters.targets)")
     layers = _named_layers(model, adapters.targets)
     for name in layers:
         smaller = min(model.get_submodule(name).weight.shape)  # type: ignore[union-attr, arg-type]  # a linear layer
         if adapters.r > smaller:
-            raise ConfigError(f"training.adapters.r is {adapters.r}, more than {name} has on its smaller side: {smaller}")
+            raise ConfigError(
+                f"training.adapters.r is {adapters.r}, more than {name} has on its smaller side: {smaller}"
+            )
     learning = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     frozen = () if adapters.train_base else _TOWERS
     config = LoraConfig(
@@ -118,9 +122,9 @@ def add_adapters(model: nn.Module, adapters: Adapters | None) -> None:
             count += parameter.numel()
         else:
             plain = plain_name(name)
-            parameter.requires_grad_(plain in learning and not plain.startswith(frozen or ("\0",)))
-    base = "learn as well" if adapters.train_base else "are frozen"
-    logger.warning("LoRA of rank %d on %d layers: %s numbers; the towers' own %s", adapters.r, len(layers), f"{count:,}", base)
+            parameter.requires_grad_(plain in learning and not plain.startswith(frozen))
+    told = f"LoRA of rank {adapters.r} on {len(layers)} layers: {count:,} numbers; the towers' own"
+    logger.warning("%s %s", told, "learn as well" if adapters.train_base else "are frozen")
 
 
 def plain_name(name: str) -> str:
@@ -182,7 +186,8 @@ def load_adapters(model: nn.Module, file: Path) -> None:
     wanted = {name for name in state if _is_saved(name)}
     problems = [f"{name} is missing" for name in sorted(wanted - tensors.keys())]
     problems += [f"{name} is left over" for name in sorted(tensors.keys() - wanted)]
-    problems += [f"{name} has another shape" for name in wanted & tensors.keys() if state[name].shape != tensors[name].shape]
+    both = sorted(wanted & tensors.keys())
+    problems += [f"{name} has another shape" for name in both if state[name].shape != tensors[name].shape]
     if problems:
         raise WeightsError(f"adapters {file} do not fit the model: {first_of(problems)}")
     model.load_state_dict(tensors, strict=False)  # what fits was checked above
@@ -227,7 +232,8 @@ def _named_layers(model: nn.Module, targets: Sequence[str]) -> list[str]:
         for name in found:
             if name in named:
                 raise ConfigError(
-                    f"training.adapters.targets: {named[name]!r} and {target!r} both name {name}; a layer gets one adapter"
+                    f"training.adapters.targets: {named[name]!r} and {target!r} both name {name}; a layer gets one"
+                    " adapter"
                 )
             named[name] = target
     return [name for name in linear if name in named]
@@ -246,4 +252,5 @@ def _raise_no_layer(target: str, modules: Mapping[str, nn.Module], linear: Seque
                 " layers of the towers"
             )
     ends = {".".join(name.split(".")[-count:]) for name in linear for count in (1, 2)}
-    raise unknown_name("layer of the towers (training.adapters.targets)", target, ends if "." not in target else {*ends, *linear})
+    known = {*ends, *linear} if target.count(".") > 1 else ends
+    raise unknown_name("layer of the towers (training.adapters.targets)", target, known)

@@ -80,9 +80,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
             "pids": self.labels[picture_index],
         }
         if self.masking:
-            pair["mlm_ids"], pair["mlm_labels"] = mask_caption(
-                ids, self.tokenizer, generator, find_ends=self.find_ends
-            )
+            pair["mlm_ids"], pair["mlm_labels"] = mask_caption(ids, self.tokenizer, generator, find_ends=self.find_ends)
         return pair
 
     def _augmented_ids(self, index: int, generator: torch.Generator) -> Tensor:
@@ -91,9 +89,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         return self.caption_ids[index] if caption == self.captions[index] else self.tokenizer(caption)[0]
 
 
-def collate_trimmed_pairs(
-    pairs: list[dict[str, Tensor]], find_ends: Positions = largest_ids
-) -> dict[str, Tensor]:
+def collate_trimmed_pairs(pairs: list[dict[str, Tensor]], find_ends: Positions = largest_ids) -> dict[str, Tensor]:
     """Stack pairs into a batch, and cut the padding after its longest caption.
 
     No embedding changes by this, because text towers see nothing of padding. Losses over all text tokens do change:
