@@ -90,8 +90,9 @@ def train(
             weights. Papers often choose on the test split, which makes their figures a little too good.
         work_dir: Where checkpoints, ``history.jsonl`` and the final weights go.
         weights: Weights to start from instead of random ones. They may be the model's own. They may be OpenAI-format
-            CLIP weights for its towers; their position grid is resized to the model's. Or they may be a checkpoint of
-            the official code of IRRA, SEN or FMFA, such as NAM's and HAM's. See
+            CLIP weights for its towers; their position grid is resized to the model's. They may be a checkpoint of
+            the official code of IRRA, SEN or FMFA, such as NAM's and HAM's. Or they may be timm's, of the image tower
+            alone. See
             `tipr_zoo.models.starting_weights.load_starting_weights`.
         resume: Continue from the last checkpoint in `work_dir`, if there is one.
         overrides: Entries of the recipe to change, by dotted name.
