@@ -17,6 +17,9 @@ from tipr_zoo.backbones import (
     TimmEncoder,
     VisionTransformerEncoder,
 )
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.models.building import build_retriever
+from tipr_zoo.models.plugin_import import import_plugin
 from tipr_zoo.protocols import AttendingImageTower, AttendingTextTower, missing_names
 
 TEXT: dict[str, Any] = {"embedding_size": 16, "vocabulary_size": 50, "context_length": 12}
@@ -182,3 +185,22 @@ def test_towers_without_it_say_so_by_lacking_it() -> None:
     assert missing_names(resnet, AttendingImageTower) == ["encode_with_attention"]
     assert missing_names(image_tower(), AttendingImageTower) == []
     assert missing_names(text_tower(BertTextEncoder), AttendingTextTower) == []
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        {"type": "TimmEncoder", "model_name": "test_vit"},
+        {"type": "ModifiedResNetEncoder", "model_name": "resnet50_clip", "width": 8, "depths": (1,) * 4},
+    ],
+)
+def test_a_model_that_needs_it_says_which_tower_lacks_it(image: dict[str, Any]) -> None:
+    import_plugin("rde")
+    text = {"type": "CLIPTextEncoder"} | TEXT | {"vocabulary_size": 800, "context_length": 77}
+    entry = {"type": "RobustDualEmbedding", "text_encoder": text}
+    entry["image_encoder"] = image | {"embedding_size": 16, "image_size": (64, 32)}
+    entry["tokenizer"] = {"type": "SmallTokenizer", "file": "synthpedes.json"}
+    with pytest.raises(
+        ConfigError, match=rf"{image['type']} lacks .*encode_with_attention.*, which token selection needs"
+    ):
+        build_retriever(entry)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tipr_zoo.backbones import VisionTransformerEncoder
 from tipr_zoo.backbones.position_grid import learned_grid, resize_position_grid
@@ -39,8 +39,8 @@ def load_timm_tower(model: DualEncoder, tensors: Mapping[str, Tensor], place: st
         WeightsError: The image tower is not of timm's, or the weights do not fit it.
     """
     tower: Any = model.image_encoder
-    trunk = getattr(tower, "trunk", None)
-    if not isinstance(trunk, nn.Module) or not hasattr(trunk, "pretrained_cfg"):
+    trunk: Any = getattr(tower, "trunk", None)
+    if not hasattr(trunk, "pretrained_cfg"):  # which all of timm's models have
         raise WeightsError(f"{place} fit no {type(tower).__name__}; they need a tower of timm's, such as TimmEncoder")
     own = trunk.state_dict()
     if isinstance(tower, VisionTransformerEncoder):  # its projection stands in the classifier's place

@@ -102,19 +102,15 @@ def add_adapters(model: nn.Module, adapters: Adapters | None) -> None:
         raise ConfigError("the model has adapters already; put all of them into one entry (training.adapters.targets)")
     layers = _named_layers(model, adapters.targets)
     for name in layers:
-        smaller = min(model.get_submodule(name).weight.shape)  # type: ignore[union-attr, arg-type]  # a linear layer
+        smaller = min(model.get_submodule(name).weight.shape)  # type: ignore[arg-type]  # a linear layer
         if adapters.r > smaller:
             raise ConfigError(
                 f"training.adapters.r is {adapters.r}, more than {name} has on its smaller side: {smaller}"
             )
     learning = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     frozen = () if adapters.train_base else _TOWERS
-    config = LoraConfig(
-        r=adapters.r,
-        lora_alpha=adapters.r if adapters.alpha is None else adapters.alpha,
-        lora_dropout=adapters.dropout,
-        target_modules=layers,
-    )
+    alpha: Any = adapters.r if adapters.alpha is None else adapters.alpha  # peft says int, and takes any number
+    config = LoraConfig(r=adapters.r, lora_alpha=alpha, lora_dropout=adapters.dropout, target_modules=layers)
     inject_adapter_in_model(config, model)
     count = 0
     for name, parameter in model.named_parameters():

@@ -29,12 +29,12 @@ class RobustDualEmbedding(DualEncoder):
 
     Args:
         selected_size: Size of the embeddings of selected tokens.
-        selected_share: The share of patches, and of places for words, that is selected.
+        selected_share: The share of patches, and of the tokenizer's places for words, that is selected.
         **towers: Those of `DualEncoder`. The towers have ``encode_with_attention``. Losses of this plugin take a
             ``part``, ``"bge"`` or ``"tse"``.
 
     Raises:
-        ConfigError: A tower does not tell its attention, or the share is none.
+        ConfigError: A tower does not tell its attention, the share or the size is none, or there is a neck.
     """
 
     image_encoder: AttendingImageTower
@@ -45,8 +45,12 @@ class RobustDualEmbedding(DualEncoder):
         for tower, protocol in ((self.image_encoder, AttendingImageTower), (self.text_encoder, AttendingTextTower)):
             if missing := missing_names(tower, protocol):
                 raise ConfigError(f"{type(tower).__name__} lacks {', '.join(missing)}, which token selection needs")
+        if self.neck is not None:
+            raise ConfigError("RobustDualEmbedding has no place for a neck; leave model.neck out")
         if not 0 < selected_share <= 1:
             raise ConfigError(f"selected_share must be above 0 and at most 1, got {selected_share}")
+        if isinstance(selected_size, bool) or not isinstance(selected_size, int) or selected_size < 1:
+            raise ConfigError(f"selected_size must be a whole number above 0, got {selected_size!r}")
         self.selected_share = selected_share
         self.image_selection = TokenSelection(self.image_encoder.embedding_size, selected_size)
         self.text_selection = TokenSelection(self.image_encoder.embedding_size, selected_size)
@@ -88,6 +92,6 @@ class RobustDualEmbedding(DualEncoder):
 
     def _text_parts(self, tokens: Tensor, attention: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Return both embeddings of captions: (B, D) and (B, selected_size)."""
-        ends, length = end_positions(self.text_encoder, ids), self.tokenize.context_length
-        chosen, counts = chosen_words(attention, ids, self.selected_share, ends, length)
+        ends = end_positions(self.text_encoder, ids)
+        chosen, counts = chosen_words(attention, ids, ends, self.selected_share, self.tokenize.context_length)
         return self.end_tokens(tokens, ids), self.text_selection(tokens, chosen, counts)

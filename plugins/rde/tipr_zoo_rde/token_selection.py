@@ -75,22 +75,23 @@ def chosen_patches(attention: Tensor, share: float) -> Tensor:
 
 
 def chosen_words(
-    attention: Tensor, ids: Tensor, share: float, ends: Tensor, context_length: int
+    attention: Tensor, ids: Tensor, ends: Tensor, share: float, context_length: int
 ) -> tuple[Tensor, Tensor]:
     """Choose the tokens of words that the end token attends to most.
+
+    How many are chosen does not depend on where padding was cut off: embeddings are the same with and without it.
 
     Args:
         attention: (B, L) float, the attention of the end token to each token.
         ids: (B, L) int64, the token ids: start, words, end, then zeros.
+        ends: (B,) int64, where the captions end, as the text tower says it.
         share: The share of the places of words that is chosen.
-        ends: (B,) int64, where the captions end.
-        context_length: Tokens of a row before padding was cut, of which all but two are places of words. What is
-            chosen of a caption does not depend on how much of its padding is there.
+        context_length: Length of a row of ids before padding is cut off; two of its places are no words'.
 
     Returns:
-        (B, K) int64 with K = floor((context_length - 2) * share), or L where that is less, the most important first;
-        and (B,) int64, how many of them count. Where a caption has fewer words, what follows is padding and does not
-        count. Without a word, one token counts, so that the embedding is finite.
+        (B, K) int64, the most important first, where K is floor((context_length - 2) * share), at most L; and (B,)
+        int64, how many of them count. Where a caption has fewer words, what follows is padding and does not count.
+        Without a word the end token counts alone, so that the embedding is finite.
 
     Raises:
         ConfigError: That is no token.
@@ -98,9 +99,12 @@ def chosen_words(
     count = int((context_length - 2) * share)
     if count < 1:
         raise ConfigError(f"a share of {share} of {context_length - 2} words is none; raise selected_share")
+    is_token = ids != 0
+    words = is_token.sum(dim=1) - 2
     scores = attention.clone()
     scores[:, 0] = -1.0
-    scores.scatter_(1, ends.unsqueeze(1), -1.0)
-    is_token = ids != 0
-    words = (is_token.sum(dim=1) - 2).clamp(min=1, max=count)
-    return (scores * is_token).topk(min(count, ids.shape[1]), dim=1).indices, words
+    # Of a caption without words, the end token comes before all others, whose scores are 0.
+    own = torch.where(words < 1, 1.0, -1.0).to(scores).unsqueeze(1)
+    scores = scores.scatter(1, ends.unsqueeze(1), own) * is_token
+    count = min(count, ids.shape[1])
+    return scores.topk(count, dim=1).indices, words.clamp(min=1, max=count)
