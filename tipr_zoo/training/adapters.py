@@ -249,4 +249,5 @@ def _raise_no_layer(target: str, modules: Mapping[str, nn.Module], linear: Seque
             )
     ends = {".".join(name.split(".")[-count:]) for name in linear for count in (1, 2)}
     known = {*ends, *linear} if target.count(".") > 1 else ends
-    raise unknown_name("layer of the towers (training.adapters.targets)", target, known)
+    told = "they end in " + ", ".join(sorted(end for end in ends if "." not in end))
+    raise unknown_name("layer of the towers (training.adapters.targets)", target, known, told)
