@@ -16,6 +16,7 @@ from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.evaluation.embedding import embed_captions
+from tipr_zoo.evaluation.embedding_cache import model_sha256
 from tipr_zoo.explaining.explanation import explain
 from tipr_zoo.gallery.search import search
 from tipr_zoo.pictures.files import open_picture
@@ -86,6 +87,19 @@ def test_it_searches_and_explains(weights: Path, vocabulary: Path, splits: Split
         picture = model.encode_image(model.preprocess(open_picture(splits[1].pictures[0])).unsqueeze(0))
     score = float(torch.cosine_similarity(left_out, picture))
     assert abs(explanation.score - explanation.words[4].importance - score) < 1e-5
+
+
+def test_embeddings_that_are_kept_are_those_of_the_vocabulary(weights: Path, vocabulary: Path, tmp_path: Path) -> None:
+    lines = vocabulary.read_text(encoding="utf-8").splitlines()
+    other = tmp_path / "vocab.txt"
+    hashes = set()
+    for pieces in (lines, [*lines[:8], *reversed(lines[8:])], lines):
+        other.write_text("\n".join(pieces), encoding="utf-8")
+        model = tipr_zoo.build(
+            TINY, weights=weights, overrides=overrides(vocabulary) | {"model.tokenizer.file": str(other)}
+        )
+        hashes.add(model_sha256(model, {"tokenizer": str(other)}, "weights"))
+    assert len(hashes) == 2
 
 
 def test_towers_and_tokenizers_of_two_kinds_do_not_fit(tiny_zoo: Path, vocabulary: Path) -> None:

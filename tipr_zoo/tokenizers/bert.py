@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import tokenizers
@@ -33,6 +34,9 @@ class BertTokenizer(CaptionTokenizer):
             piece is ``[PAD]``, so that padding is id 0.
         context_length: Length L of a row, in tokens.
 
+    Attributes:
+        vocabulary_sha256: Hash of the pieces in their order. Embeddings that are kept depend on it.
+
     Raises:
         ConfigError: The file is missing, too large, no text, or no such vocabulary; or `context_length` is below 3.
     """
@@ -46,6 +50,7 @@ class BertTokenizer(CaptionTokenizer):
         pieces.normalizer = normalizers.BertNormalizer(lowercase=True, strip_accents=True)
         pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         super().__init__(pieces, vocabulary[START], vocabulary[END], vocabulary[MASK], context_length, len(vocabulary))
+        self.vocabulary_sha256 = hashlib.sha256("\n".join(vocabulary).encode()).hexdigest()
         words = [number for piece, number in vocabulary.items() if not _is_special(piece)]
         self._word_ids = torch.tensor(words, dtype=torch.int64, device="cpu")  # a model may be built without numbers
 
