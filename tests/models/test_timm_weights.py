@@ -101,6 +101,22 @@ def test_registers_keep_their_place_and_the_grid_is_resized(tmp_path: Path) -> N
     torch.testing.assert_close(trunk.pos_embed.mean(), network.pos_embed.mean(), rtol=0.5, atol=0.05)
 
 
+def test_a_resnet_of_clips_kind_has_the_positions_of_its_pooling_resized(tmp_path: Path) -> None:
+    tower = {"type": "ModifiedResNetEncoder", "model_name": "resnet50_clip", "width": 8, "depths": (1,) * 4}
+    source, model = (model_with(tower | {"image_size": size}) for size in ((64, 64), (128, 64)))
+    with torch.no_grad():
+        for parameter in source.parameters():
+            parameter += torch.randn_like(parameter)
+    state = source.image_encoder.trunk.state_dict()
+    torch.save(state, tmp_path / "timm.pth")
+    load_starting_weights(model, tmp_path / "timm.pth")
+    own = model.image_encoder.trunk.state_dict()
+    assert all(torch.equal(value, own[name]) for name, value in state.items() if name != "head.pos_embed")
+    grid = state["head.pos_embed"][1:].T.reshape(1, -1, 2, 2)
+    resized = F.interpolate(grid, size=(4, 2), mode="bilinear").flatten(2)[0].T
+    torch.testing.assert_close(own["head.pos_embed"], torch.cat([state["head.pos_embed"][:1], resized]))
+
+
 @pytest.mark.parametrize(
     ("tower", "told"),
     [

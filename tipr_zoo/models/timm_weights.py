@@ -18,7 +18,8 @@ from tipr_zoo.weights.official_sizes import listed
 from tipr_zoo.weights.tensors import first_of
 
 _TRUNK = "image_encoder.trunk."
-_POSITIONS = "pos_embed"
+_POSITIONS = ("pos_embed", "head.pos_embed")
+"""Learned positions of transformers, and of the attention pooling of CLIP's ResNets."""
 _CLASSIFIERS = ("head", "head_dist", "fc", "classifier", "head.fc", "head.l")
 """Where timm's models have the layer that tells ImageNet's classes apart; `pretrained_cfg` says it of each."""
 
@@ -47,7 +48,7 @@ def load_timm_tower(model: DualEncoder, tensors: Mapping[str, Tensor], place: st
         own = {name: tensor for name, tensor in own.items() if not name.startswith("head.")}
     classifier = _classifier_names(trunk, tensors, own)
     state = {name: tensor for name, tensor in tensors.items() if name not in classifier}
-    grids = _resize_positions(trunk, own, state, place)
+    grids = _resize_positions(tower, own, state, place)
     if problems := _misfits(state, own):
         kind = trunk.pretrained_cfg.get("architecture") or type(trunk).__name__
         raise WeightsError(f"{place} do not fit the image tower, timm's {kind}: {first_of(problems)}")
@@ -69,31 +70,33 @@ def _classifier_names(trunk: Any, tensors: Mapping[str, Tensor], own: Mapping[st
 
 
 def _resize_positions(
-    trunk: Any, own: Mapping[str, Tensor], state: dict[str, Tensor], place: str
+    tower: Any, own: Mapping[str, Tensor], state: dict[str, Tensor], place: str
 ) -> tuple[tuple[int, int], tuple[int, int]] | None:
     """Fit learned positions, in place, to the tower's grid; return rows and columns before and after, if they differ.
 
     The positions of class token and registers, where there are some, are kept.
     """
-    found, expected = state.get(_POSITIONS), own.get(_POSITIONS)
-    grid = getattr(getattr(trunk, "patch_embed", None), "grid_size", None)
-    if found is None or expected is None or grid is None or found.ndim != 3 or expected.ndim != 3:
+    name = next((name for name in _POSITIONS if name in state and name in own), None)
+    grid = getattr(tower, "grid_size", getattr(getattr(tower.trunk, "patch_embed", None), "grid_size", None))
+    if name is None or grid is None or state[name].ndim != own[name].ndim or not 2 <= own[name].ndim <= 3:
         return None
     grid = (int(grid[0]), int(grid[1]))
-    prefix = expected.shape[1] - grid[0] * grid[1]
-    if found.shape == expected.shape and learned_grid(found.shape[1] - prefix, grid) == grid:
-        return None
-    if prefix < 0 or len(found) != 1:
+    found, expected = state[name].flatten(0, -2), own[name].flatten(0, -2)
+    prefix = len(expected) - grid[0] * grid[1]
+    if prefix < 0 or len(found) <= prefix:
         return None  # told with everything else that is misshapen
-    kept, patches = found[0, :prefix], found[0, prefix:]
+    kept, patches = found[:prefix], found[prefix:]
     try:
         before = learned_grid(len(patches), grid)
         # `resize_position_grid` keeps one position before the grid, whatever it is.
         resized = resize_position_grid(torch.cat([patches[:1], patches]).float(), grid)[1:]
     except WeightsError as error:
-        raise WeightsError(f"{place}, {_POSITIONS}: {error}") from None
-    state[_POSITIONS] = torch.cat([kept.float(), resized]).unsqueeze(0)
-    return (before, grid) if before != grid else None
+        raise WeightsError(f"{place}, {name}: {error}") from None
+    if before == grid:
+        return None
+    resized = torch.cat([kept.float(), resized])
+    state[name] = resized.unsqueeze(0) if own[name].ndim == 3 else resized
+    return before, grid
 
 
 def _misfits(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
