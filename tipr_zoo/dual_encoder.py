@@ -17,6 +17,7 @@ from tipr_zoo.pictures.image_batch import checked_images
 from tipr_zoo.pictures.preprocessing import ImageNormalisation, preprocess_picture
 from tipr_zoo.protocols import ImageTower, Neck, TextTower, Tokenizer
 from tipr_zoo.registries import MODELS
+from tipr_zoo.sentence_ends import pooled_positions
 from tipr_zoo.tokenizers.token_ids import checked_ids
 
 _WHOLE_NUMBERS = ("caption_ids", "pids", "mlm_ids", "mlm_labels")
@@ -32,7 +33,7 @@ class DualEncoder(nn.Module):
         image_encoder: A module that maps (B, 3, H, W) pictures to (B, 1 + N, D) tokens; has ``image_size``. Where it
             has ``encode_class``, that maps the pictures to the (B, D) class tokens.
         text_encoder: A module that maps (B, L) token ids to (B, L, D) tokens. Where it has ``encode_end``, that maps
-            them to the (B, D) tokens at the ends of the captions.
+            them to the (B, D) tokens that `end_tokens` picks.
         tokenizer: Maps captions to token ids.
         losses: Objectives without parameters by key: ``(features, batch) -> scalar``. An objective says by
             ``needs_patch_tokens = False`` that it needs no patches. Where none of the losses and heads needs them, none
@@ -154,10 +155,15 @@ class DualEncoder(nn.Module):
         """Return the embeddings that are compared, after the neck where there is one; all are (B, D)."""
         return (class_tokens, end_tokens) if self.neck is None else self.neck(class_tokens, end_tokens)
 
-    @staticmethod
-    def end_tokens(text_tokens: Tensor, ids: Tensor) -> Tensor:
-        """Pick the end token, which is at the first of each row's largest ids: (B, L, D) and (B, L) -> (B, D)."""
-        return text_tokens[torch.arange(len(ids), device=ids.device), ids.argmax(dim=1)]
+    def end_tokens(self, text_tokens: Tensor, ids: Tensor) -> Tensor:
+        """Pick the token of each caption that is its embedding: (B, L, D) and (B, L) -> (B, D).
+
+        It is the end token, unless the text tower says otherwise; see `tipr_zoo.sentence_ends.pooled_positions`.
+
+        Raises:
+            ConfigError: What the tower says is no position in each row.
+        """
+        return text_tokens[torch.arange(len(ids), device=ids.device), pooled_positions(self.text_encoder, ids)]
 
     @property
     def objectives(self) -> dict[str, nn.Module]:

@@ -97,7 +97,13 @@ class MaskableImageTower(PatchImageTower, Protocol):
 
 @runtime_checkable
 class TextTower(Protocol, metaclass=_SeesSubmodules):
-    """What every text tower has. Where it has ``encode_end(ids)``, that gives the (B, D) tokens at the ends alone."""
+    """What every text tower has.
+
+    It may say more of itself. ``end_positions(ids)`` finds the last token of each sentence, (B,) int64, and
+    ``pooled_positions(ids)`` the one that is its embedding; without them both are the first of the largest ids, CLIP's
+    end token. ``is_causal = False`` says that tokens see what follows them; the tower must then mask padding, and say
+    so by ``masks_padding = True``. ``encode_end(ids)`` gives the (B, D) tokens that are the embeddings alone.
+    """
 
     def __call__(self, ids: Tensor) -> Tensor:
         """Encode captions: (B, L) int64 token ids -> (B, L, D) tokens.
@@ -132,11 +138,15 @@ class Neck(Protocol, metaclass=_SeesSubmodules):
 
 @runtime_checkable
 class Tokenizer(Protocol, metaclass=_SeesSubmodules):
-    """What turns captions into token ids; `tipr_zoo.tokenizers.caption_tokenizer.CaptionTokenizer` has all of it."""
+    """What turns captions into token ids; `tipr_zoo.tokenizers.caption_tokenizer.CaptionTokenizer` has all of it.
+
+    It may have ``word_ids``, the ids that masked language modelling may put in a word's place: a range, or (W,) int64.
+    Without it, they are all from 1 up to the mask token's.
+    """
 
     @property
     def vocabulary_size(self) -> int:
-        """Number of ids; the end token is the last."""
+        """Number of ids."""
 
     @property
     def mask_id(self) -> int:

@@ -22,12 +22,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import tipr_zoo
+from tipr_zoo.backbones import CLIPTextEncoder, VisionTransformerEncoder
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.clip_weights import load_clip_weights
+from tipr_zoo.models.plugin_import import import_plugin
 from tipr_zoo.models.starting_weights import load_starting_weights
+from tipr_zoo.registries import BACKBONES
 from tipr_zoo.training.train import train
 from tipr_zoo.weights.opening import open_weights
 from tipr_zoo.weights.tensors import read_weights
@@ -626,3 +629,79 @@ def assert_same(model: DualEncoder, expected: DualEncoder) -> None:
     own = expected.state_dict()
     for name, value in model.state_dict().items():
         assert torch.equal(value, own[name]), name
+
+
+# Towers with parameters of their own
+
+
+@BACKBONES.register_module()
+class PromptedImageTower(VisionTransformerEncoder):
+    """Adds prompts to CLIP's image tower, and a small adapter to each block."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        width = self.trunk.embed_dim
+        self.prompts = nn.Parameter(torch.randn(1, 2, width))
+        for block in self.trunk.blocks:
+            block.adapter = nn.Sequential(nn.Linear(width, 4), nn.BatchNorm1d(4), nn.Linear(4, width))
+
+
+@BACKBONES.register_module()
+class ScaledTextTower(CLIPTextEncoder):
+    """Adds a scale to CLIP's text tower."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.scale = nn.Parameter(torch.rand(self.embedding_size))
+
+
+def own_towers(**image: Any) -> DualEncoder:
+    text = {"type": "ScaledTextTower", "embedding_size": SIZE, "width": WIDTH, "depth": 2}
+    return zoo_model(image_entry(VIT_B32, **image) | {"type": "PromptedImageTower"}, text_encoder=text)
+
+
+STARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "OpenAI": lambda: dict(small_clip(VIT_B32).state_dict()),
+    "open_clip": lambda: {"state_dict": {f"module.{k}": v for k, v in small_clip(VIT_B32).state_dict().items()}},
+    "Hugging Face": lambda: dict(hugging_face_clip(small_clip(VIT_B32)).state_dict()),
+}
+
+
+@pytest.mark.parametrize("source", STARTS.values(), ids=STARTS)
+def test_what_towers_hold_besides_clip_is_left_alone_and_told(
+    source: Callable[[], dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    torch.save(source(), tmp_path / "clip.pth")
+    plain, model = zoo_model(image_entry(VIT_B32, image_size=(192, 64))), own_towers(image_size=(192, 64))
+    load_starting_weights(plain, tmp_path / "clip.pth")
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    caplog.clear()
+    load_starting_weights(model, tmp_path / "clip.pth")
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 1
+    assert "still random: image_encoder.prompts, image_encoder.trunk.blocks.*.adapter.*, text_encoder.scale" in told[0]
+    for name, value in model.state_dict().items():
+        expected = plain.state_dict()[name] if name in plain.state_dict() else before[name]
+        assert torch.equal(value, expected), name
+
+
+@pytest.mark.parametrize("source", STARTS.values(), ids=STARTS)
+def test_rdes_model_starts_from_clip(
+    source: Callable[[], dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    import_plugin("rde")
+    torch.save(source(), tmp_path / "clip.pth")
+    model = zoo_model(image_entry(VIT_B32), type="RobustDualEmbedding", selected_size=8)
+    plain = zoo_model(image_entry(VIT_B32))
+    load_starting_weights(plain, tmp_path / "clip.pth")
+    caplog.clear()
+    load_starting_weights(model, tmp_path / "clip.pth")
+    assert [record.getMessage().split("still random: ")[1].split(";")[0] for record in caplog.records] == [
+        "image_selection, text_selection"
+    ]
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in plain.state_dict().items())
+
+
+def test_a_deeper_tower_is_refused_whatever_it_holds_besides() -> None:
+    with pytest.raises(WeightsError, match=r"image_encoder\.trunk\.blocks\.2\.norm1\.weight is missing"):
+        load_clip_weights(own_towers(depth=3), small_clip(VIT_B32).state_dict())

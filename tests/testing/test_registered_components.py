@@ -31,9 +31,8 @@ IMAGE_TOWERS: dict[str, list[dict[str, Any]]] = {
     ],
     "TimmEncoder": [{"model_name": "test_vit", "embedding_size": 64, "image_size": (64, 32)}],
 }
-TEXT_TOWERS = {
-    "CLIPTextEncoder": [{"embedding_size": 64, "vocabulary_size": 800, "width": 32, "depth": 2, "num_heads": 2}]
-}
+TEXT = {"embedding_size": 64, "vocabulary_size": 800, "width": 32, "depth": 2, "num_heads": 2}
+TEXT_TOWERS = {"BertTextEncoder": [TEXT], "CLIPTextEncoder": [TEXT]}
 NECKS = {"BNNeck": [{"embedding_size": 64}]}
 LOSSES_WITH = {
     "AdaptiveSDM": [{}, {"variant": "paper"}],

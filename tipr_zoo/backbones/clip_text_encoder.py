@@ -15,6 +15,7 @@ from tipr_zoo.backbones.plain_modules import are_plain, kinds_of, parts_of
 from tipr_zoo.backbones.quick_gelu import QuickGELU
 from tipr_zoo.backbones.tower_sizes import check_counts, check_heads
 from tipr_zoo.registries import BACKBONES
+from tipr_zoo.sentence_ends import largest_ids, pooled_positions
 
 
 @BACKBONES.register_module()
@@ -30,6 +31,9 @@ class CLIPTextEncoder(nn.Module):
         num_heads: Attention heads of a block; None for CLIP's one head per 64 of the width.
         activation: Activation of the MLPs, by its name in transformers; CLIP's by default.
     """
+
+    is_causal = True
+    end_positions = staticmethod(largest_ids)
 
     def __init__(
         self,
@@ -95,12 +99,12 @@ class CLIPTextEncoder(nn.Module):
         """
         text_model = self.trunk.text_model
         if not are_plain(self._passed_by(), self._kinds):
-            return self(ids)[torch.arange(len(ids), device=ids.device), ids.argmax(dim=1)]
+            return self(ids)[torch.arange(len(ids), device=ids.device), pooled_positions(self, ids)]
         tokens = text_model.embeddings(input_ids=ids)
         *earlier, last = text_model.encoder.layers
         for block in earlier:
             tokens = _causal_block(block, tokens)
-        tokens = _causal_block(last, tokens, ends=ids.argmax(dim=1))
+        tokens = _causal_block(last, tokens, ends=pooled_positions(self, ids))
         return self.trunk.text_projection(text_model.final_layer_norm(tokens)).squeeze(1)
 
     def encode_with_attention(self, ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,7 +121,7 @@ class CLIPTextEncoder(nn.Module):
         with noted_input(block) as given:
             tokens = self(ids)
         with torch.no_grad():
-            ends, attention = ids.argmax(dim=1), block.self_attn
+            ends, attention = pooled_positions(self, ids), block.self_attn
             normed = block.layer_norm1(given())
             queries = attention.q_proj(normed[torch.arange(len(ids), device=ids.device), ends])
             seen = torch.arange(ids.shape[1], device=ids.device) <= ends.unsqueeze(1)

@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--weights",
         metavar="FILE",
         type=Path,
-        help="weights to start from: the model's own, CLIP's as OpenAI has them, or a checkpoint of the official code",
+        help="weights to start from: the model's own, CLIP's as OpenAI has them, a checkpoint of the official code, or"
+        " timm's of the image tower",
     )
     parser.add_argument(
         "--select-on",

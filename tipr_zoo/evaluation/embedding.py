@@ -18,6 +18,7 @@ from tipr_zoo.errors import DataError
 from tipr_zoo.evaluation.metrics import retrieval_metrics_from_embeddings
 from tipr_zoo.machine.processes import check_shared_memory
 from tipr_zoo.pictures.files import open_picture
+from tipr_zoo.sentence_ends import end_positions
 from tipr_zoo.terminal.progress_bar import ProgressBar
 
 
@@ -156,8 +157,8 @@ def embed_captions(
 ) -> Tensor:
     """Embed captions. Of several processes each embeds some batches, and all get all embeddings.
 
-    Captions are taken in order of length, and each batch is cut after its longest one. Attention is causal, so what
-    follows the end token cannot change an embedding.
+    Captions are taken in order of length, and each batch is cut after its longest one. A text tower sees nothing of
+    what follows the end of a sentence, so that this changes no embedding.
 
     Args:
         model: In eval mode, on the device where it is to run.
@@ -174,7 +175,7 @@ def embed_captions(
     ids = model.tokenize(captions)
     if not len(ids):
         return model.encode_text(ids.to(device)).float().cpu()
-    lengths = ids.argmax(dim=1) + 1
+    lengths = end_positions(getattr(model, "text_encoder", None), ids) + 1
     order = lengths.argsort(stable=True)
     embedded: list[tuple[list[int], Tensor]] = []
     with ProgressBar(total=len(ids), desc="captions", unit="caption", disable=not progress) as bar:

@@ -110,6 +110,8 @@ def model_sha256(model: DualEncoder, recipe: Mapping[str, Any], weights_sha256: 
         "device": device,
         "precision": [str(parameter.dtype), torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32],
     }
+    vocabulary = getattr(model.tokenize, "vocabulary_sha256", None)  # of a file of the user's, which may change
+    facts |= {} if vocabulary is None else {"vocabulary": vocabulary}
     return _sha256(json.dumps(facts, sort_keys=True, default=repr).encode())
 
 

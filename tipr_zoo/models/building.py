@@ -22,6 +22,7 @@ from tipr_zoo.models.clip_weights import is_plain_clip, load_clip_tensors
 from tipr_zoo.models.component_check import (
     check_embedding_sizes,
     check_needs,
+    check_sentences,
     check_token_ids,
     checked,
     checked_image_tower,
@@ -285,6 +286,8 @@ def _check_together(given: Mapping[str, Any]) -> None:
     check_embedding_sizes(towers | objectives)
     if "tokenizer" in given:
         check_token_ids(towers | objectives, given["tokenizer"])
+        if "text_encoder" in given:
+            check_sentences(given["text_encoder"], given["tokenizer"])
     for place, objective in objectives.items():
         check_needs(objective, place, given.get("image_encoder"), given.get("text_encoder"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,13 @@ from tipr_zoo.backbones.position_grid import learned_grid, resize_position_grid
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.terminal.log import logger
-from tipr_zoo.weights.clip_names import clip_shape, clip_to_zoo, clip_zoo_names, is_modified_resnet
+from tipr_zoo.weights.clip_names import (
+    clip_shape,
+    clip_to_zoo,
+    clip_zoo_names,
+    is_modified_resnet,
+    names_from_clip,
+)
 from tipr_zoo.weights.hugging_face_names import to_openai
 from tipr_zoo.weights.opening import open_mapping
 from tipr_zoo.weights.recognition import is_clip_format, is_hugging_face_clip
@@ -27,6 +33,7 @@ UNUSED_ENTRIES = ("logit_scale", "input_resolution", "context_length", "vocab_si
 _TOWERS = ("image_encoder.", "text_encoder.")
 _HEAD_WIDTH = 64  # of one attention head of CLIP; the weights do not tell it
 _POSITIONS = {False: "visual.positional_embedding", True: "visual.attnpool.positional_embedding"}
+_LEAVES = ("weight", "bias", "running_mean", "running_var")
 _COUNTER = "num_batches_tracked"  # of a batch normalisation; nothing is computed from it
 
 
@@ -36,7 +43,8 @@ class LoadedClip:
 
     Attributes:
         grids: Rows and columns of the position grid before and after.
-        initial: Parts of the model that CLIP does not bring, e.g. ``"heads.id"``. They keep their initialisation.
+        initial: Parts of the model that CLIP does not bring, e.g. ``"heads.id"`` or ``"image_encoder.prompts"``. They
+            keep their initialisation.
         unused: Entries of the weights that no model of the zoo has a use for.
         activations: Activation of each tower's MLPs where it is not the QuickGELU that OpenAI trained with.
     """
@@ -67,7 +75,8 @@ def load_clip_weights(model: DualEncoder, source: str | Path | Mapping[str, Any]
     """Load OpenAI-format CLIP weights into both towers, every tensor of both, in the model's own types.
 
     The learned position grid is resized to the model's where they differ; see `resize_position_grid`. What CLIP does
-    not bring (heads, losses, neck) keeps its initialisation. One log line says what was done.
+    not bring (heads, losses, neck, what else the towers hold) keeps its initialisation. One log line says what was
+    done.
 
     Args:
         model: A model with CLIP towers of the same widths, depths, patch size and vocabulary. It is changed in place,
@@ -114,7 +123,7 @@ def load_clip_tensors(model: DualEncoder, source: Mapping[str, Any], place: str)
     model.load_state_dict(clip_to_zoo(clip, resnet), strict=False)  # what fits was checked above
     return LoadedClip(
         grids=grids,
-        initial=tuple(dict.fromkeys(part_of(name) for name in own if not name.startswith(_TOWERS))),
+        initial=parts_besides(own, names_from_clip(own, resnet)),
         unused=tuple(name for name in UNUSED_ENTRIES if name in source),
         activations={tower: name for tower, name in _activations(model).items() if name != "QuickGELU"},
     )
@@ -125,9 +134,26 @@ def is_plain_clip(model: DualEncoder) -> bool:
     return not model.objectives and all(name.startswith(_TOWERS) for name in model.state_dict())
 
 
+def parts_besides(own: Iterable[str], brought: Collection[str]) -> tuple[str, ...]:
+    """Name the parts of a model whose tensors were not brought, each once.
+
+    Args:
+        own: Names of all tensors of the model.
+        brought: Names of those that were.
+
+    Returns:
+        E.g. ``"heads.id"``; within a tower the layers, numbers as stars: ``"image_encoder.trunk.blocks.*.adapter"``.
+    """
+    return tuple(dict.fromkeys(part_of(name) for name in own if name not in brought and not name.endswith(_COUNTER)))
+
+
 def part_of(name: str) -> str:
     """Return the part of a model that a tensor belongs to: ``heads.id`` of ``heads.id.classifier.weight``."""
-    return ".".join(name.split(".")[: 2 if name.startswith(("heads.", "losses.")) else 1])
+    path = name.split(".")
+    if not name.startswith(_TOWERS):
+        return ".".join(path[: 2 if name.startswith(("heads.", "losses.")) else 1])
+    layer = path[:-1] if path[-1] in _LEAVES else path
+    return ".".join("*" if part.isdigit() else part for part in layer)
 
 
 def _clip_tensors(source: Mapping[str, Any], place: str) -> dict[str, Tensor]:
@@ -202,7 +228,7 @@ def _resize_positions(
 
 def _misfits(clip: Mapping[str, Tensor], own: Mapping[str, Tensor], resnet: bool) -> list[str]:
     """Name what has no place in the model, has another shape there, or is missing for it: one text each."""
-    missing = {name for name in own if name.startswith(_TOWERS) and not name.endswith(_COUNTER)}
+    missing = names_from_clip(own, resnet).intersection(own)
     problems = []
     for name, tensor in clip.items():
         places = clip_zoo_names(name, resnet)

@@ -6,14 +6,19 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral
 from typing import Any, TypeVar
 
+import torch
 from torch import nn
 
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.protocols import Head, ImageTower, Loss, Neck, TextTower, Tokenizer, missing_names
+from tipr_zoo.sentence_ends import end_positions, pooled_positions
 
 PAGE = "see Components in docs/plugin_contract.md"
 
 _MODULES = (ImageTower, TextTower, Neck, Loss, Head)
+
+_ROOM = 8
+"""Tokens of a context in which a short sentence is not cut."""
 
 Component = TypeVar("Component")
 
@@ -131,6 +136,36 @@ def check_token_ids(components: Mapping[str, object], tokenizer: Tokenizer) -> N
                 raise ConfigError(
                     f"{place} {what.format(known)}, the tokenizer has {made}; set {place}.{name} to {made}"
                 )
+
+
+def check_sentences(text_encoder: object, tokenizer: Tokenizer) -> None:
+    """Check that a text tower keeps out padding, and finds the end of a sentence where the tokenizer puts it.
+
+    Args:
+        text_encoder: The text tower; see `tipr_zoo.protocols.TextTower` for what it may say of itself.
+        tokenizer: The tokenizer.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    place, tower = "model.text_encoder", type(text_encoder).__name__
+    if not getattr(text_encoder, "is_causal", True) and not getattr(text_encoder, "masks_padding", False):
+        raise ConfigError(
+            f"{place}: {tower} is bidirectional (is_causal = False), so its tokens would change with the padding; mask"
+            f" it, and say so by masks_padding = True; {PAGE}"
+        )
+    sentence = "a man" if getattr(tokenizer, "context_length", 0) >= _ROOM else ""
+    with torch.device("cpu"):  # a model may be built without numbers
+        ids = tokenizer([sentence]).cpu()
+        end, pooled = int(end_positions(text_encoder, ids)), int(pooled_positions(text_encoder, ids))
+    last = int((ids != 0).sum()) - 1  # no piece of this sentence is id 0
+    if end != last or pooled > last:
+        found, what = (end, "the end") if end != last else (pooled, "the embedding")
+        raise ConfigError(
+            f"{place}: {tower} finds {what} of {sentence!r} at token {found}, and {type(tokenizer).__name__}"
+            f" (model.tokenizer) ends it at token {last}; take a tokenizer for this tower, or give the tower"
+            f" end_positions; {PAGE}"
+        )
 
 
 def _kind(protocol: type) -> str:

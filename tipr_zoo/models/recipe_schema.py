@@ -82,6 +82,7 @@ class TrainingSettings(Declared):
     find_unused_parameters: Switch = False
     masking: Switch = False
     trim_padding: Switch = False
+    adapters: Any = None
     optimizer: Annotated[
         OptimizerSettings,
         Told("the recipe has no training.optimizer, e.g. dict(type='AdamW', lr=1e-3)", is_one=False),

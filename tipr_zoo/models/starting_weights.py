@@ -1,4 +1,4 @@
-"""The weights that a training starts from: the model's own, CLIP's, or a checkpoint of the official code."""
+"""The weights that a training starts from: the model's own, CLIP's, an official checkpoint, or a tower of timm's."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tipr_zoo.errors import WeightsError
 from tipr_zoo.hub.weights import local_weights
 from tipr_zoo.models.clip_weights import load_clip_tensors, part_of
 from tipr_zoo.models.reader_lookup import reader_named, readers_of
+from tipr_zoo.models.timm_weights import load_timm_tower
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.official_names import TOWERS
 from tipr_zoo.weights.official_sizes import listed, tower_names
@@ -29,8 +30,8 @@ def load_starting_weights(model: DualEncoder, path: Path) -> None:
         model: Changed in place.
         path: Weights of the whole model, whose identity classifier may be of other identities. Or CLIP's weights, for
             the towers, as OpenAI, open_clip or transformers save them. Or a checkpoint of a method's official code,
-            such as IRRA's or NAM's, for the towers and for those other parts of the model that the checkpoint has. On
-            the Hub: ``hub:owner/name[@revision][:file]``.
+            such as IRRA's or NAM's, for the towers and for those other parts of the model that the checkpoint has. Or
+            those of an image tower alone, under the names of timm. On the Hub: ``hub:owner/name[@revision][:file]``.
 
     Raises:
         HubError: The Hub cannot be reached or does not give the file.
@@ -44,6 +45,8 @@ def load_starting_weights(model: DualEncoder, path: Path) -> None:
         logger.warning("%s: %s", place, load_clip_tensors(model, tensors, place))
     elif kind is WeightsKind.OFFICIAL:
         _load_official(model, tensors, path)
+    elif kind is WeightsKind.TIMM:
+        load_timm_tower(model, tensors, f"timm weights {path}")
     else:
         load_tensors(model, _without_other_classifier(model, tensors, path), path)
 

@@ -10,6 +10,7 @@ from torch import nn
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.models.component_check import check_needs
 from tipr_zoo.protocols import Head, missing_names
+from tipr_zoo.sentence_ends import SentenceEnds
 from tipr_zoo.testing.objective_check import Case, check_objective
 from tipr_zoo.testing.sample_batch import CAPTIONS, sample_batch
 from tipr_zoo.testing.trial import Trial, alike_every_time, expect
@@ -42,7 +43,7 @@ def _case(retriever: DualEncoder) -> Case:
     images, ids = torch.randn(len(CAPTIONS), 3, *retriever.image_size), retriever.tokenize(CAPTIONS)
     with torch.no_grad():
         tokens = retriever.image_encoder(images[:1]).shape[1]
-    batch = sample_batch(images, ids, retriever.tokenize.mask_id, tokens)
+    batch = sample_batch(images, ids, retriever.tokenize.mask_id, tokens, SentenceEnds.of(retriever.text_encoder))
     sources = {
         side: [
             parameter

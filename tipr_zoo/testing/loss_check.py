@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tipr_zoo.features import Features
 from tipr_zoo.protocols import Loss, missing_names
+from tipr_zoo.sentence_ends import largest_ids
 from tipr_zoo.testing.objective_check import Case, check_objective
 from tipr_zoo.testing.sample_batch import IDENTITIES, sample_batch
 from tipr_zoo.testing.trial import Trial, alike_every_time, expect
@@ -54,7 +55,7 @@ def _case(embedding_size: int, parts: tuple[str, ...]) -> Case:
 
     def forward() -> Features:
         image, text = _rounded(image_tokens), _rounded(text_tokens)
-        image_embedding, text_embedding = image[:, 0], text[torch.arange(rows), ids.argmax(dim=1)]
+        image_embedding, text_embedding = image[:, 0], text[torch.arange(rows), largest_ids(ids)]
         by_part = {
             name: (image_embedding @ turn.to(image), text_embedding @ turn.to(text))
             for name, turn in zip(parts, turns, strict=True)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from tipr_zoo.features import Features
+from tipr_zoo.sentence_ends import Positions, largest_ids
 
 CAPTIONS = (
     "a man in a red jacket",
@@ -23,21 +24,24 @@ IDENTITIES = (0, 1, 2, 2, 3, 0, 1, 3)
 """Identities of the pairs. Each has two pairs, some beside each other and some not."""
 
 
-def sample_batch(images: Tensor, caption_ids: Tensor, mask_id: int, tokens: int) -> dict[str, Tensor]:
+def sample_batch(
+    images: Tensor, caption_ids: Tensor, mask_id: int, tokens: int, find_ends: Positions = largest_ids
+) -> dict[str, Tensor]:
     """Make a batch of B = 8 pairs.
 
     Args:
         images: (B, 3, H, W) float.
-        caption_ids: (B, L) int64, zero after the end token. The end token has the largest id of a row.
+        caption_ids: (B, L) int64, zero after the end token.
         mask_id: Id of the mask token.
         tokens: Number of image tokens 1 + N.
+        find_ends: Finds where captions end, as their text tower says it; see `tipr_zoo.sentence_ends`.
 
     Returns:
         Every key of `tipr_zoo.features.Batch`. Captions have 1, 2 or 3 masked words, if they are long enough.
     """
     labels = torch.zeros_like(caption_ids)
-    for row, ids in enumerate(caption_ids):
-        masked = slice(1, min(2 + row % 3, int(ids.argmax())))
+    for row, (ids, end) in enumerate(zip(caption_ids, find_ends(caption_ids).tolist(), strict=True)):
+        masked = slice(1, min(2 + row % 3, end))
         labels[row, masked] = ids[masked]
     return {
         "images": images,

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from tipr_zoo.protocols import TextTower, Tokenizer, missing_names
+from tipr_zoo.sentence_ends import end_positions, pooled_positions
 from tipr_zoo.testing.sample_batch import CAPTIONS
 from tipr_zoo.testing.tower_check import check_tokens
 from tipr_zoo.testing.trial import Trial, alike_every_time, expect, expect_same
@@ -33,13 +34,17 @@ def check_text_tower(tower: nn.Module, tokenizer: Tokenizer) -> None:
     with alike_every_time():
         copy: Any = deepcopy(tower).eval()  # `Any`, since it has more than a module
         tokens = check_tokens(trial, copy, ids)
-        rows, ends = torch.arange(len(ids)), ids.argmax(dim=1)
+        rows = torch.arange(len(ids))
+        with trial.promise("says where a sentence ends and which token is its embedding"):
+            ends, pooled = end_positions(copy, ids), pooled_positions(copy, ids)
+            wanted = (ids != 0).sum(dim=1) - 1
+            expect(torch.equal(ends, wanted), f"it says {ends.tolist()}, and the tokenizer ends at {wanted.tolist()}")
         with torch.no_grad():
             with trial.promise("gives a token for each id"):
                 expect(tokens.shape[1] == ids.shape[1], f"of {ids.shape[1]} ids it makes {tokens.shape[1]} tokens")
             with trial.promise("gives the end tokens the same where less padding follows"):
                 short = copy(ids[:, : int(ends.max()) + 1])
-                expect_same(short[rows, ends], tokens[rows, ends], "the end tokens")
+                expect_same(short[rows, pooled], tokens[rows, pooled], "the end tokens")
             if hasattr(copy, "encode_end"):
                 with trial.promise("gives by encode_end the token at the end among all"):
-                    expect_same(copy.encode_end(ids), tokens[rows, ends], "the end tokens")
+                    expect_same(copy.encode_end(ids), tokens[rows, pooled], "the end tokens")

@@ -24,27 +24,38 @@ class CaptionTokenizer:
     Args:
         pieces: The Rust tokenizer that cuts a cleaned caption into pieces.
         start_id: Id of the start token.
-        end_id: Id of the end token. It must be the largest id, because the text embedding is found by it.
+        end_id: Id of the end token. CLIP's text tower finds it as the largest id; see `tipr_zoo.sentence_ends`.
         mask_id: Id of the mask token of masked language modelling.
         context_length: Length L of a row, in tokens.
+        vocabulary_size: Number of ids; None where the end token is the last one.
 
     Raises:
         ConfigError: `context_length` is below 3.
     """
 
+    padding_id = 0
+    """What fills a row after the end token."""
+
     def __init__(
-        self, pieces: tokenizers.Tokenizer, start_id: int, end_id: int, mask_id: int, context_length: int = 77
+        self,
+        pieces: tokenizers.Tokenizer,
+        start_id: int,
+        end_id: int,
+        mask_id: int,
+        context_length: int = 77,
+        vocabulary_size: int | None = None,
     ) -> None:
         if context_length < 3:
             raise ConfigError(f"context_length must be at least 3, got {context_length}")
         self.pieces = pieces
         self.start_id, self.end_id, self.mask_id = start_id, end_id, mask_id
         self.context_length = context_length
+        self.vocabulary_size = end_id + 1 if vocabulary_size is None else vocabulary_size
 
     @property
-    def vocabulary_size(self) -> int:
-        """Number of ids; the end token is the last."""
-        return self.end_id + 1
+    def word_ids(self) -> range | Tensor:
+        """The ids that masked language modelling may put in a word's place: a range, or (W,) int64."""
+        return range(1, self.mask_id)
 
     def __call__(self, captions: str | Sequence[str]) -> Tensor:
         """Tokenize captions.

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from mmengine.config import ConfigDict
 from mmengine.runner import Runner
+from torch import Tensor
 
 from tipr_zoo.datasets.arguments import tell_changed_annotations
 from tipr_zoo.datasets.person_dataset import PersonDataset
@@ -24,6 +25,14 @@ from tipr_zoo.models.resolved_model import ResolvedModel, resolve
 from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.models.weights_origin import origin_texts
 from tipr_zoo.terminal.log import logger
+from tipr_zoo.training.adapters import (
+    MERGED,
+    Adapters,
+    adapter_settings,
+    add_adapters,
+    merge_adapters,
+    save_adapters,
+)
 from tipr_zoo.training.checkpoints.best_weights_hook import BEST_WEIGHTS, best_epoch
 from tipr_zoo.training.checkpoints.files import checkpoint_files, last_checkpoint
 from tipr_zoo.training.checkpoints.fingerprint import check_fingerprint, training_fingerprint
@@ -81,8 +90,8 @@ def train(
             weights. Papers often choose on the test split, which makes their figures a little too good.
         work_dir: Where checkpoints, ``history.jsonl`` and the final weights go.
         weights: Weights to start from instead of random ones. They may be the model's own. They may be OpenAI-format
-            CLIP weights for its towers; their position grid is resized to the model's. Or they may be a checkpoint of
-            a method's official code, such as NAM's and HAM's. See
+            CLIP weights for its towers; their position grid is resized to the model's. They may be a checkpoint of a
+            method's official code, such as NAM's and HAM's. Or they may be timm's, of the image tower alone. See
             `tipr_zoo.models.starting_weights.load_starting_weights`.
         resume: Continue from the last checkpoint in `work_dir`, if there is one.
         overrides: Entries of the recipe to change, by dotted name.
@@ -158,6 +167,9 @@ def train_resolved(
         model = build_retriever(recipe.model)
         if not model.objectives:
             raise no_objective(name)
+        adapters = adapter_settings(recipe.training)
+        if resume and checkpoint_files(work_dir):
+            add_adapters(model, adapters)  # its checkpoints hold them
         fingerprint = training_fingerprint(recipe, train_set, validation_set)
         checkpoint = last_checkpoint(work_dir, model) if resume else None
         _check_same_everywhere(checkpoint, work_dir)
@@ -168,6 +180,8 @@ def train_resolved(
             load_starting_weights(model, weights)
         else:
             logger.warning("%s: weights are random at the start; --weights FILE starts from CLIP's or its own", name)
+        if checkpoint is None:
+            add_adapters(model, adapters)
         runner = build_runner(
             recipe.training,
             model.to(place),
@@ -240,7 +254,22 @@ def _keep_selected(
         "dataset": train_set.name,
         "dataset_sha256": train_set.sha256,
     }
+    if (adapters := adapter_settings(training)) is not None:
+        model.load_state_dict(state)
+        state = _merged(model, adapters, work_dir / f"{name}.adapter.safetensors", about)
     if is_main_process():
         stored = {key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}
         write_weights(stored, path, about)
     return TrainingResult(path, epoch, validation_of(work_dir, epoch), about["selected_on"])
+
+
+def _merged(model: DualEncoder, adapters: Adapters, file: Path, about: dict[str, str]) -> dict[str, Tensor]:
+    """Write the adapters apart, and return the weights with them merged, as a plain model has them."""
+    if is_main_process() and not adapters.train_base:
+        save_adapters(model, adapters, file, about)
+        logger.warning("%s holds the adapters alone; the model's weights have them merged", file)
+    elif is_main_process():
+        logger.warning("the towers learnt as well (training.adapters.train_base), so no file has the adapters alone")
+    merge_adapters(model)
+    about[MERGED] = f"{adapters.type} of rank {adapters.r} on {', '.join(adapters.targets)}"
+    return model.state_dict()

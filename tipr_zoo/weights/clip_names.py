@@ -7,12 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from torch import Tensor
 
-from tipr_zoo.weights.official_names import to_official, to_zoo, zoo_names
+from tipr_zoo.weights.official_names import (
+    text_transformer_names,
+    to_official,
+    to_zoo,
+    vision_transformer_names,
+    zoo_names,
+)
 
 # IRRA, SEN and FMFA hold CLIP under this prefix, so their names serve for its transformers.
 _PREFIX = "base_model."
 
 _TRUNK = "image_encoder.trunk."
+_IMAGE_BLOCK = r"image_encoder\.trunk\.blocks\.(\d+)\..+"
+_IMAGE_STAGE = r"image_encoder\.trunk\.stages\.(\d+)\.(\d+)\..+"
+_TEXT_BLOCK = r"text_encoder\.trunk\.text_model\.encoder\.layers\.(\d+)\..+"
 _BLOCK = r"visual\.layer(?P<layer>[1-4])\.(?P<block>\d+)\."
 _STAGE = _TRUNK + r"stages.{stage}.\g<block>."
 
@@ -66,6 +75,29 @@ def modified_resnet_names(depths: Sequence[int]) -> list[str]:
     names += ["attnpool.positional_embedding"]
     names += [f"attnpool.{part}_proj.{leaf}" for part in "qkvc" for leaf in ("weight", "bias")]
     return [f"visual.{name}" for name in names]
+
+
+def names_from_clip(zoo: Iterable[str], resnet: bool) -> set[str]:
+    """Return the names of those tensors that a CLIP of the same depths brings; the towers may have others besides.
+
+    Args:
+        zoo: Names of the tensors of a `DualEncoder` with CLIP's towers, or with towers that are more than these.
+        resnet: Whether the image tower is a ModifiedResNet.
+    """
+    own = list(zoo)
+    if resnet:
+        blocks = [tuple(map(int, match.groups())) for name in own if (match := re.fullmatch(_IMAGE_STAGE, name))]
+        depths = [1 + max((block for of, block in blocks if of == stage), default=-1) for stage in range(4)]
+        image = modified_resnet_names(depths)
+    else:
+        image = [name.removeprefix(_PREFIX) for name in vision_transformer_names(_depth(own, _IMAGE_BLOCK))]
+    text = [name.removeprefix(_PREFIX) for name in text_transformer_names(_depth(own, _TEXT_BLOCK))]
+    return {name for clip_name in (*image, *text) for name in clip_zoo_names(clip_name, resnet)}
+
+
+def _depth(names: Iterable[str], pattern: str) -> int:
+    """Return the number of blocks whose numbers a pattern finds in names."""
+    return 1 + max((int(match[1]) for name in names if (match := re.fullmatch(pattern, name))), default=-1)
 
 
 def clip_to_zoo(clip: Mapping[str, Tensor], resnet: bool) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ _TIMM = {
     "a Swin transformer": (r"patch_embed\.proj\.weight", r"layers\.0\.blocks\.0\.attn\.qkv\.weight"),
     "a ConvNeXt": (r"stem\.0\.weight", r"stages\.0\.blocks\.0\.conv_dw\.weight"),
     "a ResNet": (r"layer1\.0\.conv1\.weight", r"layer4\.0\.conv1\.weight"),
+    "a ResNet of CLIP's kind": (r"stem\.conv1\.conv\.weight", r"stages\.0\.0\.conv1_1x1\.conv\.weight"),
     "an EfficientNet or a MobileNet": (r"conv_stem\.weight", r"blocks\.0\.0\..+"),
     "a RegNet": (r"stem\.conv\.weight", r"s1\.b1\..+"),
     "a MaxViT or a CoAtNet": (r"stem\.conv1\.weight", r"stages\.0\.blocks\.0\..+"),

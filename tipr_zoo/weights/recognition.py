@@ -70,10 +70,11 @@ def recognise(tensors: Mapping[str, Tensor], is_script: bool = False) -> Recogni
         tensors: By name, without wrappers; see `tipr_zoo.weights.unwrapping`.
         is_script: Whether they were in a TorchScript archive.
     """
-    if any(name.startswith(("image_encoder.", "text_encoder.")) for name in tensors):
+    adapter = adapter_in_words(tensors)
+    if adapter is None and any(name.startswith(("image_encoder.", "text_encoder.")) for name in tensors):
         heads = sorted({name.split(".")[1] for name in tensors if name.startswith("heads.")})
         return Recognised(WeightsKind.ZOO, f"a model of tipr-zoo ({_heads(heads)})")
-    if (adapter := adapter_in_words(tensors)) is not None:
+    if adapter is not None:
         return Recognised(WeightsKind.OTHER, adapter)
     if is_official_format(tensors):
         return Recognised(WeightsKind.OFFICIAL, "a checkpoint of a method's official code")

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.machine.whole_file import whole_file
 from tipr_zoo.terminal.suggested_command import quoted
-from tipr_zoo.weights.header import header_entry
+from tipr_zoo.weights.header import header_entry, read_metadata
 from tipr_zoo.weights.opening import open_weights
+from tipr_zoo.weights.other_kinds import adapter_in_words
 from tipr_zoo.weights.recognition import WeightsKind, recognise
 from tipr_zoo.weights.unwrapping import is_no_weight
 
@@ -75,9 +76,11 @@ def load_tensors(model: nn.Module, state: Mapping[str, Tensor], path: Path, owne
         )
     if recognised.kind is WeightsKind.TIMM:
         raise WeightsError(
-            f"weights {path} are {recognised.words}: they have no text tower and do not fit the model; take those of a"
-            " whole model, or, for a training to start from, those of a CLIP with both of its towers"
+            f"weights {path} are {recognised.words}: they have no text tower and do not fit the model; they are for a"
+            f" training to start from, where the image tower is the same: tipr-zoo train NAME --weights {quoted(path)}"
         )
+    if (adapter := adapter_in_words(state)) is not None:
+        raise WeightsError(f"weights {path} are {adapter}, and do not fit the model; {_how_to_merge(state, path)}")
     own = model.state_dict()
     state = {name: tensor for name, tensor in state.items() if name in own or not is_no_weight(name)}
     problems = [f"{name} is missing" for name in own if name not in state]
@@ -98,6 +101,16 @@ def load_tensors(model: nn.Module, state: Mapping[str, Tensor], path: Path, owne
         what = f"weights {path} are of the model {owner}, and" if owner else what
         raise WeightsError(f"{what} do not fit the model: {first_of(problems)}")
     model.load_state_dict(state, strict=True)
+
+
+def _how_to_merge(state: Mapping[str, Tensor], path: Path) -> str:
+    """Say what to do with adapters that are not merged."""
+    if any(".base_layer." in name for name in state):
+        return "let its training end, which writes the merged weights: tipr-zoo train NAME --resume"
+    about = read_metadata(path)
+    if "adapter" in about and about.get("model"):
+        return f"take {about['model']}.safetensors, which its training wrote beside it: there they are merged"
+    return "peft's merge_and_unload() merges it into the model that it was trained on; then take that model's weights"
 
 
 def first_of(problems: Sequence[str]) -> str:

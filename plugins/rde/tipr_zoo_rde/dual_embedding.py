@@ -13,6 +13,7 @@ from tipr_zoo.joined_embeddings import joined_embedding
 from tipr_zoo.machine.linear_products import linear_products
 from tipr_zoo.protocols import AttendingImageTower, AttendingTextTower, missing_names
 from tipr_zoo.registries import MODELS
+from tipr_zoo.sentence_ends import end_positions
 from tipr_zoo_rde.token_selection import TokenSelection, chosen_patches, chosen_words
 
 BGE, TSE = "bge", "tse"
@@ -91,5 +92,6 @@ class RobustDualEmbedding(DualEncoder):
 
     def _text_parts(self, tokens: Tensor, attention: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Return both embeddings of captions: (B, D) and (B, selected_size)."""
-        chosen, counts = chosen_words(attention, ids, self.selected_share, self.tokenize.context_length)
+        ends = end_positions(self.text_encoder, ids)
+        chosen, counts = chosen_words(attention, ids, ends, self.selected_share, self.tokenize.context_length)
         return self.end_tokens(tokens, ids), self.text_selection(tokens, chosen, counts)

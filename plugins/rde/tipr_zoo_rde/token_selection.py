@@ -74,7 +74,9 @@ def chosen_patches(attention: Tensor, share: float) -> Tensor:
     return attention.topk(count, dim=1).indices
 
 
-def chosen_words(attention: Tensor, ids: Tensor, share: float, context_length: int) -> tuple[Tensor, Tensor]:
+def chosen_words(
+    attention: Tensor, ids: Tensor, ends: Tensor, share: float, context_length: int
+) -> tuple[Tensor, Tensor]:
     """Choose the tokens of words that the end token attends to most.
 
     How many are chosen does not depend on where padding was cut off: embeddings are the same with and without it.
@@ -82,6 +84,7 @@ def chosen_words(attention: Tensor, ids: Tensor, share: float, context_length: i
     Args:
         attention: (B, L) float, the attention of the end token to each token.
         ids: (B, L) int64, the token ids: start, words, end, then zeros.
+        ends: (B,) int64, where the captions end, as the text tower says it.
         share: The share of the places of words that is chosen.
         context_length: Length of a row of ids before padding is cut off; two of its places are no words'.
 
@@ -102,6 +105,6 @@ def chosen_words(attention: Tensor, ids: Tensor, share: float, context_length: i
     scores[:, 0] = -1.0
     # Of a caption without words, the end token comes before all others, whose scores are 0.
     own = torch.where(words < 1, 1.0, -1.0).to(scores).unsqueeze(1)
-    scores = scores.scatter(1, ids.argmax(dim=1, keepdim=True), own) * is_token
+    scores = scores.scatter(1, ends.unsqueeze(1), own) * is_token
     count = min(count, ids.shape[1])
     return scores.topk(count, dim=1).indices, words.clamp(min=1, max=count)

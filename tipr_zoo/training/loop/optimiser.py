@@ -18,7 +18,7 @@ OPTIMISERS = {"Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW, "SGD": torch
 def parameter_groups(
     model: nn.Module, lr: float, weight_decay: float, multipliers: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Make one group for each parameter, with its own rate and decay.
+    """Make one group for each parameter that learns, with its own rate and decay.
 
     Where several rules match, the last one counts, as in the official code of IRRA, SEN and RDE. First comes ``cross``,
     for names that contain it (cross-attention and the cross-modal transformer). Then comes ``bias``, for biases, which
@@ -46,6 +46,8 @@ def parameter_groups(
             raise unknown_name("rule of training.parameter_groups", rule, rules)
     groups = []
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         group = {"params": [parameter], "name": name, "lr": lr, "weight_decay": weight_decay}
         for rule, parts in rules.items():
             if rule in multipliers and any(part in name for part in parts):

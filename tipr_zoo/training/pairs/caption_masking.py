@@ -6,10 +6,15 @@ import torch
 from torch import Tensor
 
 from tipr_zoo.protocols import Tokenizer
+from tipr_zoo.sentence_ends import Positions, largest_ids
 
 
 def mask_caption(
-    ids: Tensor, tokenizer: Tokenizer, generator: torch.Generator, probability: float = 0.15
+    ids: Tensor,
+    tokenizer: Tokenizer,
+    generator: torch.Generator,
+    probability: float = 0.15,
+    find_ends: Positions = largest_ids,
 ) -> tuple[Tensor, Tensor]:
     """Mask some tokens of one caption.
 
@@ -21,19 +26,26 @@ def mask_caption(
         tokenizer: The tokenizer that made them.
         generator: Where the draws come from.
         probability: Chance of each token to be chosen.
+        find_ends: Finds where captions end, as their text tower says it; see `tipr_zoo.sentence_ends`.
 
     Returns:
         (L,) int64 masked ids, and (L,) int64 labels: the original id where a token was chosen, 0 elsewhere.
     """
-    length = int(ids.argmax()) + 1  # the end token is the largest id
+    length = int(find_ends(ids.unsqueeze(0))) + 1
     words = torch.zeros_like(ids, dtype=torch.bool)
     words[1 : length - 1] = True
     draw, kind = torch.rand(2, len(ids), generator=generator)
     chosen = words & (draw < probability)
     masked = torch.where(chosen & (kind < 0.8), tokenizer.mask_id, ids)
-    random_ids = torch.randint(1, tokenizer.mask_id, ids.shape, generator=generator)
+    word_ids = getattr(tokenizer, "word_ids", range(1, tokenizer.mask_id))
+    random_ids = _numbered(word_ids, torch.randint(len(word_ids), ids.shape, generator=generator))
     masked = torch.where(chosen & (kind >= 0.8) & (kind < 0.9), random_ids, masked)
     if not chosen.any() and length > 2:
         chosen[1] = True
         masked[1] = tokenizer.mask_id
     return masked, torch.where(chosen, ids, 0)
+
+
+def _numbered(word_ids: range | Tensor, numbers: Tensor) -> Tensor:
+    """Return the ids that have these numbers among all: int64, of the shape of `numbers`."""
+    return numbers + word_ids.start if isinstance(word_ids, range) else word_ids[numbers]

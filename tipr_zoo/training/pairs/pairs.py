@@ -11,6 +11,7 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.features import TOKEN_ENTRIES
 from tipr_zoo.pictures.files import open_picture
 from tipr_zoo.pictures.preprocessing import resize_picture
+from tipr_zoo.sentence_ends import Positions, SentenceEnds, largest_ids
 from tipr_zoo.training.caption_augmentation import CaptionAugmentation, WholeCaptions
 from tipr_zoo.training.pairs.augmentation import Augmentation
 from tipr_zoo.training.pairs.caption_masking import mask_caption
@@ -45,6 +46,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         self.picture_indices = dataset.caption_picture_indices
         self.caption_ids = model.tokenize(dataset.captions)
         self.tokenizer = model.tokenize
+        self.find_ends = SentenceEnds.of(model.text_encoder)
         self.image_size, self.normalisation = model.image_size, model.normalisation
         self.augmentation, self.seed, self.masking = augmentation, seed, masking
         self.caption_augmentation = caption_augmentation or WholeCaptions(self.captions)
@@ -57,7 +59,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
     @property
     def lengths(self) -> Tensor:
         """(C,) int64, the number of tokens of each pair's whole caption; start and end count, too."""
-        return self.caption_ids.argmax(dim=1) + 1
+        return self.find_ends(self.caption_ids) + 1
 
     def __len__(self) -> int:
         """Return the number of captions."""
@@ -78,7 +80,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
             "pids": self.labels[picture_index],
         }
         if self.masking:
-            pair["mlm_ids"], pair["mlm_labels"] = mask_caption(ids, self.tokenizer, generator)
+            pair["mlm_ids"], pair["mlm_labels"] = mask_caption(ids, self.tokenizer, generator, find_ends=self.find_ends)
         return pair
 
     def _augmented_ids(self, index: int, generator: torch.Generator) -> Tensor:
@@ -87,12 +89,16 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         return self.caption_ids[index] if caption == self.captions[index] else self.tokenizer(caption)[0]
 
 
-def collate_trimmed_pairs(pairs: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+def collate_trimmed_pairs(pairs: list[dict[str, Tensor]], find_ends: Positions = largest_ids) -> dict[str, Tensor]:
     """Stack pairs into a batch, and cut the padding after its longest caption.
 
-    No embedding changes by this, because attention is causal. Losses over all text tokens do change: they no longer see
-    that padding.
+    No embedding changes by this, because text towers see nothing of padding. Losses over all text tokens do change:
+    they no longer see that padding.
+
+    Args:
+        pairs: What `TrainingPairs` gives.
+        find_ends: Finds where captions end, as their text tower says it; see `tipr_zoo.sentence_ends`.
     """
     batch = default_collate(pairs)
-    longest = int(batch["caption_ids"].argmax(dim=1).max()) + 1
+    longest = int(find_ends(batch["caption_ids"]).max()) + 1
     return {name: tensor[:, :longest] if name in TOKEN_ENTRIES else tensor for name, tensor in batch.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import signal
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from torch.utils.data import DataLoader
@@ -38,6 +39,7 @@ def training_loader(training: Mapping[str, Any], model: DualEncoder, train_set: 
         UnknownNameError: There is no such sampler, augmentation or entry.
     """
     pairs = _pairs(training, model, train_set)
+    trimmed = partial(collate_trimmed_pairs, find_ends=pairs.find_ends)
     workers = training.get("num_workers", 2)
     if workers:
         check_shared_memory()
@@ -47,7 +49,7 @@ def training_loader(training: Mapping[str, Any], model: DualEncoder, train_set: 
         num_workers=workers,
         persistent_workers=workers > 0,
         worker_init_fn=outlive_sigterm if workers else None,
-        collate_fn=collate_trimmed_pairs if training.get("trim_padding", False) else None,
+        collate_fn=trimmed if training.get("trim_padding", False) else None,
     )
 
 

@@ -1,0 +1,117 @@
+"""Text towers: BERT from transformers, with every token projected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import BertConfig, BertModel
+
+from tipr_zoo.backbones.last_attention import attention_weights, noted_input
+from tipr_zoo.backbones.tower_sizes import check_counts, check_heads
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.registries import BACKBONES
+
+
+@BACKBONES.register_module()
+class BertTextEncoder(nn.Module):
+    """BERT (arXiv 1810.04805), whose tokens see the whole sentence and nothing of the padding after it.
+
+    The embedding is the first token, ``[CLS]``. Its tokenizer is `tipr_zoo.tokenizers.BertTokenizer`.
+
+    Args:
+        embedding_size: Size D of the shared embedding space.
+        vocabulary_size: Number of token ids; 0 is padding.
+        context_length: Largest number of tokens L of a caption.
+        width: Width of the tokens inside the tower.
+        depth: Number of blocks.
+        num_heads: Attention heads of a block; None for one head per 64 of the width.
+        dropout: Share of numbers that training drops, of attention as well; BERT's by default.
+
+    Raises:
+        ConfigError: A size or share makes no sense.
+    """
+
+    is_causal = False
+    masks_padding = True
+
+    def __init__(
+        self,
+        embedding_size: int,
+        vocabulary_size: int = 30522,
+        context_length: int = 77,
+        width: int = 768,
+        depth: int = 12,
+        num_heads: int | None = None,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        check_counts(embedding_size=embedding_size, vocabulary_size=vocabulary_size, context_length=context_length)
+        check_counts(width=width, depth=depth, num_heads=num_heads)
+        num_heads = num_heads or max(1, width // 64)
+        check_heads(width, num_heads)
+        if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
+            raise ConfigError(f"dropout must be a number from 0 to below 1, got {dropout!r}")
+        self.embedding_size = embedding_size
+        self.context_length = context_length
+        self.vocabulary_size = vocabulary_size
+        config = BertConfig(
+            vocab_size=vocabulary_size,
+            hidden_size=width,
+            intermediate_size=4 * width,
+            num_hidden_layers=depth,
+            num_attention_heads=num_heads,
+            max_position_embeddings=context_length,
+            hidden_dropout_prob=dropout,
+            attention_probs_dropout_prob=dropout,
+            pad_token_id=0,
+        )
+        self.trunk: Any = BertModel(config, add_pooling_layer=False)
+        self.text_projection = nn.Linear(width, embedding_size, bias=False)
+        nn.init.normal_(self.text_projection.weight, std=width**-0.5)
+
+    @staticmethod
+    def end_positions(ids: Tensor) -> Tensor:
+        """Find the last token that is no padding: (B, L) int64 -> (B,) int64; 0 where all is padding."""
+        return ((ids != 0).sum(dim=1) - 1).clamp(min=0)
+
+    @staticmethod
+    def pooled_positions(ids: Tensor) -> Tensor:
+        """Return the first position of each row: (B, L) int64 -> (B,) int64."""
+        return ids.new_zeros(len(ids), dtype=torch.int64)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Encode captions.
+
+        Args:
+            ids: (B, L) int64 token ids, zero after the end token. L may be smaller than the context length.
+
+        Returns:
+            (B, L, D) projected tokens.
+        """
+        hidden = self.trunk(input_ids=ids, attention_mask=self._seen(ids).long()).last_hidden_state
+        return self.text_projection(hidden)
+
+    def encode_with_attention(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode captions, and tell what the first token attends to in the last block.
+
+        Args:
+            ids: (B, L) int64 token ids, zero after the end token.
+
+        Returns:
+            What `forward` gives, and (B, L) float, the attention of the first token to each token as the mean over the
+            heads, without gradient. It is 0 after the end token, and a row sums to 1.
+        """
+        block = self.trunk.encoder.layer[-1]
+        with noted_input(block) as given:
+            tokens = self(ids)
+        with torch.no_grad():
+            attention, hidden = block.attention.self, given()
+            queries, keys = attention.query(hidden[:, 0]), attention.key(hidden)
+            weights = attention_weights(queries, keys, attention.num_attention_heads, self._seen(ids))
+        return tokens, weights
+
+    def _seen(self, ids: Tensor) -> Tensor:
+        """Tell which tokens are no padding: (B, L) bool."""
+        return torch.arange(ids.shape[1], device=ids.device) <= self.end_positions(ids).unsqueeze(1)

@@ -1,0 +1,253 @@
+"""Adapters on the layers of both towers by peft: added before a training, saved apart, and merged at its end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.errors import ConfigError, WeightsError
+from tipr_zoo.models.recipe_schema import AboveZero, Count, Switch
+from tipr_zoo.schemas.declared import Declared
+from tipr_zoo.terminal.log import logger
+from tipr_zoo.training.settings import settings
+from tipr_zoo.weights.header import read_metadata
+from tipr_zoo.weights.opening import open_weights
+from tipr_zoo.weights.tensors import first_of, write_weights
+
+TYPES = ("lora",)
+ADAPTER = "adapter"
+"""The text in a header that says which adapters a file holds, as JSON."""
+
+MERGED = "merged_adapter"
+"""The same in a header of weights that they were merged into."""
+
+_TOWERS = ("image_encoder.", "text_encoder.")
+_OF_ADAPTERS = (".lora_A.", ".lora_B.")
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapters(Declared):
+    """``training.adapters``: low-rank adapters (LoRA, arXiv 2106.09685) on linear layers of the towers.
+
+    Attributes:
+        type: ``"lora"``.
+        targets: Which layers: names, ends of names (``"qkv"``, ``"self_attn.q_proj"``), or patterns with stars.
+        r: Rank.
+        alpha: The product of both matrices is scaled by alpha / r; None for a scale of 1.
+        dropout: Share of an adapter's input that training drops.
+        train_base: Whether the towers' own weights learn as well. Heads, losses and neck always learn.
+    """
+
+    type: str = "lora"
+    targets: Any = ()
+    r: Count = 8
+    alpha: AboveZero | None = None
+    dropout: float = 0.0
+    train_base: Switch = False
+
+
+def adapter_settings(training: Mapping[str, Any]) -> Adapters | None:
+    """Return the adapters of a recipe's ``training``; None where it has none.
+
+    Raises:
+        ConfigError: An entry makes no sense.
+        UnknownNameError: There is no such entry or type.
+    """
+    if training.get("adapters") is None:
+        return None
+    found = settings(Adapters, training, "adapters")
+    if found.type not in TYPES:
+        raise unknown_name("type of adapters (training.adapters.type)", found.type, TYPES)
+    targets = found.targets
+    if not isinstance(targets, (list, tuple)) or not targets or not all(isinstance(name, str) for name in targets):
+        raise ConfigError(
+            f"training.adapters.targets must be names of layers, e.g. ['qkv', 'q_proj', 'v_proj'], got {targets!r}"
+        )
+    if not 0 <= found.dropout < 1:
+        raise ConfigError(f"training.adapters.dropout must be a number from 0 to below 1, got {found.dropout!r}")
+    return found
+
+
+def add_adapters(model: nn.Module, adapters: Adapters | None) -> None:
+    """Put adapters on the layers that they name. They change nothing before they have learnt. One log line tells them.
+
+    Args:
+        model: A model with two towers; changed in place.
+        adapters: Which; None for none.
+
+    Raises:
+        ConfigError: peft is missing, the model has adapters already, a layer is named twice or is no linear layer, or
+            the rank is larger than a layer.
+        UnknownNameError: No layer has such a name.
+    """
+    if adapters is None:
+        return
+    try:
+        from peft import LoraConfig, inject_adapter_in_model  # not at the top: an extra, which may be absent
+    except ImportError as error:
+        raise ConfigError(
+            "adapters need peft, which is not installed; run: pip install 'tipr-zoo[adapters]'"
+        ) from error
+    if any(name for name, _ in _adapted(model)):
+        raise ConfigError("the model has adapters already; put all of them into one entry (training.adapters.targets)")
+    layers = _named_layers(model, adapters.targets)
+    for name in layers:
+        smaller = min(model.get_submodule(name).weight.shape)  # type: ignore[arg-type]  # a linear layer
+        if adapters.r > smaller:
+            raise ConfigError(
+                f"training.adapters.r is {adapters.r}, more than {name} has on its smaller side: {smaller}"
+            )
+    learning = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    frozen = () if adapters.train_base else _TOWERS
+    alpha: Any = adapters.r if adapters.alpha is None else adapters.alpha  # peft says int, and takes any number
+    config = LoraConfig(r=adapters.r, lora_alpha=alpha, lora_dropout=adapters.dropout, target_modules=layers)
+    inject_adapter_in_model(config, model)
+    count = 0
+    for name, parameter in model.named_parameters():
+        if any(part in name for part in _OF_ADAPTERS):
+            count += parameter.numel()
+        else:
+            plain = plain_name(name)
+            parameter.requires_grad_(plain in learning and not plain.startswith(frozen))
+    told = f"LoRA of rank {adapters.r} on {len(layers)} layers: {count:,} numbers; the towers' own"
+    logger.warning("%s %s", told, "learn as well" if adapters.train_base else "are frozen")
+
+
+def plain_name(name: str) -> str:
+    """Return the name that a tensor has without adapters."""
+    return name.replace(".base_layer.", ".")
+
+
+def base_sha256(model: nn.Module) -> str:
+    """Compute the SHA-256 of the towers' own parameters, which says what adapters belong to."""
+    found = hashlib.sha256()
+    own = {plain_name(name): value for name, value in model.named_parameters() if not _is_of_adapters(name)}
+    for name in sorted(name for name in own if name.startswith(_TOWERS)):
+        value = own[name].detach().cpu().contiguous()
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        found.update(value.view(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
+
+
+def save_adapters(model: nn.Module, adapters: Adapters, file: Path, about: Mapping[str, str]) -> None:
+    """Write the adapters apart, with what else of frozen towers has changed: the statistics of normalisations.
+
+    Args:
+        model: It has the adapters.
+        adapters: Which they are.
+        file: Where to, as safetensors.
+        about: Texts for the header. What base the adapters belong to is added.
+
+    Raises:
+        WriteError: The file cannot be written.
+    """
+    kept = {name: value for name, value in model.state_dict().items() if _is_saved(name)}
+    texts = {ADAPTER: json.dumps(asdict(adapters), sort_keys=True), "base_sha256": base_sha256(model)}
+    write_weights(kept, file, {**about, **texts})
+
+
+def load_adapters(model: nn.Module, file: Path) -> None:
+    """Put saved adapters on the model that they belong to, without merging them.
+
+    Args:
+        model: The base: with the weights that the training started from. Changed in place, if everything fits.
+        file: What `save_adapters` wrote.
+
+    Raises:
+        ConfigError: peft is missing, or the model has adapters already.
+        WeightsError: The file holds no adapters of tipr-zoo's, or they belong to another base.
+    """
+    tensors, about = open_weights(file).tensors, read_metadata(file)
+    try:
+        adapters = Adapters(**json.loads(about[ADAPTER]))
+    except (KeyError, TypeError, ValueError):
+        raise WeightsError(f"{file} holds no adapters that tipr-zoo wrote: its header does not say which") from None
+    if (own := base_sha256(model)) != about.get("base_sha256"):
+        raise WeightsError(
+            f"{file} belongs to another base: to weights of {about.get('model')} with the hash"
+            f" {str(about.get('base_sha256'))[:12]}, these have {own[:12]}; load what its training started from"
+        )
+    add_adapters(model, adapters)
+    state = model.state_dict()
+    wanted = {name for name in state if _is_saved(name)}
+    problems = [f"{name} is missing" for name in sorted(wanted - tensors.keys())]
+    problems += [f"{name} is left over" for name in sorted(tensors.keys() - wanted)]
+    both = sorted(wanted & tensors.keys())
+    problems += [f"{name} has another shape" for name in both if state[name].shape != tensors[name].shape]
+    if problems:
+        raise WeightsError(f"adapters {file} do not fit the model: {first_of(problems)}")
+    model.load_state_dict(tensors, strict=False)  # what fits was checked above
+
+
+def merge_adapters(model: nn.Module) -> None:
+    """Add what adapters have learnt to the layers that they are on, and take them away: the model is a plain one."""
+    for name, layer in list(_adapted(model)):
+        layer.merge()
+        parent, _, own = name.rpartition(".")
+        setattr(model.get_submodule(parent), own, layer.get_base_layer())
+    if hasattr(model, "peft_config"):
+        del model.peft_config
+
+
+def _is_of_adapters(name: str) -> bool:
+    return any(part in name for part in _OF_ADAPTERS)
+
+
+def _is_saved(name: str) -> bool:
+    return _is_of_adapters(name) or (name.startswith(_TOWERS) and name.endswith(_STATISTICS))
+
+
+def _adapted(model: nn.Module) -> Iterator[tuple[str, Any]]:
+    """List the layers that have adapters."""
+    try:
+        from peft.tuners.tuners_utils import BaseTunerLayer
+    except ImportError:
+        return
+    yield from ((name, layer) for name, layer in model.named_modules() if isinstance(layer, BaseTunerLayer))
+
+
+def _named_layers(model: nn.Module, targets: Sequence[str]) -> list[str]:
+    """List the layers that names and patterns stand for, in the model's order."""
+    modules = {name: module for name, module in model.named_modules() if name.startswith(_TOWERS)}
+    linear = [name for name, module in modules.items() if type(module) is nn.Linear]
+    named: dict[str, str] = {}
+    for target in targets:
+        found = [name for name in linear if _is_named(name, target)]
+        if not found:
+            _raise_no_layer(target, modules, linear)
+        for name in found:
+            if name in named:
+                raise ConfigError(
+                    f"training.adapters.targets: {named[name]!r} and {target!r} both name {name}; a layer gets one"
+                    " adapter"
+                )
+            named[name] = target
+    return [name for name in linear if name in named]
+
+
+def _is_named(name: str, target: str) -> bool:
+    return fnmatchcase(name, target) or fnmatchcase(name, f"*.{target}")
+
+
+def _raise_no_layer(target: str, modules: Mapping[str, nn.Module], linear: Sequence[str]) -> None:
+    """Say why a target names no layer that can have an adapter."""
+    for name, module in modules.items():
+        if _is_named(name, target):
+            raise ConfigError(
+                f"training.adapters.targets: {target!r} names {name}, a {type(module).__name__}; adapters go on linear"
+                " layers of the towers"
+            )
+    ends = {".".join(name.split(".")[-count:]) for name in linear for count in (1, 2)}
+    known = {*ends, *linear} if target.count(".") > 1 else ends
+    told = "they end in " + ", ".join(sorted(end for end in ends if "." not in end))
+    raise unknown_name("layer of the towers (training.adapters.targets)", target, known, told)
