@@ -23,7 +23,6 @@ model["image_encoder"].update(width={WIDTH}, depth=1, num_heads=1, embedding_siz
 model["text_encoder"].update(width={WIDTH}, depth=1, embedding_size={WIDTH})
 training["num_workers"] = 0
 [head.update(embedding_size={WIDTH}) for head in model["heads"].values()]
-[model["heads"][key].update(depth=1) for key in {{"irr", "tir"}} & set(model["heads"])]
 """
 
 _FULL_SIZE = re.compile(r"_vit[bl]1[46]")
@@ -49,6 +48,7 @@ def _cut_down(recipe: Path) -> None:
     text = re.sub(r"batch_size=\d+", f"batch_size={IDENTITIES}", text)
     if recipe.parent.name == "_base_" and "_base_ =" not in text:
         text += _CUT
-    else:  # SEN-XL has sizes of its own
+    else:  # what it adds to its base, and SEN-XL's own sizes
         text = re.sub(r"(embedding_size|width)=\d+", rf"\1={WIDTH}", text)
+        text = re.sub(r"\bdepth=\d+", "depth=1", text)
     recipe.write_text(text)

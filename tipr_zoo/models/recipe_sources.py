@@ -153,7 +153,8 @@ def _base_file(file: Path, name: str) -> Path:
     known = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix in _ENDINGS)
     if is_of_another and place in known:
         return folder / place
-    told = [f"{owner}{_OF}{other}" for other in known] if is_of_another else [f"./{other}" for other in known]
+    before = f"{owner}{_OF}" if is_of_another else "./"
+    told = [f"{before}{other}" for other in known if folder / other != file]
     raise ConfigError(f"{_BASES} of recipe {file}: {unknown_name('recipe', name, told)}")
 
 
