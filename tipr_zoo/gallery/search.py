@@ -9,11 +9,11 @@ from pathlib import Path
 import torch.nn.functional as F
 from torch import Tensor
 
-from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.evaluation.embedding import embed_captions, embed_readable_pictures
 from tipr_zoo.gallery.ranking import best_pictures
 from tipr_zoo.pictures.files import find_pictures
+from tipr_zoo.protocols import Retriever
 from tipr_zoo.terminal.log import logger
 
 

@@ -13,13 +13,14 @@ from typing import Any
 import torch
 from mmengine.config import ConfigDict
 from mmengine.runner import Runner
+from torch import Tensor, nn
 
 from tipr_zoo.datasets.arguments import tell_changed_annotations
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import gather_objects, is_main_process, joined_processes
-from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.building import build_retriever, fit_identities
+from tipr_zoo.models.objective_setup import set_up_objectives
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve
 from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.models.weights_origin import origin_texts
@@ -155,17 +156,18 @@ def train_resolved(
     ):
         torch.manual_seed(recipe.training.get("seed", 0))
         model = build_retriever(recipe.model)
-        if not model.objectives:
-            raise ConfigError(f"the recipe of {name} has neither losses nor heads, so there is nothing to train")
+        _check_trainable(model, name)
         fingerprint = training_fingerprint(recipe, train_set, validation_set)
+        is_resumed = resume and bool(checkpoint_files(work_dir))
+        if weights is not None and not is_resumed:
+            load_starting_weights(model, weights)
+        set_up = set_up_objectives(model)  # after the weights that it may copy, and before the checkpoint that has it
         checkpoint = last_checkpoint(work_dir, model) if resume else None
         _check_same_everywhere(checkpoint, work_dir)
         if checkpoint is not None:
             check_fingerprint(checkpoint, fingerprint, train_set.root)
             _tell_lost_best(work_dir)
-        elif weights is not None:
-            load_starting_weights(model, weights)
-        else:
+        elif weights is None:
             logger.warning("%s: weights are random at the start; --weights FILE starts from CLIP's or its own", name)
         runner = build_runner(
             recipe.training,
@@ -178,9 +180,19 @@ def train_resolved(
             interruption=interruption,
             max_minutes=max_minutes,
             tensorboard=tensorboard,
+            set_up=set_up,
         )
         _run(runner)
-        return _keep_selected(runner, model, work_dir, resolved, recipe, data)
+        final = {key: value for key, value in model.state_dict().items() if key not in set_up}
+        return _keep_selected(runner.epoch, final, work_dir, resolved, recipe, data)
+
+
+def _check_trainable(model: nn.Module, name: str) -> None:
+    """Raise ConfigError where a model has nothing to learn from, or nothing that learns."""
+    if hasattr(model, "objectives") and not model.objectives:
+        raise ConfigError(f"the recipe of {name} has neither losses nor heads, so there is nothing to train")
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ConfigError(f"{type(model).__name__}, the model of {name}, has no parameters, so there is nothing to train")
 
 
 def _check_same_everywhere(checkpoint: Path | None, work_dir: Path) -> None:
@@ -217,8 +229,8 @@ def _run(runner: Runner) -> None:
 
 
 def _keep_selected(
-    runner: Runner,
-    model: DualEncoder,
+    last_epoch: int,
+    final: Mapping[str, Tensor],
     work_dir: Path,
     resolved: ResolvedModel,
     recipe: ConfigDict,
@@ -228,7 +240,7 @@ def _keep_selected(
     name, training, validation_set, train_set = resolved.name, recipe.training, data.validation, data.train
     dtype = WEIGHTS_DTYPES[training.get("weights_dtype", "float32")]
     best = best_epoch(work_dir / BEST_WEIGHTS) if validation_set is not None else None
-    epoch, state = (best[0], read_weights(work_dir / BEST_WEIGHTS)) if best else (runner.epoch, model.state_dict())
+    epoch, state = (best[0], read_weights(work_dir / BEST_WEIGHTS)) if best else (last_epoch, final)
     path = work_dir / f"{name}.safetensors"
     about = {
         "tipr_zoo_version": __version__,

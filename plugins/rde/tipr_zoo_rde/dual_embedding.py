@@ -36,6 +36,8 @@ class RobustDualEmbedding(DualEncoder):
         ConfigError: A tower does not tell its attention, or the share is none.
     """
 
+    has_separate_rows = True
+
     image_encoder: AttendingImageTower
     text_encoder: AttendingTextTower
 
