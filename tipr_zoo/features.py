@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -46,3 +46,17 @@ class Features:
         if name not in self.parts:
             raise unknown_name("part of the similarity", name, self.parts)
         return self.parts[name]
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Features:
+        """Return the features with every tensor changed, those of the parts, too.
+
+        Args:
+            change: What happens to each tensor, whose first dimension is that of the batch.
+        """
+        return Features(
+            change(self.image_tokens),
+            change(self.text_tokens),
+            change(self.image_embedding),
+            change(self.text_embedding),
+            {name: (change(image), change(text)) for name, (image, text) in self.parts.items()},
+        )

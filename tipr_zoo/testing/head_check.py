@@ -9,7 +9,7 @@ from torch import nn
 
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.models.component_check import check_needs
-from tipr_zoo.protocols import Head, missing_names
+from tipr_zoo.protocols import Head, TwoTowerRetriever, missing_names
 from tipr_zoo.testing.objective_check import Case, check_objective
 from tipr_zoo.testing.sample_batch import CAPTIONS, sample_batch
 from tipr_zoo.testing.trial import Trial, alike_every_time, expect
@@ -32,9 +32,15 @@ def check_head(head: nn.Module, retriever: DualEncoder) -> None:
         expect(not missing, f"it lacks {', '.join(missing)}")
         expect(isinstance(head, nn.Module), "it is no torch.nn.Module")
     with trial.promise("fits the towers of the model"):
+        missing = missing_names(retriever, TwoTowerRetriever)
+        expect(not missing, f"{type(retriever).__name__} lacks {', '.join(missing)}, so it has no heads to try")
         check_needs(head, "the head", retriever.image_encoder, retriever.text_encoder)
     with alike_every_time():
-        check_objective(trial, deepcopy(head), _case(deepcopy(retriever).eval()))
+        own, model = deepcopy(head), deepcopy(retriever).eval()
+        if hasattr(own, "setup"):
+            with trial.promise("can be set up"):
+                own.setup(model)
+        check_objective(trial, own, _case(model))
 
 
 def _case(retriever: DualEncoder) -> Case:

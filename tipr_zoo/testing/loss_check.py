@@ -17,12 +17,13 @@ PATCHES, LENGTH, VOCABULARY = 6, 12, 100
 """Number of patches, length of a caption in tokens, and number of token ids. The last id is the end token."""
 
 
-def check_loss(loss: nn.Module, embedding_size: int = 64) -> None:
+def check_loss(loss: nn.Module, embedding_size: int = 64, retriever: nn.Module | None = None) -> None:
     """Try every promise of a loss on random features: finite, gradients, order, autocast, processes, saving.
 
     Args:
         loss: The loss. It is not changed.
         embedding_size: Size D of the features.
+        retriever: What a loss that has ``setup`` is set up with; another needs none.
 
     Raises:
         BrokenPromiseError: A promise is broken. The message names the first one.
@@ -35,7 +36,12 @@ def check_loss(loss: nn.Module, embedding_size: int = 64) -> None:
         names = ", ".join(name for name, _ in loss.named_parameters())
         expect(not names, f"it has {names}; register it as a head")
     with alike_every_time():
-        check_objective(trial, deepcopy(loss), _case(embedding_size))
+        own = deepcopy(loss)
+        if hasattr(own, "setup"):
+            with trial.promise("can be set up"):
+                expect(retriever is not None, "it has setup, so say what with: check_loss(loss, retriever=...)")
+                own.setup(deepcopy(retriever))
+        check_objective(trial, own, _case(embedding_size))
 
 
 def _case(embedding_size: int) -> Case:

@@ -175,7 +175,7 @@ def _check_round_trips(trial: Trial, objective: nn.Module, case: Case, features:
 
 def _check_saving(trial: Trial, fresh: nn.Module, case: Case, features: Features) -> None:
     """Try saving and loading with an objective that has not run before."""
-    fixed = Features(*(getattr(features, name).detach() for name in Features.__dataclass_fields__))
+    fixed = features.mapped(Tensor.detach)
     with trial.promise("gives the same once it is saved and loaded"):
         both = trained_and_reloaded(fresh, lambda copy: copy(fixed, case.batch, *case.further))
         trained, reloaded = (copy(fixed, case.batch, *case.further) for copy in both)

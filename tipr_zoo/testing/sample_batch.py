@@ -57,10 +57,4 @@ def rows_of(features: Features, batch: dict[str, Tensor], rows: Tensor) -> tuple
         batch: The batch.
         rows: (R,) int64, the rows to return, in this order.
     """
-    some = Features(
-        features.image_tokens[rows],
-        features.text_tokens[rows],
-        features.image_embedding[rows],
-        features.text_embedding[rows],
-    )
-    return some, {name: value[rows] for name, value in batch.items()}
+    return features.mapped(lambda tensor: tensor[rows]), {name: value[rows] for name, value in batch.items()}

@@ -94,7 +94,7 @@ def _features(retriever: DualEncoder, batch: Batch) -> tuple[Features, Callable[
     """Return the features of this process's rows, and what gathers those of all processes."""
     if not _has_usual_features(retriever):
         features = retriever.features(batch, retriever.needs_patch_tokens)
-        return features, lambda: _gathered(features)
+        return features, lambda: features.mapped(gather_rows)
     image_tokens, text_tokens = retriever.tokens(batch, retriever.needs_patch_tokens)
     # The neck may normalise over the batch, so it gets all of it.
     image_embedding, text_embedding = retriever.embeddings(
@@ -104,17 +104,6 @@ def _features(retriever: DualEncoder, batch: Batch) -> tuple[Features, Callable[
     own_features = Features(image_tokens, text_tokens, image_embedding[own], text_embedding[own])
     return own_features, lambda: Features(
         gather_rows(image_tokens), gather_rows(text_tokens), image_embedding, text_embedding
-    )
-
-
-def _gathered(features: Features) -> Features:
-    """Gather the features of all processes, those of the parts of the similarity among them."""
-    return Features(
-        gather_rows(features.image_tokens),
-        gather_rows(features.text_tokens),
-        gather_rows(features.image_embedding),
-        gather_rows(features.text_embedding),
-        {name: (gather_rows(image), gather_rows(text)) for name, (image, text) in features.parts.items()},
     )
 
 
