@@ -1,4 +1,4 @@
-"""A third party's plugin ``plain``: a retriever that is a plain module, and a head that keeps a slowly moving teacher."""
+"""A third party's plugin ``plain``: a retriever that is a plain module, and a head with a slowly moving teacher."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Plain(nn.Module):
 
     def preprocess(self, picture):
         picture = picture.convert("RGB").resize((16, 32))
-        return torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8).view(32, 16, 3).permute(2, 0, 1) / 128 - 1
+        pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8).view(32, 16, 3)
+        return pixels.permute(2, 0, 1) / 128 - 1
 
     def encode_image(self, images):
         return self.colours(F.avg_pool2d(images, 4))

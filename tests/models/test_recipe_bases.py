@@ -125,7 +125,7 @@ def test_a_base_of_another_plugin_names_it_and_imports_nothing(write: Write) -> 
     assert (recipe.training.batch_size, recipe.plugins) == (7, ["ancestor"])
     assert "plugins = [\n    'ancestor',\n]" in recipe_source(card), "what is pushed stands by itself"
     assert not {"ancestor_package", "heir_package"} & set(sys.modules)
-    with pytest.raises(PluginError, match="'ancestor'.*imported"):
+    with pytest.raises(PluginError, match=r"'ancestor'.*imported"):
         tipr_zoo.build("heir_model")
 
 
@@ -157,13 +157,13 @@ def test_a_base_that_is_none_is_told_in_one_line(write: Write, tmp_path: Path, b
     assert "\n" not in str(caught.value)
 
 
-def test_a_base_of_a_first_party_plugin_that_is_not_installed(
-    write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_base_of_a_first_party_plugin_that_is_not_installed(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     write("_base_ = 'sen::sen_tiny_synth.py'")
     there = {name: plugin for name, plugin in installed_plugins().items() if name != "sen"}
     monkeypatch.setattr("tipr_zoo.plugins.discovery.installed_plugins", lambda: there)
-    with pytest.raises(PluginError, match=r"heir\.py: 'sen::.*not installed; install it with: pip install tipr-zoo-sen"):
+    with pytest.raises(
+        PluginError, match=r"heir\.py: 'sen::.*not installed; install it with: pip install tipr-zoo-sen"
+    ):
         load_recipe(tipr_zoo.load_card("heir_model"))
 
 

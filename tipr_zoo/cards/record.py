@@ -212,8 +212,8 @@ def record_file_name(record: Record) -> str:
 
     Returns:
         E.g. ``"irra_tiny_synth_SynthPEDES_test_5e160752_9f76e4da_46d4b10d.json"``: model, data set, split, the
-        direction where it is not text-to-image, the part where one was measured alone, and the first digits of the hashes of annotations, pictures, weights
-        and overrides.
+        direction where it is not text-to-image, the part where one was measured alone, and the first digits of the
+        hashes of annotations, pictures, weights and overrides.
     """
     direction = [record.direction] if record.direction != TEXT_TO_IMAGE else []
     words = [

@@ -212,9 +212,7 @@ def _in_order(embedded: Sequence[tuple[list[int], Tensor]]) -> tuple[Tensor, Ten
     return vectors[order], indices[order]
 
 
-def embed_dataset(
-    model: Retriever, dataset: PersonDataset, num_workers: int = 0, progress: bool = False
-) -> Embeddings:
+def embed_dataset(model: Retriever, dataset: PersonDataset, num_workers: int = 0, progress: bool = False) -> Embeddings:
     """Embed every caption and every picture of a split.
 
     Args:

@@ -35,7 +35,9 @@ def set_up_objectives(model: nn.Module) -> frozenset[str]:
         setup(model)
         after = {name: tensor.shape for name, tensor in model.state_dict().items()}
         if changed := [name for name in before if before[name] != after.get(name)]:
-            raise ConfigError(f"setup of {type(objective).__name__} ({key!r}) may only add to a model: {changed[0]} is new")
+            raise ConfigError(
+                f"setup of {type(objective).__name__} ({key!r}) may only add to a model: {changed[0]} is new"
+            )
     return frozenset(model.state_dict().keys() - before.keys())
 
 

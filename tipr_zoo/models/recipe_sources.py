@@ -84,13 +84,13 @@ def find_sources(path: Path) -> RecipeSources:
         content = read_bytes(file, SOURCE_LIMIT)
         if file.suffix != ".py":
             return
-        for constant in _base_names(ast.parse(content, str(file))):
-            base = _base_file(file, constant.value)
+        for name, _ in _base_names(ast.parse(content, str(file))):
+            base = _base_file(file, name)
             if base.resolve() in (above.resolve() for above in (*chain, file)):
                 by_way_of = f" by way of {chain[-1]}" if chain else ""
                 raise ConfigError(f"recipe {base} is its own base{by_way_of}; take it out of {_BASES} in {file}")
-            bases.setdefault(file, {})[constant.value] = base
-            owner, is_of_another, _ = constant.value.partition(_OF)
+            bases.setdefault(file, {})[name] = base
+            owner, is_of_another, _ = name.partition(_OF)
             if is_of_another and owner != CORE:
                 plugins[owner] = None
             look(base, (*chain, file))
@@ -120,25 +120,26 @@ def _copied(file: Path, bases: Mapping[Path, Mapping[str, Path]], folder: Path) 
     starts = [0]
     for line in content.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-    names = sorted(_base_names(ast.parse(content, str(file))), key=lambda name: (name.lineno, name.col_offset))
-    for number, constant in enumerate(reversed(names)):  # from the end, so that places before it stay
-        copy = _copied(bases[file][constant.value], bases, folder / str(number))
-        begin = starts[constant.lineno - 1] + constant.col_offset
-        end = starts[(constant.end_lineno or 0) - 1] + (constant.end_col_offset or 0)
+    names = sorted(_base_names(ast.parse(content, str(file))), key=lambda found: (found[1].lineno, found[1].col_offset))
+    for number, (name, place) in enumerate(reversed(names)):  # from the end, so that places before it stay
+        copy = _copied(bases[file][name], bases, folder / str(number))
+        begin = starts[place.lineno - 1] + place.col_offset
+        end = starts[(place.end_lineno or 0) - 1] + (place.end_col_offset or 0)
         content = content[:begin] + repr(str(copy)).encode() + content[end:]
     folder.mkdir(exist_ok=True, parents=True)
     (folder / file.name).write_bytes(content)
     return folder / file.name
 
 
-def _base_names(module: ast.Module) -> Iterator[ast.Constant]:
-    """Yield the names of the files that a recipe begins with, as MMEngine finds them, where they are in the source."""
+def _base_names(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the names of the files that a recipe begins with, as MMEngine finds them, and where they are in it."""
     for statement in module.body:
         if isinstance(statement, ast.Assign) and any(
             isinstance(target, ast.Name) and target.id == _BASES for target in statement.targets
         ):
-            names = [node for node in ast.walk(statement.value) if isinstance(node, ast.Constant)]
-            yield from (node for node in names if isinstance(node.value, str))
+            for node in ast.walk(statement.value):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield node.value, node
 
 
 def _base_file(file: Path, name: str) -> Path:

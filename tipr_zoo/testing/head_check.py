@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -39,7 +40,7 @@ def check_head(head: nn.Module, retriever: DualEncoder) -> None:
         own, model = deepcopy(head), deepcopy(retriever).eval()
         if hasattr(own, "setup"):
             with trial.promise("can be set up"):
-                own.setup(model)
+                cast(Any, own).setup(model)
         check_objective(trial, own, _case(model))
 
 

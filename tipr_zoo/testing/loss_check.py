@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +41,7 @@ def check_loss(loss: nn.Module, embedding_size: int = 64, retriever: nn.Module |
         if hasattr(own, "setup"):
             with trial.promise("can be set up"):
                 expect(retriever is not None, "it has setup, so say what with: check_loss(loss, retriever=...)")
-                own.setup(deepcopy(retriever))
+                cast(Any, own).setup(deepcopy(retriever))
         check_objective(trial, own, _case(embedding_size))
 
 

@@ -192,7 +192,9 @@ def _check_trainable(model: nn.Module, name: str) -> None:
     if hasattr(model, "objectives") and not model.objectives:
         raise ConfigError(f"the recipe of {name} has neither losses nor heads, so there is nothing to train")
     if not any(parameter.requires_grad for parameter in model.parameters()):
-        raise ConfigError(f"{type(model).__name__}, the model of {name}, has no parameters, so there is nothing to train")
+        raise ConfigError(
+            f"{type(model).__name__}, the model of {name}, has no parameters, so there is nothing to train"
+        )
 
 
 def _check_same_everywhere(checkpoint: Path | None, work_dir: Path) -> None:

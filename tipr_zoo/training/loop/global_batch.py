@@ -5,8 +5,8 @@ processes, with gradients. A loss that is a mean over pairs or masked words need
 ``count_terms(batch)`` over how many terms the mean goes, and is weighted by that. A loss without ``count_terms`` sees
 the whole batch; that is always right and costs more.
 
-Of a retriever that is no `DualEncoder`, or computes its features or its losses by itself, nothing is known. Each process
-then computes the loss of the whole batch, as one process would. That is right, too, and no faster than one process.
+Of a retriever that is no `DualEncoder`, or computes its features or its losses by itself, nothing is known. Each
+process then computes the loss of the whole batch, as one process would. That is right, too, and no faster.
 """
 
 from __future__ import annotations

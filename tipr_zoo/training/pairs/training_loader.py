@@ -82,7 +82,8 @@ def _check_fits(training: Mapping[str, Any], model: Retriever) -> None:
         )
     if training.get("masking", True) and not hasattr(model.tokenize, "mask_id"):
         raise ConfigError(
-            f"training.masking needs a mask_id of the tokenizer, and that of {kind} has none; set training.masking=False"
+            f"training.masking needs a mask_id of the tokenizer, and that of {kind} has none; set"
+            " training.masking=False"
         )
 
 
