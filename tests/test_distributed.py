@@ -135,6 +135,112 @@ def test_two_processes_have_the_losses_and_gradients_of_one_with_the_same_batch(
     assert result["gradients apart"] < 1e-9 * result["largest gradient"]
 
 
+ANY_MODEL = """
+import copy, json, logging, sys
+import torch
+import plain_package.components
+import tipr_zoo_rde.components
+from tipr_zoo.distributed import is_main_process, joined_processes, mean_over_processes, process_count, process_rank
+from tipr_zoo.distributed import rand_rows
+from tipr_zoo.models.building import build_retriever
+from tipr_zoo.training.loop.global_batch import global_loss, synchronise_features
+
+logging.disable(logging.CRITICAL)
+IMAGE = dict(
+    type="VisionTransformerEncoder", model_name="vit_tiny_patch16_224", embedding_size=64, image_size=(64, 32),
+    width=32, depth=2, num_heads=2,
+)
+TEXT = dict(type="CLIPTextEncoder", embedding_size=64, vocabulary_size=800, width=32, depth=1, num_heads=2)
+TOWERS = dict(image_encoder=IMAGE, text_encoder=TEXT, tokenizer=dict(type="SmallTokenizer", file="synthpedes.json"))
+RDE = dict(
+    type="RobustDualEmbedding", selected_size=48, **TOWERS,
+    losses={
+        "bge": dict(type="TripletAlignment", part="bge"), "tse": dict(type="TripletAlignment", part="tse"),
+        "itc": dict(type="GatedITC", part="tse"), "sdm": dict(type="GatedSDM", part="bge"),
+    },
+)
+ID = dict(heads=dict(id=dict(type="IdentityClassification", embedding_size=64, num_identities=6)))
+
+class OwnLoss(tipr_zoo_rde.components.RobustDualEmbedding):
+    # Somebody's model, of whose loss nothing is known.
+
+    def loss(self, batch):
+        features = self.features(batch)
+        image, text = features.part("tse")
+        return {"own": ((image @ text.t()).logsumexp(1) * rand_rows(len(image))).mean()}
+
+class OwnFeatures(tipr_zoo_rde.components.RobustDualEmbedding):
+    has_separate_rows = False
+
+    def features(self, batch, patch_tokens=True):
+        return super().features(batch, patch_tokens).mapped(lambda rows: rows - rows.mean(0))
+
+from tipr_zoo.registries import MODELS
+MODELS.register_module(module=OwnLoss)
+MODELS.register_module(module=OwnFeatures)
+RECIPES = {
+    "rde": RDE, "rde with a head": RDE | ID, "own loss": RDE | dict(type="OwnLoss"),
+    "own features": RDE | dict(type="OwnFeatures"), "plain": dict(type="Plain"),
+}
+
+def steps(name):
+    torch.manual_seed(0)
+    spread = build_retriever(RECIPES[name]).double().train()
+    alone = copy.deepcopy(spread)
+    synchronise_features(spread)
+    optimisers = [torch.optim.SGD(model.parameters(), lr=1e-3) for model in (spread, alone)]
+    captions = ["A man in a red coat.", "A woman with a black bag and blue jeans.", "A man.", "A woman in a dress."]
+    apart, found = 0.0, []
+    for step in range(3):
+        ids = spread.tokenize(captions * 2)
+        batch = {
+            "images": torch.randn(8, 3, *spread.image_size, dtype=torch.float64), "caption_ids": ids,
+            "pids": torch.tensor([0, 1, 2, 3, 4, 5, 0, 1]),
+            "label_hat": torch.tensor([1, 0, 1, 1, 1, 1, 0, 1.0]),
+        }
+        rows = 8 // process_count()
+        own = {key: value[process_rank() * rows:(process_rank() + 1) * rows] for key, value in batch.items()}
+        for optimiser in optimisers:
+            optimiser.zero_grad()
+        torch.manual_seed(5)
+        expected = alone.loss(batch)
+        sum(expected.values()).backward()
+        torch.manual_seed(5)
+        losses = global_loss(spread, own)
+        sum(losses.values()).backward()
+        for parameter in spread.parameters():
+            if parameter.grad is not None:
+                parameter.grad = mean_over_processes(parameter.grad)
+        for optimiser in optimisers:
+            optimiser.step()
+        for key in expected:
+            found.append([float(mean_over_processes(losses[key].detach())), float(expected[key].detach())])
+        torch.manual_seed(step)
+    for p, q in zip(spread.state_dict().values(), alone.state_dict().values()):
+        apart = max(apart, float((p.double() - q.double()).abs().max()))
+    moved = float((alone.state_dict()[list(alone.state_dict())[0]]).abs().sum())
+    return {"losses": found, "apart": apart, "moved": moved}
+
+with joined_processes(torch.device("cpu")):
+    results = {name: steps(name) for name in RECIPES}
+    if is_main_process():
+        print(json.dumps(results))
+"""
+
+
+def test_any_model_learns_in_two_processes_what_it_learns_in_one(tmp_path: Path) -> None:
+    from plain_plugin import write_plugin
+
+    write_plugin(tmp_path / "site")
+    (tmp_path / "any_model.py").write_text(ANY_MODEL)
+    results = json.loads(torchrun(tmp_path / "any_model.py", port=_port(), site=tmp_path / "site"))
+    assert set(results) == {"rde", "rde with a head", "own loss", "own features", "plain"}
+    for name, result in results.items():
+        for found, expected in result["losses"]:
+            assert found == pytest.approx(expected, rel=1e-10), name
+        assert result["apart"] < 1e-10, name
+
+
 def _port() -> int:
     import socket
 

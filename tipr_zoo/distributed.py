@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,9 @@ from tipr_zoo.errors import ConfigError
 
 TIMEOUT = timedelta(minutes=30)
 """The time that a process waits for the others, for example while one of them draws a data set."""
+
+_IS_APART = ContextVar("_IS_APART", default=False)
+"""Whether this process computes as if it were alone; see `as_one_process`."""
 
 
 def started_by_torchrun() -> bool:
@@ -58,7 +62,17 @@ def joined_processes(device: torch.device) -> Iterator[None]:
 
 def process_count() -> int:
     """Return the number of joined processes; 1 in a process alone."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() and not _IS_APART.get() else 1
+
+
+@contextmanager
+def as_one_process() -> Iterator[None]:
+    """Let the block compute as in a process alone, where each process does the same with the same numbers."""
+    before = _IS_APART.set(True)
+    try:
+        yield
+    finally:
+        _IS_APART.reset(before)
 
 
 def process_rank() -> int:

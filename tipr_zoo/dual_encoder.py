@@ -45,6 +45,9 @@ class DualEncoder(nn.Module):
             ``text``; None to compare what the towers give.
     """
 
+    takes_cut_captions = True
+    """Whether a caption's embedding is the same where the padding after its end token is cut off."""
+
     def __init__(
         self,
         image_encoder: ImageTower,

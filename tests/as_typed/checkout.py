@@ -49,6 +49,7 @@ def _cut_down(recipe: Path) -> None:
     text = re.sub(r"batch_size=\d+", f"batch_size={IDENTITIES}", text)
     if recipe.parent.name == "_base_" and "_base_ =" not in text:
         text += _CUT
-    else:  # SEN-XL has sizes of its own
+    else:  # what it adds to its base, and SEN-XL's own sizes
         text = re.sub(r"(embedding_size|width)=\d+", rf"\1={WIDTH}", text)
+        text = re.sub(r"\bdepth=\d+", "depth=1", text)
     recipe.write_text(text)

@@ -44,7 +44,7 @@ EXCEPTIONS = {
     "tipr_zoo/datasets/picture_folder.py": {"zipfile.ZipFile": "of a file that the gate opened"},
     "tipr_zoo/datasets/tables/parquet.py": {"parquet.ParquetFile": "of a file that the gate opened"},
     "tipr_zoo/pictures/decoding.py": {"Image.open": "of bytes that the gate read, with one decoder"},
-    "tipr_zoo/models/recipe.py": {"Config.fromfile": "after `check_sources`"},
+    "tipr_zoo/models/recipe.py": {"Config.fromfile": "after `find_sources`"},
     "tipr_zoo/models/recipe_sources.py": {"ast.parse": "of bytes that the gate read"},
     "tipr_zoo/plugins/contract.py": {"ast.parse": "of bytes that the gate read"},
     "tipr_zoo/cards/lines.py": {"yaml.compose": "after `check_yaml_nesting`"},

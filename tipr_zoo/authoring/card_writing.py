@@ -165,6 +165,8 @@ def _check_weights(file: Path) -> None:
 def _check_record(record: Record) -> None:
     if record.direction != TEXT_TO_IMAGE:
         raise ConfigError(f"a card's figures are {TEXT_TO_IMAGE}; leave out the record that is {record.direction}")
+    if record.part is not None:
+        raise ConfigError(f"a card's figures are the whole model's; leave out the record of its part {record.part!r}")
     if record.overrides:
         raise ConfigError(
             f"a record was measured with changes to the recipe ({', '.join(record.overrides)});"

@@ -100,6 +100,8 @@ class Record(Declared):
         protocol: The protocol in words: ties, which split chose the weights, what was left out.
         weights_of: The model that the weights are of, where it is another than `model`. The file has this entry only
             then.
+        part: The part of the model's similarity that was measured, where it was one alone. The file has this entry only
+            then.
     """
 
     model: _Text
@@ -126,11 +128,11 @@ class Record(Declared):
     device: _Text
     protocol: _Text
     weights_of: _Text | None = None
+    part: _Text | None = None
 
     def values(self) -> dict[str, Any]:
         """Return the entries as the file has them."""
-        values = asdict(self)
-        return values if self.weights_of is not None else {k: v for k, v in values.items() if k != "weights_of"}
+        return {k: v for k, v in asdict(self).items() if v is not None or k not in ("weights_of", "part")}
 
 
 def read_record(path: Path, *, of_card: bool = False) -> Record:
@@ -210,8 +212,8 @@ def record_file_name(record: Record) -> str:
 
     Returns:
         E.g. ``"irra_tiny_synth_SynthPEDES_test_5e160752_9f76e4da_46d4b10d.json"``: model, data set, split, the
-        direction where it is not text-to-image, and the first digits of the hashes of annotations, pictures, weights
-        and overrides.
+        direction where it is not text-to-image, the part where one was measured alone, and the first digits of the
+        hashes of annotations, pictures, weights and overrides.
     """
     direction = [record.direction] if record.direction != TEXT_TO_IMAGE else []
     words = [
@@ -219,6 +221,7 @@ def record_file_name(record: Record) -> str:
         record.dataset,
         record.split,
         *direction,
+        *([f"part-{record.part}"] if record.part else []),
         record.dataset_sha256[:8],
         *([record.pictures_sha256[:8]] if record.pictures_sha256 else []),
         record.weights_sha256[:8],

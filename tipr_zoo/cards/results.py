@@ -151,6 +151,9 @@ class ResultReader:
             return None
         if record.direction != TEXT_TO_IMAGE:
             self.problems.add(source, None, f"record {url} is {record.direction}, a card's figures are {TEXT_TO_IMAGE}")
+        if record.part is not None:
+            told = f"record {url} is of the part {record.part!r} alone, a card's figures are the whole model's"
+            self.problems.add(source, None, told)
         for name, value in {"model": self.model, **self._said_of_data(block.dataset, f"{place}.dataset")}.items():
             if value != (measured := getattr(record, name)):
                 self.problems.add(source, None, f"{name} is {value!r} on the card and {measured!r} in its record {url}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ EXAMPLE = """
 tipr-zoo eval irra_tiny_synth --data data/synthpedes
 tipr-zoo eval irra_tiny_synth --data data/synthpedes --split val --records records --json
 tipr-zoo eval irra_tiny_synth --data data/synthpedes --picture hits.png --export embeddings.npz
+tipr-zoo eval rde_vitb16_cuhk --data data/CUHK-PEDES --weights mine.safetensors --part bge
 tipr-zoo eval irra_vitb16_cuhk --data data/CUHK-PEDES --weights mine.safetensors --direction both
 tipr-zoo eval --matrix irra_tiny_synth irra_vitb16_cuhk=mine.safetensors --data data/CUHK-PEDES data/RSTPReid
 """
@@ -59,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=TEXT_TO_IMAGE,
         help=f"{', '.join(DIRECTIONS)} or both (default: {TEXT_TO_IMAGE})",
     )
+    parser.add_argument("--part", metavar="NAME", help="measure one part of the model's similarity alone")
     parser.add_argument("--matrix", action="store_true", help="a table of every model on every data set")
     parser.add_argument("--metric", metavar="METRIC", choices=METRICS, help="what --matrix shows (default: R1)")
     parser.add_argument("--records", metavar="DIR", type=Path, help="write records there, for the leaderboard")
@@ -117,6 +120,7 @@ def _check(arguments: argparse.Namespace) -> None:
             "weights": "name a model's weights with it: NAME=FILE",
             "export": "export one evaluation at a time",
             "picture": "draw one evaluation at a time",
+            "part": "measure the parts of one model at a time",
         }.items():
             if getattr(arguments, option) is not None:
                 raise ConfigError(f"--{option} cannot go with --matrix; {instead}")
@@ -141,7 +145,7 @@ def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
 
     overrides = dict(parse_option(option) for option in arguments.cfg_options)
     dataset = open_dataset(arguments.data[0], arguments.dataset, arguments.split)
-    loaded = load_model(arguments.names[0], arguments.weights, device, overrides)
+    loaded = replace(load_model(arguments.names[0], arguments.weights, device, overrides), part=arguments.part)
     directions, use_cache = directions_of(arguments), not arguments.no_cache
     outcomes = measure(loaded, dataset, directions, arguments.workers, progress=is_main_process(), use_cache=use_cache)
     if not is_main_process():
@@ -184,6 +188,8 @@ def _print_records(records: Sequence[Record], format: str) -> None:
             ]
             for record, row in zip(records, figures, strict=True)
         ]
+        if first.part is not None:
+            columns, figures = ["part", *columns], [[first.part, *row] for row in figures]
     show = print if format == "text" else write_document
     show(render_table(columns, figures, format, width=terminal_width()))
     if first.selected_on == "test" and format != "csv":
@@ -196,9 +202,10 @@ def _headline(records: Sequence[Record]) -> str:
     captions, pictures = first.queries, first.gallery
     if first.direction != TEXT_TO_IMAGE:
         captions, pictures = pictures, captions
+    part = f" (part {first.part} alone)" if first.part else ""
     seconds = sum(record.duration_seconds for record in records)
     cached = f"; {' and '.join(first.from_cache)} taken from the cache" if first.from_cache else ""
     return (
-        f"{marked(first.model, first.selected_on)} on {first.dataset} {first.split}: {captions:,} captions,"
+        f"{marked(first.model, first.selected_on)}{part} on {first.dataset} {first.split}: {captions:,} captions,"
         f" {pictures:,} pictures, {first.identities:,} identities, {seconds:.1f} s on {first.device}{cached}"
     )

@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="pictures, also in sub-folders")
     parser.add_argument("text", metavar="TEXT", help="the sentence")
     parser.add_argument("--top", metavar="N", type=int, default=10, help="number of hits (default: 10)")
+    parser.add_argument("--part", metavar="NAME", help="rank by one part of the model's similarity alone")
     parser.add_argument("--picture", metavar="FILE", type=Path, help="draw the hits into this file (.png, .jpg)")
     add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -40,7 +41,8 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.picture:
         check_picture_file(arguments.picture)
     model = build_model(arguments)
-    hits = search(model, arguments.folder, arguments.text, arguments.top, progress=is_terminal(sys.stderr))
+    shows_progress = is_terminal(sys.stderr)
+    hits = search(model, arguments.folder, arguments.text, arguments.top, shows_progress, arguments.part)
     if arguments.picture:
         row = HitsRow(arguments.text, [PictureHit(hit.picture, hit.score, None) for hit in hits])
         save_picture(draw_hits([row]), arguments.picture)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from tipr_zoo.cards.record import TEXT_TO_IMAGE
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import gather_objects, process_count, process_rank
-from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import DataError
 from tipr_zoo.evaluation.metrics import retrieval_metrics_from_embeddings
 from tipr_zoo.machine.processes import check_shared_memory
 from tipr_zoo.pictures.files import open_picture
+from tipr_zoo.protocols import Retriever
 from tipr_zoo.sentence_ends import end_positions
 from tipr_zoo.terminal.progress_bar import ProgressBar
 
@@ -76,7 +78,7 @@ class ReadablePictures:
 
 @torch.inference_mode()
 def embed_pictures(
-    model: DualEncoder, paths: Sequence[Path], batch_size: int = 64, num_workers: int = 0, progress: bool = False
+    model: Retriever, paths: Sequence[Path], batch_size: int = 64, num_workers: int = 0, progress: bool = False
 ) -> Tensor:
     """Embed pictures from disk. Of several processes each embeds some batches, and all get all embeddings.
 
@@ -98,7 +100,7 @@ def embed_pictures(
 
 @torch.inference_mode()
 def embed_readable_pictures(
-    model: DualEncoder,
+    model: Retriever,
     paths: Sequence[Path],
     batch_size: int = 64,
     num_workers: int = 0,
@@ -153,12 +155,12 @@ def embed_readable_pictures(
 
 @torch.inference_mode()
 def embed_captions(
-    model: DualEncoder, captions: Sequence[str], batch_size: int | None = None, progress: bool = False
+    model: Retriever, captions: Sequence[str], batch_size: int | None = None, progress: bool = False
 ) -> Tensor:
     """Embed captions. Of several processes each embeds some batches, and all get all embeddings.
 
-    Captions are taken in order of length, and each batch is cut after its longest one. A text tower sees nothing of
-    what follows the end of a sentence, so that this changes no embedding.
+    Captions are taken in order of length. Each batch is cut after its longest one, if the model says by
+    ``takes_cut_captions = True`` that this changes no embedding, as where attention is causal.
 
     Args:
         model: In eval mode, on the device where it is to run.
@@ -175,12 +177,14 @@ def embed_captions(
     ids = model.tokenize(captions)
     if not len(ids):
         return model.encode_text(ids.to(device)).float().cpu()
+    can_cut = getattr(model, "takes_cut_captions", False)
     lengths = end_positions(getattr(model, "text_encoder", None), ids) + 1
     order = lengths.argsort(stable=True)
     embedded: list[tuple[list[int], Tensor]] = []
     with ProgressBar(total=len(ids), desc="captions", unit="caption", disable=not progress) as bar:
         for rows in order.split(batch_size)[process_rank() :: process_count()]:
-            part = model.encode_text(ids[rows, : int(lengths[rows].max())].to(device)).float().cpu()
+            longest = int(lengths[rows].max()) if can_cut else None
+            part = model.encode_text(ids[rows, :longest].to(device)).float().cpu()
             embedded.append((rows.tolist(), part))
             bar.update(min(process_count() * len(rows), len(ids) - bar.n))
     found = _in_order(embedded)
@@ -188,10 +192,10 @@ def embed_captions(
     return found[0]
 
 
-def _place_of(model: DualEncoder) -> tuple[torch.device, torch.dtype]:
+def _place_of(model: Retriever) -> tuple[torch.device, torch.dtype]:
     """Return the device and the floating type of a model's first weights, which its pictures must have, too."""
-    parameters = [parameter for parameter in model.parameters() if parameter.is_floating_point()]
-    first = parameters[0] if parameters else torch.empty(0)
+    state = chain(cast(nn.Module, model).parameters(), cast(nn.Module, model).buffers())
+    first = next((tensor for tensor in state if tensor.is_floating_point()), torch.empty(0))
     return first.device, first.dtype
 
 
@@ -209,9 +213,7 @@ def _in_order(embedded: Sequence[tuple[list[int], Tensor]]) -> tuple[Tensor, Ten
     return vectors[order], indices[order]
 
 
-def embed_dataset(
-    model: DualEncoder, dataset: PersonDataset, num_workers: int = 0, progress: bool = False
-) -> Embeddings:
+def embed_dataset(model: Retriever, dataset: PersonDataset, num_workers: int = 0, progress: bool = False) -> Embeddings:
     """Embed every caption and every picture of a split.
 
     Args:
@@ -253,7 +255,7 @@ def directed_metrics(
 
 
 def evaluate(
-    model: DualEncoder, dataset: PersonDataset, num_workers: int = 0, progress: bool = False
+    model: Retriever, dataset: PersonDataset, num_workers: int = 0, progress: bool = False
 ) -> dict[str, float]:
     """Measure the text-to-image retrieval figures of a model on a split.
 
@@ -269,10 +271,11 @@ def evaluate(
     Raises:
         DataError: A picture is missing or cannot be read, or a query has no match.
     """
-    was_training = model.training
-    model.eval()
+    module = cast(nn.Module, model)
+    was_training = module.training
+    module.eval()
     try:
         embeddings = embed_dataset(model, dataset, num_workers, progress)
     finally:
-        model.train(was_training)
+        module.train(was_training)
     return directed_metrics(embeddings, dataset)

@@ -11,21 +11,22 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import PIL
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tipr_zoo.cache_folder import cache_folder
 from tipr_zoo.distributed import from_main_process, is_main_process
-from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.machine.whole_file import remove_parts
 from tipr_zoo.outside.files import PICTURE_LIMIT, read_bytes
 from tipr_zoo.pictures.files import open_picture
+from tipr_zoo.protocols import Retriever
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.header import read_metadata
 from tipr_zoo.weights.tensors import write_weights
@@ -92,7 +93,7 @@ class EmbeddingCache:
             logger.warning("%s: the embeddings of the %s cannot be kept (%s)", path, kind, error.strerror or error)
 
 
-def model_sha256(model: DualEncoder, recipe: Mapping[str, Any], weights_sha256: str) -> str:
+def model_sha256(model: Retriever, recipe: Mapping[str, Any], weights_sha256: str) -> str:
     """Hash everything about a model that its embeddings depend on.
 
     Args:
@@ -100,15 +101,16 @@ def model_sha256(model: DualEncoder, recipe: Mapping[str, Any], weights_sha256: 
         recipe: The ``model`` entry of its recipe.
         weights_sha256: Hash of the file that its weights come from.
     """
-    parameter = next(model.parameters())
-    device = torch.cuda.get_device_name(parameter.device) if parameter.is_cuda else parameter.device.type
+    module = cast(nn.Module, model)
+    first = next(chain(module.parameters(), module.buffers()), torch.empty(0))  # by which a model tells where it lives
+    device = torch.cuda.get_device_name(first.device) if first.is_cuda else first.device.type
     facts = {
         "weights": weights_sha256,
         "recipe": recipe,
-        "code": {package: _package_version(package) for package in sorted(_packages(model))},
+        "code": {package: _package_version(package) for package in sorted(_packages(module, model.tokenize))},
         "Pillow": PIL.__version__,
         "device": device,
-        "precision": [str(parameter.dtype), torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32],
+        "precision": [str(first.dtype), torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32],
     }
     vocabulary = getattr(model.tokenize, "vocabulary_sha256", None)  # of a file of the user's, which may change
     facts |= {} if vocabulary is None else {"vocabulary": vocabulary}
@@ -139,10 +141,11 @@ def _file_digest(path: Path) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def _packages(model: DualEncoder) -> set[str]:
-    """Return the packages that a model's classes and their bases come from."""
-    parts = [*model.modules(), model.tokenize]
+def _packages(model: nn.Module, tokenizer: object) -> set[str]:
+    """Return the packages that a model's classes and their bases come from, and those of its tokenizer."""
+    parts = [*model.modules(), tokenizer]
     modules = {base.__module__ for part in parts for base in type(part).__mro__}
+    modules.add(getattr(tokenizer, "__module__", None) or "builtins")  # a function or a method says it by itself
     return {module.partition(".")[0] for module in modules} - {"builtins"}
 
 

@@ -91,6 +91,8 @@ def _metadata(outcome: Outcome) -> dict[str, Any]:
         "device",
     )
     metadata = {name: getattr(record, name) for name in names} | {"normalised": False}
+    if record.part is not None:
+        metadata["part"] = record.part
     if outcome.dataset.identity_names:
         metadata["identity_names"] = {str(number): name for number, name in outcome.dataset.identity_names.items()}
     return metadata

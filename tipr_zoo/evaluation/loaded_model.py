@@ -12,7 +12,6 @@ import torch
 
 from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.cards.record import SELECTED_ON
-from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.evaluation.embedding_cache import model_sha256
 from tipr_zoo.hub.card import pinned_model
 from tipr_zoo.hub.weights import local_weights, pinned_weights
@@ -21,6 +20,7 @@ from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.models.weights_origin import other_model
 from tipr_zoo.outside.files import file_sha256
+from tipr_zoo.protocols import Retriever
 from tipr_zoo.weights.fetching import fetch_weights
 from tipr_zoo.weights.header import read_metadata
 
@@ -45,10 +45,11 @@ class LoadedModel:
             says so.
         weights_of: The model that the weights are of, where it is another; None where it is this one or not known.
         sha256: Hash of all that its embeddings depend on; see `tipr_zoo.evaluation.embedding_cache.model_sha256`.
+        part: The part of its similarity that is measured alone; None for the whole.
     """
 
     name: str
-    model: DualEncoder
+    model: Retriever
     device: torch.device
     weights: Path | None
     overrides: dict[str, Any]
@@ -58,6 +59,7 @@ class LoadedModel:
     selected_on: str | None
     weights_of: str | None
     sha256: str
+    part: str | None = None
 
 
 def load_model(

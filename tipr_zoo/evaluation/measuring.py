@@ -20,6 +20,7 @@ from tipr_zoo.errors import TiprZooError
 from tipr_zoo.evaluation.embedding import Embeddings, directed_metrics, embed_captions, embed_dataset, embed_pictures
 from tipr_zoo.evaluation.embedding_cache import EmbeddingCache, captions_sha256, pictures_sha256
 from tipr_zoo.evaluation.loaded_model import LoadedModel, load_model
+from tipr_zoo.evaluation.similarity_part import of_part, part_columns
 from tipr_zoo.machine.code_version import code_version
 from tipr_zoo.machine.devices import describe_device
 from tipr_zoo.terminal.published_paths import published_path, published_text, without_folders
@@ -106,12 +107,15 @@ def measure(
     Raises:
         DataError: A picture is missing or cannot be read, or a query has no match.
     """
+    if loaded.part is not None:
+        part_columns(loaded.model, loaded.part)  # says at once where there is no such part
     facts = _facts_of_model(loaded) | _facts_of_dataset(dataset)
     tell_changed_annotations(dataset)
     started = time.perf_counter()
     pictures_hash = pictures_sha256(dataset.pictures)
     cache = EmbeddingCache(loaded.sha256) if use_cache else None
-    embeddings, from_cache = _embed(loaded, dataset, pictures_hash, cache, num_workers, progress)
+    whole, from_cache = _embed(loaded, dataset, pictures_hash, cache, num_workers, progress)
+    embeddings = Embeddings(*(of_part(side, loaded.model, loaded.part) for side in (whole.captions, whole.pictures)))
     outcomes = []
     for direction in directions:
         metrics = directed_metrics(embeddings, dataset, direction)
@@ -169,6 +173,7 @@ def _facts_of_model(loaded: LoadedModel) -> dict[str, Any]:
         "training_seed": loaded.training_seed,
         "selected_on": loaded.selected_on,
         "weights_of": loaded.weights_of,
+        "part": loaded.part,
         "tipr_zoo_version": code_version(),
         "seed": None,
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
@@ -197,6 +202,8 @@ def _command(loaded: LoadedModel, dataset: PersonDataset, direction: str) -> str
         words += ["--weights", published_path(loaded.weights)]
     if direction != TEXT_TO_IMAGE:
         words += ["--direction", direction]
+    if loaded.part is not None:
+        words += ["--part", loaded.part]
     if loaded.overrides:
         words += ["--cfg-options", *(f"{key}={value!r}" for key, value in loaded.overrides.items())]
     return without_folders(suggested_command(*words))

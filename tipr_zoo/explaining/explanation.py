@@ -14,6 +14,7 @@ from torch import Tensor
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.explaining.patch_grid import PatchGrid, patch_grid
+from tipr_zoo.protocols import TwoTowerRetriever, missing_names
 from tipr_zoo.token_patch_map import token_patch_map
 from tipr_zoo.tokenizers.caption_tokenizer import clean
 from tipr_zoo.tokenizers.caption_words import CaptionWord
@@ -90,18 +91,20 @@ def explain(model: DualEncoder, picture: Image.Image, caption: str) -> Explanati
         The explanation, its tensors on the CPU.
 
     Raises:
-        ConfigError: The caption is empty or has no word, or the image tower does not say where its patches lie.
+        ConfigError: The caption is empty or has no word, the model has no two towers, or the image tower does not say
+            where its patches lie.
         WeightsError: The model embeds the picture or the caption as something else than finite numbers.
     """
+    _check_explainable(model)
     all_words = model.tokenize.words(caption)
     words = _read_words(all_words, caption)
     grid = patch_grid(model.image_encoder)
     device = next(model.parameters()).device
-    ids = model.tokenize([caption]).to(device)
-    features = model.features({"images": model.preprocess(picture).unsqueeze(0).to(device), "caption_ids": ids})
-    weights = token_patch_map(features.text_tokens[0].float(), _patch_tokens(features.image_tokens[0], grid).float())
-    embeddings = torch.cat([features.text_embedding, model.encode_text(_each_left_out(ids[0], words))])
-    scores = F.cosine_similarity(embeddings.float(), features.image_embedding.float()).tolist()
+    ids, images = model.tokenize([caption]).to(device), model.preprocess(picture).unsqueeze(0).to(device)
+    image_tokens, text_tokens = model.tokens({"images": images, "caption_ids": ids})
+    weights = token_patch_map(text_tokens[0].float(), _patch_tokens(image_tokens[0], grid).float())
+    embeddings = model.encode_text(torch.cat([ids, _each_left_out(ids[0], words)]))
+    scores = F.cosine_similarity(embeddings.float(), model.encode_image(images).float()).tolist()
     if not all(map(math.isfinite, scores)) or not bool(weights.isfinite().all()):
         raise WeightsError(
             "the model embeds the picture or the caption as numbers that are not finite; its weights are damaged: load"
@@ -114,6 +117,18 @@ def explain(model: DualEncoder, picture: Image.Image, caption: str) -> Explanati
     ]
     read = min((word.start for word in all_words if not word.tokens), default=len(clean(caption)))
     return Explanation(clean(caption), scores[0], read, explained, grid)
+
+
+def _check_explainable(model: object) -> None:
+    """Raise ConfigError where a model is a retriever in which words and patches have no tokens to compare."""
+    missing = missing_names(model, TwoTowerRetriever)
+    missing += [] if hasattr(model, "tokens") else ["tokens"]
+    missing += [] if hasattr(getattr(model, "tokenize", None), "words") else ["tokenize.words"]
+    if missing:
+        raise ConfigError(
+            f"{type(model).__name__} cannot be explained: it lacks {', '.join(missing)}, by which words and patches are"
+            " compared; explain another model"
+        )
 
 
 def _read_words(words: Sequence[CaptionWord], caption: str) -> list[CaptionWord]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
@@ -101,7 +101,8 @@ def restore(model: DualEncoder, picture: Image.Image, captions: Sequence[str], s
 
 def _restoring_head(retriever: DualEncoder) -> RestoringHead:
     """Return the head that restores pictures."""
-    for key, head in retriever.heads.items():
+    heads = getattr(retriever, "heads", None)
+    for key, head in heads.items() if isinstance(heads, nn.ModuleDict) else ():
         if isinstance(head, RestoringHead):
             check_needs(head, f"model.heads.{key}", retriever.image_encoder, retriever.text_encoder)
             return head

@@ -9,11 +9,12 @@ from pathlib import Path
 import torch.nn.functional as F
 from torch import Tensor
 
-from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.evaluation.embedding import embed_captions, embed_readable_pictures
+from tipr_zoo.evaluation.similarity_part import of_part, part_columns
 from tipr_zoo.gallery.ranking import best_pictures
 from tipr_zoo.pictures.files import find_pictures
+from tipr_zoo.protocols import Retriever
 from tipr_zoo.terminal.log import logger
 
 
@@ -32,7 +33,9 @@ class Hit:
     score: float
 
 
-def search(model: DualEncoder, folder: Path, text: str, top: int = 10, progress: bool = False) -> list[Hit]:
+def search(
+    model: Retriever, folder: Path, text: str, top: int = 10, progress: bool = False, part: str | None = None
+) -> list[Hit]:
     """Find the pictures of a folder that fit a sentence best.
 
     A picture that cannot be read is left out, with a warning in the log. One more warning counts and names those in
@@ -44,12 +47,14 @@ def search(model: DualEncoder, folder: Path, text: str, top: int = 10, progress:
         text: The sentence.
         top: Number of hits. Fewer where the folder holds fewer pictures.
         progress: Whether to show a progress bar on stderr.
+        part: The part of the model's similarity to rank by, alone; None for the whole.
 
     Returns:
         The hits, the best first. Equal scores stay in the order of their paths.
 
     Raises:
-        ConfigError: The sentence is empty, or `top` is below 1.
+        ConfigError: The sentence is empty, `top` is below 1, or the model has no parts.
+        UnknownNameError: The model has other parts.
         DataError: The folder is missing, or holds no readable picture.
         WeightsError: The model embeds the sentence or a picture as something else than finite numbers.
     """
@@ -57,6 +62,8 @@ def search(model: DualEncoder, folder: Path, text: str, top: int = 10, progress:
         raise ConfigError("the sentence to search for is empty; describe the person, e.g. 'a man in a red jacket'")
     if top < 1:
         raise ConfigError(f"the number of hits must be at least 1, got {top}")
+    if part is not None:
+        part_columns(model, part)  # says at once where there is no such part
     files = find_pictures(folder)
     if told := files.told():
         logger.warning("%s", told)
@@ -66,7 +73,8 @@ def search(model: DualEncoder, folder: Path, text: str, top: int = 10, progress:
     paths = [path for path, read in zip(files.readable, embedded.is_read.tolist(), strict=True) if read]
     sentence = embed_captions(model, [text])[0]
     _check_finite(embedded.embeddings, paths, sentence)
-    found = best_pictures(F.normalize(embedded.embeddings, dim=-1), sentence, top)
+    pictures, sentence = of_part(embedded.embeddings, model, part), of_part(sentence.unsqueeze(0), model, part)[0]
+    found = best_pictures(F.normalize(pictures, dim=-1), sentence, top)
     return [Hit(rank, paths[index], score) for rank, (index, score) in enumerate(found, start=1)]
 
 

@@ -23,7 +23,7 @@ def measured_thing(record: Record) -> tuple[str | None, ...]:
     """Return what two evaluation records share if they measure the same weights on the same data in the same way."""
     mappings = [json.dumps(values, sort_keys=True) for values in (record.dataset_arguments, record.overrides)]
     counts = [str(count) for count in (record.queries, record.gallery, record.identities)]
-    words = (record.model, record.weights_sha256, record.dataset, record.split, record.direction)
+    words = (record.model, record.weights_sha256, record.dataset, record.split, record.direction, record.part)
     return *words, *mappings, *counts, *data_identity(record)
 
 

@@ -48,6 +48,7 @@ class LeaderboardRow:
         is_of_other_data: Whether the hashes of annotations or pictures are not those of a card's record of this data.
         is_of_unknown_data: Whether the record does not say which pictures it is of, as the first records did not.
         weights_of: The model that the weights are of, where the evaluation record says that it is another.
+        part: The part of the model's similarity that was measured alone; None for the whole.
     """
 
     model: str
@@ -69,11 +70,11 @@ class LeaderboardRow:
     is_of_other_data: bool = False
     is_of_unknown_data: bool = False
     weights_of: str | None = None
+    part: str | None = None
 
     def values(self) -> dict[str, Any]:
-        """Return the fields by name; `weights_of` only where it says something."""
-        values = asdict(self)
-        return values if self.weights_of is not None else {k: v for k, v in values.items() if k != "weights_of"}
+        """Return the fields by name; `weights_of` and `part` only where they say something."""
+        return {k: v for k, v in asdict(self).items() if v is not None or k not in ("weights_of", "part")}
 
 
 def leaderboard_rows(
@@ -113,12 +114,15 @@ def leaderboard_rows(
 
 
 def data_key(row: LeaderboardRow) -> tuple[str, str, str, str]:
-    """Return in words what a row was measured on: data set, split, further arguments, direction.
+    """Return in words what a row was measured on: data set, split, further arguments, direction with part.
 
-    For text-to-image, the direction is an empty text, so that such rows come first.
+    For text-to-image, the direction is an empty text, so that such rows come first. A part of a model that was measured
+    alone is named with the direction, so that its figures are compared with those of parts of that name alone.
     """
     arguments = ", ".join(f"{name} {value}" for name, value in sorted(row.dataset_arguments.items()))
-    return row.dataset, row.split, arguments, row.direction if row.direction != TEXT_TO_IMAGE else ""
+    direction = [row.direction] if row.direction != TEXT_TO_IMAGE else []
+    part = [f"part {row.part} alone"] if row.part is not None else []
+    return row.dataset, row.split, arguments, ", ".join([*direction, *part])
 
 
 def comparison_group(row: LeaderboardRow) -> tuple[str, str, str, str, bool]:
@@ -222,6 +226,7 @@ def _record_rows(
                 is_of_other_data=known.is_other(record),
                 is_of_unknown_data=record.pictures_sha256 is None,
                 weights_of=record.weights_of,
+                part=record.part,
             )
         )
     return rows

@@ -26,14 +26,16 @@ from tipr_zoo.models.component_check import (
     check_token_ids,
     checked,
     checked_image_tower,
+    checked_retriever,
 )
 from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.objective_setup import without_set_up
 from tipr_zoo.models.recipe import DEFAULT_MODEL
 from tipr_zoo.models.recipe_values import build_component, checked_channels
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.models.weights_origin import other_model
 from tipr_zoo.pictures.preprocessing import ImageNormalisation
-from tipr_zoo.protocols import Head, Loss, Neck, Retriever, TextTower, Tokenizer
+from tipr_zoo.protocols import Head, Loss, Neck, TextTower, Tokenizer
 from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, MODELS, TOKENIZERS
 from tipr_zoo.registry import Registry
 from tipr_zoo.terminal.log import logger
@@ -74,7 +76,8 @@ def build(
         overrides: Entries of the recipe to change, by dotted name, e.g. ``{"model.heads.id.num_identities": 100}``.
 
     Returns:
-        The model, in eval mode. Without weights they are random, and one log line says so.
+        The model, in eval mode: a `DualEncoder`, or the `tipr_zoo.protocols.Retriever` that the recipe's ``model.type``
+        names. Without weights they are random, and one log line says so.
 
     Raises:
         UnknownNameError: No such model, component or recipe entry.
@@ -155,7 +158,7 @@ def build_with_weights(
         logger.log(logging.WARNING if is_changed else logging.INFO, "%s: %s", place, loaded)
         return model
     if not is_own:
-        tensors = _leave_out_heads(model, tensors, file)
+        tensors = _leave_out_heads(model, without_set_up(model, tensors, file), file)
     load_tensors(model, tensors, file, owner)
     if owner is not None:
         own = resolved.name
@@ -180,12 +183,12 @@ def fit_identities(model: Any, count: int, source: object, level: int) -> None:
     heads = model.get("heads")
     head = heads.get("id") if isinstance(heads, Mapping) else None
     # What is no dict is told where it is built.
-    if isinstance(head, dict) and head.get("num_identities") != count:
+    if isinstance(head, Mapping) and head.get("num_identities") != count:
         named = head.get("num_identities", count)
         if isinstance(named, bool) or not isinstance(named, int) or named < 1:
             raise ConfigError(f"{IDENTITIES} must be a whole number above 0, got {named!r}")
         logger.log(level, "id head: %d identities, as in %s", count, source)
-        head["num_identities"] = count
+        head["num_identities"] = count  # type: ignore[index]  # Mapping has no item assignment, a recipe's dicts have
 
 
 def _leave_out_heads(model: DualEncoder, tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
@@ -196,6 +199,8 @@ def _leave_out_heads(model: DualEncoder, tensors: dict[str, Tensor], file: Path)
     Returns:
         The tensors without those of left-out heads.
     """
+    if not isinstance(getattr(model, "heads", None), nn.ModuleDict):
+        return tensors  # a retriever whose losses are its own matter
     own = {name.split(".")[1] for name in model.state_dict() if name.startswith("heads.")}
     given = {name.split(".")[1] for name in tensors if name.startswith("heads.")}
     for key in own - given:
@@ -221,19 +226,27 @@ def build_retriever(model: Mapping[str, Any]) -> DualEncoder:
             ``std`` normalise the pictures; CLIP's stand where they are left out. The class is handed what these
             entries give, as far as its constructor names it, and every other entry as it is.
 
+    Returns:
+        The model: a module that has all that `tipr_zoo.protocols.Retriever` promises.
+
     Raises:
         UnknownNameError: No such component, or the class takes no such entry.
-        ConfigError: An entry is missing or makes no sense, or a component lacks what another needs of it.
+        ConfigError: An entry is missing or makes no sense, a component lacks what another needs of it, or the class
+            lacks what every retriever has.
     """
     kind = model.get("type", DEFAULT_MODEL)
     names = _argument_names(MODELS.get(kind))
-    given = {key: value for key, value in model.items() if key not in _BUILT} | _built_entries(model, names)
-    retriever = build_component(MODELS, {**given, "type": kind}, "model")
-    return checked(retriever, Retriever, "model")
+    built = _built_entries(model, names)
+    made = {*built, "type", *(_CHANNELS if "normalisation" in built else ())}
+    given = {key: value for key, value in model.items() if key not in made and not (key in _BUILT and value is None)}
+    retriever = build_component(MODELS, {**given, **built, "type": kind}, "model")
+    return checked_retriever(retriever, "model")  # type: ignore[return-value]  # a `DualEncoder`, or what stands for one
 
 
-def _argument_names(component: type) -> set[str]:
-    """List the arguments of a class's constructor, and of its base's where it hands any on."""
+def _argument_names(component: Any) -> set[str]:
+    """List the arguments of a class's constructor, and of its base's where it hands any on; or those of a function."""
+    if not inspect.isclass(component):
+        return set(inspect.signature(component).parameters)
     names: set[str] = set()
     for base in component.__mro__:
         if "__init__" not in vars(base):
@@ -245,7 +258,9 @@ def _argument_names(component: type) -> set[str]:
     return names
 
 
-_BUILT = ("type", "image_encoder", "text_encoder", "tokenizer", "neck", "losses", "heads", "mean", "std")
+_CHANNELS = ("mean", "std")
+
+_BUILT = ("image_encoder", "text_encoder", "tokenizer", "neck", "losses", "heads", *_CHANNELS)
 """The entries of ``model`` that are built before the class is made, or made into something else."""
 
 

@@ -10,12 +10,22 @@ import torch
 from torch import nn
 
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.protocols import Head, ImageTower, Loss, Neck, TextTower, Tokenizer, missing_names
+from tipr_zoo.protocols import (
+    Head,
+    ImageTower,
+    Loss,
+    Neck,
+    Retriever,
+    TextTower,
+    Tokenizer,
+    missing_names,
+    promised_names,
+)
 from tipr_zoo.sentence_ends import end_positions, pooled_positions
 
 PAGE = "see Components in docs/plugin_contract.md"
 
-_MODULES = (ImageTower, TextTower, Neck, Loss, Head)
+_MODULES = (ImageTower, TextTower, Neck, Loss, Head, Retriever)
 
 _ROOM = 8
 """Tokens of a context in which a short sentence is not cut."""
@@ -85,13 +95,37 @@ def checked_image_tower(component: object, place: str) -> ImageTower:
         ConfigError: It lacks something, or its ``image_size`` is something else.
     """
     tower: ImageTower = checked(component, ImageTower, place)  # type: ignore[assignment]  # it has all of it
-    size: Any = tower.image_size
+    _check_image_size(tower, place)
+    return tower
+
+
+def checked_retriever(component: object, place: str) -> Retriever:
+    """Return the component, if it is a retriever, with methods where methods are promised, and of an image size.
+
+    Args:
+        component: What the registry MODELS built.
+        place: Where the recipe names it.
+
+    Raises:
+        ConfigError: It lacks something, or has something else under that name.
+    """
+    retriever: Retriever = checked(component, Retriever, place)  # type: ignore[assignment]  # it has all of it
+    _check_image_size(retriever, place)
+    for name in promised_names(Retriever):
+        if name != "image_size" and not callable(getattr(retriever, name)):
+            kind = type(retriever).__name__
+            raise ConfigError(f"{place}: {name} of {kind} must be callable, got {getattr(retriever, name)!r}; {PAGE}")
+    return retriever
+
+
+def _check_image_size(component: ImageTower | Retriever, place: str) -> None:
+    """Raise ConfigError where a component's ``image_size`` is no height and width."""
+    size: Any = component.image_size
     sides = [*size] if isinstance(size, Iterable) else []
     if len(sides) != 2 or not all(isinstance(side, Integral) and int(side) > 0 for side in sides):
         raise ConfigError(
-            f"{place}: image_size of {type(tower).__name__} must be (height, width) in pixels, got {size!r}; {PAGE}"
+            f"{place}: image_size of {type(component).__name__} must be (height, width) in pixels, got {size!r}; {PAGE}"
         )
-    return tower
 
 
 def check_embedding_sizes(components: Mapping[str, object]) -> None:

@@ -11,14 +11,11 @@ from mmengine.config import Config, ConfigDict
 
 from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.close_matches import unknown_name
-from tipr_zoo.errors import ConfigError, error_line
+from tipr_zoo.errors import ConfigError, TiprZooError, error_line
 from tipr_zoo.models.plugin_import import import_plugin
 from tipr_zoo.models.recipe_schema import ModelSettings, RecipeFile, TrainingSettings
-from tipr_zoo.models.recipe_sources import check_sources
-from tipr_zoo.plugins.discovery import find_plugin
+from tipr_zoo.models.recipe_sources import CONFIGS_FOLDER, configs_folder, find_sources, runnable
 from tipr_zoo.schemas.declared import keys_of
-
-CONFIGS_FOLDER = "configs"
 
 DEFAULT_MODEL = "DualEncoder"
 """The class of a recipe whose ``model`` has no ``type``."""
@@ -67,11 +64,19 @@ def recipe_source(card: ModelCard) -> str:
 
 
 def _run(card: ModelCard) -> Config:
-    """Run the file of a model's recipe and those of its bases."""
+    """Run the file of a model's recipe and those of its bases. The plugins that bases belong to are needed, too."""
     path = recipe_path(card)
     try:
-        check_sources(path)
-        return Config.fromfile(path)
+        sources = find_sources(path)
+        with runnable(sources) as file:
+            recipe = Config.fromfile(file)
+        needed = [name for name in sources.plugins if name != card.plugin]
+        named = recipe.get("plugins", [])
+        if needed and isinstance(named, (list, tuple)):
+            recipe.plugins = [*named, *(name for name in needed if name not in named)]
+        return recipe
+    except TiprZooError:
+        raise
     except (Exception, SystemExit) as error:  # a recipe is Python, so anything can go wrong in it
         raise ConfigError(f"recipe {path} of {card.name} cannot be read: {_said(error)}; mend it there") from error
 
@@ -140,9 +145,7 @@ def recipe_path(card: ModelCard) -> Path:
         ConfigError: There is no such file.
         PluginError: The model's plugin is not installed.
     """
-    folder = (
-        find_plugin(card.plugin).folder(CONFIGS_FOLDER) if card.plugin else Path(__file__).parents[1] / CONFIGS_FOLDER
-    )
+    folder = configs_folder(card.plugin)
     path = (folder / card.config) if folder else None
     if path is None or not os.path.isfile(path):  # which is False for a name that no file can have
         owner = f"plugin {card.plugin!r}" if card.plugin else "the core"

@@ -1,19 +1,67 @@
-"""The files that a recipe is made of, looked at before any of them is run."""
+"""The files that a recipe is made of, looked at before any of them is run.
+
+A base is named as MMEngine does it: ``"./FILE"`` lies beside the recipe, and ``"OWNER::FILE"`` among the recipes of
+another plugin, or of the core, whose name is ``core``. No plugin is imported to find one.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from tipr_zoo.close_matches import unknown_name
+from tipr_zoo.errors import ConfigError, PluginError, TiprZooError
 from tipr_zoo.outside.files import SOURCE_LIMIT, read_bytes
+from tipr_zoo.plugins.discovery import find_plugin
+
+CONFIGS_FOLDER = "configs"
+
+CORE = "core"
+"""The owner of the core's recipes, as in ``tipr-zoo list --plugin core``."""
 
 _BASES = "_base_"
+_OF = "::"
 _MOST_FILES = 100
+_ENDINGS = (".py", ".json", ".yaml", ".yml")
 
 
-def check_sources(path: Path) -> None:
-    """Check that a recipe and its bases are regular files up to a size, and few.
+@dataclass(frozen=True)
+class RecipeSources:
+    """A recipe and all its bases.
+
+    Attributes:
+        recipe: The recipe's file.
+        bases: The bases of each file that has any, by the name that it gives them.
+        plugins: The plugins that bases belong to, by name, in the order in which they are met.
+    """
+
+    recipe: Path
+    bases: Mapping[Path, Mapping[str, Path]]
+    plugins: tuple[str, ...]
+
+
+def configs_folder(owner: str | None) -> Path | None:
+    """Return the folder with the recipes of a plugin, or of the core; None where a plugin has none.
+
+    Args:
+        owner: The plugin's name; None or ``"core"`` for the core.
+
+    Raises:
+        PluginError: The plugin is not installed, or needs another core.
+        DuplicateNameError: Two distributions bring a plugin of this name.
+        UnknownNameError: No such plugin is known.
+    """
+    if owner is None or owner == CORE:
+        return Path(__file__).parents[1] / CONFIGS_FOLDER
+    return find_plugin(owner).folder(CONFIGS_FOLDER)
+
+
+def find_sources(path: Path) -> RecipeSources:
+    """Find the bases of a recipe, and check that all are regular files up to a size, and few.
 
     Args:
         path: The recipe.
@@ -21,25 +69,103 @@ def check_sources(path: Path) -> None:
     Raises:
         OSError: One cannot be read, is no regular file, or is too large.
         SyntaxError: The recipe or a base is no Python.
-        ValueError: They are too many, as where a recipe is its own base.
+        ConfigError: A base is not there, a file is its own base, or there are too many.
+        PluginError: A base belongs to a plugin that is not installed, or not known.
     """
-    waiting, count = [path], 0
-    while waiting:
-        file = waiting.pop()
+    bases: dict[Path, dict[str, Path]] = {}
+    plugins: dict[str, None] = {}
+    count = 0
+
+    def look(file: Path, chain: tuple[Path, ...]) -> None:
+        nonlocal count
         count += 1
         if count > _MOST_FILES:
-            raise ValueError(f"it has more than {_MOST_FILES} bases, {file} among them")
+            raise ConfigError(f"recipe {path} has more than {_MOST_FILES} bases, {file} among them; merge some of them")
         content = read_bytes(file, SOURCE_LIMIT)
-        if file.suffix == ".py":
-            waiting += [file.parent / base for base in _bases(ast.parse(content, str(file)))]
+        if file.suffix != ".py":
+            return
+        for name, _ in _base_names(ast.parse(content, str(file))):
+            base = _base_file(file, name)
+            if base.resolve() in (above.resolve() for above in (*chain, file)):
+                by_way_of = f" by way of {chain[-1]}" if chain else ""
+                raise ConfigError(f"recipe {base} is its own base{by_way_of}; take it out of {_BASES} in {file}")
+            bases.setdefault(file, {})[name] = base
+            owner, is_of_another, _ = name.partition(_OF)
+            if is_of_another and owner != CORE:
+                plugins[owner] = None
+            look(base, (*chain, file))
+
+    look(path, ())
+    return RecipeSources(path, bases, tuple(plugins))
 
 
-def _bases(module: ast.Module) -> Iterator[str]:
-    """Yield the names of the files that a recipe begins with, as MMEngine finds them."""
+@contextmanager
+def runnable(sources: RecipeSources) -> Iterator[Path]:
+    """Give the file that MMEngine is to run, which itself finds only bases that lie beside a recipe.
+
+    Where a base is of another package, that is a copy for the time of the block, which names its bases by their paths.
+    """
+    if not any(_OF in name for names in sources.bases.values() for name in names):
+        yield sources.recipe
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield _copied(sources.recipe, sources.bases, Path(folder))
+
+
+def _copied(file: Path, bases: Mapping[Path, Mapping[str, Path]], folder: Path) -> Path:
+    """Copy a recipe and its bases; return the copy. What has no base is taken as it is."""
+    if file not in bases:
+        return file.absolute()
+    content = read_bytes(file, SOURCE_LIMIT)
+    starts = [0]
+    for line in content.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    names = sorted(_base_names(ast.parse(content, str(file))), key=lambda found: (found[1].lineno, found[1].col_offset))
+    for number, (name, place) in enumerate(reversed(names)):  # from the end, so that places before it stay
+        copy = _copied(bases[file][name], bases, folder / str(number))
+        begin = starts[place.lineno - 1] + place.col_offset
+        end = starts[(place.end_lineno or 0) - 1] + (place.end_col_offset or 0)
+        content = content[:begin] + repr(str(copy)).encode() + content[end:]
+    folder.mkdir(exist_ok=True, parents=True)
+    (folder / file.name).write_bytes(content)
+    return folder / file.name
+
+
+def _base_names(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the names of the files that a recipe begins with, as MMEngine finds them, and where they are in it."""
     for statement in module.body:
         if isinstance(statement, ast.Assign) and any(
             isinstance(target, ast.Name) and target.id == _BASES for target in statement.targets
         ):
-            names = [node.value for node in ast.walk(statement.value) if isinstance(node, ast.Constant)]
-            # With "::", it is a file of another package of MMEngine's family.
-            yield from (name for name in names if isinstance(name, str) and "::" not in name)
+            for node in ast.walk(statement.value):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield node.value, node
+
+
+def _base_file(file: Path, name: str) -> Path:
+    """Return the file of a base that `file` names."""
+    owner, is_of_another, place = name.partition(_OF)
+    if not is_of_another:
+        folder, place = file.parent, name
+        if (folder / name).exists():
+            return folder / name
+    else:
+        folder = _folder_of(owner, name, file)
+    known = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix in _ENDINGS)
+    if is_of_another and place in known:
+        return folder / place
+    before = f"{owner}{_OF}" if is_of_another else "./"
+    told = [f"{before}{other}" for other in known if folder / other != file]
+    raise ConfigError(f"{_BASES} of recipe {file}: {unknown_name('recipe', name, told)}")
+
+
+def _folder_of(owner: str, name: str, file: Path) -> Path:
+    """Return the folder with the recipes of a base's owner."""
+    place = f"{_BASES} of recipe {file}: {name!r}"
+    try:
+        folder = configs_folder(owner)
+    except TiprZooError as error:
+        raise PluginError(f"{place}: {error}; before {_OF} stands {CORE!r} or a plugin's name") from error
+    if folder is None:
+        raise ConfigError(f"{place}: plugin {owner!r} has no recipes; take it out")
+    return folder

@@ -12,8 +12,10 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.hub.weights import local_weights
 from tipr_zoo.models.clip_weights import load_clip_tensors, part_of
+from tipr_zoo.models.objective_setup import without_set_up
 from tipr_zoo.models.reader_lookup import reader_named, readers_of
 from tipr_zoo.models.timm_weights import load_timm_tower
+from tipr_zoo.protocols import TwoTowerRetriever, missing_names
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.official_names import TOWERS
 from tipr_zoo.weights.official_sizes import listed, tower_names
@@ -40,6 +42,12 @@ def load_starting_weights(model: DualEncoder, path: Path) -> None:
     path = local_weights(path)
     opened = open_weights(path)
     tensors, kind = opened.tensors, opened.recognised.kind
+    missing = missing_names(model, TwoTowerRetriever)
+    if missing and kind in (WeightsKind.CLIP, WeightsKind.HUGGING_FACE_CLIP, WeightsKind.OFFICIAL):
+        raise WeightsError(
+            f"{path} holds the weights of two towers, and {type(model).__name__} lacks {', '.join(missing)}; start it"
+            " from weights of its own"
+        )
     if kind in (WeightsKind.CLIP, WeightsKind.HUGGING_FACE_CLIP):
         place = f"CLIP weights {path}"
         logger.warning("%s: %s", place, load_clip_tensors(model, tensors, place))
@@ -48,6 +56,7 @@ def load_starting_weights(model: DualEncoder, path: Path) -> None:
     elif kind is WeightsKind.TIMM:
         load_timm_tower(model, tensors, f"timm weights {path}")
     else:
+        tensors = without_set_up(model, tensors, path)
         load_tensors(model, _without_other_classifier(model, tensors, path), path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -46,6 +47,26 @@ class ImageNormalisation:
     def _like(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean and the standard deviation, each (3, 1, 1), with the dtype and on the device of `images`."""
         return images.new_tensor(self.mean).view(3, 1, 1), images.new_tensor(self.std).view(3, 1, 1)
+
+
+@dataclass(frozen=True)
+class OwnPreprocessing(ImageNormalisation):
+    """What stands for the normalisation of a model that says none: its ``preprocess``, of pixels of its size.
+
+    Attributes:
+        mean: What an erased part is filled with; 0 here.
+        std: 1 here.
+        preprocess: Turns a picture into (3, H, W) float32.
+    """
+
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    preprocess: Callable[[Image.Image], Tensor] | None = None
+
+    def of_bytes(self, pixels: Tensor) -> Tensor:
+        """Preprocess (3, H, W) uint8 pixels; the result is float32, and whoever gets it may change it."""
+        assert self.preprocess is not None
+        return self.preprocess(Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())).clone()
 
 
 def resize_picture(picture: Image.Image, image_size: tuple[int, int]) -> Tensor:

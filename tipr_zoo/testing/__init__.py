@@ -10,6 +10,7 @@ from tipr_zoo.testing.head_check import check_head
 from tipr_zoo.testing.image_tower_check import check_image_tower
 from tipr_zoo.testing.loss_check import check_loss
 from tipr_zoo.testing.plugin_check import check_plugin
+from tipr_zoo.testing.retriever_check import check_retriever
 from tipr_zoo.testing.text_tower_check import check_text_tower
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "check_image_tower",
     "check_loss",
     "check_plugin",
+    "check_retriever",
     "check_text_tower",
 ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.models.component_check import check_needs
-from tipr_zoo.protocols import Head, missing_names
+from tipr_zoo.protocols import Head, TwoTowerRetriever, missing_names
 from tipr_zoo.sentence_ends import SentenceEnds
 from tipr_zoo.testing.objective_check import Case, check_objective
 from tipr_zoo.testing.sample_batch import CAPTIONS, sample_batch
@@ -33,9 +34,15 @@ def check_head(head: nn.Module, retriever: DualEncoder) -> None:
         expect(not missing, f"it lacks {', '.join(missing)}")
         expect(isinstance(head, nn.Module), "it is no torch.nn.Module")
     with trial.promise("fits the towers of the model"):
+        missing = missing_names(retriever, TwoTowerRetriever)
+        expect(not missing, f"{type(retriever).__name__} lacks {', '.join(missing)}, so it has no heads to try")
         check_needs(head, "the head", retriever.image_encoder, retriever.text_encoder)
     with alike_every_time():
-        check_objective(trial, deepcopy(head), _case(deepcopy(retriever).eval()))
+        own, model = deepcopy(head), deepcopy(retriever).eval()
+        if hasattr(own, "setup"):
+            with trial.promise("can be set up"):
+                cast(Any, own).setup(model)
+        check_objective(trial, own, _case(model))
 
 
 def _case(retriever: DualEncoder) -> Case:

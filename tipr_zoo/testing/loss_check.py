@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import deepcopy
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,9 @@ PATCHES, LENGTH, VOCABULARY = 6, 12, 100
 """Number of patches, length of a caption in tokens, and number of token ids. The last id is the end token."""
 
 
-def check_loss(loss: nn.Module, embedding_size: int = 64, parts: Iterable[str] = ()) -> None:
+def check_loss(
+    loss: nn.Module, embedding_size: int = 64, parts: Iterable[str] = (), retriever: nn.Module | None = None
+) -> None:
     """Try every promise of a loss on random features: finite, gradients, order, autocast, processes, saving.
 
     Args:
@@ -27,6 +30,7 @@ def check_loss(loss: nn.Module, embedding_size: int = 64, parts: Iterable[str] =
         embedding_size: Size D of the features.
         parts: Names of the parts of the similarity, where the loss is for models that have some. Each gets random
             embeddings.
+        retriever: What a loss that has ``setup`` is set up with; another needs none.
 
     Raises:
         BrokenPromiseError: A promise is broken. The message names the first one.
@@ -39,7 +43,12 @@ def check_loss(loss: nn.Module, embedding_size: int = 64, parts: Iterable[str] =
         names = ", ".join(name for name, _ in loss.named_parameters())
         expect(not names, f"it has {names}; register it as a head")
     with alike_every_time():
-        check_objective(trial, deepcopy(loss), _case(embedding_size, tuple(parts)))
+        own = deepcopy(loss)
+        if hasattr(own, "setup"):
+            with trial.promise("can be set up"):
+                expect(retriever is not None, "it has setup, so say what with: check_loss(loss, retriever=...)")
+                cast(Any, own).setup(deepcopy(retriever))
+        check_objective(trial, own, _case(embedding_size, tuple(parts)))
 
 
 def _case(embedding_size: int, parts: tuple[str, ...]) -> Case:

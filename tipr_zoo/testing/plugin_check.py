@@ -19,12 +19,13 @@ from tipr_zoo.models.plugin_import import import_plugin
 from tipr_zoo.models.resolved_model import resolve_card
 from tipr_zoo.plugins.contract import STATEMENT, stated_contract
 from tipr_zoo.plugins.discovery import find_plugin
-from tipr_zoo.protocols import CaptionAugmentation, PairSampler, promised_names
+from tipr_zoo.protocols import CaptionAugmentation, PairSampler, TwoTowerRetriever, missing_names, promised_names
 from tipr_zoo.registries import CAPTION_AUGMENTATIONS, CHECKPOINTS, DATASETS, HEADS, LOSSES, SAMPLERS
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.testing.head_check import check_head
 from tipr_zoo.testing.image_tower_check import check_image_tower
 from tipr_zoo.testing.loss_check import check_loss
+from tipr_zoo.testing.retriever_check import check_retriever
 from tipr_zoo.testing.text_tower_check import check_text_tower
 from tipr_zoo.testing.trial import Trial, alike_every_time, expect
 
@@ -94,7 +95,10 @@ class _Components:
                 *(card.name, count // 10**6, self.largest // 10**6),
             )
         self._check_objectives(recipe.model, retriever, parts, card.name)
-        if retriever is not None:
+        if retriever is None:
+            return
+        self._once("retriever", recipe.model, partial(check_retriever, retriever), name=type(retriever).__name__)
+        if not missing_names(retriever, TwoTowerRetriever):
             image, text = retriever.get_submodule("image_encoder"), retriever.get_submodule("text_encoder")
             self._once("image tower", recipe.model.image_encoder, partial(check_image_tower, image))
             self._once("text tower", recipe.model.text_encoder, partial(check_text_tower, text, retriever.tokenize))
@@ -123,10 +127,12 @@ class _Components:
     def _check_objectives(
         self, recipe: Mapping[str, Any], retriever: DualEncoder | None, parts: tuple[str, ...], model_name: str
     ) -> None:
+        if retriever is not None and not hasattr(retriever, "objectives"):
+            return  # its losses are its own matter
         configs = [config for config in (recipe.get("losses") or {}).values() if config is not None]
         for config in configs:
             own = {name: value for name, value in config.items() if name != "weight"}
-            self._once("loss", own, partial(_check_configured_loss, own, parts))
+            self._once("loss", own, partial(_check_configured_loss, own, parts, retriever))
         for key, config in (recipe.get("heads") or {}).items():
             if config is None:
                 continue
@@ -135,16 +141,16 @@ class _Components:
             else:
                 self._once("head", config, partial(check_head, retriever.heads[key], retriever))
 
-    def _once(self, kind: str, config: Mapping[str, Any], check: Callable[[], None]) -> None:
+    def _once(self, kind: str, config: Mapping[str, Any], check: Callable[[], None], name: str = "") -> None:
         """Run a check of a component, unless one with the same arguments was tried."""
-        self._types.add(config["type"])
+        self._types.add(name or config["type"])
         if (what := f"{kind} {dict(config)!r}") not in self._tried:
             self._tried.add(what)
             check()
 
 
-def _check_configured_loss(config: Mapping[str, Any], parts: tuple[str, ...]) -> None:
-    check_loss(LOSSES.build(config), parts=parts)
+def _check_configured_loss(config: Mapping[str, Any], parts: tuple[str, ...], retriever: DualEncoder | None) -> None:
+    check_loss(LOSSES.build(config), parts=parts, retriever=retriever)
 
 
 def _check_class(component: Any, protocol: type) -> None:

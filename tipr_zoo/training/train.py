@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from mmengine.config import ConfigDict
 from mmengine.runner import Runner
-from torch import Tensor
+from torch import Tensor, nn
 
 from tipr_zoo.datasets.arguments import tell_changed_annotations
 from tipr_zoo.datasets.person_dataset import PersonDataset
@@ -21,6 +21,7 @@ from tipr_zoo.distributed import gather_objects, is_main_process, joined_process
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.building import build_retriever, fit_identities
+from tipr_zoo.models.objective_setup import set_up_objectives
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve
 from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.models.weights_origin import origin_texts
@@ -165,23 +166,20 @@ def train_resolved(
     ):
         torch.manual_seed(recipe.training.get("seed", 0))
         model = build_retriever(recipe.model)
-        if not model.objectives:
-            raise no_objective(name)
-        adapters = adapter_settings(recipe.training)
-        if resume and checkpoint_files(work_dir):
-            add_adapters(model, adapters)  # its checkpoints hold them
+        _check_trainable(model, name)
         fingerprint = training_fingerprint(recipe, train_set, validation_set)
+        is_resumed = resume and bool(checkpoint_files(work_dir))
+        if weights is not None and not is_resumed:
+            load_starting_weights(model, weights)
+        add_adapters(model, adapter_settings(recipe.training))
+        set_up = set_up_objectives(model)  # after the weights that it may copy, and before the checkpoint that has it
         checkpoint = last_checkpoint(work_dir, model) if resume else None
         _check_same_everywhere(checkpoint, work_dir)
         if checkpoint is not None:
             check_fingerprint(checkpoint, fingerprint, train_set.root)
             _tell_lost_best(work_dir)
-        elif weights is not None:
-            load_starting_weights(model, weights)
-        else:
+        elif weights is None:
             logger.warning("%s: weights are random at the start; --weights FILE starts from CLIP's or its own", name)
-        if checkpoint is None:
-            add_adapters(model, adapters)
         runner = build_runner(
             recipe.training,
             model.to(place),
@@ -193,9 +191,39 @@ def train_resolved(
             interruption=interruption,
             max_minutes=max_minutes,
             tensorboard=tensorboard,
+            set_up=set_up,
         )
         _run(runner)
-        return _keep_selected(runner, model, work_dir, resolved, recipe, data)
+        return _keep_selected(_Trained(model, runner.epoch, frozenset(set_up)), work_dir, resolved, recipe, data)
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A model at the end of its training.
+
+    Attributes:
+        model: The model.
+        epoch: The last epoch.
+        set_up: Names of tensors that objectives added for the training.
+    """
+
+    model: DualEncoder
+    epoch: int
+    set_up: frozenset[str]
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the tensors that are part of the model after the training, too."""
+        return {name: value for name, value in self.model.state_dict().items() if name not in self.set_up}
+
+
+def _check_trainable(model: nn.Module, name: str) -> None:
+    """Raise ConfigError where a model has nothing to learn from, or nothing that learns."""
+    if hasattr(model, "objectives") and not model.objectives:
+        raise no_objective(name)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ConfigError(
+            f"{type(model).__name__}, the model of {name}, has no parameters, so there is nothing to train"
+        )
 
 
 def _check_same_everywhere(checkpoint: Path | None, work_dir: Path) -> None:
@@ -232,8 +260,7 @@ def _run(runner: Runner) -> None:
 
 
 def _keep_selected(
-    runner: Runner,
-    model: DualEncoder,
+    trained: _Trained,
     work_dir: Path,
     resolved: ResolvedModel,
     recipe: ConfigDict,
@@ -243,7 +270,7 @@ def _keep_selected(
     name, training, validation_set, train_set = resolved.name, recipe.training, data.validation, data.train
     dtype = WEIGHTS_DTYPES[training.get("weights_dtype", "float32")]
     best = best_epoch(work_dir / BEST_WEIGHTS) if validation_set is not None else None
-    epoch, state = (best[0], read_weights(work_dir / BEST_WEIGHTS)) if best else (runner.epoch, model.state_dict())
+    epoch, state = (best[0], read_weights(work_dir / BEST_WEIGHTS)) if best else (trained.epoch, trained.state())
     path = work_dir / f"{name}.safetensors"
     about = {
         "tipr_zoo_version": __version__,
@@ -255,21 +282,21 @@ def _keep_selected(
         "dataset_sha256": train_set.sha256,
     }
     if (adapters := adapter_settings(training)) is not None:
-        model.load_state_dict(state)
-        state = _merged(model, adapters, work_dir / f"{name}.adapter.safetensors", about)
+        trained.model.load_state_dict(state, strict=False)  # what objectives were set up with is no part of it
+        state = _merged(trained, adapters, work_dir / f"{name}.adapter.safetensors", about)
     if is_main_process():
         stored = {key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}
         write_weights(stored, path, about)
     return TrainingResult(path, epoch, validation_of(work_dir, epoch), about["selected_on"])
 
 
-def _merged(model: DualEncoder, adapters: Adapters, file: Path, about: dict[str, str]) -> dict[str, Tensor]:
+def _merged(trained: _Trained, adapters: Adapters, file: Path, about: dict[str, str]) -> dict[str, Tensor]:
     """Write the adapters apart, and return the weights with them merged, as a plain model has them."""
     if is_main_process() and not adapters.train_base:
-        save_adapters(model, adapters, file, about)
+        save_adapters(trained.model, adapters, file, about)
         logger.warning("%s holds the adapters alone; the model's weights have them merged", file)
     elif is_main_process():
         logger.warning("the towers learnt as well (training.adapters.train_base), so no file has the adapters alone")
-    merge_adapters(model)
+    merge_adapters(trained.model)
     about[MERGED] = f"{adapters.type} of rank {adapters.r} on {', '.join(adapters.targets)}"
-    return model.state_dict()
+    return trained.state()

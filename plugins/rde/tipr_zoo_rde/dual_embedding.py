@@ -37,6 +37,8 @@ class RobustDualEmbedding(DualEncoder):
         ConfigError: A tower does not tell its attention, the share or the size is none, or there is a neck.
     """
 
+    has_separate_rows = True
+
     image_encoder: AttendingImageTower
     text_encoder: AttendingTextTower
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch import nn
 
 from tipr_zoo.distributed import is_main_process
-from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import TrainingError
 from tipr_zoo.weights.header import read_metadata
 from tipr_zoo.weights.tensors import write_weights
@@ -24,12 +24,13 @@ class BestWeightsHook(Hook):
     Args:
         retriever: What is trained.
         work_dir: Where `BEST_WEIGHTS` goes. What an interrupted run left there counts, too.
+        left_out: Names that these weights are without; see `tipr_zoo.models.objective_setup`.
     """
 
     priority = "HIGH"  # before the history, whose entry says that the validation is done
 
-    def __init__(self, retriever: DualEncoder, work_dir: Path) -> None:
-        self.retriever, self.file = retriever, work_dir / BEST_WEIGHTS
+    def __init__(self, retriever: nn.Module, work_dir: Path, left_out: Collection[str] = ()) -> None:
+        self.retriever, self.file, self.left_out = retriever, work_dir / BEST_WEIGHTS, left_out
 
     def after_val_epoch(self, runner: Runner, metrics: Mapping[str, float] | None = None) -> None:
         if not is_main_process() or not metrics:
@@ -39,7 +40,8 @@ class BestWeightsHook(Hook):
             return
         about = {"epoch": str(runner.epoch), "R1": repr(metrics["R1"])}
         try:
-            write_weights(self.retriever.state_dict(), self.file, about)
+            state = self.retriever.state_dict().items()
+            write_weights({name: value for name, value in state if name not in self.left_out}, self.file, about)
         except OSError as error:
             raise TrainingError(
                 f"{self.file} cannot be written: {error.strerror or error}; make room, then go on with --resume"

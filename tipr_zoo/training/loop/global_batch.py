@@ -4,21 +4,25 @@ Similarity losses compare every picture of a batch with every caption of it. So 
 processes, with gradients. A loss that is a mean over pairs or masked words needs its own rows alone. It says by
 ``count_terms(batch)`` over how many terms the mean goes, and is weighted by that. A loss without ``count_terms`` sees
 the whole batch; that is always right and costs more.
+
+Of a retriever that is no `DualEncoder`, or computes its features or its losses by itself, nothing is known. Each
+process then computes the loss of the whole batch, as one process would. That is right, too, and no faster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from tipr_zoo.distributed import gather_rows, own_rows, process_count
+from tipr_zoo.distributed import as_one_process, gather_rows, own_rows, process_count
 from tipr_zoo.dual_encoder import DualEncoder, NeededBatch
 from tipr_zoo.features import TOKEN_ENTRIES, Batch, Features
+from tipr_zoo.training.loop.synchronised_batch_norm import synchronise_batch_norms
 
 
 def global_loss(retriever: DualEncoder, batch: Batch) -> dict[str, Tensor]:
@@ -38,6 +42,59 @@ def global_loss(retriever: DualEncoder, batch: Batch) -> dict[str, Tensor]:
     if process_count() == 1:
         return retriever.loss(batch)
     batch = _same_length(NeededBatch(batch))
+    whole_batch = GatheredBatch(batch)
+    if not is_spread(retriever):
+        everything = dict(whole_batch.items())
+        with as_one_process():
+            return retriever.loss(everything)
+    own, gathered = _features(retriever, batch)
+    whole: Features | None = None
+    values = {}
+    for key, objective in retriever.objectives.items():
+        if hasattr(objective, "count_terms"):
+            share = _share_of_terms(cast(Any, objective).count_terms(batch), own.image_tokens.device)
+            values[key] = share * retriever.objective(key, own, batch)
+            continue
+        whole = gathered() if whole is None else whole
+        values[key] = retriever.objective(key, whole, whole_batch)
+    return values
+
+
+def is_spread(retriever: object) -> bool:
+    """Tell whether each process computes the features of its own rows alone.
+
+    It does for a `DualEncoder` that computes features and losses as that class does. One with ``features`` of its own
+    says by ``has_separate_rows = True`` that those of a pair depend on the other pairs by batch normalisation at most.
+    """
+    if not isinstance(retriever, DualEncoder) or type(retriever).loss is not DualEncoder.loss:
+        return False
+    return _has_usual_features(retriever) or getattr(retriever, "has_separate_rows", False) is True
+
+
+def synchronise_features(retriever: nn.Module) -> None:
+    """Make every batch normalisation that features go through see the batch of all processes, where it does not yet.
+
+    Raises:
+        ConfigError: One of them is of a kind that cannot be synchronised.
+    """
+    if not is_spread(retriever):
+        return  # every process has the whole batch
+    # Objectives know by themselves what they see, and the usual neck sees the whole batch in every process.
+    apart = {"losses", "heads"} | ({"neck"} if _has_usual_features(retriever) else set())
+    for name, part in retriever.named_children():
+        if name not in apart:
+            synchronise_batch_norms(part)
+
+
+def _has_usual_features(retriever: object) -> bool:
+    return type(retriever).features is DualEncoder.features  # type: ignore[attr-defined]  # a dual encoder
+
+
+def _features(retriever: DualEncoder, batch: Batch) -> tuple[Features, Callable[[], Features]]:
+    """Return the features of this process's rows, and what gathers those of all processes."""
+    if not _has_usual_features(retriever):
+        features = retriever.features(batch, retriever.needs_patch_tokens)
+        return features, lambda: features.mapped(gather_rows)
     image_tokens, text_tokens = retriever.tokens(batch, retriever.needs_patch_tokens)
     # The neck may normalise over the batch, so it gets all of it.
     image_embedding, text_embedding = retriever.embeddings(
@@ -45,18 +102,9 @@ def global_loss(retriever: DualEncoder, batch: Batch) -> dict[str, Tensor]:
     )
     own = own_rows(len(image_tokens))
     own_features = Features(image_tokens, text_tokens, image_embedding[own], text_embedding[own])
-    whole: Features | None = None
-    whole_batch = GatheredBatch(batch)
-    values = {}
-    for key, objective in retriever.objectives.items():
-        if hasattr(objective, "count_terms"):
-            share = _share_of_terms(cast(Any, objective).count_terms(batch), image_tokens.device)
-            values[key] = share * retriever.objective(key, own_features, batch)
-            continue
-        if whole is None:
-            whole = Features(gather_rows(image_tokens), gather_rows(text_tokens), image_embedding, text_embedding)
-        values[key] = retriever.objective(key, whole, whole_batch)
-    return values
+    return own_features, lambda: Features(
+        gather_rows(image_tokens), gather_rows(text_tokens), image_embedding, text_embedding
+    )
 
 
 class GatheredBatch(Mapping[str, Tensor]):

@@ -85,13 +85,22 @@ def find_culprit(
     batch = {key: value.to(device) for key, value in batch.items()}
     stages: dict[str, Any] = {"pictures, as they are loaded, are": batch["images"]}
     if not (rows := _bad_rows(stages["pictures, as they are loaded, are"])):
-        image_tokens, text_tokens = retriever.tokens(batch)
-        stages |= {"tokens of the image tower are": image_tokens, "tokens of the text tower are": text_tokens}
+        stages |= _stages(retriever, batch)
     for name, values in stages.items():
         if rows := _bad_rows(values):
             return f"{name} not finite", rows
     keys = [key.removeprefix("loss_") for key, value in losses.items() if not _is_finite(value) and key != "loss"]
-    return f"the towers' tokens are finite, and {' and '.join(keys)} made of them not", []
+    made = "the towers' tokens" if hasattr(retriever, "tokens") else "the embeddings"
+    return f"{made} are finite, and {' and '.join(keys)} made of them not", []
+
+
+def _stages(retriever: DualEncoder, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return what the losses of a batch are made of, by its name in a sentence."""
+    if not hasattr(retriever, "tokens"):
+        image, text = retriever.encode_image(batch["images"]), retriever.encode_text(batch["caption_ids"])
+        return {"embeddings of the pictures are": image, "embeddings of the captions are": text}
+    image_tokens, text_tokens = retriever.tokens(batch)
+    return {"tokens of the image tower are": image_tokens, "tokens of the text tower are": text_tokens}
 
 
 def _gradient_culprit(names: Sequence[str]) -> str:

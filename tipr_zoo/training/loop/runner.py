@@ -7,7 +7,7 @@ import re
 import shutil
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.training.checkpoints.best_weights_hook import BestWeightsHook
 from tipr_zoo.training.checkpoints.checkpoint_hook import CheckpointHook
 from tipr_zoo.training.checkpoints.reading import loaded_by_mmengine
+from tipr_zoo.training.loop.global_batch import synchronise_features
 from tipr_zoo.training.loop.hooks import LearningRateHook, RandomStateHook, TimeLimitHook
 from tipr_zoo.training.loop.interruption import Interruption, InterruptionHook
 from tipr_zoo.training.loop.linear_products_hook import LinearProductsHook
@@ -33,7 +34,6 @@ from tipr_zoo.training.loop.optimiser import build_optimiser
 from tipr_zoo.training.loop.progress_hook import ProgressHook
 from tipr_zoo.training.loop.runner_model import RunnerModel
 from tipr_zoo.training.loop.schedule import Schedule
-from tipr_zoo.training.loop.synchronised_batch_norm import synchronise_batch_norms
 from tipr_zoo.training.loop.tensorboard_hook import TensorBoardHook
 from tipr_zoo.training.loop.train_loop import TrainLoop
 from tipr_zoo.training.loop.validation_loop import ValidationLoop
@@ -56,6 +56,7 @@ def build_runner(
     interruption: Interruption,
     max_minutes: float | None = None,
     tensorboard: bool = False,
+    set_up: Collection[str] = (),
 ) -> Runner:
     """Build everything that a training needs.
 
@@ -70,6 +71,7 @@ def build_runner(
         interruption: Notes signals.
         max_minutes: See `tipr_zoo.training.train.train`.
         tensorboard: See `tipr_zoo.training.train.train`.
+        set_up: What `tipr_zoo.models.objective_setup.set_up_objectives` has added; the best weights are without it.
 
     Raises:
         ConfigError: An entry makes no sense.
@@ -80,7 +82,7 @@ def build_runner(
     hooks: list[Hook] = [
         LearningRateHook(settings(Schedule, training, "schedule")),
         RandomStateHook(training.get("seed", 0)),
-        BestWeightsHook(model, work_dir),
+        BestWeightsHook(model, work_dir, set_up),
         ProgressHook(work_dir),
         LinearProductsHook(),
         checkpoints,
@@ -127,8 +129,7 @@ def _spread(model: RunnerModel, training: Mapping[str, Any], device: torch.devic
     """Wrap the model, so that its gradients are averaged over the processes where there are several."""
     if process_count() == 1:
         return model
-    for tower in ("image_encoder", "text_encoder"):
-        synchronise_batch_norms(model.retriever.get_submodule(tower))  # a neck sees the whole batch in every process
+    synchronise_features(model.retriever)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # newer versions of PyTorch have another name for the argument
         return MMDistributedDataParallel(

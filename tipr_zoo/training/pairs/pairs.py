@@ -7,10 +7,10 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from tipr_zoo.datasets.person_dataset import PersonDataset
-from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.features import TOKEN_ENTRIES
 from tipr_zoo.pictures.files import open_picture
-from tipr_zoo.pictures.preprocessing import resize_picture
+from tipr_zoo.pictures.preprocessing import ImageNormalisation, OwnPreprocessing, resize_picture
+from tipr_zoo.protocols import Retriever
 from tipr_zoo.sentence_ends import Positions, SentenceEnds, largest_ids
 from tipr_zoo.training.caption_augmentation import CaptionAugmentation, WholeCaptions
 from tipr_zoo.training.pairs.augmentation import Augmentation
@@ -25,7 +25,8 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
 
     Args:
         dataset: The training split.
-        model: Gives the tokenizer, the picture size and the normalisation.
+        model: Gives the tokenizer, the picture size and the normalisation. Where it has no ``normalisation``, pictures
+            are resized and augmented, and then go through its ``preprocess``.
         augmentation: What is done to pictures.
         seed: Seed of every draw.
         masking: Whether to add ``mlm_ids`` and ``mlm_labels``.
@@ -35,7 +36,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
     def __init__(
         self,
         dataset: PersonDataset,
-        model: DualEncoder,
+        model: Retriever,
         augmentation: Augmentation,
         seed: int,
         masking: bool,
@@ -46,8 +47,10 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         self.picture_indices = dataset.caption_picture_indices
         self.caption_ids = model.tokenize(dataset.captions)
         self.tokenizer = model.tokenize
-        self.find_ends = SentenceEnds.of(model.text_encoder)
-        self.image_size, self.normalisation = model.image_size, model.normalisation
+        self.find_ends = SentenceEnds.of(getattr(model, "text_encoder", None))
+        self.image_size = model.image_size
+        own = getattr(model, "normalisation", None)
+        self.normalisation: ImageNormalisation = own or OwnPreprocessing(preprocess=model.preprocess)
         self.augmentation, self.seed, self.masking = augmentation, seed, masking
         self.caption_augmentation = caption_augmentation or WholeCaptions(self.captions)
 

@@ -11,11 +11,11 @@ from typing import Any
 from torch.utils.data import DataLoader
 
 from tipr_zoo.datasets.person_dataset import PersonDataset
-from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.processes import check_shared_memory
 from tipr_zoo.models.component_check import checked
 from tipr_zoo.models.recipe_values import build_component
-from tipr_zoo.protocols import CaptionAugmentation, PairSampler
+from tipr_zoo.protocols import CaptionAugmentation, PairSampler, Retriever
 from tipr_zoo.registries import CAPTION_AUGMENTATIONS, SAMPLERS
 from tipr_zoo.training.pairs.augmentation import Augmentation
 from tipr_zoo.training.pairs.batch_sampler import BatchSampler
@@ -26,7 +26,7 @@ GRACE = 60.0
 """Seconds that a step and its checkpoint may take together."""
 
 
-def training_loader(training: Mapping[str, Any], model: DualEncoder, train_set: PersonDataset) -> DataLoader[Any]:
+def training_loader(training: Mapping[str, Any], model: Retriever, train_set: PersonDataset) -> DataLoader[Any]:
     """Make the batches of a recipe.
 
     Args:
@@ -38,6 +38,7 @@ def training_loader(training: Mapping[str, Any], model: DualEncoder, train_set: 
         ConfigError: An entry makes no sense, or the batch cannot be divided among the processes.
         UnknownNameError: There is no such sampler, augmentation or entry.
     """
+    _check_fits(training, model)
     pairs = _pairs(training, model, train_set)
     trimmed = partial(collate_trimmed_pairs, find_ends=pairs.find_ends)
     workers = training.get("num_workers", 2)
@@ -69,7 +70,26 @@ def outlive_sigterm(worker: int) -> None:
         signal.signal(signal.SIGTERM, lambda number, frame: signal.setitimer(signal.ITIMER_REAL, GRACE))
 
 
-def _pairs(training: Mapping[str, Any], model: DualEncoder, train_set: PersonDataset) -> TrainingPairs:
+def _check_fits(training: Mapping[str, Any], model: Retriever) -> None:
+    """Check that a model can be trained on what a recipe makes of captions.
+
+    Raises:
+        ConfigError: It cannot.
+    """
+    kind = type(model).__name__
+    if training.get("trim_padding", False) and not getattr(model, "takes_cut_captions", False):
+        raise ConfigError(
+            f"training.trim_padding=True cuts padding, and {kind} does not say by takes_cut_captions = True that its"
+            " embeddings stay the same; leave it out"
+        )
+    if training.get("masking", True) and not hasattr(model.tokenize, "mask_id"):
+        raise ConfigError(
+            f"training.masking needs a mask_id of the tokenizer, and that of {kind} has none; set"
+            " training.masking=False"
+        )
+
+
+def _pairs(training: Mapping[str, Any], model: Retriever, train_set: PersonDataset) -> TrainingPairs:
     """Make the pairs of the training split, with the augmentations of a recipe."""
     whole = {"type": "WholeCaptions"}
     return TrainingPairs(

@@ -1,0 +1,68 @@
+"""What losses and heads make of a model before its training, such as a teacher or a queue.
+
+It is part of the model's state while it is trained, so checkpoints hold it and a resumed training goes on with it. The
+model that is left in the end is without it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.terminal.log import logger
+
+
+def set_up_objectives(model: nn.Module) -> frozenset[str]:
+    """Call ``setup(retriever)`` of every loss and head that has it, in their order.
+
+    Args:
+        model: The retriever, with the weights that its training starts from.
+
+    Returns:
+        The names that the model's state has gained by it.
+
+    Raises:
+        ConfigError: A ``setup`` is no method, or takes away or changes what the state had.
+    """
+    before = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    for key, objective in _objectives(model).items():
+        if (setup := getattr(objective, "setup", None)) is None:
+            continue
+        if not callable(setup):
+            raise ConfigError(f"setup of {type(objective).__name__} ({key!r}) must be a method, got {setup!r}")
+        setup(model)
+        after = {name: tensor.shape for name, tensor in model.state_dict().items()}
+        if changed := [name for name in before if before[name] != after.get(name)]:
+            raise ConfigError(
+                f"setup of {type(objective).__name__} ({key!r}) may only add to a model: {changed[0]} is new"
+            )
+    return frozenset(model.state_dict().keys() - before.keys())
+
+
+def without_set_up(model: nn.Module, tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
+    """Return the tensors of a file without what ``setup`` of the model's losses and heads made. One log line says so.
+
+    Args:
+        model: The retriever, before any ``setup``.
+        tensors: What the file holds, which may be a checkpoint of a training.
+        file: The file.
+    """
+    own = model.state_dict()
+    made = tuple(
+        f"{kind}.{key}."
+        for kind in ("losses", "heads")
+        for key, objective in _objectives(model).items()
+        if hasattr(objective, "setup")
+    )
+    left_out = [name for name in tensors if name.startswith(made) and name not in own] if made else []
+    if left_out:
+        told = ", ".join(sorted({".".join(name.split(".")[:3]) for name in left_out}))
+        logger.info("%s: %s are for training and left out", file, told)
+    return {name: tensor for name, tensor in tensors.items() if name not in left_out}
+
+
+def _objectives(model: nn.Module) -> dict[str, nn.Module]:
+    """Return the losses and heads of a retriever by key; none of one whose losses are its own matter."""
+    return dict(getattr(model, "objectives", None) or {})
