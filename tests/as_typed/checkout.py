@@ -21,7 +21,6 @@ WIDTH = 64
 _CUT = f"""
 model["image_encoder"].update(width={WIDTH}, depth=1, num_heads=1, embedding_size={WIDTH})
 model["text_encoder"].update(width={WIDTH}, depth=1, embedding_size={WIDTH})
-training["num_workers"] = 0
 [head.update(embedding_size={WIDTH}) for head in model.get("heads", {{}}).values()]
 [model["heads"][key].update(depth=1) for key in {{"irr", "tir"}} & set(model.get("heads", {{}}))]
 """
@@ -47,8 +46,8 @@ def _cut_down(recipe: Path) -> None:
     text = re.sub(r"num_identities=\d+", f"num_identities={IDENTITIES}", recipe.read_text())
     text = re.sub(r"max_epochs=\d+", "max_epochs=1", text)
     text = re.sub(r"batch_size=\d+", f"batch_size={IDENTITIES}", text)
-    if recipe.parent.name == "_base_" and "_base_ =" not in text:
-        text += _CUT
+    if "_base_ =" not in text:
+        text += _CUT + ('training["num_workers"] = 0\n' if "\ntraining =" in text else "")
     else:  # what it adds to its base, and SEN-XL's own sizes
         text = re.sub(r"(embedding_size|width)=\d+", rf"\1={WIDTH}", text)
         text = re.sub(r"\bdepth=\d+", "depth=1", text)
