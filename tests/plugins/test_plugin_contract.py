@@ -93,7 +93,7 @@ def test_what_is_there_is_promised() -> None:
     of_protocols = [name for name, value in vars(protocols).items() if value.__doc__ and name[0] != "_"]
     own = [name for name in of_protocols if getattr(vars(protocols)[name], "__module__", "") == protocols.__name__]
     assert {f"tipr_zoo.protocols.{name}" for name in own} <= promised
-    assert len(own) == 17
+    assert len(own) == 19
 
 
 @pytest.mark.parametrize(

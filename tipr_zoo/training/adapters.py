@@ -16,6 +16,7 @@ from torch import nn
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.models.recipe_schema import AboveZero, Count, Switch
+from tipr_zoo.outside.parsing import parse_json
 from tipr_zoo.schemas.declared import Declared
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.training.settings import settings
@@ -169,7 +170,7 @@ def load_adapters(model: nn.Module, file: Path) -> None:
     """
     tensors, about = open_weights(file).tensors, read_metadata(file)
     try:
-        adapters = Adapters(**json.loads(about[ADAPTER]))
+        adapters = Adapters(**parse_json(about[ADAPTER]))
     except (KeyError, TypeError, ValueError):
         raise WeightsError(f"{file} holds no adapters that tipr-zoo wrote: its header does not say which") from None
     if (own := base_sha256(model)) != about.get("base_sha256"):
@@ -210,7 +211,7 @@ def _is_saved(name: str) -> bool:
 def _adapted(model: nn.Module) -> Iterator[tuple[str, Any]]:
     """List the layers that have adapters."""
     try:
-        from peft.tuners.tuners_utils import BaseTunerLayer
+        from peft.tuners.tuners_utils import BaseTunerLayer  # not at the top: few have it, and it loads for seconds
     except ImportError:
         return
     yield from ((name, layer) for name, layer in model.named_modules() if isinstance(layer, BaseTunerLayer))
