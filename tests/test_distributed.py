@@ -352,8 +352,9 @@ def test_evaluation_in_two_processes_gives_every_one_the_embeddings_of_one(
     )
     for process in (0, 1):
         captions, pictures = torch.load(tmp_path / f"embeddings{process}")
-        torch.testing.assert_close(captions, expected.captions, atol=1e-6, rtol=1e-5)
-        torch.testing.assert_close(pictures, expected.pictures, atol=1e-6, rtol=1e-5)
+        # Batches are of other sizes in two processes, and large products are computed in another way than small ones.
+        torch.testing.assert_close(captions, expected.captions, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(pictures, expected.pictures, atol=1e-5, rtol=1e-5)
 
 
 # One process alone

@@ -165,12 +165,12 @@ class TestSelection:
                 [0.6, 0.4, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
             ]
         )
-        chosen, counts = chosen_words(attention, ids, 0.5, 8)
+        chosen, counts = chosen_words(attention, ids, ids.argmax(dim=1), 0.5, 8)
         assert chosen.shape == (3, 3)
         assert counts.tolist() == [3, 1, 1]
         assert chosen[0].tolist() == [2, 1, 4]
         assert (chosen[1, 0], chosen[2, 0]) == (1, 1)  # the word, and the end where there is none
-        cut, _ = chosen_words(attention[:, :6], ids[:, :6], 0.5, 8)
+        cut, _ = chosen_words(attention[:, :6], ids[:, :6], ids.argmax(dim=1), 0.5, 8)
         assert cut[0].tolist() == [2, 1, 4]
 
     @pytest.mark.parametrize("learns", [True, False], ids=["training", "evaluation"])
@@ -223,6 +223,6 @@ def test_a_share_too_small_for_one_token(model: RobustDualEmbedding) -> None:
     with pytest.raises(ConfigError, match=r"a share of 0\.01 of 4 patches is none; raise selected_share"):
         chosen_patches(torch.rand(2, 4), 0.01)
     with pytest.raises(ConfigError, match=r"a share of 0\.01 of 10 words is none; raise selected_share"):
-        chosen_words(torch.rand(2, 12), torch.ones(2, 12, dtype=torch.int64), 0.01, 12)
+        chosen_words(torch.rand(2, 12), torch.ones(2, 12, dtype=torch.int64), torch.full((2,), 11), 0.01, 12)
     small = tipr_zoo.build(NAME, overrides={"model.neck": None, "model.selected_share": 1.0})
     assert small.encode_text(small.tokenize(CAPTIONS)).isfinite().all()
