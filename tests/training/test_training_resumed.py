@@ -21,6 +21,7 @@ from torch import Tensor, nn
 import tipr_zoo
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import ConfigError, TrainingError, WeightsError
+from tipr_zoo.machine import linear_products
 from tipr_zoo.registries import LOSSES
 from tipr_zoo.training.checkpoints.history import HISTORY
 from tipr_zoo.training.checkpoints.work_dir_lock import LOCK, locked
@@ -100,6 +101,25 @@ def test_what_is_not_a_whole_checkpoint_is_told_and_the_one_before_it_taken(
     assert history(work_dir) == history(straight)
     one, other = (torch.load(folder / "epoch_2.pth", weights_only=True) for folder in (work_dir, straight))
     assert all(torch.equal(one["state_dict"][name], value) for name, value in other["state_dict"].items())
+
+
+@pytest.mark.skipif(not linear_products._has_onednn(), reason="this PyTorch has one way of linear products only")
+@pytest.mark.parametrize(("before", "now"), [("torch", "onednn"), ("onednn", "torch")])
+def test_linear_products_are_computed_as_before(
+    splits: Splits, work_dir: Path, before: str, now: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = torch.load(work_dir / "epoch_2.pth", weights_only=True)
+    entries["tipr_zoo"]["linear_products"] = before
+    torch.save(entries, work_dir / "epoch_2.pth")
+    used: list[str] = []
+    product = linear_products._onednn
+    monkeypatch.setattr(linear_products, "_onednn", lambda *tensors: used.append("onednn") or product(*tensors))
+    monkeypatch.setattr(linear_products, "_chosen", lambda: now)
+    monkeypatch.setattr(linear_products, "LEAST_PRODUCT", 1)
+    third_epoch(splits, work_dir)
+    assert bool(used) == (before == "onednn")
+    assert torch.load(work_dir / "epoch_3.pth", weights_only=True)["tipr_zoo"]["linear_products"] == before
+    assert linear_products.way() == now
 
 
 def test_nothing_in_a_checkpoint_is_run(splits: Splits, straight: Path, work_dir: Path, tmp_path: Path) -> None:
