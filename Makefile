@@ -58,6 +58,7 @@ bench: $(INSTALLED)  ## measure speed and memory against what is usual; prints r
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python benchmarks/captions.py
 	$(BIN)/python benchmarks/pictures.py
+	$(BIN)/python benchmarks/picture_embedding.py
 	$(BIN)/python benchmarks/data_path.py
 	$(BIN)/python benchmarks/data_check.py
 	$(BIN)/python benchmarks/fmfa_losses.py
