@@ -25,6 +25,7 @@ from tipr_zoo.explaining.restoration import restore
 from tipr_zoo.plugins.discovery import installed_plugins
 from tipr_zoo.registries import REGISTRIES
 from tipr_zoo.testing import check_plugin, check_retriever
+from tipr_zoo.training.adapters import load_adapters
 from tipr_zoo.training.checkpoints.files import checkpoint_files
 from tipr_zoo.training.train import train
 from tipr_zoo.weights.tensors import read_weights
@@ -303,6 +304,36 @@ def test_a_checkpoint_is_loaded_without_the_teacher(
     assert "heads.teacher.queue, heads.teacher.steps, heads.teacher.tower are for training and left out" in caplog.text
     assert not [name for name in model.state_dict() if "tower" in name]
     train(TAUGHT, *splits, tmp_path / "from_it", weights=checkpoint)
+
+
+def test_a_plain_modules_checkpoint_is_loaded_without_what_its_objectives_set_up(
+    splits: Splits, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    change = {"model": {"type": "Guided"}, "training.max_epochs": 1}
+    final = train(PLAIN, *splits, tmp_path / "run", overrides=change).weights
+    checkpoint = checkpoint_files(tmp_path / "run")[0]
+    assert "guides.memory.seen" in read_weights(checkpoint)
+    assert "guides.memory.seen" not in read_weights(final)
+    with caplog.at_level(logging.INFO, logger="tipr_zoo"):
+        tipr_zoo.build(PLAIN, weights=checkpoint, overrides=change)
+    assert "guides.memory.seen are for training and left out" in caplog.text
+    train(PLAIN, *splits, tmp_path / "from_it", weights=checkpoint, overrides=change)
+
+
+def test_a_teacher_that_copies_a_tower_with_adapters_is_in_no_weights(splits: Splits, tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    lora = {"training.adapters": {"type": "lora", "r": 2, "targets": ["attn.qkv"]}, "training.max_epochs": 1}
+    start = train(TAUGHT, *splits, tmp_path / "start", overrides={"training.max_epochs": 1}).weights
+    merged = train(TAUGHT, *splits, tmp_path / "run", weights=start, overrides=lora).weights
+    checkpoint, adapters = checkpoint_files(tmp_path / "run")[0], tmp_path / "run" / f"{TAUGHT}.adapter.safetensors"
+    assert any(name.startswith("heads.teacher.tower.") and "lora_" in name for name in read_weights(checkpoint))
+    assert read_weights(merged).keys() == read_weights(start).keys()
+    assert all(name.startswith(("image_encoder.", "text_encoder.")) for name in read_weights(adapters))
+    unmerged: Any = tipr_zoo.build(TAUGHT, weights=start)
+    load_adapters(unmerged, adapters)
+    images = torch.randn(2, 3, *unmerged.image_size)
+    expected = tipr_zoo.build(TAUGHT, weights=merged).encode_image(images)
+    torch.testing.assert_close(unmerged.eval().encode_image(images), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ def set_up_objectives(model: nn.Module) -> frozenset[str]:
         after = {name: tensor.shape for name, tensor in model.state_dict().items()}
         if changed := [name for name in before if before[name] != after.get(name)]:
             raise ConfigError(
-                f"setup of {type(objective).__name__} ({key!r}) may only add to a model: {changed[0]} is new"
+                f"setup of {type(objective).__name__} ({key!r}) may only add to a model: {changed[0]} is gone or has"
+                " another shape"
             )
     return frozenset(model.state_dict().keys() - before.keys())
 
@@ -50,17 +51,19 @@ def without_set_up(model: nn.Module, tensors: dict[str, Tensor], file: Path) -> 
         file: The file.
     """
     own = model.state_dict()
-    made = tuple(
-        f"{kind}.{key}."
-        for kind in ("losses", "heads")
-        for key, objective in _objectives(model).items()
-        if hasattr(objective, "setup")
-    )
-    left_out = [name for name in tensors if name.startswith(made) and name not in own] if made else []
+    made = tuple(f"{place}." for place in _places_with_setup(model))
+    left_out = {name for name in tensors if name.startswith(made) and name not in own} if made else set()
     if left_out:
-        told = ", ".join(sorted({".".join(name.split(".")[:3]) for name in left_out}))
+        of = {name: next(place for place in made if name.startswith(place)) for name in left_out}
+        told = ", ".join(sorted({place + name.removeprefix(place).split(".")[0] for name, place in of.items()}))
         logger.info("%s: %s are for training and left out", file, told)
     return {name: tensor for name, tensor in tensors.items() if name not in left_out}
+
+
+def _places_with_setup(model: nn.Module) -> list[str]:
+    """Return the names, in the model, of losses and heads that have a ``setup``, wherever a retriever keeps them."""
+    having = [objective for objective in _objectives(model).values() if hasattr(objective, "setup")]
+    return [name for name, module in model.named_modules() if name and any(module is each for each in having)]
 
 
 def _objectives(model: nn.Module) -> dict[str, nn.Module]:

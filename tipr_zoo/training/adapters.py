@@ -205,7 +205,8 @@ def _is_of_adapters(name: str) -> bool:
 
 
 def _is_saved(name: str) -> bool:
-    return _is_of_adapters(name) or (name.startswith(_TOWERS) and name.endswith(_STATISTICS))
+    """Tell whether a tensor of the towers is saved with adapters; a teacher's copy of a tower is not."""
+    return name.startswith(_TOWERS) and (_is_of_adapters(name) or name.endswith(_STATISTICS))
 
 
 def _adapted(model: nn.Module) -> Iterator[tuple[str, Any]]:
