@@ -158,6 +158,68 @@ def test_what_its_training_lacks_is_told(splits: Splits, tmp_path: Path, change:
         train(PLAIN, *splits, tmp_path, overrides=change)
 
 
+@pytest.mark.parametrize(
+    ("losses", "says"),
+    [
+        (lambda loss: [loss], "the loss of Plain must be a dict of scalars, one at least, got .tensor"),
+        (lambda loss: {}, "the loss of Plain must be a dict of scalars, one at least, got {}"),
+        (lambda loss: {"pairs": 1.0}, "and 'pairs' is 1.0"),
+        (lambda loss: {"pairs": loss.expand(3)}, r"and 'pairs' is a tensor of shape \(3,\)"),
+        (lambda loss: {"pairs": loss.detach()}, "the loss of Plain depends on no parameter that learns"),
+    ],
+)
+def test_losses_that_are_none_are_told_in_training(
+    splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, losses: Any, says: str
+) -> None:
+    tipr_zoo.build(PLAIN)  # imports the plugin
+    plain = sys.modules["plain_package.components"].Plain
+    loss = plain.loss
+    monkeypatch.setattr(plain, "loss", lambda model, batch: losses(loss(model, batch)["pairs"]))
+    with pytest.raises(ConfigError, match=says):
+        train(PLAIN, *splits, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda rows: rows[:1], r"must embed 2 pictures or captions as a \(2, D\) tensor .*, got \(1, 12\)"),
+        (lambda rows: rows[:, None], r"got \(2, 1, 12\) torch.float32"),
+        (lambda rows: (rows, rows), "got a tuple"),
+        (lambda rows: rows.long(), r"got \(2, 12\) torch.int64"),
+    ],
+)
+def test_embeddings_that_are_none_are_told(synthpedes: Path, change: Any, says: str) -> None:
+    from tipr_zoo.evaluation.embedding import embed_captions, embed_pictures
+
+    model: Any = tipr_zoo.build(PLAIN)
+    embed = {"encode_text": model.encode_text, "encode_image": model.encode_image}
+    for name, method in embed.items():
+        setattr(model, name, lambda given, method=method: change(method(given)))
+    with pytest.raises(ConfigError, match=says):
+        embed_captions(model, ["a man", "a woman"])
+    with pytest.raises(ConfigError, match=says):
+        embed_pictures(model, sorted((synthpedes / "imgs").rglob("*.jpg"))[:2])
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"first": slice("a", "b")}, "must be a slice of the embedding's columns"),
+        ({"first": slice(0, 4, 0)}, "must be a slice of the embedding's columns"),
+        ({"first": slice(0, 99)}, "part 'first' of Plain goes beyond its 12 columns"),
+        ({"first": slice(-20, None)}, "part 'first' of Plain goes beyond its 12 columns"),
+        ({1: slice(0, 4)}, r"the parts of Plain must go by texts, got \[1\]"),
+    ],
+)
+def test_parts_that_make_no_sense_are_told(parts: Any, says: str) -> None:
+    from tipr_zoo.evaluation.similarity_part import of_part
+
+    model: Any = tipr_zoo.build(PLAIN)
+    model.parts = parts
+    with pytest.raises(ConfigError, match=says):
+        of_part(torch.ones(2, 12), model, "first")
+
+
 def test_what_cannot_be_done_with_it_says_what_it_lacks(
     trained: Path, tmp_path: Path, splits: Splits, tiny_zoo: Path
 ) -> None:
@@ -194,7 +256,7 @@ def _ended_early(captions: str | Sequence[str]) -> torch.Tensor:
         ({"loss": lambda batch: {"a": torch.tensor(1.0)}}, "gradient"),
         ({"loss": lambda batch: torch.tensor(1.0)}, "it gives tensor(1.)"),
         ({"takes_cut_captions": True, "tokenize": _ended_early}, "without the padding after its end token"),
-        ({"parts": {"none": slice(99, 100)}}, "part 'none' of Plain has none of its 12 columns"),
+        ({"parts": {"none": slice(99, 100)}}, "part 'none' of Plain goes beyond its 12 columns"),
     ],
 )
 def test_a_retriever_that_breaks_a_promise(broken: dict[str, Any], says: str) -> None:
