@@ -150,6 +150,10 @@ def test_what_is_no_retriever_is_told_in_one_line(change: dict[str, Any], says: 
     ("change", "says"),
     [
         ({"training.masking": True}, "training.masking needs a mask_id of the tokenizer, and that of Plain has none"),
+        (
+            {"training.adapters": {"targets": ["*"]}},
+            "Plain has no linear layers in image_encoder and text_encoder, on which adapters go",
+        ),
         ({"training.trim_padding": True}, "Plain does not say by takes_cut_captions = True"),
     ],
 )
