@@ -416,6 +416,21 @@ def test_two_tensors_for_one_place_are_told(install: Callable[..., None]) -> Non
         tipr_zoo.from_official(towers() | dict.fromkeys(("bad", "worse"), torch.zeros(1)), "bad", SIZE, STRIDE)
 
 
+def test_a_rule_that_puts_a_tensor_into_a_towers_place_is_told(install: Callable[..., None]) -> None:
+    install("bad", READER.replace("rules = ()", "rules = (('bad', 'image_encoder.trunk.cls_token'),)"))
+    state = towers() | {"bad": torch.zeros(1, 1, 64)}
+    with pytest.raises(WeightsError, match=r"image_encoder\.trunk\.cls_token is a tower's, and a rule"):
+        tipr_zoo.from_official(state, "bad", SIZE, STRIDE)
+
+
+@pytest.mark.parametrize("change", ["model.clear()", "model['image_encoder'].clear()", "tensors.clear()"])
+def test_a_reader_takes_nothing_away_from_what_it_is_given(change: str, install: Callable[..., None]) -> None:
+    install("bad", READER.replace("return {}", f"{change}; return {{}}"))
+    state = towers() | {"bad": torch.zeros(1)}
+    names = set(tipr_zoo.from_official(state, "bad", SIZE, STRIDE).state_dict())
+    assert "image_encoder.trunk.cls_token" in names
+
+
 @pytest.mark.parametrize("sizes", ["[]", "{'heads': 3}", "{'heads': {'id': 7}}", "1 / 0"])
 def test_sizes_that_are_none_are_told(sizes: str, install: Callable[..., None]) -> None:
     install("bad", READER.replace("return {}", f"return {sizes}"))
