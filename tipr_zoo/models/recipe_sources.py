@@ -163,7 +163,7 @@ def _checked_names(file: Path, content: bytes) -> list[str]:
         bases = ast.literal_eval(found[0].value) if found else []  # type: ignore[attr-defined]  # an assignment
     except (ValueError, TypeError):
         bases = None
-    names = [bases] if isinstance(bases, str) else bases
+    names: list[str] = [bases] if isinstance(bases, str) else bases  # type: ignore[assignment]  # checked below
     is_written_out = isinstance(names, list) and all(isinstance(name, str) for name in names)
     if not is_written_out or len(found) > 1 or any(not _is_plain(each) for each in found):
         raise ConfigError(
