@@ -386,6 +386,25 @@ def test_a_plain_modules_checkpoint_is_loaded_without_what_its_objectives_set_up
     train(PLAIN, *splits, tmp_path / "from_it", weights=checkpoint, overrides=change)
 
 
+def test_a_checkpoint_is_loaded_without_what_a_setup_added_to_the_retriever(
+    splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tipr_zoo.build(TAUGHT)  # imports the plugin
+    teacher = sys.modules["plain_package.components"].Teacher
+    setup = teacher.setup
+
+    def also_beside(head: Any, retriever: Any) -> None:
+        setup(head, retriever)
+        retriever.slow = torch.nn.Linear(2, 2)
+
+    monkeypatch.setattr(teacher, "setup", also_beside)
+    final = train(TAUGHT, *splits, tmp_path / "run", overrides={"training.max_epochs": 1}).weights
+    checkpoint = checkpoint_files(tmp_path / "run")[0]
+    assert "slow.weight" in read_weights(checkpoint)
+    assert "slow.weight" not in read_weights(final)
+    assert not hasattr(tipr_zoo.build(TAUGHT, weights=checkpoint), "slow")
+
+
 def test_a_teacher_that_copies_a_tower_with_adapters_is_in_no_weights(splits: Splits, tmp_path: Path) -> None:
     pytest.importorskip("peft")
     lora = {"training.adapters": {"type": "lora", "r": 2, "targets": ["attn.qkv"]}, "training.max_epochs": 1}
@@ -409,6 +428,11 @@ def test_a_teacher_that_copies_a_tower_with_adapters_is_in_no_weights(splits: Sp
         (
             lambda retriever: delattr(retriever.heads["teacher"], "scale"),
             "may only add to a model: heads.teacher.scale",
+        ),
+        (lambda retriever: {}["k"], r"setup of Teacher \('teacher'\) failed: KeyError: 'k'; mend it"),
+        (
+            lambda retriever: setattr(retriever.heads["teacher"], "whole", retriever),
+            r"setup of Teacher \('teacher'\) failed: RecursionError",
         ),
     ],
 )
