@@ -45,6 +45,20 @@ class Plain(nn.Module):
         logits = 10 * F.normalize(image, dim=1) @ F.normalize(text, dim=1).t()
         return {"pairs": F.cross_entropy(logits, torch.arange(len(logits), device=logits.device))}
 
+class Memory(nn.Module):
+    def setup(self, retriever):
+        self.register_buffer("seen", torch.zeros(4, retriever.letters.embedding_dim))
+
+@MODELS.register_module()
+class Guided(Plain):
+    def __init__(self):
+        super().__init__()
+        self.guides = nn.ModuleDict({"memory": Memory()})
+
+    @property
+    def objectives(self):
+        return dict(self.guides)
+
 @MODELS.register_module()
 class WithoutText(Plain):
     encode_text = None

@@ -165,6 +165,7 @@ def test_the_setting_switches_it_off() -> None:
     assert said("torch").stdout == "torch\n"
     assert said("onednn").stdout == ("onednn\n" if linear_products._has_onednn() else "torch\n")
     assert "did you mean 'torch'" in said("troch").stderr
+    assert said("").stdout.strip() in linear_products.WAYS
 
 
 def test_unknown_ways_are_refused() -> None:

@@ -25,6 +25,7 @@ from tipr_zoo.explaining.restoration import restore
 from tipr_zoo.plugins.discovery import installed_plugins
 from tipr_zoo.registries import REGISTRIES
 from tipr_zoo.testing import check_plugin, check_retriever
+from tipr_zoo.training.adapters import load_adapters
 from tipr_zoo.training.checkpoints.files import checkpoint_files
 from tipr_zoo.training.train import train
 from tipr_zoo.weights.tensors import read_weights
@@ -149,12 +150,78 @@ def test_what_is_no_retriever_is_told_in_one_line(change: dict[str, Any], says: 
     ("change", "says"),
     [
         ({"training.masking": True}, "training.masking needs a mask_id of the tokenizer, and that of Plain has none"),
+        (
+            {"training.adapters": {"targets": ["*"]}},
+            "Plain has no linear layers in image_encoder and text_encoder, on which adapters go",
+        ),
         ({"training.trim_padding": True}, "Plain does not say by takes_cut_captions = True"),
     ],
 )
 def test_what_its_training_lacks_is_told(splits: Splits, tmp_path: Path, change: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         train(PLAIN, *splits, tmp_path, overrides=change)
+
+
+@pytest.mark.parametrize(
+    ("losses", "says"),
+    [
+        (lambda loss: [loss], "the loss of Plain must be a dict of scalars, one at least, got .tensor"),
+        (lambda loss: {}, "the loss of Plain must be a dict of scalars, one at least, got {}"),
+        (lambda loss: {"pairs": 1.0}, "and 'pairs' is 1.0"),
+        (lambda loss: {"pairs": loss.expand(3)}, r"and 'pairs' is a tensor of shape \(3,\)"),
+        (lambda loss: {"pairs": loss.detach()}, "the loss of Plain depends on no parameter that learns"),
+    ],
+)
+def test_losses_that_are_none_are_told_in_training(
+    splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, losses: Any, says: str
+) -> None:
+    tipr_zoo.build(PLAIN)  # imports the plugin
+    plain = sys.modules["plain_package.components"].Plain
+    loss = plain.loss
+    monkeypatch.setattr(plain, "loss", lambda model, batch: losses(loss(model, batch)["pairs"]))
+    with pytest.raises(ConfigError, match=says):
+        train(PLAIN, *splits, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda rows: rows[:1], r"must embed 2 pictures or captions as a \(2, D\) tensor .*, got \(1, 12\)"),
+        (lambda rows: rows[:, None], r"got \(2, 1, 12\) torch.float32"),
+        (lambda rows: (rows, rows), "got a tuple"),
+        (lambda rows: rows.long(), r"got \(2, 12\) torch.int64"),
+    ],
+)
+def test_embeddings_that_are_none_are_told(synthpedes: Path, change: Any, says: str) -> None:
+    from tipr_zoo.evaluation.embedding import embed_captions, embed_pictures
+
+    model: Any = tipr_zoo.build(PLAIN)
+    embed = {"encode_text": model.encode_text, "encode_image": model.encode_image}
+    for name, method in embed.items():
+        setattr(model, name, lambda given, method=method: change(method(given)))
+    with pytest.raises(ConfigError, match=says):
+        embed_captions(model, ["a man", "a woman"])
+    with pytest.raises(ConfigError, match=says):
+        embed_pictures(model, sorted((synthpedes / "imgs").rglob("*.jpg"))[:2])
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"first": slice("a", "b")}, "must be a slice of the embedding's columns"),
+        ({"first": slice(0, 4, 0)}, "must be a slice of the embedding's columns"),
+        ({"first": slice(0, 99)}, "part 'first' of Plain goes beyond its 12 columns"),
+        ({"first": slice(-20, None)}, "part 'first' of Plain goes beyond its 12 columns"),
+        ({1: slice(0, 4)}, r"the parts of Plain must go by texts, got \[1\]"),
+    ],
+)
+def test_parts_that_make_no_sense_are_told(parts: Any, says: str) -> None:
+    from tipr_zoo.evaluation.similarity_part import of_part
+
+    model: Any = tipr_zoo.build(PLAIN)
+    model.parts = parts
+    with pytest.raises(ConfigError, match=says):
+        of_part(torch.ones(2, 12), model, "first")
 
 
 def test_what_cannot_be_done_with_it_says_what_it_lacks(
@@ -193,7 +260,7 @@ def _ended_early(captions: str | Sequence[str]) -> torch.Tensor:
         ({"loss": lambda batch: {"a": torch.tensor(1.0)}}, "gradient"),
         ({"loss": lambda batch: torch.tensor(1.0)}, "it gives tensor(1.)"),
         ({"takes_cut_captions": True, "tokenize": _ended_early}, "without the padding after its end token"),
-        ({"parts": {"none": slice(99, 100)}}, "part 'none' of Plain has none of its 12 columns"),
+        ({"parts": {"none": slice(99, 100)}}, "part 'none' of Plain goes beyond its 12 columns"),
     ],
 )
 def test_a_retriever_that_breaks_a_promise(broken: dict[str, Any], says: str) -> None:
@@ -305,6 +372,55 @@ def test_a_checkpoint_is_loaded_without_the_teacher(
     train(TAUGHT, *splits, tmp_path / "from_it", weights=checkpoint)
 
 
+def test_a_plain_modules_checkpoint_is_loaded_without_what_its_objectives_set_up(
+    splits: Splits, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    change = {"model": {"type": "Guided"}, "training.max_epochs": 1}
+    final = train(PLAIN, *splits, tmp_path / "run", overrides=change).weights
+    checkpoint = checkpoint_files(tmp_path / "run")[0]
+    assert "guides.memory.seen" in read_weights(checkpoint)
+    assert "guides.memory.seen" not in read_weights(final)
+    with caplog.at_level(logging.INFO, logger="tipr_zoo"):
+        tipr_zoo.build(PLAIN, weights=checkpoint, overrides=change)
+    assert "guides.memory.seen are for training and left out" in caplog.text
+    train(PLAIN, *splits, tmp_path / "from_it", weights=checkpoint, overrides=change)
+
+
+def test_a_checkpoint_is_loaded_without_what_a_setup_added_to_the_retriever(
+    splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tipr_zoo.build(TAUGHT)  # imports the plugin
+    teacher = sys.modules["plain_package.components"].Teacher
+    setup = teacher.setup
+
+    def also_beside(head: Any, retriever: Any) -> None:
+        setup(head, retriever)
+        retriever.slow = torch.nn.Linear(2, 2)
+
+    monkeypatch.setattr(teacher, "setup", also_beside)
+    final = train(TAUGHT, *splits, tmp_path / "run", overrides={"training.max_epochs": 1}).weights
+    checkpoint = checkpoint_files(tmp_path / "run")[0]
+    assert "slow.weight" in read_weights(checkpoint)
+    assert "slow.weight" not in read_weights(final)
+    assert not hasattr(tipr_zoo.build(TAUGHT, weights=checkpoint), "slow")
+
+
+def test_a_teacher_that_copies_a_tower_with_adapters_is_in_no_weights(splits: Splits, tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    lora = {"training.adapters": {"type": "lora", "r": 2, "targets": ["attn.qkv"]}, "training.max_epochs": 1}
+    start = train(TAUGHT, *splits, tmp_path / "start", overrides={"training.max_epochs": 1}).weights
+    merged = train(TAUGHT, *splits, tmp_path / "run", weights=start, overrides=lora).weights
+    checkpoint, adapters = checkpoint_files(tmp_path / "run")[0], tmp_path / "run" / f"{TAUGHT}.adapter.safetensors"
+    assert any(name.startswith("heads.teacher.tower.") and "lora_" in name for name in read_weights(checkpoint))
+    assert read_weights(merged).keys() == read_weights(start).keys()
+    assert all(name.startswith(("image_encoder.", "text_encoder.")) for name in read_weights(adapters))
+    unmerged: Any = tipr_zoo.build(TAUGHT, weights=start)
+    load_adapters(unmerged, adapters)
+    images = torch.randn(2, 3, *unmerged.image_size)
+    expected = tipr_zoo.build(TAUGHT, weights=merged).encode_image(images)
+    torch.testing.assert_close(unmerged.eval().encode_image(images), expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("setup", "says"),
     [
@@ -312,6 +428,11 @@ def test_a_checkpoint_is_loaded_without_the_teacher(
         (
             lambda retriever: delattr(retriever.heads["teacher"], "scale"),
             "may only add to a model: heads.teacher.scale",
+        ),
+        (lambda retriever: {}["k"], r"setup of Teacher \('teacher'\) failed: KeyError: 'k'; mend it"),
+        (
+            lambda retriever: setattr(retriever.heads["teacher"], "whole", retriever),
+            r"setup of Teacher \('teacher'\) failed: RecursionError",
         ),
     ],
 )

@@ -249,7 +249,8 @@ def test_what_has_rdes_names_becomes_rdes_model(method: str, caplog: pytest.LogC
     model = tipr_zoo.from_official(_small("rde"), method, SIZE, STRIDE)
     assert type(model).__name__ == "RobustDualEmbedding"
     assert model.image_selection.embedding_size == _small("rde")["visul_emb_layer.fc.weight"].shape[0]
-    assert f"left over, not needed by {method}: " in caplog.text
+    unused = "visul_emb_layer.linear, visul_emb_layer.mlp.bns.1, texual_emb_layer.mlp.bns.1"
+    assert f"left over, not needed by {method}: {unused} (10 tensors)" in caplog.text
 
 
 def test_rdes_checkpoint_as_it_is_published_holds_counters(caplog: pytest.LogCaptureFixture) -> None:
@@ -413,6 +414,21 @@ def test_two_tensors_for_one_place_are_told(install: Callable[..., None]) -> Non
     install("bad", READER.replace("rules = ()", "rules = (('bad', 'heads.id.x'), ('worse', 'heads.id.x'))"))
     with pytest.raises(PluginError, match=r"has one place, heads\.id\.x, for two tensors, bad and worse"):
         tipr_zoo.from_official(towers() | dict.fromkeys(("bad", "worse"), torch.zeros(1)), "bad", SIZE, STRIDE)
+
+
+def test_a_rule_that_puts_a_tensor_into_a_towers_place_is_told(install: Callable[..., None]) -> None:
+    install("bad", READER.replace("rules = ()", "rules = (('bad', 'image_encoder.trunk.cls_token'),)"))
+    state = towers() | {"bad": torch.zeros(1, 1, 64)}
+    with pytest.raises(WeightsError, match=r"image_encoder\.trunk\.cls_token is a tower's, and a rule"):
+        tipr_zoo.from_official(state, "bad", SIZE, STRIDE)
+
+
+@pytest.mark.parametrize("change", ["model.clear()", "model['image_encoder'].clear()", "tensors.clear()"])
+def test_a_reader_takes_nothing_away_from_what_it_is_given(change: str, install: Callable[..., None]) -> None:
+    install("bad", READER.replace("return {}", f"{change}; return {{}}"))
+    state = towers() | {"bad": torch.zeros(1)}
+    names = set(tipr_zoo.from_official(state, "bad", SIZE, STRIDE).state_dict())
+    assert "image_encoder.trunk.cls_token" in names
 
 
 @pytest.mark.parametrize("sizes", ["[]", "{'heads': 3}", "{'heads': {'id': 7}}", "1 / 0"])

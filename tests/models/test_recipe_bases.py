@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,52 @@ def test_a_base_that_is_none_is_told_in_one_line(write: Write, tmp_path: Path, b
     assert told in str(caught.value)
     assert "heir.py" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "_base_ = 'core::' + 'irra_tiny_synth.py'",
+        "_base_ = f'core::{1}.py'",
+        "_base_: str = 'core::irra_tiny_synth.py'",
+        "_base_ = ('core::irra_tiny_synth.py',)",
+        "_base_ = {'core::irra_tiny_synth.py'}",
+        "_base_ = None",
+        "_base_ = 3",
+        "_base_ = ['core::irra_tiny_synth.py', 3]",
+        "_base_ = 'core::irra_tiny_synth.py'\n_base_ = 'ancestor::old.py'",
+        "a = _base_ = 'core::irra_tiny_synth.py'",
+    ],
+)
+def test_bases_that_are_not_written_out_are_told(write: Write, lines: str) -> None:
+    write(lines)
+    with pytest.raises(ConfigError, match=r"heir\.py must be a text or a list of texts, each written out"):
+        load_recipe(tipr_zoo.load_card("heir_model"))
+
+
+def test_a_name_of_another_form_is_told_with_the_form(write: Write) -> None:
+    write("_base_ = 'tipr_zoo:irra_vitb16'")
+    with pytest.raises(ConfigError, match=r"'tipr_zoo:irra_vitb16'.* is 'OWNER::FILE', e\.g\. 'core::irra_tiny_synth"):
+        load_recipe(tipr_zoo.load_card("heir_model"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("heir.json", '{"_base_": "core::irra_tiny_synth.py"}'),
+        ("heir.json", '{\n"_base_" : [\n  "core::irra_tiny_synth.py"]}'),
+        ("heir.yaml", "_base_: core::irra_tiny_synth.py\n"),
+        ("heir.yml", "_base_:\n  - 'core::irra_tiny_synth.py'\n"),
+    ],
+)
+def test_only_a_recipe_in_python_has_a_base_of_another_package(
+    write: Write, tmp_path: Path, name: str, text: str
+) -> None:
+    write("")
+    (tmp_path / "heir_package" / "configs" / name).write_text(text)
+    card = replace(tipr_zoo.load_card("heir_model"), config=name)
+    with pytest.raises(ConfigError, match=r"'core::irra_tiny_synth\.py' lies in another package.* as heir\.py"):
+        load_recipe(card)
 
 
 def test_a_base_of_a_first_party_plugin_that_is_not_installed(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from tipr_zoo.cards.record import TEXT_TO_IMAGE
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import gather_objects, process_count, process_rank
-from tipr_zoo.errors import DataError
+from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.evaluation.metrics import retrieval_metrics_from_embeddings
 from tipr_zoo.machine.processes import check_shared_memory
 from tipr_zoo.pictures.files import open_picture
@@ -139,7 +139,7 @@ def embed_readable_pictures(
                 break
             if batch is not None:
                 read = [index for index, flag in zip(indices, is_read, strict=True) if flag]
-                embedded.append((read, model.encode_image(batch.to(device, dtype)).float().cpu()))
+                embedded.append((read, _rows(model.encode_image(batch.to(device, dtype)), len(read), model)))
             bar.update(min(process_count() * len(is_read), len(paths) - bar.n))
     for problem in (problem for of_process in gather_objects(problems) for problem in of_process):
         if on_unreadable is None:
@@ -184,8 +184,8 @@ def embed_captions(
     with ProgressBar(total=len(ids), desc="captions", unit="caption", disable=not progress) as bar:
         for rows in order.split(batch_size)[process_rank() :: process_count()]:
             longest = int(lengths[rows].max()) if can_cut else None
-            part = model.encode_text(ids[rows, :longest].to(device)).float().cpu()
-            embedded.append((rows.tolist(), part))
+            part = model.encode_text(ids[rows, :longest].to(device))
+            embedded.append((rows.tolist(), _rows(part, len(rows), model)))
             bar.update(min(process_count() * len(rows), len(ids) - bar.n))
     found = _in_order(embedded)
     assert found is not None
@@ -197,6 +197,19 @@ def _place_of(model: Retriever) -> tuple[torch.device, torch.dtype]:
     state = chain(cast(nn.Module, model).parameters(), cast(nn.Module, model).buffers())
     first = next((tensor for tensor in state if tensor.is_floating_point()), torch.empty(0))
     return first.device, first.dtype
+
+
+def _rows(embeddings: Any, count: int, model: Retriever) -> Tensor:
+    """Return the embeddings of a batch in float32 on the CPU, if there is a row for each of its `count` items."""
+    is_tensor = isinstance(embeddings, Tensor)
+    if not is_tensor or embeddings.ndim != 2 or len(embeddings) != count or not embeddings.is_floating_point():
+        found = f"{tuple(embeddings.shape)} {embeddings.dtype}" if is_tensor else f"a {type(embeddings).__name__}"
+        raise ConfigError(
+            f"{type(model).__name__} must embed {count} pictures or captions as a ({count}, D) tensor of floating-point"
+            f" numbers, got {found}; see Retrievers in docs/plugin_contract.md"
+        )
+    rows: Tensor = embeddings.float().cpu()
+    return rows
 
 
 def _in_order(embedded: Sequence[tuple[list[int], Tensor]]) -> tuple[Tensor, Tensor] | None:

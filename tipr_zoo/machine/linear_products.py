@@ -84,7 +84,7 @@ _taken: list[str] = []
 
 @cache
 def _chosen() -> str:
-    setting = os.environ.get(SETTING)
+    setting = os.environ.get(SETTING) or None  # an empty variable is how a shell takes one away for a command
     if setting is not None and setting not in WAYS:
         raise unknown_name(SETTING, setting, WAYS)
     if setting is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -87,7 +88,8 @@ class MethodReader:
             PluginError: The reader raised something else, or returns no dict.
         """
         try:
-            sizes = self._asked(lambda: self.reader.sizes(tensors, model))
+            # Copies, since a plugin may change what it is given, and the checkpoint would lose what it takes away.
+            sizes = self._asked(lambda: self.reader.sizes(dict(tensors), deepcopy(dict(model))))
         except WeightsError as error:
             raise WeightsError(f"{place}: {error}") from error
         heads = sizes.get("heads", {}) if isinstance(sizes, Mapping) else None

@@ -6,11 +6,13 @@ model that is left in the end is without it.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
-from tipr_zoo.errors import ConfigError
+from tipr_zoo.errors import ConfigError, TiprZooError, error_line
 from tipr_zoo.terminal.log import logger
 
 
@@ -24,7 +26,7 @@ def set_up_objectives(model: nn.Module) -> frozenset[str]:
         The names that the model's state has gained by it.
 
     Raises:
-        ConfigError: A ``setup`` is no method, or takes away or changes what the state had.
+        ConfigError: A ``setup`` is no method, raises, or takes away or changes what the state had.
     """
     before = {name: tensor.shape for name, tensor in model.state_dict().items()}
     for key, objective in _objectives(model).items():
@@ -32,11 +34,20 @@ def set_up_objectives(model: nn.Module) -> frozenset[str]:
             continue
         if not callable(setup):
             raise ConfigError(f"setup of {type(objective).__name__} ({key!r}) must be a method, got {setup!r}")
-        setup(model)
-        after = {name: tensor.shape for name, tensor in model.state_dict().items()}
+        try:
+            setup(model)
+            after = {name: tensor.shape for name, tensor in model.state_dict().items()}
+        except TiprZooError:
+            raise
+        except Exception as error:  # a plugin may raise what it likes, and a module that holds its model has no end
+            raise ConfigError(
+                f"setup of {type(objective).__name__} ({key!r}) failed: {type(error).__name__}: {error_line(error)};"
+                " mend it"
+            ) from error
         if changed := [name for name in before if before[name] != after.get(name)]:
             raise ConfigError(
-                f"setup of {type(objective).__name__} ({key!r}) may only add to a model: {changed[0]} is new"
+                f"setup of {type(objective).__name__} ({key!r}) may only add to a model: {changed[0]} is gone or has"
+                " another shape"
             )
     return frozenset(model.state_dict().keys() - before.keys())
 
@@ -50,17 +61,35 @@ def without_set_up(model: nn.Module, tensors: dict[str, Tensor], file: Path) -> 
         file: The file.
     """
     own = model.state_dict()
-    made = tuple(
-        f"{kind}.{key}."
-        for kind in ("losses", "heads")
-        for key, objective in _objectives(model).items()
-        if hasattr(objective, "setup")
-    )
-    left_out = [name for name in tensors if name.startswith(made) and name not in own] if made else []
+    made = tuple(f"{place}." for place in _places_with_setup(model))
+    left_out = {name for name in tensors if name.startswith(made) and name not in own} if made else set()
+    if made and (others := tensors.keys() - own.keys() - left_out):
+        added = others & _added_elsewhere(model)
+        if added:
+            logger.info(
+                "%s: %s are for training and left out", file, ", ".join(sorted({name.split(".")[0] for name in added}))
+            )
+        tensors = {name: tensor for name, tensor in tensors.items() if name not in added}
     if left_out:
-        told = ", ".join(sorted({".".join(name.split(".")[:3]) for name in left_out}))
+        of = {name: next(place for place in made if name.startswith(place)) for name in left_out}
+        told = ", ".join(sorted({place + name.removeprefix(place).split(".")[0] for name, place in of.items()}))
         logger.info("%s: %s are for training and left out", file, told)
     return {name: tensor for name, tensor in tensors.items() if name not in left_out}
+
+
+def _added_elsewhere(model: nn.Module) -> frozenset[str]:
+    """Return the names that a ``setup`` adds outside of its loss or head, told by trying it on a copy."""
+    with torch.random.fork_rng(devices=[]):
+        try:
+            return set_up_objectives(deepcopy(model))
+        except TiprZooError:
+            return frozenset()  # a training tells it
+
+
+def _places_with_setup(model: nn.Module) -> list[str]:
+    """Return the names, in the model, of losses and heads that have a ``setup``, wherever a retriever keeps them."""
+    having = [objective for objective in _objectives(model).values() if hasattr(objective, "setup")]
+    return [name for name, module in model.named_modules() if name and any(module is each for each in having)]
 
 
 def _objectives(model: nn.Module) -> dict[str, nn.Module]:

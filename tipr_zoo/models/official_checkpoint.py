@@ -41,6 +41,7 @@ class OfficialCheckpoint:
         unused: Entries left over because no forward pass of the method needs them, or because they are fixed.
         unknown: Entries left over because the method has no such parameter.
         dropped: Heads of the method that the model does not have, by key, and why.
+        needed: Entries that became part of the model.
     """
 
     method: str
@@ -51,17 +52,30 @@ class OfficialCheckpoint:
     unused: tuple[str, ...]
     unknown: tuple[str, ...]
     dropped: dict[str, str]
+    needed: tuple[str, ...] = ()
 
     @property
     def notes(self) -> list[str]:
         """What was left over and what was missing, one text each; empty where everything has its place."""
         notes = []
         if self.unused:
-            modules = ", ".join(dict.fromkeys(name.partition(".")[0] for name in self.unused))
+            modules = ", ".join(self._unused_modules())
             notes.append(f"left over, not needed by {self.method}: {modules} ({len(self.unused)} tensors)")
         if self.unknown:
             notes.append(f"left over, unknown to {self.method}: {listed(self.unknown)}")
         return notes + [f"model.heads.{key} is left out: {reason}" for key, reason in self.dropped.items()]
+
+    def _unused_modules(self) -> list[str]:
+        """Return what nothing of is needed: the shortest beginnings of names that no other tensor has."""
+        others = [*self.needed, *self.unknown]
+        found: dict[str, None] = {}
+        for name in self.unused:
+            words = name.split(".")
+            starts = (".".join(words[:count]) for count in range(1, len(words) + 1))
+            found[
+                next(start for start in starts if not any(f"{other}.".startswith(f"{start}.") for other in others))
+            ] = None
+        return list(found)
 
 
 def from_official(
@@ -171,6 +185,7 @@ def read_official(
         unused=tuple(name for name in left_over if reader.is_unused(name)),
         unknown=tuple(name for name in left_over if not reader.is_unused(name)),
         dropped=dropped,
+        needed=tuple(used),
     )
 
 

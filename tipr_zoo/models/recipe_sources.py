@@ -7,6 +7,7 @@ another plugin, or of the core, whose name is ``core``. No plugin is imported to
 from __future__ import annotations
 
 import ast
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ CORE = "core"
 _BASES = "_base_"
 _OF = "::"
 _MOST_FILES = 100
+_FOREIGN = re.compile(rb"""_base_["']?\s*:[\s\["'-]*([\w.-]+::[^\s"',\]}]*)""")
+"""A base of another package in JSON or YAML."""
+
 _ENDINGS = (".py", ".json", ".yaml", ".yml")
 
 
@@ -82,9 +86,7 @@ def find_sources(path: Path) -> RecipeSources:
         if count > _MOST_FILES:
             raise ConfigError(f"recipe {path} has more than {_MOST_FILES} bases, {file} among them; merge some of them")
         content = read_bytes(file, SOURCE_LIMIT)
-        if file.suffix != ".py":
-            return
-        for name, _ in _base_names(ast.parse(content, str(file))):
+        for name in _checked_names(file, content):
             base = _base_file(file, name)
             if base.resolve() in (above.resolve() for above in (*chain, file)):
                 by_way_of = f" by way of {chain[-1]}" if chain else ""
@@ -142,6 +144,45 @@ def _base_names(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
                     yield node.value, node
 
 
+def _checked_names(file: Path, content: bytes) -> list[str]:
+    """Return the names of the bases of a recipe in Python, where they are known without running it.
+
+    Raises:
+        ConfigError: They are not, or a recipe that is no Python has a base of another package.
+    """
+    if file.suffix != ".py":
+        if foreign := _FOREIGN.search(content):
+            raise ConfigError(
+                f"{_BASES} of recipe {file}: {foreign[1].decode()!r} lies in another package, which a recipe in Python"
+                f" alone can name; write this one as {file.stem}.py"
+            )
+        return []
+    module = ast.parse(content, str(file))
+    found = [statement for statement in module.body if _BASES in _targets(statement)]
+    try:
+        bases = ast.literal_eval(found[0].value) if found else []  # type: ignore[attr-defined]  # an assignment
+    except (ValueError, TypeError):
+        bases = None
+    names: list[str] = [bases] if isinstance(bases, str) else bases  # type: ignore[assignment]  # checked below
+    is_written_out = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not is_written_out or len(found) > 1 or any(not _is_plain(each) for each in found):
+        raise ConfigError(
+            f"{_BASES} of recipe {file} must be a text or a list of texts, each written out, in one plain assignment:"
+            f" './FILE' or 'OWNER{_OF}FILE'"
+        )
+    return names
+
+
+def _is_plain(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Assign) and len(statement.targets) == 1  # MMEngine looks at the first alone
+
+
+def _targets(statement: ast.stmt) -> list[str]:
+    """Return what a statement gives a value to."""
+    targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+    return [ast.unparse(target) for target in targets if isinstance(target, ast.expr)]
+
+
 def _base_file(file: Path, name: str) -> Path:
     """Return the file of a base that `file` names."""
     owner, is_of_another, place = name.partition(_OF)
@@ -156,7 +197,12 @@ def _base_file(file: Path, name: str) -> Path:
         return folder / place
     before = f"{owner}{_OF}" if is_of_another else "./"
     told = [f"{before}{other}" for other in known if folder / other != file]
-    raise ConfigError(f"{_BASES} of recipe {file}: {unknown_name('recipe', name, told)}")
+    form = (
+        f"that of another package is 'OWNER{_OF}FILE', e.g. '{CORE}{_OF}irra_tiny_synth.py'"
+        if ":" in name and not is_of_another
+        else ""
+    )
+    raise ConfigError(f"{_BASES} of recipe {file}: {unknown_name('recipe', name, told, form)}")
 
 
 def _folder_of(owner: str, name: str, file: Path) -> Path:

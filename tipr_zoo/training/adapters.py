@@ -205,7 +205,8 @@ def _is_of_adapters(name: str) -> bool:
 
 
 def _is_saved(name: str) -> bool:
-    return _is_of_adapters(name) or (name.startswith(_TOWERS) and name.endswith(_STATISTICS))
+    """Tell whether a tensor of the towers is saved with adapters; a teacher's copy of a tower is not."""
+    return name.startswith(_TOWERS) and (_is_of_adapters(name) or name.endswith(_STATISTICS))
 
 
 def _adapted(model: nn.Module) -> Iterator[tuple[str, Any]]:
@@ -221,6 +222,12 @@ def _named_layers(model: nn.Module, targets: Sequence[str]) -> list[str]:
     """List the layers that names and patterns stand for, in the model's order."""
     modules = {name: module for name, module in model.named_modules() if name.startswith(_TOWERS)}
     linear = [name for name, module in modules.items() if type(module) is nn.Linear]
+    if not linear:
+        towers = " and ".join(tower.rstrip(".") for tower in _TOWERS)
+        raise ConfigError(
+            f"{type(model).__name__} has no linear layers in {towers}, on which adapters go; leave out"
+            " training.adapters"
+        )
     named: dict[str, str] = {}
     for target in targets:
         found = [name for name in linear if _is_named(name, target)]

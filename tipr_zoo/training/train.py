@@ -32,6 +32,7 @@ from tipr_zoo.training.adapters import (
     adapter_settings,
     add_adapters,
     merge_adapters,
+    plain_name,
     save_adapters,
 )
 from tipr_zoo.training.checkpoints.best_weights_hook import BEST_WEIGHTS, best_epoch
@@ -213,7 +214,8 @@ class _Trained:
 
     def state(self) -> dict[str, Tensor]:
         """Return the tensors that are part of the model after the training, too."""
-        return {name: value for name, value in self.model.state_dict().items() if name not in self.set_up}
+        left_out = self.set_up | {plain_name(name) for name in self.set_up}  # a copy of a tower is merged with it
+        return {name: value for name, value in self.model.state_dict().items() if name not in left_out}
 
 
 def _check_trainable(model: nn.Module, name: str) -> None:

@@ -29,10 +29,16 @@ def zoo_state(official: Mapping[str, Tensor], resnet: bool, rules: Rules) -> dic
         official: Tensors under official names, each of which has a place.
         resnet: Whether the image tower is a ModifiedResNet.
         rules: Those of the method's reader.
+
+    Raises:
+        WeightsError: A rule puts a tensor where one of a tower is.
     """
     towers = {name.removeprefix(TOWERS): tensor for name, tensor in official.items() if name.startswith(TOWERS)}
     others = {name: tensor for name, tensor in official.items() if not name.startswith(TOWERS)}
-    state = clip_to_zoo(towers, resnet) | to_zoo(others, rules)[0]
+    of_towers, of_others = clip_to_zoo(towers, resnet), to_zoo(others, rules)[0]
+    if twice := sorted(of_towers.keys() & of_others.keys()):
+        raise WeightsError(f"{twice[0]} is a tower's, and a rule of the method's reader puts another tensor there")
+    state = of_towers | of_others
     norms = [name.removesuffix("running_var") for name in state if name.endswith(".running_var")]
     return {norm + COUNTER: torch.tensor(0) for norm in norms} | state
 

@@ -111,6 +111,11 @@ class TestVerdicts:
         ]
         assert len(set(values)) == 1
 
+    @pytest.mark.parametrize("shape", [(4, 1), (1, 4), (3,), (1,), ()])
+    def test_verdicts_of_another_shape_are_refused(self, loss: Any, shape: tuple[int, ...]) -> None:
+        with pytest.raises(ConfigError, match=r"label_hat of a batch must be one verdict a pair, of shape \(4,\)"):
+            loss(features(4), {"pids": self.pids, "label_hat": torch.ones(shape)})
+
 
 @pytest.mark.parametrize("loss", ALL)
 @pytest.mark.parametrize("pids", [[4], [2, 2, 2], [0, 1, 2]], ids=["one pair", "one identity", "all different"])

@@ -12,9 +12,19 @@ VERDICTS = "label_hat"
 
 
 def verdicts(batch: Batch, like: Tensor) -> Tensor:
-    """Return the verdict on each pair, (B,) in the type of `like`. Where nobody divided the pairs, all are clean."""
-    found = batch.get(VERDICTS)
-    return like.new_ones(len(batch["pids"])) if found is None else found.to(like)
+    """Return the verdict on each pair, (B,) in the type of `like`. Where nobody divided the pairs, all are clean.
+
+    Raises:
+        ConfigError: There is not one verdict for each pair. Another shape would be spread over pairs that it is not of.
+    """
+    found, count = batch.get(VERDICTS), len(batch["pids"])
+    if found is None:
+        return like.new_ones(count)
+    if found.shape != (count,):
+        raise ConfigError(
+            f"{VERDICTS} of a batch must be one verdict a pair, of shape ({count},), got {(*found.shape,)}"
+        )
+    return found.to(like)
 
 
 def same_identity(batch: Batch) -> Tensor:

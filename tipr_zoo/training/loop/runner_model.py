@@ -12,6 +12,7 @@ from torch import Tensor
 from tipr_zoo.distributed import mean_over_processes
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, NotFiniteError
+from tipr_zoo.models.component_check import PAGE
 from tipr_zoo.training.loop.global_batch import global_loss
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -38,9 +39,13 @@ class RunnerModel(BaseModel):
         self.precision = precision
 
     def forward(self, mode: str = "loss", **batch: Tensor) -> dict[str, Any]:
-        """Compute the weighted losses of the batch of all processes, of which this process has some rows."""
+        """Compute the weighted losses of the batch of all processes, of which this process has some rows.
+
+        Raises:
+            ConfigError: The retriever gives something else than losses that it can learn by.
+        """
         with self.autocast(batch["images"].device):
-            losses = global_loss(self.retriever, batch)
+            losses = _checked(global_loss(self.retriever, batch), self.retriever)
         return {f"loss_{key}": value for key, value in losses.items()}
 
     def autocast(self, device: torch.device) -> torch.autocast:
@@ -60,3 +65,17 @@ class RunnerModel(BaseModel):
         if not values.isfinite().all():
             raise NotFiniteError(logged)
         return total, logged
+
+
+def _checked(losses: Any, retriever: object) -> Mapping[str, Tensor]:
+    """Return the losses of a retriever, which may be a third party's, if they are scalars by key with a gradient."""
+    said = f"the loss of {type(retriever).__name__}"
+    if not isinstance(losses, Mapping) or not losses:
+        raise ConfigError(f"{said} must be a dict of scalars, one at least, got {losses!r}; {PAGE}")
+    for key, value in losses.items():
+        if not isinstance(value, Tensor) or value.ndim:
+            found = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
+            raise ConfigError(f"{said} must be a dict of scalars, and {key!r} is {found}; {PAGE}")
+    if torch.is_grad_enabled() and not any(value.requires_grad for value in losses.values()):
+        raise ConfigError(f"{said} depends on no parameter that learns, so there is nothing to train; {PAGE}")
+    return losses
