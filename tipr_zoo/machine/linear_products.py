@@ -107,6 +107,15 @@ def _has_onednn() -> bool:
 
 def _gain() -> float:
     """Return how many times faster oneDNN computes a product of usual size here."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # several would wait for each other where the machine is busy
+    try:
+        return _gain_of_one_thread()
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _gain_of_one_thread() -> float:
     with torch.no_grad():
         inputs, weight, bias = torch.rand(256, 256), torch.rand(256, 256), torch.rand(256)
         seconds: dict[Callable[..., Tensor], float] = {}
