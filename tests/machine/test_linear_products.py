@@ -168,6 +168,13 @@ def test_the_setting_switches_it_off() -> None:
     assert said("").stdout.strip() in linear_products.WAYS
 
 
+@needs_onednn
+def test_the_timing_draws_no_random_numbers() -> None:
+    before = torch.get_rng_state()
+    assert linear_products._gain() > 0
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_unknown_ways_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="onednn"):
         take("one_dnn")
