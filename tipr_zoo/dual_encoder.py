@@ -20,9 +20,11 @@ from tipr_zoo.registries import MODELS
 from tipr_zoo.sentence_ends import pooled_positions
 from tipr_zoo.tokenizers.token_ids import checked_ids
 
-_WHOLE_NUMBERS = ("caption_ids", "pids", "mlm_ids", "mlm_labels")
+_ON_REQUEST = ("pair_indices", "picture_indices", "second_caption_ids")
 
-BATCH_KEYS = ("images", "caption_ids", "pids", "mlm_ids", "mlm_labels", "mask_noise")
+_WHOLE_NUMBERS = ("caption_ids", "pids", "mlm_ids", "mlm_labels", *_ON_REQUEST)
+
+BATCH_KEYS = ("images", "caption_ids", "pids", "mlm_ids", "mlm_labels", "mask_noise", *_ON_REQUEST)
 
 
 @MODELS.register_module()
@@ -269,4 +271,4 @@ class NeededBatch(dict[str, Tensor]):
     def __missing__(self, key: str) -> Tensor:
         if key in BATCH_KEYS:
             raise DataError(f"the batch has no {key!r}, which this model's losses need; it has: {', '.join(self)}")
-        raise unknown_name("batch entry", key, BATCH_KEYS)
+        raise unknown_name("batch entry", key, (*BATCH_KEYS, *self))

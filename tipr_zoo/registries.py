@@ -32,6 +32,12 @@ SAMPLERS = Registry("sampler", home="tipr_zoo.training.training_pairs")
 CAPTION_AUGMENTATIONS = Registry("caption augmentation", home="tipr_zoo.training.caption_augmentation")
 """What training does to a caption before it becomes token ids."""
 
+PICTURE_AUGMENTATIONS = Registry("picture augmentation", home="tipr_zoo.training.picture_augmentation")
+"""What training does to a picture."""
+
+HOOKS = Registry("training hook", home="tipr_zoo.training.training_hooks")
+"""What is called before and after the run, each epoch, step and validation of a training."""
+
 CHECKPOINTS = Registry("checkpoint reader", home="tipr_zoo.checkpoint_readers")
 """What knows the checkpoints of a method's official code, by the method's name; see `tipr_zoo.protocols`."""
 
@@ -44,6 +50,8 @@ REGISTRIES: tuple[Registry, ...] = (
     DATASETS,
     SAMPLERS,
     CAPTION_AUGMENTATIONS,
+    PICTURE_AUGMENTATIONS,
+    HOOKS,
     CHECKPOINTS,
 )
 """All of them, for listing and for undoing a broken plugin's registrations."""

@@ -154,12 +154,14 @@ def recipe_path(card: ModelCard) -> Path:
 
 
 def _override(recipe: ConfigDict, name: str, value: Any) -> None:
-    """Set one entry by its dotted name; every dict on the way must exist."""
+    """Set one entry by its dotted name; every dict on the way must exist, except those of ``training``."""
     *parents, last = name.split(".")
     place: Any = recipe
     for depth, parent in enumerate(parents):
         if not isinstance(place, Mapping):
             raise ConfigError(f"override {name!r}: {'.'.join(parents[:depth])} is no dict")
+        if parent not in place and parents[:depth] == ["training"] and parent in TRAINING_FIELDS:
+            place[parent] = {}  # type: ignore[index]  # as below
         if parent not in place:
             raise unknown_name(
                 "recipe entry", ".".join(parents[: depth + 1]), [".".join([*parents[:depth], k]) for k in place]

@@ -92,6 +92,9 @@ class TrainingSettings(Declared):
     augmentation: Any = None
     caption_augmentation: Any = None
     sampler: Any = None
+    views: Any = None
+    noise: Any = None
+    hooks: Any = None
     precision: Any = None
 
 

@@ -12,6 +12,7 @@ from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.kept_hashes import kept_hashes
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.training.checkpoints.reading import checkpoint_notes
+from tipr_zoo.training.pairs.caption_noise import caption_noise, noise_hash
 
 ORDER_ENTRIES = ("training.batch_size", "training.seed", "training.sampler", "training.trim_padding")
 """The entries that decide which pairs a step sees. Within an epoch they cannot change."""
@@ -42,6 +43,7 @@ def training_fingerprint(
         data[f"annotations of {dataset.split}"] = _annotations_hash(dataset)
         data[f"pictures of {dataset.split}"] = _pictures_hash(dataset)
         data[f"{BYTES_OF} {dataset.split}"] = _bytes_hash(dataset)
+    data["exchange of captions"] = noise_hash(caption_noise(recipe["training"]), len(train_set.captions))
     return {"recipe": dict(_entries(recipe)), "data": data}
 
 

@@ -15,6 +15,9 @@ from tipr_zoo.outside.parsing import parse_json
 
 HISTORY = "history.jsonl"
 
+DIGITS = 3
+"""Digits after the point that figures of a validation have there."""
+
 
 def read_history(work_dir: Path) -> list[dict[str, Any]]:
     """Read the rows of a work dir; none where there is no history. A last line that was cut off is left out.

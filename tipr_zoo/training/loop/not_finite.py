@@ -34,7 +34,7 @@ def not_finite_error(runner: Runner, step: int, batch: Mapping[str, Tensor], err
     """
     model = runner.model.module if hasattr(runner.model, "module") else runner.model
     pairs = runner.train_dataloader.dataset
-    indices = [index for _, index in runner.train_dataloader.batch_sampler.keys_of(step)]
+    indices = [key[1] for key in runner.train_dataloader.batch_sampler.keys_of(step)]
     files = [str(pairs.pictures[pairs.picture_indices[index]]) for index in indices]
     if error.losses:
         with model.autocast(next(model.parameters()).device):  # what overflows in float16 need not in float32

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from tipr_zoo.distributed import is_main_process, process_count
 from tipr_zoo.terminal.progress_bar import ProgressBar
-from tipr_zoo.training.checkpoints.history import append_history, forget_after
+from tipr_zoo.training.checkpoints.history import DIGITS, append_history, forget_after
 
 
 class ProgressHook(Hook):
@@ -21,10 +21,11 @@ class ProgressHook(Hook):
 
     Args:
         work_dir: Where the history goes.
+        figures: What the recipe's hooks note of an epoch, by name; it goes into the history, too.
     """
 
-    def __init__(self, work_dir: Path) -> None:
-        self.work_dir = work_dir
+    def __init__(self, work_dir: Path, figures: Mapping[str, float]) -> None:
+        self.work_dir, self.figures = work_dir, figures
         self.sums: dict[str, float] = {}
         self.steps = 0
         self.seconds = 0.0
@@ -65,7 +66,9 @@ class ProgressHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         means = {key: round(total / self.steps, 5) for key, total in self.sums.items()}
         if is_main_process():
-            append_history(self.work_dir, {"epoch": runner.epoch + 1, **means, "seconds": round(self.seconds, 1)})
+            noted = {key: round(value, 5) for key, value in self.figures.items() if key not in means}
+            row = {"epoch": runner.epoch + 1, **means, **noted, "seconds": round(self.seconds, 1)}
+            append_history(self.work_dir, row)
 
         if is_main_process() and (left_out := runner.optim_wrapper.left_out):
             self.bar.write(
@@ -75,7 +78,7 @@ class ProgressHook(Hook):
             )
 
     def after_val_epoch(self, runner: Runner, metrics: Mapping[str, float] | None = None) -> None:
-        rounded = {key: round(value, 3) for key, value in (metrics or {}).items()}
+        rounded = {key: round(value, DIGITS) for key, value in (metrics or {}).items()}
         if is_main_process():
             append_history(self.work_dir, {"epoch": runner.epoch, "validation": rounded})
             figures = ", ".join(f"{key} {value:.2f}" for key, value in rounded.items())

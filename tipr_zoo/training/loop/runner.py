@@ -26,6 +26,7 @@ from tipr_zoo.training.checkpoints.best_weights_hook import BestWeightsHook
 from tipr_zoo.training.checkpoints.checkpoint_hook import CheckpointHook
 from tipr_zoo.training.checkpoints.reading import loaded_by_mmengine
 from tipr_zoo.training.loop.global_batch import synchronise_features
+from tipr_zoo.training.loop.hook_caller import HookCaller
 from tipr_zoo.training.loop.hooks import LearningRateHook, RandomStateHook, TimeLimitHook
 from tipr_zoo.training.loop.interruption import Interruption, InterruptionHook
 from tipr_zoo.training.loop.linear_products_hook import LinearProductsHook
@@ -39,6 +40,7 @@ from tipr_zoo.training.loop.train_loop import TrainLoop
 from tipr_zoo.training.loop.validation_loop import ValidationLoop
 from tipr_zoo.training.pairs.training_loader import training_loader
 from tipr_zoo.training.settings import settings
+from tipr_zoo.training.training_hooks import build_hooks
 
 _OF_A_RUN = re.compile(r"\d{8}_\d{6}")
 """How MMEngine names what it writes: by the time."""
@@ -79,15 +81,19 @@ def build_runner(
     """
     device = next(model.parameters()).device
     checkpoints = CheckpointHook(work_dir, fingerprint)
+    own_hooks = build_hooks(training)
+    figures: dict[str, float] = {}
     hooks: list[Hook] = [
         LearningRateHook(settings(Schedule, training, "schedule")),
         RandomStateHook(training.get("seed", 0)),
         BestWeightsHook(model, work_dir, set_up),
-        ProgressHook(work_dir),
+        ProgressHook(work_dir, figures),
         LinearProductsHook(),
         checkpoints,
         InterruptionHook(interruption, checkpoints, device),
     ]
+    if own_hooks:
+        hooks.append(HookCaller(own_hooks, training.get("seed", 0), figures))
     if max_minutes is not None:
         hooks.append(TimeLimitHook(max_minutes, device))
     if tensorboard and is_main_process():
@@ -102,7 +108,7 @@ def build_runner(
     runner = Runner(
         model=_spread(RunnerModel(model, training.get("precision", "float32")), training, device),
         work_dir=str(work_dir),
-        train_dataloader=training_loader(training, model, train_set),
+        train_dataloader=training_loader(training, model, train_set, own_hooks),
         train_cfg={
             "type": TrainLoop,
             "max_epochs": training.max_epochs,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.pictures.preprocessing import ImageNormalisation
 from tipr_zoo.schemas.declared import Declared
 from tipr_zoo.schemas.value_kinds import NumberFromZero, NumbersFromZero, WholeFromZero
+from tipr_zoo.training.picture_augmentation import Erase, HorizontalFlip, Shift
 
 
 @dataclass(frozen=True)
@@ -57,32 +56,8 @@ class Augmentation(Declared):
         Returns:
             (3, H, W) float32.
         """
-        if _uniform(generator) < self.flip:
-            pixels = pixels.flip(-1)
+        pixels = HorizontalFlip(self.flip)(pixels, generator)
         if self.pad:
-            height, width = pixels.shape[-2:]
-            padded = F.pad(pixels, (self.pad,) * 4)
-            top, left = (int(torch.randint(2 * self.pad + 1, (), generator=generator)) for _ in range(2))
-            pixels = padded[:, top : top + height, left : left + width]
-        normalised = normalisation.of_bytes(pixels)
-        return self._erase(normalised, normalisation, generator) if _uniform(generator) < self.erase else normalised
-
-    def _erase(self, picture: Tensor, normalisation: ImageNormalisation, generator: torch.Generator) -> Tensor:
-        """Fill one rectangle. The official code fills a *normalised* picture with the *raw* mean; that is kept here."""
-        height, width = picture.shape[-2:]
-        low, high = (math.log(ratio) for ratio in self.erased_aspect)
-        for _ in range(10):
-            area = height * width * _uniform(generator, *self.erased_area)
-            aspect = math.exp(_uniform(generator, low, high))
-            rows, columns = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
-            if rows < height and columns < width:
-                top = int(torch.randint(height - rows + 1, (), generator=generator))
-                left = int(torch.randint(width - columns + 1, (), generator=generator))
-                picture[:, top : top + rows, left : left + columns] = torch.tensor(normalisation.mean).view(3, 1, 1)
-                return picture
-        return picture
-
-
-def _uniform(generator: torch.Generator, low: float = 0.0, high: float = 1.0) -> float:
-    """Draw one number from [low, high)."""
-    return low + (high - low) * float(torch.rand((), generator=generator))
+            pixels = Shift(self.pad)(pixels, generator)
+        erase = Erase(self.erase, self.erased_area, self.erased_aspect, normalisation)
+        return erase(normalisation.of_bytes(pixels), generator)

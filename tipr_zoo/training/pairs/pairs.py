@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import TOKEN_ENTRIES
 from tipr_zoo.pictures.files import open_picture
-from tipr_zoo.pictures.preprocessing import ImageNormalisation, OwnPreprocessing, resize_picture
+from tipr_zoo.pictures.preprocessing import resize_picture
 from tipr_zoo.protocols import Retriever
 from tipr_zoo.sentence_ends import Positions, SentenceEnds, largest_ids
 from tipr_zoo.training.caption_augmentation import CaptionAugmentation, WholeCaptions
-from tipr_zoo.training.pairs.augmentation import Augmentation
+from tipr_zoo.training.pairs.augmentation_steps import PictureChange, normalisation_of
+from tipr_zoo.training.pairs.batch_entries import PAIR_INDICES, SECOND_CAPTION, BatchEntries
 from tipr_zoo.training.pairs.caption_masking import mask_caption
+
+PairKey = tuple[Any, ...]
+"""Of a pair: (epoch, index), and where a sampler brings batch entries of its own, a dict of numbers by entry."""
 
 
 class TrainingPairs(Dataset[dict[str, Tensor]]):
@@ -31,33 +40,46 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         seed: Seed of every draw.
         masking: Whether to add ``mlm_ids`` and ``mlm_labels``.
         caption_augmentation: What is done to captions, before any masking; None to leave them whole.
+        captions: The caption of each pair, where it is not that of the data set.
+
+    Attributes:
+        entries: What each pair has besides; nothing at first.
+        exchanged: Which pairs have a wrong caption by the recipe's noise: (C,) bool.
     """
 
     def __init__(
         self,
         dataset: PersonDataset,
         model: Retriever,
-        augmentation: Augmentation,
+        augmentation: PictureChange,
         seed: int,
         masking: bool,
         caption_augmentation: CaptionAugmentation | None = None,
+        *,
+        captions: Sequence[str] | None = None,
     ) -> None:
-        self.pictures, self.captions = dataset.pictures, dataset.captions
+        self.pictures, self.captions = dataset.pictures, list(captions or dataset.captions)
         self.labels = torch.tensor(dataset.labels)
         self.picture_indices = dataset.caption_picture_indices
-        self.caption_ids = model.tokenize(dataset.captions)
+        self.caption_ids = model.tokenize(self.captions)
         self.tokenizer = model.tokenize
         self.find_ends = SentenceEnds.of(getattr(model, "text_encoder", None))
         self.image_size = model.image_size
-        own = getattr(model, "normalisation", None)
-        self.normalisation: ImageNormalisation = own or OwnPreprocessing(preprocess=model.preprocess)
+        self.normalisation = normalisation_of(model)
         self.augmentation, self.seed, self.masking = augmentation, seed, masking
         self.caption_augmentation = caption_augmentation or WholeCaptions(self.captions)
+        self.entries = BatchEntries()
+        self.exchanged = torch.zeros(len(self.captions), dtype=torch.bool)
 
     @property
     def identities(self) -> Tensor:
         """(C,) int64, the identity that each pair shows, numbered from 0."""
         return self.labels[torch.tensor(self.picture_indices)]
+
+    @cached_property
+    def same_person(self) -> list[Tensor]:
+        """For each identity, the numbers of the pairs that show it, (K,) int64."""
+        return list(self.identities.argsort(stable=True).split(torch.bincount(self.identities).tolist()))
 
     @property
     def lengths(self) -> Tensor:
@@ -68,9 +90,9 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         """Return the number of captions."""
         return len(self.caption_ids)
 
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
+    def __getitem__(self, key: PairKey) -> dict[str, Tensor]:
         """Return the pair of an (epoch, index) key, as one row of a batch."""
-        epoch, index = key
+        epoch, index, *others = key
         # Seeds such as 20231121 would be beyond 64 bits.
         generator = torch.Generator().manual_seed(((self.seed * 1_000_003 + epoch) * 1_000_003 + index) % 2**64)
         picture_index = self.picture_indices[index]
@@ -84,12 +106,46 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         }
         if self.masking:
             pair["mlm_ids"], pair["mlm_labels"] = mask_caption(ids, self.tokenizer, generator, find_ends=self.find_ends)
+        pair |= self._further_entries(index, pixels, generator)  # last: what it draws changes nothing of the others
+        pair |= {name: torch.as_tensor(value) for each in others for name, value in each.items()}
         return pair
+
+    def _further_entries(self, index: int, pixels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Return what a pair has besides; every draw comes from the generator."""
+        pair = {name: rows[index] for name, rows in self.entries.of_pairs.items()}
+        for name, change in self.entries.views.items():
+            pair[name] = change(pixels, self.normalisation, generator)
+        for name in self.entries.on_request:
+            if name == SECOND_CAPTION:
+                pair[name] = self._augmented_ids(self._second_pair(index, generator), generator)
+            else:
+                pair[name] = torch.tensor(index if name == PAIR_INDICES else self.picture_indices[index])
+        return pair
+
+    def _second_pair(self, index: int, generator: torch.Generator) -> int:
+        """Draw the number of another pair of the same person; the same one where there is no other."""
+        pairs = self.same_person[self.labels[self.picture_indices[index]]]
+        others = pairs[pairs != index]
+        return int(others[torch.randint(len(others), (), generator=generator)]) if len(others) else index
 
     def _augmented_ids(self, index: int, generator: torch.Generator) -> Tensor:
         """Return the token ids of one caption after its augmentation, (L,) int64."""
         caption = self.caption_augmentation(index, generator)
-        return self.caption_ids[index] if caption == self.captions[index] else self.tokenizer(caption)[0]
+        ids = self.caption_ids[index] if caption == self.captions[index] else self.tokenizer(caption)[0]
+        if (change_ids := getattr(self.caption_augmentation, "change_ids", None)) is None:
+            return ids
+        return _checked_ids(change_ids(ids.clone(), generator), ids, self.caption_augmentation)
+
+
+def _checked_ids(changed: object, ids: Tensor, augmentation: CaptionAugmentation) -> Tensor:
+    """Return what ``change_ids`` gives, if it is as many ids of the same type, which begin as a sentence does."""
+    if not isinstance(changed, Tensor) or changed.shape != ids.shape or changed.dtype != ids.dtype:
+        found = f"{changed.dtype} {(*changed.shape,)}" if isinstance(changed, Tensor) else type(changed).__name__
+        raise ConfigError(
+            f"training.caption_augmentation: change_ids of {type(augmentation).__name__} must give"
+            f" {ids.dtype} {(*ids.shape,)}, and gives {found}"
+        )
+    return changed
 
 
 def collate_trimmed_pairs(pairs: list[dict[str, Tensor]], find_ends: Positions = largest_ids) -> dict[str, Tensor]:
@@ -103,5 +159,6 @@ def collate_trimmed_pairs(pairs: list[dict[str, Tensor]], find_ends: Positions =
         find_ends: Finds where captions end, as their text tower says it; see `tipr_zoo.sentence_ends`.
     """
     batch = default_collate(pairs)
-    longest = int(find_ends(batch["caption_ids"]).max()) + 1
+    sentences = [batch[name] for name in ("caption_ids", SECOND_CAPTION) if name in batch]
+    longest = max(int(find_ends(ids).max()) for ids in sentences) + 1
     return {name: tensor[:, :longest] if name in TOKEN_ENTRIES else tensor for name, tensor in batch.items()}

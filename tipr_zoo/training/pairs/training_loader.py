@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,22 +17,26 @@ from tipr_zoo.models.component_check import checked
 from tipr_zoo.models.recipe_values import build_component
 from tipr_zoo.protocols import CaptionAugmentation, PairSampler, Retriever
 from tipr_zoo.registries import CAPTION_AUGMENTATIONS, SAMPLERS
-from tipr_zoo.training.pairs.augmentation import Augmentation
+from tipr_zoo.training.pairs.augmentation_steps import build_augmentation, normalisation_of
+from tipr_zoo.training.pairs.batch_entries import BatchEntries
 from tipr_zoo.training.pairs.batch_sampler import BatchSampler
+from tipr_zoo.training.pairs.caption_noise import caption_noise, wrong_pairs
 from tipr_zoo.training.pairs.pairs import TrainingPairs, collate_trimmed_pairs
-from tipr_zoo.training.settings import settings
 
 GRACE = 60.0
 """Seconds that a step and its checkpoint may take together."""
 
 
-def training_loader(training: Mapping[str, Any], model: Retriever, train_set: PersonDataset) -> DataLoader[Any]:
+def training_loader(
+    training: Mapping[str, Any], model: Retriever, train_set: PersonDataset, hooks: Sequence[object] = ()
+) -> DataLoader[Any]:
     """Make the batches of a recipe.
 
     Args:
         training: The recipe's ``training`` entry.
         model: Gives the tokenizer, the picture size and the normalisation.
         train_set: The training split.
+        hooks: The training's hooks, which may need entries of the batch.
 
     Raises:
         ConfigError: An entry makes no sense, or the batch cannot be divided among the processes.
@@ -40,13 +44,15 @@ def training_loader(training: Mapping[str, Any], model: Retriever, train_set: Pe
     """
     _check_fits(training, model)
     pairs = _pairs(training, model, train_set)
+    sampler = _sampler(training, pairs)
+    pairs.entries = BatchEntries.of(training, model, train_set, (*hooks, sampler))
     trimmed = partial(collate_trimmed_pairs, find_ends=pairs.find_ends)
     workers = training.get("num_workers", 2)
     if workers:
         check_shared_memory()
     return DataLoader(
         pairs,
-        batch_sampler=BatchSampler(_sampler(training, pairs), training["batch_size"]),
+        batch_sampler=BatchSampler(sampler, training["batch_size"]),
         num_workers=workers,
         persistent_workers=workers > 0,
         worker_init_fn=outlive_sigterm if workers else None,
@@ -91,24 +97,34 @@ def _check_fits(training: Mapping[str, Any], model: Retriever) -> None:
 
 def _pairs(training: Mapping[str, Any], model: Retriever, train_set: PersonDataset) -> TrainingPairs:
     """Make the pairs of the training split, with the augmentations of a recipe."""
-    whole = {"type": "WholeCaptions"}
-    return TrainingPairs(
+    order = caption_noise(training).order(len(train_set.captions))
+    captions = [train_set.captions[index] for index in order]
+    augmentation = training.get("augmentation")
+    pairs = TrainingPairs(
         train_set,
         model,
-        settings(Augmentation, training, "augmentation"),
+        build_augmentation(augmentation, "training.augmentation", model.image_size, normalisation_of(model)),
         training.get("seed", 0),
         training.get("masking", True),
-        checked(
-            build_component(
-                CAPTION_AUGMENTATIONS,
-                training.get("caption_augmentation") or whole,
-                "training.caption_augmentation",
-                captions=train_set.captions,
-            ),
-            CaptionAugmentation,
-            "training.caption_augmentation",
-        ),
+        captions=captions,
     )
+    pairs.caption_augmentation = _caption_augmentation(training, captions, model)
+    pairs.exchanged = wrong_pairs(order, pairs.identities)
+    return pairs
+
+
+def _caption_augmentation(
+    training: Mapping[str, Any], captions: Sequence[str], model: Retriever
+) -> CaptionAugmentation:
+    """Make the caption augmentation of a recipe; it is handed the tokenizer where its constructor names it."""
+    place, entry = "training.caption_augmentation", training.get("caption_augmentation") or {"type": "WholeCaptions"}
+    known: dict[str, Any] = {"captions": captions}
+    if isinstance(entry, Mapping) and "type" in entry:  # otherwise the registry says what is wrong with it
+        named = inspect.signature(CAPTION_AUGMENTATIONS.get(entry["type"])).parameters
+        known |= {"tokenizer": model.tokenize} if "tokenizer" in named else {}
+    component = build_component(CAPTION_AUGMENTATIONS, entry, place, **known)
+    augmentation: CaptionAugmentation = checked(component, CaptionAugmentation, place)
+    return augmentation
 
 
 def _sampler(training: Mapping[str, Any], pairs: TrainingPairs) -> PairSampler:

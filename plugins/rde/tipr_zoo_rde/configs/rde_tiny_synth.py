@@ -39,6 +39,7 @@ training = dict(
     schedule=dict(type="cosine", warmup_epochs=1, every_step=True),
     masking=False,
     augmentation=dict(flip=0.5, pad=6, erase=0.2, erased_area=(0.02, 0.15)),
+    hooks=[dict(type="ConsensusDivision")],
     clip_gradient_norm=5.0,
     # The other tiny recipes trim. Here batch normalisation sees the padding that is chosen, as in the published code,
     # and would see another number of it in every batch.

@@ -28,6 +28,8 @@ training = dict(
     schedule=dict(type="cosine", warmup_epochs=5, warmup_factor=0.1),
     masking=False,  # no objective predicts masked words
     augmentation=dict(flip=0.5, pad=10, erase=0.5),
+    caption_augmentation=dict(type="TokenAugmentation", probability=0.2),
+    hooks=[dict(type="ConsensusDivision", max_iter=10, tol=1e-2, reg_covar=5e-4)],
     # Batch normalisation sees the padding that is chosen, as in the published code, so that captions stay at 77 tokens.
     trim_padding=False,
 )

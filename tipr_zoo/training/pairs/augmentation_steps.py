@@ -1,0 +1,119 @@
+"""The picture augmentation of a recipe: the usual four changes by number, or registered ones by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tipr_zoo.errors import ConfigError, TiprZooError, error_line
+from tipr_zoo.models.component_check import checked
+from tipr_zoo.models.recipe_values import build_component
+from tipr_zoo.pictures.preprocessing import ImageNormalisation, OwnPreprocessing
+from tipr_zoo.protocols import PictureAugmentation, Retriever
+from tipr_zoo.registries import PICTURE_AUGMENTATIONS
+from tipr_zoo.training.pairs.augmentation import Augmentation
+from tipr_zoo.training.settings import settings
+
+PictureChange = Callable[[Tensor, ImageNormalisation, torch.Generator], Tensor]
+"""Changes and normalises (3, H, W) uint8 pixels: -> (3, H, W) float32. Every draw comes from the generator."""
+
+
+@dataclass(frozen=True)
+class AugmentationSteps:
+    """Registered augmentations, one after another. Those of pixels come first, then those of normalised pictures.
+
+    Attributes:
+        steps: Each with the place where the recipe names it.
+    """
+
+    steps: Sequence[tuple[str, PictureAugmentation]]
+
+    def __call__(self, pixels: Tensor, normalisation: ImageNormalisation, generator: torch.Generator) -> Tensor:
+        """Change and normalise (3, H, W) uint8 pixels: -> (3, H, W) float32.
+
+        Raises:
+            ConfigError: An augmentation raises, or gives something of another shape or type.
+        """
+        picture, is_normalised = pixels, False
+        for place, step in self.steps:
+            if _takes_normalised(step) and not is_normalised:
+                picture, is_normalised = normalisation.of_bytes(picture), True
+            picture = _changed(place, step, picture, generator)
+        return picture if is_normalised else normalisation.of_bytes(picture)
+
+
+def build_augmentation(
+    entry: Any, place: str, image_size: tuple[int, int], normalisation: ImageNormalisation
+) -> PictureChange:
+    """Build the picture augmentation of a recipe.
+
+    Args:
+        entry: A dict without ``type``, which fills an `Augmentation`; a dict with one, or a list of such dicts.
+        place: Its dotted name, e.g. ``"training.augmentation"``.
+        image_size: Height and width in pixels of the pictures.
+        normalisation: By which the model normalises them.
+
+    Raises:
+        ConfigError: It is none of these, a value makes no sense, or one of pixels comes after one of normalised
+            pictures.
+        UnknownNameError: There is no such augmentation, or it has no such argument.
+    """
+    if entry is None or (isinstance(entry, Mapping) and "type" not in entry):
+        name = place.removeprefix("training.")
+        return settings(Augmentation, {name: entry or {}}, name)
+    if not isinstance(entry, (Mapping, list, tuple)):
+        raise ConfigError(f"{place} must be a dict, or a list of dicts with a 'type', got {entry!r}")
+    entries = [(place, entry)] if isinstance(entry, Mapping) else [(f"{place}[{i}]", e) for i, e in enumerate(entry)]
+    steps = [(at, _built(each, at, image_size, normalisation)) for at, each in entries]
+    for (before, earlier), (at, step) in pairwise(steps):
+        if _takes_normalised(earlier) and not _takes_normalised(step):
+            raise ConfigError(
+                f"{at}: {type(step).__name__} changes pixels, and {type(earlier).__name__} before it normalised"
+                f" pictures; put it before {before}"
+            )
+    return AugmentationSteps(steps)
+
+
+def normalisation_of(model: Retriever) -> ImageNormalisation:
+    """Return how a model normalises pictures; its ``preprocess`` where it does not say."""
+    own: ImageNormalisation | None = getattr(model, "normalisation", None)
+    return own or OwnPreprocessing(preprocess=model.preprocess)
+
+
+def _built(
+    entry: Any, place: str, image_size: tuple[int, int], normalisation: ImageNormalisation
+) -> PictureAugmentation:
+    known: dict[str, Any] = {"image_size": image_size, "normalisation": normalisation}
+    if isinstance(entry, Mapping) and "type" in entry:  # otherwise the registry says what is wrong with it
+        named = inspect.signature(PICTURE_AUGMENTATIONS.get(entry["type"])).parameters
+        known = {name: value for name, value in known.items() if name in named}
+    component = build_component(PICTURE_AUGMENTATIONS, entry, place, **known)
+    step: PictureAugmentation = checked(component, PictureAugmentation, place)
+    return step
+
+
+def _changed(place: str, step: PictureAugmentation, picture: Tensor, generator: torch.Generator) -> Tensor:
+    """Let an augmentation change a picture, and check what it gives."""
+    name = type(step).__name__
+    try:
+        changed = step(picture, generator)
+    except TiprZooError:
+        raise
+    except Exception as error:  # a plugin or torchvision may raise what it likes
+        raise ConfigError(f"{place}: {name} failed: {type(error).__name__}: {error_line(error)}; mend it") from error
+    if not isinstance(changed, Tensor) or changed.shape != picture.shape or changed.dtype != picture.dtype:
+        found = f"{changed.dtype} {(*changed.shape,)}" if isinstance(changed, Tensor) else type(changed).__name__
+        raise ConfigError(
+            f"{place}: {name} must give a picture as it gets it, {picture.dtype} {(*picture.shape,)}, and gives {found}"
+        )
+    return changed
+
+
+def _takes_normalised(step: PictureAugmentation) -> bool:
+    return getattr(step, "takes_normalised", False) is True
