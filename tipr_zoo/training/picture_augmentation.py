@@ -165,7 +165,18 @@ class _OfTorchvision:
 
 def _register(name: str) -> None:
     transform = getattr(v2, name)
-    about = {"__doc__": f"torchvision's ``transforms.v2.{name}``.", "transform": transform, "__module__": __name__}
+    own = [
+        each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in inspect.signature(transform).parameters.values()
+    ]
+    if sized := [each for each in own if each.name == "size"]:
+        own[own.index(sized[0])] = sized[0].replace(default=None)  # that of the model's pictures
+    size = inspect.Parameter("image_size", inspect.Parameter.KEYWORD_ONLY)
+    about = {
+        "__doc__": f"torchvision's ``transforms.v2.{name}``.",
+        "__module__": __name__,
+        "__signature__": inspect.Signature([*own, size]),  # so that a wrong argument is told with the right ones
+        "transform": transform,
+    }
     PICTURE_AUGMENTATIONS.register_module(name, module=type(name, (_OfTorchvision,), about))
 
 

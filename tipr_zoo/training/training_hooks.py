@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tipr_zoo.cards.record import METRICS
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.component_check import PAGE
@@ -76,22 +77,19 @@ class StopEarly:
 
     Raises:
         ConfigError: `patience` is below 1.
+        UnknownNameError: There is no such figure.
     """
 
     def __init__(self, patience: int = 5, figure: str = "R1") -> None:
         if patience < 1:
             raise ConfigError(f"patience of StopEarly must be a whole number from 1, got {patience!r}")
+        if figure not in METRICS:
+            raise unknown_name("figure of StopEarly", str(figure), METRICS)
         self.patience, self.figure = patience, figure
         self.best, self.without = -1.0, 0
 
     def after_validation(self, run: TrainingRun, figures: Mapping[str, float]) -> None:
-        """Count validations without a better figure.
-
-        Raises:
-            UnknownNameError: There is no such figure.
-        """
-        if self.figure not in figures:
-            raise unknown_name("figure of StopEarly", self.figure, figures)
+        """Count validations without a better figure."""
         is_better = figures[self.figure] > self.best
         self.best, self.without = max(self.best, figures[self.figure]), 0 if is_better else self.without + 1
         if self.without >= self.patience:

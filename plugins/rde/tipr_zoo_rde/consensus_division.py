@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,11 +16,9 @@ from tipr_zoo.features import Batch
 from tipr_zoo.protocols import TrainingRun
 from tipr_zoo.registries import HOOKS
 from tipr_zoo_rde.gate import VERDICTS
+from tipr_zoo_rde.loss_mixture import LossMixture
 
 TRAIN_MODES = ("mended", "published")
-CLEAN = 0.5
-"""A pair is clean above this probability."""
-
 logger = logging.getLogger("tipr_zoo")
 
 
@@ -58,7 +55,7 @@ class ConsensusDivision:
         if max_iter < 1 or not (tol >= 0 and reg_covar >= 0):
             raise ConfigError("ConsensusDivision needs max_iter of 1 or more, and tol and reg_covar of 0 or more")
         self.train_mode = train_mode
-        self.fit = {"max_iter": max_iter, "tol": tol, "reg_covar": reg_covar}
+        self.mixture = LossMixture(max_iter, tol, reg_covar)
         self.verdicts: Tensor | None = None
 
     def before_run(self, run: TrainingRun) -> None:
@@ -125,33 +122,17 @@ class ConsensusDivision:
 
     def _clean(self, key: str, losses: np.ndarray, run: TrainingRun) -> np.ndarray:
         """Return which pairs are clean for one objective, (C,) bool, by their losses."""
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.mixture import GaussianMixture
-
         if not np.isfinite(losses).all():
             count = int((~np.isfinite(losses)).sum())
             raise TrainingError(
                 f"epoch {run.epoch + 1}: {key} is not finite for {count:,} of {len(losses):,} pairs, so they cannot be"
                 " divided; go on with --resume and a lower training.optimizer.lr"
             )
-        span = losses.max() - losses.min()
-        if span == 0:
-            return np.ones(len(losses), dtype=bool)  # all pairs are alike
-        scaled = ((losses - losses.min()) / span).reshape(-1, 1)
-        mixture = GaussianMixture(2, random_state=(run.seed + run.epoch) % 2**32, **self.fit)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            probability = mixture.fit(scaled).predict_proba(scaled)[:, mixture.means_.argmin()]
-        if any(issubclass(each.category, ConvergenceWarning) for each in caught):
-            logger.info(
-                "epoch %d: the mixture of %s has not converged in %d iterations",
-                run.epoch + 1,
-                key,
-                self.fit["max_iter"],
-            )
-        # Where all are clean, the published code takes out the least likely hundredth.
-        threshold = CLEAN if (probability <= CLEAN).any() else np.quantile(probability, 0.01)
-        return np.asarray(probability > threshold)
+        clean, has_converged = self.mixture.clean(losses, run.seed + run.epoch)
+        if not has_converged:
+            told = "epoch %d: the mixture of %s has not converged in %d iterations; its verdict counts all the same"
+            logger.info(told, run.epoch + 1, key, self.mixture.max_iter)
+        return clean
 
     def _note(self, run: TrainingRun) -> None:
         """Note the share of clean pairs, and where captions were exchanged on purpose, how many of them are found."""

@@ -45,7 +45,8 @@ class HookCaller(Hook):
         self.run.step_in_epoch = runner.train_loop.first_step
         if self.states is not None:
             self._load_states(self.states)
-        self.watch.start()
+        if self.hooks:
+            self.watch.start()
         self._call("before_run")
         is_at_end_of_epoch = runner.epoch and not runner.train_loop.first_step
         # The validation of that epoch came after the checkpoint. Where it took place, it is not done again.

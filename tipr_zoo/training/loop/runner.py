@@ -92,8 +92,7 @@ def build_runner(
         checkpoints,
         InterruptionHook(interruption, checkpoints, device),
     ]
-    if own_hooks:
-        hooks.append(HookCaller(own_hooks, training.get("seed", 0), figures))
+    hooks.append(HookCaller(own_hooks, training.get("seed", 0), figures))
     if max_minutes is not None:
         hooks.append(TimeLimitHook(max_minutes, device))
     if tensorboard and is_main_process():

@@ -1,0 +1,359 @@
+"""``training.hooks``: called at their moments, with what is promised, and with their state in checkpoints."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.errors import ConfigError, TiprZooError, TrainingError, TrainingInterrupted
+from tipr_zoo.features import Batch
+from tipr_zoo.protocols import TrainingRun
+from tipr_zoo.registries import HOOKS, LOSSES
+from tipr_zoo.training.loop import hook_caller
+from tipr_zoo.training.train import train
+from tipr_zoo.weights.tensors import read_weights
+
+TINY = "a_tiny_model"
+Splits = tuple[PersonDataset, PersonDataset]
+
+said: list[Any] = []
+"""What hooks say in a test, in order."""
+
+
+class Diary:
+    """Says when it is called."""
+
+    def before_run(self, run: TrainingRun) -> None:
+        said.append(("before_run", run.epoch, run.step, run.max_epochs, run.seed, str(run.device)))
+
+    def after_run(self, run: TrainingRun) -> None:
+        said.append(("after_run", run.epoch))
+
+    def before_epoch(self, run: TrainingRun) -> None:
+        said.append(("before_epoch", run.epoch, run.step_in_epoch))
+
+    def after_epoch(self, run: TrainingRun) -> None:
+        said.append(("after_epoch", run.epoch, run.step_in_epoch))
+        run.note("noted", run.epoch + 0.25)
+
+    def before_step(self, run: TrainingRun, batch: Batch) -> None:
+        said.append(("before_step", run.step, run.step_in_epoch, len(batch["pids"])))
+
+    def after_step(self, run: TrainingRun, losses: Mapping[str, float]) -> None:
+        said.append(("after_step", run.step_in_epoch, sorted(losses)))
+
+    def before_validation(self, run: TrainingRun) -> None:
+        said.append(("before_validation", run.epoch))
+
+    def after_validation(self, run: TrainingRun, figures: Mapping[str, float]) -> None:
+        said.append(("after_validation", run.epoch, figures))
+
+
+class Counting:
+    """Counts the steps, adds the count to the batch, and can be killed at one of them."""
+
+    needs_of_batch = ("pair_indices",)
+    brings_to_batch = ("count",)
+
+    def __init__(self, stop_at: int = -1) -> None:
+        self.stop_at, self.count = stop_at, torch.zeros(())
+
+    def before_step(self, run: TrainingRun, batch: Batch) -> dict[str, Tensor]:
+        said.append(batch["pair_indices"].tolist())
+        torch.manual_seed(len(said))  # which changes nothing
+        self.count += 1
+        if run.step == self.stop_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {"count": self.count.expand(len(batch["pids"]))}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"count": self.count}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.count = state["count"]
+
+
+class CountLoss(torch.nn.Module):
+    """Is what the hook brings, times something that learns."""
+
+    needs_of_batch = ("count",)
+
+    def forward(self, features: Any, batch: Batch) -> Tensor:
+        noise = torch.rand((), device=features.image_embedding.device)  # of the step's own seed
+        return (features.image_embedding.square().mean() * batch["count"].mean() * noise).float()
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test registers is forgotten after it."""
+    for registry in (HOOKS, LOSSES):
+        registry.names()
+        monkeypatch.setattr(registry, "_module_dict", dict(registry._module_dict))
+        monkeypatch.setattr(registry, "_places", dict(registry._places))
+    for hook in (Diary, Counting):
+        HOOKS.register_module()(hook)
+    LOSSES.register_module()(CountLoss)
+    said.clear()
+
+
+def hooks(*entries: dict[str, Any], **overrides: Any) -> dict[str, Any]:
+    return {"training.max_epochs": 1, **overrides, "training.hooks": list(entries)}
+
+
+def final(work_dir: Path) -> dict[str, Tensor]:
+    return read_weights(work_dir / f"{TINY}.safetensors")
+
+
+def test_a_hook_is_called_at_its_moments(tiny_zoo: Path, splits: Splits, tmp_path: Path) -> None:
+    train(TINY, *splits, tmp_path, overrides=hooks({"type": "Diary"}, **{"training.max_epochs": 2}))
+    moments = [each[0] for each in said]
+    steps = moments.count("before_step") // 2
+    one_epoch = ["before_epoch", *["before_step", "after_step"] * steps, "after_epoch"]
+    validation = ["before_validation", "after_validation"]
+    assert moments == ["before_run", *one_epoch, *validation, *one_epoch, *validation, "after_run"]
+    assert said[0][1:4] == (0, 0, 2)
+    assert [each[1:] for each in said if each[0] == "before_epoch"] == [(0, 0), (1, 0)]
+    assert [each[1:] for each in said if each[0] == "after_epoch"] == [(0, steps), (1, steps)]
+    assert [each[1] for each in said if each[0] == "before_step"] == list(range(2 * steps))
+    assert "loss" in next(each for each in said if each[0] == "after_step")[2]
+    rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert [row["noted"] for row in rows if "noted" in row] == [0.25, 1.25]
+    assert [each[2] for each in said if each[0] == "after_validation"] == [
+        row["validation"] for row in rows if "validation" in row
+    ]
+
+
+def test_a_hook_that_does_nothing_changes_nothing(tiny_zoo: Path, splits: Splits, tmp_path: Path) -> None:
+    train(TINY, *splits, tmp_path / "with", overrides=hooks({"type": "Diary"}))
+    train(TINY, *splits, tmp_path / "without", overrides=hooks())
+    one, other = final(tmp_path / "with"), final(tmp_path / "without")
+    assert all(torch.equal(one[name], value) for name, value in other.items())
+
+
+def test_a_run_that_is_stopped_within_an_epoch_goes_on_with_the_same_bits(
+    tiny_zoo: Path, splits: Splits, tmp_path: Path
+) -> None:
+    changed = {"training.batch_size": 4, "model.losses.count": {"type": "CountLoss"}}
+    train(TINY, *splits, tmp_path / "straight", overrides=hooks({"type": "Counting"}, **changed))
+    straight = list(said)
+    said.clear()
+    with pytest.raises(TrainingInterrupted):
+        train(TINY, *splits, tmp_path / "run", overrides=hooks({"type": "Counting", "stop_at": 2}, **changed))
+    assert len(said) == 3 < len(straight)
+    train(TINY, *splits, tmp_path / "run", resume=True, overrides=hooks({"type": "Counting"}, **changed))
+    assert said == straight
+    one, other = final(tmp_path / "straight"), final(tmp_path / "run")
+    assert all(torch.equal(one[name], value) for name, value in other.items())
+
+
+@pytest.mark.parametrize("now", [[], [{"type": "Diary"}, {"type": "Counting"}]])
+def test_a_training_does_not_go_on_with_other_states(
+    tiny_zoo: Path, splits: Splits, tmp_path: Path, now: list[dict[str, Any]]
+) -> None:
+    train(TINY, *splits, tmp_path, overrides=hooks({"type": "Counting"}))
+    with pytest.raises(ConfigError, match=r"training\.hooks that keep a state were Counting and are .*train anew"):
+        train(TINY, *splits, tmp_path, resume=True, overrides=hooks(*now, **{"training.max_epochs": 2}))
+
+
+def test_a_validation_after_the_last_checkpoint_is_made_up_for(tiny_zoo: Path, splits: Splits, tmp_path: Path) -> None:
+    train(TINY, *splits, tmp_path, overrides=hooks({"type": "Diary"}))
+    before = [each for each in said if each[0] == "after_validation"]
+    said.clear()
+    train(TINY, *splits, tmp_path, resume=True, overrides=hooks({"type": "Diary"}, **{"training.max_epochs": 2}))
+    assert said[1] == before[0]
+
+
+def test_measuring_pairs_gives_each_its_number_and_disturbs_nothing(
+    tiny_zoo: Path, splits: Splits, tmp_path: Path
+) -> None:
+    class Measuring:
+        def before_epoch(self, run: TrainingRun) -> None:
+            run.retriever.eval()  # type: ignore[attr-defined]
+
+            def measure(batch: Batch) -> dict[str, Tensor]:
+                assert not torch.is_grad_enabled()
+                said.append(batch["images"])
+                return {"index": batch["pair_indices"], "person": batch["pids"]}
+
+            found = run.measure_pairs(measure)
+            assert found["index"].tolist() == list(range(len(splits[0].captions)))
+            assert found["person"].tolist() == [splits[0].labels[i] for i in splits[0].caption_picture_indices]
+
+    HOOKS.register_module()(Measuring)
+    overrides = {"training.batch_size": 5}
+    train(TINY, *splits, tmp_path / "with", overrides=hooks({"type": "Measuring"}, **overrides))
+    assert [len(images) for images in said] == [5, 5, 5, 5, 4]
+    train(TINY, *splits, tmp_path / "without", overrides=hooks(**overrides))
+    one, other = final(tmp_path / "with"), final(tmp_path / "without")
+    assert all(torch.equal(one[name], value) for name, value in other.items())
+
+
+def test_training_ends_when_validation_does_not_become_better(
+    tiny_zoo: Path, splits: Splits, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    overrides = {"training.max_epochs": 9, "training.optimizer.lr": 0.0}
+    train(TINY, *splits, tmp_path, overrides=hooks({"type": "StopEarly", "patience": 2}, **overrides))
+    assert "was not better than" in caplog.text
+    rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    figures = [row["validation"]["R1"] for row in rows if "validation" in row]
+    assert len(figures) < 9
+    assert max(figures[-2:]) <= max(figures[:-2])
+    assert all(max(figures[i - 2 : i]) > max(figures[: i - 2]) for i in range(3, len(figures)))
+
+
+class Misspelt:
+    def before_epochs(self, run: TrainingRun) -> None: ...
+
+
+class Idle:
+    def begin(self) -> None: ...
+
+
+class HalfState:
+    def before_run(self, run: TrainingRun) -> None: ...
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+
+class NoMethod:
+    before_run = "soon"
+
+
+class Wordy:
+    needs_of_batch = "pair_indices"
+
+    def before_run(self, run: TrainingRun) -> None: ...
+
+
+class Hungry:
+    needs_of_batch = ("second_image",)
+
+    def before_run(self, run: TrainingRun) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"type": "StopEarli"}, "unknown training hook 'StopEarli'; did you mean 'StopEarly'"),
+        ({"type": "StopEarly", "patence": 1}, "did you mean 'patience'"),
+        ({"type": "StopEarly", "patience": 0}, r"training\.hooks\[0\]: patience of StopEarly must be"),
+        ({"type": "StopEarly", "patience": "x"}, r"training\.hooks\[0\]\.patience must be a whole number"),
+        ({"type": "StopEarly", "figure": "R2"}, "unknown figure of StopEarly 'R2'; known: R1, R10"),
+        ({"type": "torch.nn.Linear"}, "unknown training hook"),
+        ("StopEarly", "is configured by a dict with a 'type'"),
+        (Misspelt, "unknown moment of the hook Misspelt 'before_epochs'; did you mean 'before_epoch'"),
+        (Idle, "Idle has none of before_run"),
+        (HalfState, "HalfState has state_dict and lacks load_state_dict"),
+        (NoMethod, "before_run of NoMethod must be a method, got 'soon'"),
+        (Wordy, "needs_of_batch of Wordy must be a tuple of names, got 'pair_indices'"),
+        (Hungry, r"needed by Hungry: 'second_image'.*training\.views=dict\(second_image="),
+    ],
+)
+def test_what_is_no_hook_is_told_in_one_line(
+    tiny_zoo: Path, splits: Splits, tmp_path: Path, entry: Any, told: str
+) -> None:
+    if isinstance(entry, type):
+        HOOKS.register_module()(entry)
+        entry = {"type": entry.__name__}
+    with pytest.raises(TiprZooError, match=told) as caught:
+        train(TINY, *splits, tmp_path, overrides=hooks(entry))
+    assert "\n" not in str(caught.value)
+
+
+def test_hooks_are_a_list(tiny_zoo: Path, splits: Splits, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"training\.hooks must be a list of dicts"):
+        train(TINY, *splits, tmp_path, overrides={"training.hooks": {"type": "StopEarly"}})
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "before_run",
+        "before_epoch",
+        "before_step",
+        "after_step",
+        "after_epoch",
+        "before_validation",
+        "after_validation",
+        "after_run",
+        "state_dict",
+    ],
+)
+def test_a_hook_that_raises_is_named(tiny_zoo: Path, splits: Splits, tmp_path: Path, moment: str) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("oh")
+
+    methods = {moment: broken, "load_state_dict": broken, "state_dict": broken if moment == "state_dict" else dict}
+    methods.setdefault("before_epoch", lambda *_: None)
+    if moment != "state_dict":
+        del methods["state_dict"], methods["load_state_dict"]
+    HOOKS.register_module()(type("Raising", (), methods))
+    with pytest.raises(TrainingError, match=rf"the hook Raising failed in {moment} in epoch \d: KeyError: 'oh'; mend"):
+        train(TINY, *splits, tmp_path, overrides=hooks({"type": "Raising"}))
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        (
+            {"images": torch.zeros(1, 3, 8, 8)},
+            r"'images' must be a tensor with one row for each .* got shape \(1, 3, 8",
+        ),
+        ({"more": 5}, "'more' must be a tensor with one row for each of the batch's"),
+        ([1], "must give batch entries by name or None, got list"),
+    ],
+)
+def test_a_hook_cannot_change_the_size_of_a_batch(
+    tiny_zoo: Path, splits: Splits, tmp_path: Path, entries: Any, told: str
+) -> None:
+    class Cutting:
+        def before_step(self, run: TrainingRun, batch: Batch) -> Any:
+            return entries
+
+    HOOKS.register_module()(Cutting)
+    with pytest.raises(ConfigError, match=f"before_step of Cutting.*{told}"):
+        train(TINY, *splits, tmp_path, overrides=hooks({"type": "Cutting"}))
+
+
+@pytest.mark.parametrize(
+    ("measured", "told"),
+    [
+        (lambda batch: batch["pids"], "must be a dict of tensors, got Tensor"),
+        (lambda batch: {"a": batch["pids"][:1]}, r"'a' must be one number a pair, of shape \(\d+,\), got shape \(1,\)"),
+        (lambda batch: {"a": 1.0}, "'a' must be one number a pair.*got float"),
+    ],
+)
+def test_what_is_measured_is_one_number_a_pair(
+    tiny_zoo: Path, splits: Splits, tmp_path: Path, measured: Any, told: str
+) -> None:
+    class Measuring:
+        def before_epoch(self, run: TrainingRun) -> None:
+            run.measure_pairs(measured)
+
+    HOOKS.register_module()(Measuring)
+    with pytest.raises(ConfigError, match=f"measure_pairs: .*{told}"):
+        train(TINY, *splits, tmp_path, overrides=hooks({"type": "Measuring"}))
+
+
+def test_a_hook_that_does_not_return_is_told(
+    tiny_zoo: Path, splits: Splits, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Waiting:
+        def before_epoch(self, run: TrainingRun) -> None:
+            time.sleep(1.0)
+
+    monkeypatch.setattr(hook_caller, "PATIENCE", 0.2)
+    HOOKS.register_module()(Waiting)
+    train(TINY, *splits, tmp_path, overrides=hooks({"type": "Waiting"}))
+    assert "the hook Waiting has been in before_epoch for" in caplog.text
+    assert "Ctrl-C twice ends it" in caplog.text
