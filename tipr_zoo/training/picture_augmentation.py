@@ -61,7 +61,7 @@ class HorizontalFlip:
 
     def __call__(self, picture: Tensor, generator: torch.Generator) -> Tensor:
         """Flip (3, H, W) pixels, or not."""
-        return picture.flip(-1) if uniform(generator) < self.probability else picture
+        return picture.flip(-1) if _uniform(generator) < self.probability else picture
 
 
 @PICTURE_AUGMENTATIONS.register_module()
@@ -120,13 +120,13 @@ class Erase:
 
     def __call__(self, picture: Tensor, generator: torch.Generator) -> Tensor:
         """Fill a rectangle of a (3, H, W) float picture in place, or none."""
-        if uniform(generator) >= self.probability:
+        if _uniform(generator) >= self.probability:
             return picture
         height, width = picture.shape[-2:]
         low, high = (math.log(ratio) for ratio in self.aspect)
         for _ in range(10):
-            area = height * width * uniform(generator, *self.area)
-            aspect = math.exp(uniform(generator, low, high))
+            area = height * width * _uniform(generator, *self.area)
+            aspect = math.exp(_uniform(generator, low, high))
             rows, columns = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
             if rows < height and columns < width:
                 top = int(torch.randint(height - rows + 1, (), generator=generator))
@@ -185,7 +185,7 @@ for _name in TORCHVISION:
         _register(_name)
 
 
-def uniform(generator: torch.Generator, low: float = 0.0, high: float = 1.0) -> float:
+def _uniform(generator: torch.Generator, low: float = 0.0, high: float = 1.0) -> float:
     """Draw one number from [low, high)."""
     return low + (high - low) * float(torch.rand((), generator=generator))
 
