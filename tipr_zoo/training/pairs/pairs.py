@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.features import TOKEN_ENTRIES
+from tipr_zoo.models.kept_promises import preprocessed, tokenized, told_failures
 from tipr_zoo.pictures.files import open_picture
 from tipr_zoo.pictures.preprocessing import ImageNormalisation, OwnPreprocessing, resize_picture
 from tipr_zoo.protocols import Retriever
@@ -45,12 +48,12 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         self.pictures, self.captions = dataset.pictures, dataset.captions
         self.labels = torch.tensor(dataset.labels)
         self.picture_indices = dataset.caption_picture_indices
-        self.caption_ids = model.tokenize(dataset.captions)
-        self.tokenizer = model.tokenize
+        self.tokenizer, self.model_kind = model.tokenize, type(model).__name__
+        self.caption_ids = tokenized(self.tokenizer, self.captions, self.model_kind)
         self.find_ends = SentenceEnds.of(getattr(model, "text_encoder", None))
         self.image_size = model.image_size
         own = getattr(model, "normalisation", None)
-        self.normalisation: ImageNormalisation = own or OwnPreprocessing(preprocess=model.preprocess)
+        self.normalisation: ImageNormalisation = own or OwnPreprocessing(preprocess=partial(preprocessed, model))
         self.augmentation, self.seed, self.masking = augmentation, seed, masking
         self.caption_augmentation = caption_augmentation or WholeCaptions(self.captions)
 
@@ -88,8 +91,11 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
 
     def _augmented_ids(self, index: int, generator: torch.Generator) -> Tensor:
         """Return the token ids of one caption after its augmentation, (L,) int64."""
-        caption = self.caption_augmentation(index, generator)
-        return self.caption_ids[index] if caption == self.captions[index] else self.tokenizer(caption)[0]
+        with told_failures(f"training.caption_augmentation: {type(self.caption_augmentation).__name__}"):
+            caption = self.caption_augmentation(index, generator)
+        if caption == self.captions[index]:
+            return self.caption_ids[index]
+        return tokenized(self.tokenizer, [caption], self.model_kind, self.caption_ids.shape[1])[0]
 
 
 def collate_trimmed_pairs(pairs: list[dict[str, Tensor]], find_ends: Positions = largest_ids) -> dict[str, Tensor]:
