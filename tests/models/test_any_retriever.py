@@ -507,6 +507,15 @@ def test_a_teacher_that_copies_a_tower_with_adapters_is_in_no_weights(splits: Sp
             lambda retriever: delattr(retriever.heads["teacher"], "scale"),
             "may only add to a model: heads.teacher.scale",
         ),
+        (
+            lambda retriever: torch.nn.init.zeros_(retriever.heads["teacher"].scale),
+            r"setup of Teacher \('teacher'\) may only add to a model: the values of heads.teacher.scale are others",
+        ),
+        (
+            lambda retriever: retriever.image_encoder.trunk.cls_token.data.add_(1e-3),
+            "may only add to a model: the values of image_encoder.trunk.cls_token are others",
+        ),
+        (lambda retriever: retriever.half(), "may only add to a model: the values of"),
         (lambda retriever: {}["k"], r"setup of Teacher \('teacher'\) failed: KeyError: 'k'; mend it"),
         (
             lambda retriever: setattr(retriever.heads["teacher"], "whole", retriever),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import math
 from collections.abc import Callable, Collection, Mapping
@@ -35,6 +34,7 @@ from tipr_zoo.models.recipe_values import build_component, checked_channels
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.models.weights_origin import other_model
 from tipr_zoo.pictures.preprocessing import ImageNormalisation
+from tipr_zoo.plugins.accepted_arguments import accepted_arguments
 from tipr_zoo.protocols import Head, Loss, Neck, TextTower, Tokenizer
 from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, MODELS, TOKENIZERS
 from tipr_zoo.registry import Registry
@@ -235,27 +235,12 @@ def build_retriever(model: Mapping[str, Any]) -> DualEncoder:
             lacks what every retriever has.
     """
     kind = model.get("type", DEFAULT_MODEL)
-    names = _argument_names(MODELS.get(kind))
+    names = accepted_arguments(MODELS.get(kind))
     built = _built_entries(model, names)
     made = {*built, "type", *(_CHANNELS if "normalisation" in built else ())}
     given = {key: value for key, value in model.items() if key not in made and not (key in _BUILT and value is None)}
     retriever = build_component(MODELS, {**given, **built, "type": kind}, "model")
     return checked_retriever(retriever, "model")  # type: ignore[return-value]  # a `DualEncoder`, or what stands for one
-
-
-def _argument_names(component: Any) -> set[str]:
-    """List the arguments of a class's constructor, and of its base's where it hands any on; or those of a function."""
-    if not inspect.isclass(component):
-        return set(inspect.signature(component).parameters)
-    names: set[str] = set()
-    for base in component.__mro__:
-        if "__init__" not in vars(base):
-            continue
-        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
-        names.update(parameter.name for parameter in parameters)
-        if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in parameters):
-            break
-    return names
 
 
 _CHANNELS = ("mean", "std")

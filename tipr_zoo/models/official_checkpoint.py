@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.errors import WeightsError
+from tipr_zoo.errors import ConfigError, UnknownNameError, WeightsError
 from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.checkpoint_reader import MethodReader, titles
 from tipr_zoo.models.official_heads import fit_heads
@@ -165,7 +165,7 @@ def read_official(
             f"{place} cannot be trained on as {method}, for its head {key!r}: {reason}; without training=True it is"
             " left out"
         )
-    own = _names(model)
+    own = _names(model, reader)
     needed = [name for name in own if not name.startswith(_CHECKED_BEFORE) and not name.endswith("." + COUNTER)]
     if missing := [name for name in needed if name not in places.values()]:
         raise WeightsError(f"{place} is incomplete: no tensor of it becomes {listed(missing)} of {method}'s model")
@@ -216,10 +216,17 @@ def _place(checkpoint: object) -> str:
     return f"checkpoint {checkpoint}" if isinstance(checkpoint, (str, Path)) else "the checkpoint"
 
 
-def _names(model: Mapping[str, Any]) -> list[str]:
-    """Return the names of a model's tensors. It is built without numbers."""
-    with torch.device("meta"):
-        return list(build_retriever(model).state_dict())
+def _names(model: Mapping[str, Any], reader: MethodReader) -> list[str]:
+    """Return the names of a model's tensors. It is built without numbers.
+
+    Raises:
+        ConfigError: It cannot be built, for which its reader may be to blame.
+    """
+    try:
+        with torch.device("meta"):
+            return list(build_retriever(model).state_dict())
+    except (ConfigError, UnknownNameError) as error:
+        raise ConfigError(f"with the sizes that {reader.place} gives: {error}") from error
 
 
 def _check_numbers(tensors: Mapping[str, Tensor], place: str) -> None:
