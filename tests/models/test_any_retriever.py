@@ -252,6 +252,21 @@ def test_a_promise_that_is_broken_in_evaluation_is_one_line(
     assert says in told(capsys, *words, "--workers", workers)
 
 
+@pytest.mark.parametrize(
+    ("model", "starts"), [(PLAIN, "its own"), (TAUGHT, "its own"), ("irra_vitb16_cuhk", "CLIP's or its own")]
+)
+def test_it_is_said_what_a_training_can_start_from(
+    splits: Splits, tmp_path: Path, caplog: pytest.LogCaptureFixture, model: str, starts: str
+) -> None:
+    size = {"image_encoder.width": 64, "image_encoder.depth": 1, "image_encoder.num_heads": 1}
+    size |= {"text_encoder.width": 64, "text_encoder.depth": 1, "text_encoder.num_heads": 1, "heads.irr": None}
+    small = {f"model.{name}": value for name, value in size.items()} if starts != "its own" else {}
+    train(
+        model, *splits, tmp_path, max_minutes=0, overrides={**small, "training.batch_size": 8, "training.max_epochs": 1}
+    )
+    assert f"{model}: weights are random at the start; --weights FILE starts from {starts}" in caplog.messages
+
+
 def test_a_full_memory_is_no_fault_of_the_loss(splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*given: Any) -> Any:
         raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes")

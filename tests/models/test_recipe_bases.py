@@ -18,6 +18,7 @@ from tipr_zoo.models.weights_origin import origin_texts
 from tipr_zoo.plugins.discovery import installed_plugins
 
 HASHES = {
+    "clip_vitb16": "c98f80043819e4e4",
     "fmfa_ham_vitb16_cuhk": "9244541fad99768b",
     "fmfa_ham_vitb16_icfg": "39a435f5e520a105",
     "fmfa_ham_vitb16_rstp": "b5f56b494d283b4a",
@@ -32,6 +33,10 @@ HASHES = {
     "irra_vitb16_cuhk": "b9edabf047faf2d2",
     "irra_vitb16_icfg": "c5dd15eccaf51201",
     "irra_vitb16_rstp": "95ba020640a2986c",
+    "rde_tiny_synth": "bf170f5bf1b1c958",
+    "rde_vitb16_cuhk": "922bca894fa72e3b",
+    "rde_vitb16_icfg": "a627c68628d60c37",
+    "rde_vitb16_rstp": "40aadd249406560e",
     "sen_tiny_restoring_synth": "5946c498a194de1c",
     "sen_tiny_synth": "313cc625991896de",
     "sen_vitb16_cuhk": "cc660d42f2bf746b",
@@ -92,7 +97,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
 
 
 def test_every_recipe_is_known_here() -> None:
-    own = [name for name, card in card_index().cards.items() if card.plugin in (None, "sen", "fmfa")]
+    own = [name for name, card in card_index().cards.items() if card.plugin in (None, "sen", "fmfa", "rde")]
     assert set(HASHES) <= set(own)
 
 

@@ -58,7 +58,7 @@ def set_up_objectives(model: nn.Module) -> frozenset[str]:
 def _checksum(tensor: Tensor) -> tuple[torch.dtype, int]:
     """Return the type of a tensor, and a checksum of its values, which takes no copy of them."""
     values = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8)
-    return tensor.dtype, zlib.crc32(values.numpy())
+    return tensor.dtype, zlib.crc32(values.numpy())  # type: ignore[arg-type]  # an array is a buffer at runtime
 
 
 def without_set_up(model: nn.Module, tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
