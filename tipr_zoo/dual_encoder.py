@@ -22,7 +22,7 @@ from tipr_zoo.tokenizers.token_ids import checked_ids
 
 _WHOLE_NUMBERS = ("caption_ids", "pids", "mlm_ids", "mlm_labels")
 
-BATCH_KEYS = ("images", "caption_ids", "pids", "mlm_ids", "mlm_labels", "mask_noise")
+BATCH_KEYS = ("images", "caption_ids", "pids", "mlm_ids", "mlm_labels", "mask_noise", "label_hat")
 
 
 @MODELS.register_module()

@@ -11,7 +11,8 @@ from tipr_zoo.close_matches import unknown_name
 
 Batch = Mapping[str, Tensor]
 """A training batch: ``images`` (B, 3, H, W) float, ``caption_ids`` (B, L) int64 and ``pids`` (B,) int64. Where a head
-needs them, also ``mlm_ids`` and ``mlm_labels``, both (B, L) int64, and ``mask_noise`` (B, 1 + N) float.
+needs them, also ``mlm_ids`` and ``mlm_labels``, both (B, L) int64, and ``mask_noise`` (B, 1 + N) float. Where pairs may
+be noisy, ``label_hat`` (B,) in [0, 1], 1 for a pair to learn from.
 """
 
 TOKEN_ENTRIES = ("caption_ids", "mlm_ids", "mlm_labels")

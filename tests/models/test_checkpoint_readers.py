@@ -23,7 +23,7 @@ from torch import Tensor
 import tipr_zoo
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.command_line import main
-from tipr_zoo.errors import BrokenPromiseError, PluginError, TiprZooError, UnknownNameError, WeightsError
+from tipr_zoo.errors import BrokenPromiseError, ConfigError, PluginError, TiprZooError, UnknownNameError, WeightsError
 from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.official_checkpoint import read_official
 from tipr_zoo.models.resolved_model import resolve
@@ -255,6 +255,21 @@ def test_what_has_rdes_names_becomes_rdes_model(method: str, caplog: pytest.LogC
     assert model.image_selection.embedding_size == _small("rde")["visul_emb_layer.fc.weight"].shape[0]
     unused = "visul_emb_layer.linear, visul_emb_layer.mlp.bns.1, texual_emb_layer.mlp.bns.1"
     assert f"left over, not needed by {method}: {unused} (10 tensors)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "count", "says"),
+    [
+        ("rde", 7, "num_identities=7 is for an identity classifier, which the recipe of rde_vitb16_cuhk does not have"),
+        ("icl", 7, "num_identities=7 is for an identity classifier"),
+        ("irra", 0, "num_identities must be a whole number above 0, got 0"),
+        ("irra", "7", "num_identities must be a whole number above 0, got '7'"),
+        ("irra", True, "num_identities must be a whole number above 0, got True"),
+    ],
+)
+def test_a_number_of_identities_that_makes_no_sense_is_told(method: str, count: Any, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        tipr_zoo.from_official(_small(method.replace("icl", "rde")), method, SIZE, STRIDE, num_identities=count)
 
 
 def test_rdes_checkpoint_as_it_is_published_holds_counters(caplog: pytest.LogCaptureFixture) -> None:

@@ -103,7 +103,8 @@ def from_official(
         stride: Pixels between two patches, whatever their size; None is for patches that touch. The official code
             takes 16 by default. Patches of 14 pixels then do not touch, and patches of 32 overlap. The squares of a
             ResNet always touch.
-        num_identities: How many identities the classifier is to have; None for as many as the checkpoint knows.
+        num_identities: How many identities the classifier is to have; None for as many as the checkpoint knows. A
+            method without a classifier, such as RDE, takes none.
         training: Whether the model is to be trained on. If so, every head of the method must be in the checkpoint and
             fit. Otherwise a head that is missing, incomplete, or does not fit is left out of the model.
 
@@ -115,7 +116,7 @@ def from_official(
         PluginError: The method's plugin is not installed, or its reader is broken.
         WeightsError: The checkpoint cannot be read, is of another method, lacks a part of the model, or has positions
             for another grid of patches than `image_size` and `stride` give; with `training`, a head is missing.
-        ConfigError: `image_size` or `stride` make no sense.
+        ConfigError: `image_size`, `stride` or `num_identities` make no sense.
     """
     official = read_official(checkpoint, method, image_size, stride, num_identities=num_identities, training=training)
     model = load_official(official, _place(checkpoint))
@@ -153,6 +154,7 @@ def read_official(
     resolved = resolve(reader.model)
     model = resolved.copied_recipe().model.to_dict()
     place = _place(checkpoint)
+    _check_identities(model, num_identities, resolved.card.name)
     tensors = official_tensors(checkpoint, place)
     _check_kind(tensors, reader, place)
     for part, entry in tower_entries(tensors, image_size, stride, place).items():
@@ -209,6 +211,25 @@ def load_official(official: OfficialCheckpoint, place: str) -> DualEncoder:
             )
     model.load_state_dict(state, strict=True)
     return model.eval()
+
+
+def _check_identities(model: Mapping[str, Any], num_identities: int | None, name: str) -> None:
+    """Check that a number of identities is one, and that the recipe of a method has a head that takes it.
+
+    Raises:
+        ConfigError: It is not, or there is none.
+    """
+    if num_identities is None:
+        return
+    if isinstance(num_identities, bool) or not isinstance(num_identities, int) or num_identities < 1:
+        raise ConfigError(f"num_identities must be a whole number above 0, got {num_identities!r}")
+    if not any(
+        isinstance(entry, Mapping) and "num_identities" in entry for entry in (model.get("heads") or {}).values()
+    ):
+        raise ConfigError(
+            f"num_identities={num_identities} is for an identity classifier, which the recipe of {name} does not have;"
+            " leave it out"
+        )
 
 
 def _place(checkpoint: object) -> str:
