@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.hub.weights import local_weights
 from tipr_zoo.machine.devices import usable_device
+from tipr_zoo.models.built_model import BuiltModel
 from tipr_zoo.models.clip_weights import is_plain_clip, load_clip_tensors
 from tipr_zoo.models.component_check import (
     check_embedding_sizes,
@@ -59,7 +60,7 @@ def build(
     weights: str | Path | None = None,
     device: str | torch.device = "cpu",
     overrides: Mapping[str, Any] | None = None,
-) -> DualEncoder:
+) -> BuiltModel:
     """Build a model of the zoo by name.
 
     Args:
@@ -101,9 +102,9 @@ def build(
     resolved = resolve_card(card, overrides, name)
     if not pretrained and weights is None:
         logger.warning("%s: weights are random; pass pretrained=True or weights=FILE to load some", name)
-        return build_retriever(resolved.recipe.model).to(device).eval()
+        return cast(BuiltModel, build_retriever(resolved.recipe.model).to(device).eval())
     file = fetch_weights(card) if weights is None else local_weights(weights)
-    return build_with_weights(resolved, file, is_own=weights is None).to(device).eval()
+    return cast(BuiltModel, build_with_weights(resolved, file, is_own=weights is None).to(device).eval())
 
 
 def check_has_weights(card: ModelCard, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, UnknownNameError, WeightsError
 from tipr_zoo.models.building import build_retriever
+from tipr_zoo.models.built_model import BuiltModel
 from tipr_zoo.models.checkpoint_reader import MethodReader, titles
 from tipr_zoo.models.official_heads import fit_heads
 from tipr_zoo.models.reader_lookup import reader_named, readers_of
@@ -86,7 +87,7 @@ def from_official(
     *,
     num_identities: int | None = None,
     training: bool = False,
-) -> DualEncoder:
+) -> BuiltModel:
     """Build a model from a checkpoint of a method's official code, of any size.
 
     Widths, depths, heads, patch size, embedding size, vocabulary, identities and context length are read off the
@@ -122,7 +123,7 @@ def from_official(
     model = load_official(official, _place(checkpoint))
     if official.notes:
         logger.warning("%s: %s", _place(checkpoint), "; ".join(official.notes))
-    return model
+    return cast(BuiltModel, model)
 
 
 def read_official(
