@@ -141,7 +141,7 @@ import plain_package.components
 import tipr_zoo_rde.components
 from tipr_zoo.distributed import is_main_process, joined_processes, mean_over_processes, process_count, process_rank
 from tipr_zoo.distributed import rand_rows
-from tipr_zoo.models.building import build_retriever
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.training.loop.global_batch import global_loss, synchronise_features
 
 logging.disable(logging.CRITICAL)

@@ -24,9 +24,9 @@ import tipr_zoo
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.command_line import main
 from tipr_zoo.errors import BrokenPromiseError, ConfigError, PluginError, TiprZooError, UnknownNameError, WeightsError
-from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.official_checkpoint import read_official
 from tipr_zoo.models.resolved_model import resolve
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.models.weights_origin import CONVERTED_AS, other_model
 from tipr_zoo.plugins.discovery import installed_plugins

@@ -16,8 +16,8 @@ from tipr_zoo.command_line import main
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, TiprZooError, WeightsError
-from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.resolved_model import resolve
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.training.adapters import MERGED, Adapters, add_adapters, load_adapters, merge_adapters
 from tipr_zoo.training.train import train
 from tipr_zoo.weights.header import read_metadata

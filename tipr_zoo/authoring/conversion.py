@@ -14,11 +14,11 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.result_place import check_folder, make_folder
 from tipr_zoo.machine.whole_file import whole_file, write_whole
-from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.lookup import list_models
 from tipr_zoo.models.official_checkpoint import OfficialCheckpoint, load_official, read_official
 from tipr_zoo.models.recipe import DEFAULT_MODEL
 from tipr_zoo.models.resolved_model import resolve
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.models.weights_origin import CONVERTED_AS, origin_texts
 from tipr_zoo.outside.files import file_sha256
 from tipr_zoo.protocols import PatchImageTower

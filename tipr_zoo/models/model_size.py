@@ -6,8 +6,8 @@ import torch
 
 from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.cards.schema import SizeBlock
-from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.resolved_model import resolve_card
+from tipr_zoo.models.retriever_building import build_retriever
 
 
 def model_size(card: ModelCard) -> SizeBlock:

@@ -13,12 +13,12 @@ from torch import Tensor
 from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, UnknownNameError, WeightsError
-from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.built_model import BuiltModel
 from tipr_zoo.models.checkpoint_reader import MethodReader, titles
 from tipr_zoo.models.official_heads import fit_heads
 from tipr_zoo.models.reader_lookup import reader_named, readers_of
 from tipr_zoo.models.resolved_model import resolve
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.official_names import TOWERS
 from tipr_zoo.weights.official_sizes import has_modified_resnet, listed, tower_entries, tower_names

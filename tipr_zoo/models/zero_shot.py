@@ -10,9 +10,9 @@ from torch import Tensor
 from tipr_zoo.cards.card import ZERO_SHOT
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.errors import TiprZooError
-from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.clip_weights import fits_clip, is_plain_clip
 from tipr_zoo.models.resolved_model import resolve_card
+from tipr_zoo.models.retriever_building import build_retriever
 
 
 def fitting_zero_shot_models(tensors: Mapping[str, Tensor]) -> list[str]:

@@ -20,10 +20,11 @@ from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import gather_objects, is_main_process, joined_processes
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.models.building import build_retriever, fit_identities
+from tipr_zoo.models.building import fit_identities
 from tipr_zoo.models.clip_weights import can_start_from_clip
 from tipr_zoo.models.objective_setup import set_up_objectives
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.models.weights_origin import origin_texts
 from tipr_zoo.terminal.log import logger
