@@ -309,7 +309,7 @@ def test_embeddings_that_are_none_are_told(synthpedes: Path, change: Any, says: 
     ],
 )
 def test_parts_that_make_no_sense_are_told(parts: Any, says: str) -> None:
-    from tipr_zoo.evaluation.similarity_part import of_part
+    from tipr_zoo.models.similarity_part import of_part
 
     model: Any = tipr_zoo.build(PLAIN)
     model.parts = parts
@@ -549,7 +549,7 @@ def test_a_setup_that_is_none_is_told(
 
 
 def test_an_unknown_part_of_features_is_told() -> None:
-    from tipr_zoo.evaluation.similarity_part import part_columns
+    from tipr_zoo.models.similarity_part import part_columns
 
     with pytest.raises(UnknownNameError, match="did you mean 'rest'"):
         part_columns(tipr_zoo.build(PLAIN), "rset")

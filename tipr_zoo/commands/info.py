@@ -147,8 +147,16 @@ def _size(size: SizeBlock | None) -> str:
         return ""
     return (
         f"{millions(size.parameters)} parameters ({size.parameters:,}), embeddings of {size.embedding} numbers,"
-        f" pictures of {pixels(size.input)} pixels"
+        f" pictures of {pixels(size.input)} pixels" + _parts(size)
     )
+
+
+def _parts(size: SizeBlock) -> str:
+    """Return how many embeddings the similarity joins, where they are several."""
+    if not size.parts:
+        return ""
+    parts = " and ".join(f"{name} ({count:,})" for name, count in size.parts.items())
+    return f"; its similarity joins the embeddings {parts}"
 
 
 def _link(link: Link | None) -> str:
