@@ -27,11 +27,19 @@ _SELECTED = {
 
 
 def lies_in(file: Path, folder: Path) -> bool:
+    """Tell whether a file lies in a folder or below it."""
     return file.resolve().is_relative_to(folder.resolve())
 
 
 def card_lines(model: NewModel, base: ModelCard | None, records: Sequence[Record], folder: Path) -> Iterator[str]:
-    """Yield the lines of the card's text."""
+    """Yield the lines of the card's text.
+
+    Args:
+        model: What is known of the model.
+        base: The card of another model with the same recipe, where the records name one.
+        records: Its evaluation records.
+        folder: Where the card will lie.
+    """
     yield "---"
     todo = "  # TODO: an identifier of https://hf.co/docs/hub/repositories-licenses" if model.license == "other" else ""
     yield from (line + todo for line in yaml_lines({"license": model.license}))

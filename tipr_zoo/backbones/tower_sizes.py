@@ -33,6 +33,14 @@ def checked_text_heads(
 ) -> int:
     """Check the sizes of a text tower; return its attention heads, one per 64 of the width where none are named.
 
+    Args:
+        embedding_size: Size of the shared embedding space.
+        vocabulary_size: Number of token ids.
+        context_length: Largest number of tokens of a caption.
+        width: Width of the tokens inside the tower.
+        depth: Number of blocks.
+        num_heads: Attention heads of a block; None where none are named.
+
     Raises:
         ConfigError: One makes no sense.
     """

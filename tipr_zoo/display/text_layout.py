@@ -17,7 +17,14 @@ _WORD_PART = r"[^\s_/.-]*[_/.-]+|[^\s_/.-]+"
 def drawn(
     names: Sequence[str], texts: Sequence[Sequence[str]], widths: Sequence[int], is_number: Sequence[bool]
 ) -> str:
-    """Draw the table at these widths. A longer cell goes over several lines."""
+    """Draw the table at these widths. A longer cell goes over several lines.
+
+    Args:
+        names: The columns' names.
+        texts: The cells of each row.
+        widths: Characters of each column.
+        is_number: Which columns are right-aligned.
+    """
     rows = [
         [
             text if cell_width(text) <= width else "\n".join(wrap(text, width))
@@ -65,6 +72,12 @@ def fitted_widths(
 
     Texts are wrapped between words. Where that is not enough, they are also wrapped after ``_``, ``-``, ``/`` and
     ``.`` inside words.
+
+    Args:
+        names: The columns' names.
+        texts: The cells of each row.
+        is_number: Which columns hold numbers, and are not wrapped.
+        width: Characters of a line; None for any number.
     """
     columns = [[name, *(row[i] for row in texts)] for i, name in enumerate(names)]
     widths = [max(map(cell_width, column)) for column in columns]
@@ -83,7 +96,13 @@ def fitted_widths(
 
 
 def stacked(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
-    """Draw each row as lines: the first cell as a title, and below it the others after their columns' names."""
+    """Draw each row as lines: the first cell as a title, and below it the others after their columns' names.
+
+    Args:
+        columns: The columns' names.
+        rows: The cells of each row, the first of which is its title.
+        width: Characters of a line.
+    """
     lines: list[str] = []
     for title, *cells in rows:
         lines += wrap(title, width)

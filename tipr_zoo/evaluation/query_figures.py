@@ -176,10 +176,20 @@ def _identity_list(identities: Identities, name: str, expected: int, what: str) 
 
 
 def is_tensor(values: object) -> TypeGuard[torch.Tensor]:
+    """Tell whether this is a tensor of torch's."""
     # Whoever passes a tensor has imported torch; nobody else should pay for it.
     return "torch" in sys.modules and isinstance(values, sys.modules["torch"].Tensor)
 
 
 def check_positive(name: str, value: object) -> None:
+    """Check that a value is a whole number from 1.
+
+    Args:
+        name: What to call it.
+        value: The value.
+
+    Raises:
+        ConfigError: It is none.
+    """
     if not isinstance(value, (int, np.integer)) or value < 1:
         raise ConfigError(f"{name} must be whole numbers from 1, not {value!r}")
