@@ -32,16 +32,16 @@ def explained_failures(interruption: Interruption, work_dir: Path) -> Iterator[N
     """
     try:
         yield
+    except OSError as error:  # a `WriteError` is one, too
+        raise TrainingError(
+            f"{error.filename or work_dir}: {error.strerror or error}; mend that, then go on with --resume"
+        ) from error
     except TiprZooError as error:
         kind = type(error).__name__
         if f"Caught {kind} in DataLoader worker" not in str(error):
             raise
         # One from a process that loads pictures carries a printed traceback.
         raise type(error)(str(error).rpartition(f"{kind}: ")[2].strip()) from error
-    except OSError as error:
-        raise TrainingError(
-            f"{error.filename or work_dir}: {error.strerror or error}; mend that, then go on with --resume"
-        ) from error
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             "the memory of the GPU is full; take a smaller training.batch_size, training.precision='bfloat16', or more"
