@@ -19,10 +19,11 @@ from tipr_zoo.errors import ConfigError
 from tipr_zoo.evaluation.embedding import embed_dataset
 from tipr_zoo.registries import SAMPLERS
 from tipr_zoo.training.pairs.batch_sampler import BatchSampler
+from tipr_zoo.weights.tensors import read_weights
 
 pytestmark = pytest.mark.slow
 
-METHODS = ("irra_tiny_synth", "fmfa_tiny_synth", "sen_tiny_synth")
+METHODS = ("irra_tiny_synth", "fmfa_tiny_synth", "sen_tiny_synth", "rde_tiny_synth")
 ANY_OBJECTIVE = "irra_tiny_synth with other objectives"
 
 
@@ -48,8 +49,7 @@ import torch
 import tipr_zoo
 from tipr_zoo.registries import HEADS
 from tipr_zoo.distributed import is_main_process, joined_processes, mean_over_processes, process_count, process_rank
-from tipr_zoo.training.loop.global_batch import global_loss
-from tipr_zoo.training.loop.synchronised_batch_norm import synchronise_batch_norms
+from tipr_zoo.training.loop.global_batch import global_loss, synchronise_features
 
 logging.disable(logging.CRITICAL)
 
@@ -69,7 +69,7 @@ class Unaware(torch.nn.Module):
 
 def one_step(name):
     torch.manual_seed(0)
-    overrides = {"model.heads.id.num_identities": 6}
+    overrides = {} if name.startswith("rde") else {"model.heads.id.num_identities": 6}
     if " " in name:
         overrides |= {"model.losses.itc": {"type": "ITC"}, "model.losses.cmpm": {"type": "CMPM"}}
         overrides |= {"model.heads.odd": {"type": "Unaware"}}
@@ -88,8 +88,7 @@ def one_step(name):
     torch.manual_seed(5)
     expected = alone.loss(batch)
     sum(expected.values()).backward()
-    for tower in (spread.image_encoder, spread.text_encoder):
-        synchronise_batch_norms(tower)
+    synchronise_features(spread)
     rows = 8 // process_count()
     own = {key: value[process_rank() * rows:(process_rank() + 1) * rows] for key, value in batch.items()}
     if is_main_process():  # padding was cut after the longest caption of these rows
@@ -142,7 +141,7 @@ import plain_package.components
 import tipr_zoo_rde.components
 from tipr_zoo.distributed import is_main_process, joined_processes, mean_over_processes, process_count, process_rank
 from tipr_zoo.distributed import rand_rows
-from tipr_zoo.models.building import build_retriever
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.training.loop.global_batch import global_loss, synchronise_features
 
 logging.disable(logging.CRITICAL)
@@ -256,14 +255,21 @@ def history(work_dir: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (work_dir / "history.jsonl").read_text().splitlines()]
 
 
+LORA = "training.adapters={'type':'lora','r':2,'targets':['attn.qkv','q_proj','mlp.fc*']}"
+
+
+@pytest.mark.parametrize("adapters", [None, LORA], ids=["plain", "adapters"])
 def test_a_training_in_two_processes_has_the_losses_and_figures_of_one(
-    tiny_zoo: Path, synthpedes: Path, tmp_path: Path, free_port: int
+    tiny_zoo: Path, synthpedes: Path, tmp_path: Path, free_port: int, adapters: str | None
 ) -> None:
+    if adapters is not None:
+        pytest.importorskip("peft")
     script = tmp_path / "train.py"
     script.write_text("import sys\nfrom tipr_zoo.command_line import main\nsys.exit(main(sys.argv[1:]))")
     words = ["train", "a_tiny_model", "--data", str(synthpedes), "--device", "cpu", "--work-dir"]
     # Adam turns the rounding of gradients that should be 0 into steps of full length; SGD does not.
     options = ["--cfg-options", "training.optimizer={'type':'SGD','lr':0.001}", "training.clip_gradient_norm=None"]
+    options += [adapters] if adapters else []
     site = tiny_zoo.parents[1]
     printed = torchrun(script, *words, str(tmp_path / "two"), *options, port=free_port, site=site)
     assert printed.count("weights: ") == 1, "one process prints"
@@ -276,6 +282,12 @@ def test_a_training_in_two_processes_has_the_losses_and_figures_of_one(
         for key in expected.keys() - {"seconds", "validation"}:
             assert found[key] == pytest.approx(expected[key], rel=2e-5), key
         assert found.get("validation") == pytest.approx(expected.get("validation"), abs=1e-3)
+    names = ["a_tiny_model.safetensors", *(["a_tiny_model.adapter.safetensors"] if adapters else [])]
+    for name in names:
+        weights, others = (read_weights(tmp_path / run / name) for run in ("one", "two"))
+        assert weights.keys() == others.keys()
+        for key, value in weights.items():
+            torch.testing.assert_close(others[key], value, rtol=1e-3, atol=1e-5, msg=key)
 
 
 # Who gets which pairs

@@ -169,6 +169,15 @@ def from_main_process(value: Any) -> Any:
     return values[0]
 
 
+def is_process_gone(error: Exception) -> bool:
+    """Tell whether an error comes from another process of this training that is gone.
+
+    PyTorch raises a plain RuntimeError for some of them. Only their words tell.
+    """
+    text = " ".join(str(error).split()) if isinstance(error, RuntimeError) else ""
+    return isinstance(error, dist.DistBackendError) or "gloo" in text or "Connection closed" in text
+
+
 def rand_rows(rows: int, *shape: int, device: torch.device | None = None) -> Tensor:
     """Draw uniform numbers for this process's rows of a batch: those that one process would draw for them.
 

@@ -24,7 +24,7 @@ _ON_REQUEST = ("pair_indices", "picture_indices", "second_caption_ids")
 
 _WHOLE_NUMBERS = ("caption_ids", "pids", "mlm_ids", "mlm_labels", *_ON_REQUEST)
 
-BATCH_KEYS = ("images", "caption_ids", "pids", "mlm_ids", "mlm_labels", "mask_noise", *_ON_REQUEST)
+BATCH_KEYS = ("images", "caption_ids", "pids", "mlm_ids", "mlm_labels", "mask_noise", "label_hat", *_ON_REQUEST)
 
 
 @MODELS.register_module()

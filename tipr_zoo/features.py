@@ -11,9 +11,10 @@ from tipr_zoo.close_matches import unknown_name
 
 Batch = Mapping[str, Tensor]
 """A training batch: ``images`` (B, 3, H, W) float, ``caption_ids`` (B, L) int64 and ``pids`` (B,) int64. Where a head
-needs them, also ``mlm_ids`` and ``mlm_labels``, both (B, L) int64, and ``mask_noise`` (B, 1 + N) float. Where
-something says so by ``needs_of_batch``, also ``pair_indices`` and ``picture_indices``, both (B,) int64,
-``second_caption_ids`` (B, L) int64, and what a recipe's views, a data set, a sampler or a hook brings.
+needs them, also ``mlm_ids`` and ``mlm_labels``, both (B, L) int64, and ``mask_noise`` (B, 1 + N) float. Where pairs may
+be noisy, ``label_hat`` (B,) in [0, 1], 1 for a pair to learn from. Where something says so by ``needs_of_batch``, also
+``pair_indices`` and ``picture_indices``, both (B,) int64, ``second_caption_ids`` (B, L) int64, and what a recipe's
+views, a data set, a sampler or a hook brings.
 """
 
 TOKEN_ENTRIES = ("caption_ids", "mlm_ids", "mlm_labels", "second_caption_ids")

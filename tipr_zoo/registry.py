@@ -14,6 +14,7 @@ import mmengine
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError, DuplicateNameError, TiprZooError, UnknownNameError
+from tipr_zoo.plugins.accepted_arguments import accepted_arguments
 from tipr_zoo.plugins.discovery import idle_plugins_note
 
 
@@ -86,7 +87,7 @@ class Registry(mmengine.Registry):
         except Exception as error:  # whatever a constructor, or a library that it calls, thinks of its arguments
             refused = re.search(r"unexpected keyword argument '(\w+)'", str(error))
             if isinstance(component, type) and refused and refused[1] in given:  # its base, to which it hands all on
-                raise self._unknown_argument(name, refused[1], _all_arguments(component)) from error
+                raise self._unknown_argument(name, refused[1], accepted_arguments(component)) from error
             raise ConfigError(f"{self.name} {name!r}: {error}") from error
 
     def _check_arguments(self, name: str, component: Callable[..., Any], given: Mapping[str, Any]) -> None:
@@ -148,20 +149,6 @@ class Registry(mmengine.Registry):
 
     def _import_home(self) -> None:
         importlib.import_module(self._home)
-
-
-def _all_arguments(component: type) -> set[str]:
-    """List the arguments that a class's constructor and those of its bases name."""
-    signatures = [
-        inspect.signature(vars(base)["__init__"]) for base in component.__mro__[:-1] if "__init__" in vars(base)
-    ]
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return {
-        name
-        for signature in signatures
-        for name, parameter in list(signature.parameters.items())[1:]
-        if parameter.kind in named
-    }
 
 
 def _place(component: Any) -> str:

@@ -11,8 +11,9 @@ import pytest
 
 import tipr_zoo
 from tipr_zoo.authoring.card_check import check_card, installed_card_files, todo_lines
-from tipr_zoo.authoring.card_writing import NewModel, write_card
+from tipr_zoo.authoring.card_writing import write_card
 from tipr_zoo.authoring.hub_licences import HUB_LICENCES
+from tipr_zoo.authoring.new_model import NewModel
 from tipr_zoo.cards.card import read_card
 from tipr_zoo.cards.index import core_cards_folder
 from tipr_zoo.cards.lines import front_matter_node, line_of, replace_values

@@ -18,8 +18,8 @@ from tipr_zoo.backbones import (
     VisionTransformerEncoder,
 )
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.plugin_import import import_plugin
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.protocols import AttendingImageTower, AttendingTextTower, missing_names
 
 TEXT: dict[str, Any] = {"embedding_size": 16, "vocabulary_size": 50, "context_length": 12}

@@ -82,6 +82,17 @@ def read(folder: Path, schema: type, values: dict[str, Any]) -> Path:
     return path
 
 
+@pytest.mark.parametrize("parts", [3, ["bge"], {"bge": 0}, {"bge": "512"}, {"bge": None}])
+def test_parts_that_are_no_sizes_are_told(tmp_path: Path, parts: Any) -> None:
+    values = json.loads(json.dumps(CARD))
+    values["tipr_zoo"]["size"]["parts"] = parts
+    with pytest.raises(
+        CardError, match=r"'parts' must be how many numbers each part of the similarity compares"
+    ) as told:
+        read(tmp_path, FrontMatter, values)
+    assert "\n" not in str(told.value)
+
+
 RIGHT = {FrontMatter: CARD, ReferenceFile: REFERENCE}
 LEVELS = [(outer, place, inner) for outer in RIGHT for place, inner in mappings_of(outer)]
 FIELDS = [(outer, place, part.key) for outer, place, inner in LEVELS for part in parts_of(inner) if part.is_required]

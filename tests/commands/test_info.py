@@ -31,3 +31,12 @@ def test_info_shows_the_whole_card(capsys: pytest.CaptureFixture[str]) -> None:
     assert "tipr-zoo eval irra_vitb16_cuhk --data DIR" in text
     assert main(["info", "irra_vitb16_cuhk", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["results"][0]["metrics"]["R1"] == 73.38
+
+
+def test_info_says_where_a_similarity_joins_two_embeddings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "rde_vitb16_cuhk"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "embeddings of 1536 numbers" in text
+    assert "its similarity joins the embeddings bge (512) and tse (1,024)" in text
+    assert main(["info", "irra_vitb16_cuhk"]) == 0
+    assert "joins" not in capsys.readouterr().out

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tipr_zoo.display import tables
+from tipr_zoo.display import text_layout
 from tipr_zoo.display.tables import Best, Second, render_table
 
 COLUMNS = ("model", "note", "R1")
@@ -43,7 +43,7 @@ def test_narrow_letters_are_drawn_as_any_others(
     rows: Sequence[Sequence[Any]], width: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = render_table(COLUMNS, rows, width=width)
-    monkeypatch.setattr(tables, "_is_narrow", lambda rows: False)  # PrettyTable draws
+    monkeypatch.setattr(text_layout, "_is_narrow", lambda rows: False)  # PrettyTable draws
     assert render_table(COLUMNS, rows, width=width) == drawn
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
+from source_calls import check_exceptions, given_mode, named, not_excepted
 
 WRITERS = {
     *("write_text", "write_bytes", "touch", "rename", "renames", "truncate", "symlink_to", "hardlink_to"),
@@ -64,11 +62,6 @@ EXCEPTIONS = {
 """What may write otherwise, by file, and why."""
 
 
-def sources() -> list[Path]:
-    found = [path for folder in ("tipr_zoo", "plugins") for path in (ROOT / folder).rglob("*.py")]
-    return sorted(path for path in found if "tests" not in path.relative_to(ROOT).parts)
-
-
 def writes(source: str) -> Iterator[tuple[int, str]]:
     """Line and function of every call that writes a file, but into a part that `whole_file` gave."""
     tree = ast.parse(source)
@@ -94,33 +87,25 @@ def _parts(function: ast.AST) -> set[str]:
 
 
 def _is_writer(call: ast.Call) -> bool:
-    function = call.func
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    of = ast.unparse(function.value) if isinstance(function, ast.Attribute) else ""
+    of, name = named(call)
     if name in WRITERS or name in WRITERS_OF.get(of, ()):
         return not (name == "save" and of == "safetensors.torch")  # which gives the bytes
     if name == "replace" and of and len(call.args) == 1 and not call.keywords:  # a path's; a text's takes two
         return True
     if name in ("open", "ZipFile") and of not in ("Image", "webbrowser"):
         place = 1 if not of or of in OPENING else 0
-        given = [keyword.value for keyword in call.keywords if keyword.arg == "mode"] or call.args[place : place + 1]
+        given = given_mode(call, place)
         return any(not isinstance(mode, ast.Constant) or set(str(mode.value)) & set("wax+") for mode in given)
     return False
 
 
 def test_every_file_is_written_through_whole_file() -> None:
-    found = {
-        (path.relative_to(ROOT).as_posix(), name, line)
-        for path in sources()
-        for line, name in writes(path.read_text(encoding="utf-8"))
-    }
-    others = [f"{file}:{line}: {name}" for file, name, line in sorted(found) if name not in EXCEPTIONS.get(file, {})]
+    others = not_excepted(writes, EXCEPTIONS)
     assert others == [], "write it through tipr_zoo.machine.whole_file, or say in EXCEPTIONS why it may do without"
 
 
 def test_no_exception_is_left_over() -> None:
-    there = {path: {name for _, name in writes((ROOT / path).read_text(encoding="utf-8"))} for path in EXCEPTIONS}
-    assert {path: set(names) for path, names in EXCEPTIONS.items()} == there
+    check_exceptions(writes, EXCEPTIONS)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ def trained(splits: Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def told(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     """The one line that a command says in its refusal."""
     assert main(list(words)) == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if "weights are" not in line]
+    lines = [line for line in capsys.readouterr().err.splitlines() if line and "weights are" not in line]
+    lines = [line for line in lines if not line.startswith(("training:", "captions:", "pictures:"))]
     assert len(lines) == 1, lines
     return lines[0]
 
@@ -183,6 +184,98 @@ def test_losses_that_are_none_are_told_in_training(
         train(PLAIN, *splits, tmp_path)
 
 
+def _raises(*given: Any) -> Any:
+    return {}["k"]
+
+
+BROKEN: list[tuple[str, Any, str]] = [
+    ("preprocess", lambda model, picture: torch.zeros(3, 4, 4), "Plain must turn a picture into (3, 32, 16) torch.f"),
+    ("preprocess", lambda model, picture: torch.zeros(3, 32, 16).double(), "got (3, 32, 16) torch.float64; see"),
+    ("preprocess", lambda model, picture: picture, "preprocess of Plain must turn a picture into (3, 32, 16) torch"),
+    ("preprocess", _raises, "preprocess of Plain failed: KeyError: 'k'; mend it; see Components in docs"),
+    ("tokenize", lambda captions: torch.zeros(len(captions), 16), ", 16) torch.float32; see Components in docs"),
+    ("tokenize", lambda captions: torch.zeros(2, 16).long(), "tokenize of Plain must turn"),
+    ("tokenize", lambda captions: captions, "L) int64 ids, got a list; see Components"),
+    ("tokenize", _raises, "tokenize of Plain failed: KeyError: 'k'; mend it"),
+    ("loss", _raises, "the loss of Plain failed: KeyError: 'k'; mend it; see Components in docs"),
+    ("loss", lambda model, batch: torch.zeros(2) @ torch.zeros(3), "loss of Plain failed: RuntimeError: inconsistent"),
+    ("loss", lambda model, batch: sys.exit(3), "the loss of Plain failed: SystemExit: 3"),
+    ("encode_text", _raises, "the loss of Plain failed: KeyError"),
+]
+
+
+def _break(monkeypatch: pytest.MonkeyPatch, name: str, answer: Any) -> None:
+    """Let every `Plain` answer in another way."""
+    tipr_zoo.build(PLAIN)  # imports the plugin
+    components: Any = sys.modules["plain_package.components"]
+    if name == "tokenize":
+        monkeypatch.setattr(components.Words, "__call__", lambda words, captions: answer(captions))
+    else:
+        monkeypatch.setattr(components.Plain, name, answer)
+
+
+@pytest.mark.parametrize(("name", "answer", "says"), BROKEN)
+def test_a_promise_that_is_broken_in_training_is_one_line(
+    synthpedes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, name: str, answer: Any, says: str
+) -> None:
+    _break(monkeypatch, name, answer)
+    words = ["train", PLAIN, "--data", str(synthpedes), "--work-dir", str(tmp_path / "run"), "--device", "cpu"]
+    assert says in told(capsys, *words)
+
+
+def test_a_promise_that_is_broken_in_a_process_that_loads_pictures_is_one_line(
+    synthpedes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    _break(monkeypatch, "preprocess", _raises)
+    words = ["train", PLAIN, "--data", str(synthpedes), "--work-dir", str(tmp_path / "run"), "--device", "cpu"]
+    line = told(capsys, *words, "--cfg-options", "training.num_workers=1")
+    assert line.startswith("error: preprocess of Plain failed: KeyError: 'k'; mend it")
+
+
+def test_a_loss_that_raises_is_named_among_the_objectives(
+    splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tipr_zoo.build(TAUGHT)  # imports the plugin
+    monkeypatch.setattr(sys.modules["plain_package.components"].Teacher, "forward", _raises)
+    with pytest.raises(ConfigError, match=r"the loss of DualEncoder failed in Teacher \('teacher'\): KeyError: 'k'"):
+        train(TAUGHT, *splits, tmp_path)
+
+
+@pytest.mark.parametrize(("name", "answer", "says"), [case for case in BROKEN if case[0] in ("preprocess", "tokenize")])
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_promise_that_is_broken_in_evaluation_is_one_line(
+    synthpedes: Path, trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any,
+    name: str, answer: Any, says: str, workers: str,
+) -> None:  # fmt: skip
+    _break(monkeypatch, name, answer)
+    words = ["eval", PLAIN, "--data", str(synthpedes), "--weights", str(trained), "--device", "cpu", "--no-cache"]
+    assert says in told(capsys, *words, "--workers", workers)
+
+
+@pytest.mark.parametrize(
+    ("model", "starts"), [(PLAIN, "its own"), (TAUGHT, "its own"), ("irra_vitb16_cuhk", "CLIP's or its own")]
+)
+def test_it_is_said_what_a_training_can_start_from(
+    splits: Splits, tmp_path: Path, caplog: pytest.LogCaptureFixture, model: str, starts: str
+) -> None:
+    size = {"image_encoder.width": 64, "image_encoder.depth": 1, "image_encoder.num_heads": 1}
+    size |= {"text_encoder.width": 64, "text_encoder.depth": 1, "text_encoder.num_heads": 1, "heads.irr": None}
+    small = {f"model.{name}": value for name, value in size.items()} if starts != "its own" else {}
+    train(
+        model, *splits, tmp_path, max_minutes=0, overrides={**small, "training.batch_size": 8, "training.max_epochs": 1}
+    )
+    assert f"{model}: weights are random at the start; --weights FILE starts from {starts}" in caplog.messages
+
+
+def test_a_full_memory_is_no_fault_of_the_loss(splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: Any) -> Any:
+        raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes")
+
+    _break(monkeypatch, "loss", full)
+    with pytest.raises(RuntimeError, match="not enough memory"):
+        train(PLAIN, *splits, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -216,7 +309,7 @@ def test_embeddings_that_are_none_are_told(synthpedes: Path, change: Any, says: 
     ],
 )
 def test_parts_that_make_no_sense_are_told(parts: Any, says: str) -> None:
-    from tipr_zoo.evaluation.similarity_part import of_part
+    from tipr_zoo.models.similarity_part import of_part
 
     model: Any = tipr_zoo.build(PLAIN)
     model.parts = parts
@@ -429,6 +522,15 @@ def test_a_teacher_that_copies_a_tower_with_adapters_is_in_no_weights(splits: Sp
             lambda retriever: delattr(retriever.heads["teacher"], "scale"),
             "may only add to a model: heads.teacher.scale",
         ),
+        (
+            lambda retriever: torch.nn.init.zeros_(retriever.heads["teacher"].scale),
+            r"setup of Teacher \('teacher'\) may only add to a model: the values of heads.teacher.scale are others",
+        ),
+        (
+            lambda retriever: retriever.image_encoder.trunk.cls_token.data.add_(1e-3),
+            "may only add to a model: the values of image_encoder.trunk.cls_token are others",
+        ),
+        (lambda retriever: retriever.half(), "may only add to a model: the values of"),
         (lambda retriever: {}["k"], r"setup of Teacher \('teacher'\) failed: KeyError: 'k'; mend it"),
         (
             lambda retriever: setattr(retriever.heads["teacher"], "whole", retriever),
@@ -447,7 +549,7 @@ def test_a_setup_that_is_none_is_told(
 
 
 def test_an_unknown_part_of_features_is_told() -> None:
-    from tipr_zoo.evaluation.similarity_part import part_columns
+    from tipr_zoo.models.similarity_part import part_columns
 
     with pytest.raises(UnknownNameError, match="did you mean 'rest'"):
         part_columns(tipr_zoo.build(PLAIN), "rset")

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import json
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,13 +23,16 @@ from torch import Tensor
 import tipr_zoo
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.command_line import main
-from tipr_zoo.errors import BrokenPromiseError, PluginError, TiprZooError, UnknownNameError, WeightsError
-from tipr_zoo.models.building import build_retriever
+from tipr_zoo.errors import BrokenPromiseError, ConfigError, PluginError, TiprZooError, UnknownNameError, WeightsError
 from tipr_zoo.models.official_checkpoint import read_official
+from tipr_zoo.models.resolved_model import resolve
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.models.starting_weights import load_starting_weights
+from tipr_zoo.models.weights_origin import CONVERTED_AS, other_model
 from tipr_zoo.plugins.discovery import installed_plugins
 from tipr_zoo.registries import CHECKPOINTS, MODELS
 from tipr_zoo.testing import check_plugin
+from tipr_zoo.weights.header import read_metadata
 
 FILES = Path(__file__).parents[1] / "parity" / "files"
 
@@ -52,7 +56,7 @@ from tipr_zoo.registries import CHECKPOINTS, MODELS
 
 @MODELS.register_module()
 class Adapted(DualEncoder):
-    def __init__(self, rank=1, **towers):
+    def __init__(self, rank: int = 1, **towers):
         super().__init__(**towers)
         self.adapter = torch.nn.Sequential(torch.nn.Linear(64, rank), torch.nn.BatchNorm1d(rank))
 
@@ -253,6 +257,21 @@ def test_what_has_rdes_names_becomes_rdes_model(method: str, caplog: pytest.LogC
     assert f"left over, not needed by {method}: {unused} (10 tensors)" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("method", "count", "says"),
+    [
+        ("rde", 7, "num_identities=7 is for an identity classifier, which the recipe of rde_vitb16_cuhk does not have"),
+        ("icl", 7, "num_identities=7 is for an identity classifier"),
+        ("irra", 0, "num_identities must be a whole number above 0, got 0"),
+        ("irra", "7", "num_identities must be a whole number above 0, got '7'"),
+        ("irra", True, "num_identities must be a whole number above 0, got True"),
+    ],
+)
+def test_a_number_of_identities_that_makes_no_sense_is_told(method: str, count: Any, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        tipr_zoo.from_official(_small(method.replace("icl", "rde")), method, SIZE, STRIDE, num_identities=count)
+
+
 def test_rdes_checkpoint_as_it_is_published_holds_counters(caplog: pytest.LogCaptureFixture) -> None:
     counters = {
         f"{side}_emb_layer.mlp.bns.{index}.num_batches_tracked": torch.tensor(90)
@@ -438,6 +457,34 @@ def test_sizes_that_are_none_are_told(sizes: str, install: Callable[..., None]) 
         tipr_zoo.from_official(towers() | {"bad": torch.zeros(1)}, "bad", SIZE, STRIDE)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "says"),
+    [
+        ("{'heads': {'irrr': {'depth': 1}}}", "unknown head 'irrr'; did you mean 'irr'?"),
+        ("{'heads': {'irr': {'dept': 1}}}", "unknown argument of model.heads.irr 'dept'; did you mean 'depth'?"),
+        ("{'heads': {'irr': {'depth': 'many'}}}", "model.heads.irr.depth must be a whole number, got 'many'"),
+        ("{'heads': {'id': {'type': 'IRR'}}}", "unknown head 'IRR'"),
+        ("{'losess': {}}", "unknown entry of model 'losess'; did you mean 'losses'?"),
+        ("{3: 4}", "sizes must return a dict of entries of 'model', got {3: 4}"),
+        ("{'image_encoder': 3}", "model.image_encoder: an? .*is configured by a dict"),
+        ("{'neck': {'type': 'BNNeck', 'embedding_size': -3}}", "gives: model.neck"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_told_with_the_reader(sizes: str, says: str, install: Callable[..., None]) -> None:
+    install("bad", READER.replace("return {}", f"return {sizes}"))
+    with pytest.raises(TiprZooError) as raised:
+        tipr_zoo.from_official(towers() | {"bad": torch.zeros(1)}, "bad", SIZE, STRIDE)
+    assert "the checkpoint reader 'bad' (bad_readers.components.BadCheckpoint)" in str(raised.value)
+    assert re.search(says if "?:" in says or "an?" in says else re.escape(says), str(raised.value))
+    assert "\n" not in str(raised.value)
+
+
+def test_sizes_of_another_type_than_a_class_takes_are_told(install: Callable[..., None]) -> None:
+    install("third", COMPONENTS.replace('len(tensors["down.weight"])', "'many'"), CARD, RECIPE)
+    with pytest.raises(PluginError, match=r"reader 'ours' .*: model\.rank must be .*, got 'many'"):
+        tipr_zoo.from_official(ours(), "ours", SIZE, STRIDE)
+
+
 def test_a_reader_of_a_model_that_is_not_there_is_told(install: Callable[..., None]) -> None:
     install("bad", READER.replace("irra_vitb16_cuhk", "no_such_model"))
     with pytest.raises(UnknownNameError, match="unknown model 'no_such_model'"):
@@ -447,3 +494,31 @@ def test_a_reader_of_a_model_that_is_not_there_is_told(install: Callable[..., No
 def test_an_unknown_method_names_those_that_are_known(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING), pytest.raises(UnknownNameError, match="did you mean 'conquer'"):
         tipr_zoo.from_official(_small("rde"), "conqer", SIZE, STRIDE)
+
+
+# What converted weights say of themselves
+
+
+@pytest.mark.parametrize(
+    ("method", "title", "model", "is_own"),
+    [
+        ("rde", "RDE", "rde_vitb16_cuhk", True),
+        ("icl", "ICL", "rde_vitb16_cuhk", False),
+        ("conquer", "CONQUER", "rde_vitb16_cuhk", False),
+        ("irra", "IRRA", "irra_vitb16_cuhk", True),
+        ("nam", "NAM", "irra_vitb16_cuhk", False),
+    ],
+)
+def test_converted_weights_are_of_the_method_that_was_named(
+    method: str, title: str, model: str, is_own: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, output = tmp_path / "best.pth", tmp_path / "mine.safetensors"
+    torch.save(_small("rde" if model.startswith("rde") else "irra"), file)
+    assert main(["convert", str(file), "--method", method, "--image-size", "64", "32", "-o", str(output)]) == 0
+    header = read_metadata(output)
+    assert header[CONVERTED_AS] == title
+    assert f"    name: {title}\n" in output.with_suffix(".md").read_text()
+    assert other_model(output, header, resolve(model)) == (None if is_own else "mine")
+    capsys.readouterr()
+    assert main(["info", str(output)]) == 0
+    assert f"its converted_as  {title}\n" in capsys.readouterr().out.replace("   ", "  ").replace("   ", "  ")

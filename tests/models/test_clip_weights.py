@@ -26,9 +26,9 @@ from tipr_zoo.backbones import CLIPTextEncoder, VisionTransformerEncoder
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
-from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.clip_weights import load_clip_weights
 from tipr_zoo.models.plugin_import import import_plugin
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.registries import BACKBONES
 from tipr_zoo.training.train import train

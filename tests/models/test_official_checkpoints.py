@@ -34,8 +34,8 @@ from tipr_zoo.cards.index import card_index
 from tipr_zoo.checkpoint_readers import IRRACheckpoint
 from tipr_zoo.command_line import main
 from tipr_zoo.errors import CardError, ConfigError, PluginError, TiprZooError, UnknownNameError, WeightsError
-from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.official_checkpoint import read_official
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.plugins.discovery import installed_plugins
 from tipr_zoo.weights.official_names import to_official, zoo_names

@@ -18,6 +18,7 @@ from tipr_zoo.models.weights_origin import origin_texts
 from tipr_zoo.plugins.discovery import installed_plugins
 
 HASHES = {
+    "clip_vitb16": "c98f80043819e4e4",
     "fmfa_ham_vitb16_cuhk": "9244541fad99768b",
     "fmfa_ham_vitb16_icfg": "39a435f5e520a105",
     "fmfa_ham_vitb16_rstp": "b5f56b494d283b4a",
@@ -32,6 +33,10 @@ HASHES = {
     "irra_vitb16_cuhk": "b9edabf047faf2d2",
     "irra_vitb16_icfg": "c5dd15eccaf51201",
     "irra_vitb16_rstp": "95ba020640a2986c",
+    "rde_tiny_synth": "bf170f5bf1b1c958",
+    "rde_vitb16_cuhk": "922bca894fa72e3b",
+    "rde_vitb16_icfg": "a627c68628d60c37",
+    "rde_vitb16_rstp": "40aadd249406560e",
     "sen_tiny_restoring_synth": "5946c498a194de1c",
     "sen_tiny_synth": "313cc625991896de",
     "sen_vitb16_cuhk": "cc660d42f2bf746b",
@@ -92,7 +97,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
 
 
 def test_every_recipe_is_known_here() -> None:
-    own = [name for name, card in card_index().cards.items() if card.plugin in (None, "sen", "fmfa")]
+    own = [name for name, card in card_index().cards.items() if card.plugin in (None, "sen", "fmfa", "rde")]
     assert set(HASHES) <= set(own)
 
 
@@ -171,12 +176,58 @@ def test_a_base_that_is_none_is_told_in_one_line(write: Write, tmp_path: Path, b
         "_base_ = ['core::irra_tiny_synth.py', 3]",
         "_base_ = 'core::irra_tiny_synth.py'\n_base_ = 'ancestor::old.py'",
         "a = _base_ = 'core::irra_tiny_synth.py'",
+        "if True:\n    _base_ = 'core::irra_tiny_synth.py'",
+        "_base_ = 'core::irra_tiny_synth.py'\nif True:\n    _base_ = 'ancestor::old.py'",
+        "_base_ = ['core::irra_tiny_synth.py']\n_base_ += ['ancestor::old.py']",
+        "for _base_ in ['core::irra_tiny_synth.py']:\n    pass",
+        "_base_, x = 'core::irra_tiny_synth.py', 3",
+        "with open('x') as _base_:\n    pass",
+        "[_base_ := 'core::irra_tiny_synth.py']",
+        "_base_ = 'core::irra_tiny_synth.py'\ndel _base_",
     ],
 )
 def test_bases_that_are_not_written_out_are_told(write: Write, lines: str) -> None:
     write(lines)
-    with pytest.raises(ConfigError, match=r"heir\.py must be a text or a list of texts, each written out"):
+    with pytest.raises(ConfigError, match=r"heir\.py must be a text or a list of texts, each written out") as caught:
         load_recipe(tipr_zoo.load_card("heir_model"))
+    last = max(row for row, line in enumerate(lines.splitlines(), 1) if "_base_" in line)
+    assert str(caught.value).endswith(f"see line {last}")
+
+
+def test_a_recipe_with_a_base_of_another_package_knows_its_own_folder(write: Write, tmp_path: Path) -> None:
+    write(
+        "_base_ = ['core::irra_tiny_synth.py', '{{ fileDirname }}/beside.py']\n"
+        "where = '{{fileDirname}}/{{ fileBasenameNoExtension }}{{fileExtname}}'\n"
+        "training = dict(caption_augmentation=dict(type=where))\ndel where\n"
+    )
+    folder = tmp_path / "heir_package" / "configs"
+    (folder / "beside.py").write_text("plugins = ['{{ fileDirname }}', '{{fileBasename}}']\n")
+    recipe = load_recipe(tipr_zoo.load_card("heir_model"))
+    assert recipe.training.caption_augmentation.type == f"{folder}/heir.py"
+    assert recipe.plugins == [str(folder), "beside.py"]
+
+
+@pytest.mark.parametrize("base", ["core::irra_tiny_synth.py", "./beside.py"])
+def test_a_recipe_may_begin_with_a_byte_order_mark(write: Write, tmp_path: Path, base: str) -> None:
+    mark = "\N{BYTE ORDER MARK}"
+    write(f"{mark}_base_ = {base!r}\ntraining = dict(seed=5)\n")
+    (tmp_path / "heir_package" / "configs" / "beside.py").write_text(
+        f"{mark}_base_ = 'core::irra_tiny_synth.py'", encoding="utf-8"
+    )
+    recipe = load_recipe(tipr_zoo.load_card("heir_model"))
+    assert (recipe.training.seed, recipe.training.batch_size) == (5, 128)
+
+
+@pytest.mark.parametrize("name", ["heir.json", "heir.yaml"])
+def test_a_recipe_of_another_format_may_begin_with_a_byte_order_mark(write: Write, tmp_path: Path, name: str) -> None:
+    write("")
+    card = replace(tipr_zoo.load_card("heir_model"), config=name)
+    file = tmp_path / "heir_package" / "configs" / name
+    file.write_text('\N{BYTE ORDER MARK}{"model": {"type": "Other"}, "training": {}}', encoding="utf-8")
+    assert load_recipe(card).model.type == "Other"
+    file.write_text('\N{BYTE ORDER MARK}{"_base_": "./heir.py"}', encoding="utf-8")
+    with pytest.raises(ConfigError, match="begins with a byte order mark; save it without one"):
+        load_recipe(card)
 
 
 def test_a_name_of_another_form_is_told_with_the_form(write: Write) -> None:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
-from tipr_zoo.models.building import build_retriever
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.models.starting_weights import load_starting_weights
 
 VIT = {"embed_dim": 32, "depth": 2, "num_heads": 2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -75,6 +76,25 @@ def test_eval_takes_clips_weights(
     assert main(["eval", "clip_vitb16", "--data", str(synthpedes), "--records", str(tmp_path), *given]) == 0
     assert "clip_vitb16" in capsys.readouterr().out
     assert list(tmp_path.glob("clip_vitb16*.json"))
+
+
+@pytest.mark.parametrize("size", ["small", "vitb16"])
+def test_info_proposes_what_fits_alone(
+    weights: Path, tmp_path: Path, size: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = weights
+    if size == "vitb16":
+        clip = open_clip.create_model("ViT-B-16-quickgelu", pretrained=None, device="meta")
+        file = tmp_path / "big.pt"
+        torch.save(
+            {name: torch.zeros(tensor.shape, dtype=torch.float16) for name, tensor in clip.state_dict().items()}, file
+        )
+    assert main(["info", str(file)]) == 0
+    text = capsys.readouterr().out
+    assert ("tipr-zoo eval clip_vitb16" in text) == (size == "vitb16")
+    assert f"tipr-zoo train NAME --data DIR --weights {file}" in text
+    assert main(["info", str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["zero_shot_models"] == (["clip_vitb16"] if size == "vitb16" else [])
 
 
 @pytest.mark.slow  # OpenAI's size, as search takes no other

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
+from source_calls import check_exceptions, given_mode, named, not_excepted
 
 READERS = {
     *("read_bytes", "read_text", "readlines", "fromfile", "memmap", "safe_open", "load_file", "ZipFile", "is_zipfile"),
@@ -89,11 +87,6 @@ EXCEPTIONS = {
 """What may read otherwise, by file, and why."""
 
 
-def sources() -> list[Path]:
-    found = [path for folder in ("tipr_zoo", "plugins") for path in (ROOT / folder).rglob("*.py")]
-    return sorted(path for path in found if "tests" not in path.relative_to(ROOT).parts)
-
-
 def reads(source: str) -> Iterator[tuple[int, str]]:
     """Line and function of every call that reads a file or parses what was read, but through the gate."""
     tree = ast.parse(source)
@@ -116,32 +109,24 @@ def _names_of_the_gate(tree: ast.AST) -> Iterator[str]:
 
 
 def _is_reader(call: ast.Call, gate: set[str]) -> bool:
-    function = call.func
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    of = ast.unparse(function.value) if isinstance(function, ast.Attribute) else ""
+    of, name = named(call)
     if (of or name) in gate:
         return False
     if name in READERS or name in READERS_OF.get(of, ()):
         return True
     if name == "open" and of != "webbrowser":  # of a path, or Python's
-        given = [keyword.value for keyword in call.keywords if keyword.arg == "mode"] or call.args[0 if of else 1 :][:1]
+        given = given_mode(call, 0 if of else 1)
         return not given or not isinstance(given[0], ast.Constant) or set(str(given[0].value)) & set("r+") != set()
     return False
 
 
 def test_every_file_is_read_through_the_gate() -> None:
-    found = {
-        (path.relative_to(ROOT).as_posix(), name, line)
-        for path in sources()
-        for line, name in reads(path.read_text(encoding="utf-8"))
-    }
-    others = [f"{file}:{line}: {name}" for file, name, line in sorted(found) if name not in EXCEPTIONS.get(file, {})]
+    others = not_excepted(reads, EXCEPTIONS)
     assert others == [], "read it through tipr_zoo.outside, or say in EXCEPTIONS why it may do without"
 
 
 def test_no_exception_is_left_over() -> None:
-    there = {path: {name for _, name in reads((ROOT / path).read_text(encoding="utf-8"))} for path in EXCEPTIONS}
-    assert {path: set(names) for path, names in EXCEPTIONS.items()} == there
+    check_exceptions(reads, EXCEPTIONS)
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from tipr_zoo.models.plugin_import import import_plugin
 from tipr_zoo.registries import HEADS, LOSSES
 
 FILES = Path(os.environ.get("TIPR_PARITY_DIR") or Path(__file__).parent / "files")
-PATHS = sorted(path for path in FILES.glob("losses_*.json") if "rde" not in path.stem)  # see test_rde.py
 WANTED = {"fmfa": {"asdm", "efa", "id", "sdm"}, "sen": {"cmt", "id", "sdm", "tir_mse"}}
+PATHS = sorted(path for method in WANTED for path in FILES.glob(f"losses_{method}*.json"))  # RDE's: see test_rde.py
 COMPARED_ELSEWHERE = {"mlm", "tir_mse"}
 CASES = [
     pytest.param(path, name, id=f"{path.stem}-{name}")

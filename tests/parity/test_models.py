@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.plugin_import import import_plugin
 from tipr_zoo.models.reader_lookup import reader_named
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.weights.official_names import to_official, to_zoo
 
 SHIPPED = Path(__file__).parent / "files"

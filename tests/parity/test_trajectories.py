@@ -21,11 +21,11 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor
 
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.plugin_import import import_plugin
 from tipr_zoo.models.reader_lookup import reader_named
 from tipr_zoo.models.recipe import load_recipe
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.training.loop.hooks import LearningRateHook
 from tipr_zoo.training.loop.optimiser import build_optimiser
 from tipr_zoo.training.loop.runner_model import RunnerModel

@@ -26,7 +26,8 @@ import tipr_zoo
 from tipr_zoo.cards.index import core_cards_folder
 from tipr_zoo.cards.record import Record, read_record, write_record
 from tipr_zoo.command_line import COMMANDS, main
-from tipr_zoo.display.tables import Cell, render_table, to_json, wrap
+from tipr_zoo.display.tables import Cell, render_table, to_json
+from tipr_zoo.display.text_layout import wrap
 from tipr_zoo.errors import error_line
 from tipr_zoo.terminal.cells import cell_width, cut, filled
 from tipr_zoo.terminal.log import logger

@@ -16,8 +16,8 @@ from tipr_zoo.command_line import main
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, TiprZooError, WeightsError
-from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.resolved_model import resolve
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.training.adapters import MERGED, Adapters, add_adapters, load_adapters, merge_adapters
 from tipr_zoo.training.train import train
 from tipr_zoo.weights.header import read_metadata
@@ -191,6 +191,19 @@ WRONG: dict[str, tuple[Any, str]] = {
     "another type": ({"type": "lora2", "targets": ["qkv"]}, "unknown type of adapters .* 'lora2'; did you mean 'lora'"),
     "another entry": ({"target": ["qkv"]}, r"unknown entry of training\.adapters 'target'; did you mean 'targets'"),
     "dropout 1": ({"targets": ["qkv"], "dropout": 1.0}, "dropout must be a number from 0 to below 1, got 1.0"),
+    "alpha 0": ({"targets": ["qkv"], "alpha": 0}, "training.adapters.alpha must be a number above 0, or None, got 0"),
+    "alpha nan": ({"targets": ["qkv"], "alpha": float("nan")}, "alpha must be a number above 0, or None, got nan"),
+    "alpha infinite": ({"targets": ["qkv"], "alpha": float("inf")}, "alpha must be a number above 0, or None, got inf"),
+    "alpha a text": ({"targets": ["qkv"], "alpha": "16"}, "alpha must be a number above 0, or None, got '16'"),
+    "alpha true": ({"targets": ["qkv"], "alpha": True}, "alpha must be a number above 0, or None, got True"),
+    "rank 2.5": ({"targets": ["qkv"], "r": 2.5}, r"training\.adapters\.r must be a whole number above 0, got 2.5"),
+    "rank a text": ({"targets": ["qkv"], "r": "8"}, "r must be a whole number above 0, got '8'"),
+    "dropout nan": ({"targets": ["qkv"], "dropout": float("nan")}, "dropout must be a number from 0 to below 1, got n"),
+    "dropout a text": ({"targets": ["qkv"], "dropout": "x"}, "dropout must be a number from 0 to below 1, got 'x'"),
+    "the base yes": ({"targets": ["qkv"], "train_base": "yes"}, "train_base must be True or False, got 'yes'"),
+    "a type that is no text": ({"targets": ["qkv"], "type": 3}, "type must be the name of a kind, 'lora', got 3"),
+    "a number as target": ({"targets": [3]}, r"targets must be names of layers.*, got \[3\]"),
+    "an empty target": ({"targets": [""]}, "unknown layer of the towers .* ''"),
     "no dict": ("lora", "training.adapters must be a dict, got 'lora'"),
 }
 
@@ -199,6 +212,48 @@ WRONG: dict[str, tuple[Any, str]] = {
 def test_what_makes_no_sense_is_told(tiny_zoo: Path, splits: Splits, tmp_path: Path, entry: Any, told: str) -> None:
     with pytest.raises(TiprZooError, match=told):
         train(TINY, *splits, tmp_path / "run", overrides={"training.adapters": entry})
+
+
+TAMPERED: dict[str, tuple[dict[str, Any], str]] = {
+    "no adapters": ({"adapter": None}, "holds no adapters that tipr-zoo wrote: its header does not say which"),
+    "no JSON": ({"adapter": "{"}, "its header does not say which"),
+    "null": ({"adapter": "null"}, "its header says that there are none"),
+    "a list": ({"adapter": "[]"}, "does not say which adapters it holds: training.adapters must be a dict, got"),
+    "a rank below 0": ({"adapter": {"r": -2}}, "training.adapters.r must be a whole number above 0, got -2"),
+    "a rank as text": ({"adapter": {"r": "2"}}, "training.adapters.r must be a whole number above 0, got '2'"),
+    "another rank": ({"adapter": {"r": 3}}, "do not fit the model: image_encoder.* has another shape"),
+    "alpha 0": ({"adapter": {"alpha": 0}}, "training.adapters.alpha must be a number above 0, or None, got 0"),
+    "no targets": ({"adapter": {"targets": []}}, "targets must be names of layers"),
+    "a target as text": ({"adapter": {"targets": "qkv"}}, "targets must be names of layers"),
+    "a target that is not there": ({"adapter": {"targets": ["qvk"]}}, "adapters .*: unknown layer of the towers"),
+    "one target fewer": ({"adapter": {"targets": ["qkv"]}}, "do not fit the model: .* is left over"),
+    "an unknown entry": ({"adapter": {"rank": 2}}, "unknown entry of training.adapters 'rank'"),
+    "another type": ({"adapter": {"type": "dora"}}, "unknown type of adapters .* 'dora'"),
+    "no hash": ({"base_sha256": None}, "belongs to another base"),
+    "another hash": ({"base_sha256": "0" * 64}, "belongs to another base"),
+    "no number": ({"base_sha256": 3}, "must be texts by name, got"),
+}
+
+
+@pytest.mark.parametrize(("change", "told"), TAMPERED.values(), ids=TAMPERED)
+def test_a_header_that_was_tampered_with_is_told_and_changes_nothing(
+    trained: Path, tiny_zoo: Path, tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
+    file = trained / f"{TINY}.adapter.safetensors"
+    about: dict[str, Any] = dict(read_metadata(file))
+    for name, value in change.items():
+        is_part = isinstance(value, dict)
+        about[name] = json.dumps(json.loads(about[name]) | value) if is_part else value
+    header = {"tipr_zoo": json.dumps({name: text for name, text in about.items() if text is not None})}
+    safetensors.torch.save_file(safetensors.torch.load_file(file), tmp_path / "t.safetensors", header)
+    model = tipr_zoo.build(TINY, weights=start(tiny_zoo))
+    names = set(model.state_dict())
+    with pytest.raises(TiprZooError, match=told) as caught:
+        load_adapters(model, tmp_path / "t.safetensors")
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path / "t.safetensors") in str(caught.value)
+    assert set(model.state_dict()) == names
+    assert all(parameter.requires_grad for parameter in model.parameters())
 
 
 def test_adapters_are_added_once(tiny_zoo: Path) -> None:

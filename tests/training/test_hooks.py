@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from tipr_zoo.datasets.person_dataset import PersonDataset
-from tipr_zoo.errors import ConfigError, TiprZooError, TrainingError, TrainingInterrupted
+from tipr_zoo.errors import ConfigError, TiprZooError, TrainingInterrupted
 from tipr_zoo.features import Batch
 from tipr_zoo.protocols import TrainingRun
 from tipr_zoo.registries import HOOKS, LOSSES
@@ -298,7 +298,9 @@ def test_a_hook_that_raises_is_named(tiny_zoo: Path, splits: Splits, tmp_path: P
     if moment != "state_dict":
         del methods["state_dict"], methods["load_state_dict"]
     HOOKS.register_module()(type("Raising", (), methods))
-    with pytest.raises(TrainingError, match=rf"the hook Raising failed in {moment} in epoch \d: KeyError: 'oh'; mend"):
+    with pytest.raises(
+        ConfigError, match=rf"{moment} of the hook Raising, in epoch \d, failed: KeyError: 'oh'; mend it"
+    ):
         train(TINY, *splits, tmp_path, overrides=hooks({"type": "Raising"}))
 
 

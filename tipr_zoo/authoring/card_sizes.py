@@ -84,7 +84,9 @@ def _end(node: yaml.Node) -> int:
 def size_text(size: SizeBlock) -> str:
     """Return a size as a card has it: ``{parameters: 149620737, embedding: 512, input: [224, 224]}``."""
     height, width = size.input
-    return f"{{parameters: {size.parameters}, embedding: {size.embedding}, input: [{height}, {width}]}}"
+    parts = ", ".join(f"{name}: {count}" for name, count in size.parts.items())
+    told = f", parts: {{{parts}}}" if parts else ""
+    return f"{{parameters: {size.parameters}, embedding: {size.embedding}, input: [{height}, {width}]{told}}}"
 
 
 def _problem(path: Path, message: str) -> CardProblem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,23 @@ from tipr_zoo.outside.files import file_sha256
 TAGS = ["text-to-image-person-retrieval", "person-re-identification", "clip"]
 
 
+@dataclass(frozen=True)
+class MethodBlock:
+    """What a first card says of the method.
+
+    Attributes:
+        name: The method's name as people write it.
+        paper: Its paper, where that is known.
+        code: The code of its authors, where that is known.
+    """
+
+    name: str
+    paper: Link | None = None
+    code: Link | None = None
+
+
 def card_stub(
-    name: str, weights: Mapping[str, Any], config: str, plugin: str | None, links: Mapping[str, Link], origin: str
+    name: str, weights: Mapping[str, Any], config: str, plugin: str | None, method: MethodBlock, origin: str
 ) -> str:
     """Return a card with everything that is known of a safetensors file. The other fields are empty.
 
@@ -27,10 +43,12 @@ def card_stub(
         weights: The fields of `weights_fields` for the file, which will lie beside the card.
         config: The recipe's file.
         plugin: The plugin that brings the components. None where the core does.
-        links: The known ones of the fields ``paper`` and ``code``.
+        method: What is known of the method.
         origin: Where the weights come from, in words.
     """
-    known = {key: {k: v for k, v in vars(link).items() if v is not None} for key, link in links.items()}
+    known: dict[str, Any] = {"method": {"name": method.name}}
+    for key, link in (("paper", method.paper), ("code", method.code)):
+        known |= {} if link is None else {key: {k: v for k, v in vars(link).items() if v is not None}}
     lines = [
         "---",
         "license:  # TODO: SPDX identifier of the model's licence, or other",

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import torch
 
-from tipr_zoo.authoring.card_stub import card_stub, recipe_stub, weights_fields
+from tipr_zoo.authoring.card_stub import MethodBlock, card_stub, recipe_stub, weights_fields
 from tipr_zoo.backbones.modified_resnet import SQUARE
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.result_place import check_folder, make_folder
 from tipr_zoo.machine.whole_file import whole_file, write_whole
-from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.lookup import list_models
 from tipr_zoo.models.official_checkpoint import OfficialCheckpoint, load_official, read_official
 from tipr_zoo.models.recipe import DEFAULT_MODEL
 from tipr_zoo.models.resolved_model import resolve
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.models.weights_origin import CONVERTED_AS, origin_texts
 from tipr_zoo.outside.files import file_sha256
 from tipr_zoo.protocols import PatchImageTower
@@ -80,13 +80,12 @@ def convert_checkpoint(
     origin = f"Converted from {source.name} (sha256 {file_sha256(source)}) by tipr-zoo convert --method {method}."
     # NAM, for example, has IRRA's architecture, but its own paper, code and licence.
     has_other_authors = official.title != reference.method.name
-    links = {} if has_other_authors else {"paper": reference.paper, "code": reference.code}
-    known = {key: link for key, link in links.items() if link is not None}
+    known = MethodBlock(official.title, *((None, None) if has_other_authors else (reference.paper, reference.code)))
     make_folder(output.parent)
     # No file takes its place before all three are written: the card states the hash of the weights.
     with whole_file(output) as weights_part, whole_file(card) as card_part, whole_file(recipe) as recipe_part:
         about = origin_texts(output.stem, reference.plugin, recipe.name, {"model": official.model})
-        write_weights(official.state, weights_part, about | {CONVERTED_AS: reference.method.name})
+        write_weights(official.state, weights_part, about | {CONVERTED_AS: official.title})
         fields = weights_fields(weights_part, output.name)
         text = card_stub(output.stem, fields, recipe.name, reference.plugin, known, origin)
         # Each has its own writer, so that an error names the right file.

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from tipr_zoo.backbones.last_attention import attention_weights, noted_input
-from tipr_zoo.backbones.tower_sizes import check_counts, check_heads
+from tipr_zoo.backbones.tower_sizes import checked_text_heads
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.registries import BACKBONES
 
@@ -47,10 +47,7 @@ class BertTextEncoder(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        check_counts(embedding_size=embedding_size, vocabulary_size=vocabulary_size, context_length=context_length)
-        check_counts(width=width, depth=depth, num_heads=num_heads)
-        num_heads = num_heads or max(1, width // 64)
-        check_heads(width, num_heads)
+        num_heads = checked_text_heads(embedding_size, vocabulary_size, context_length, width, depth, num_heads)
         if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
             raise ConfigError(f"dropout must be a number from 0 to below 1, got {dropout!r}")
         self.embedding_size = embedding_size

@@ -13,7 +13,7 @@ from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 from tipr_zoo.backbones.last_attention import attention_weights, noted_input
 from tipr_zoo.backbones.plain_modules import are_plain, kinds_of, parts_of
 from tipr_zoo.backbones.quick_gelu import QuickGELU
-from tipr_zoo.backbones.tower_sizes import check_counts, check_heads
+from tipr_zoo.backbones.tower_sizes import checked_text_heads
 from tipr_zoo.registries import BACKBONES
 from tipr_zoo.sentence_ends import largest_ids, pooled_positions
 
@@ -46,11 +46,8 @@ class CLIPTextEncoder(nn.Module):
         activation: str = "quick_gelu",
     ) -> None:
         super().__init__()
-        check_counts(embedding_size=embedding_size, vocabulary_size=vocabulary_size, context_length=context_length)
+        num_heads = checked_text_heads(embedding_size, vocabulary_size, context_length, width, depth, num_heads)
         self.embedding_size = embedding_size
-        check_counts(width=width, depth=depth, num_heads=num_heads)
-        num_heads = num_heads or max(1, width // 64)
-        check_heads(width, num_heads)
         self.context_length = context_length
         self.vocabulary_size = vocabulary_size
         # Padding is id 0 and stays unmasked, as in CLIP: attention is causal, so it changes no token before it.

@@ -28,6 +28,29 @@ def check_heads(width: int, num_heads: int) -> None:
         raise ConfigError(f"width {width} is no multiple of num_heads {num_heads}")
 
 
+def checked_text_heads(
+    embedding_size: int, vocabulary_size: int, context_length: int, width: int, depth: int, num_heads: int | None
+) -> int:
+    """Check the sizes of a text tower; return its attention heads, one per 64 of the width where none are named.
+
+    Args:
+        embedding_size: Size of the shared embedding space.
+        vocabulary_size: Number of token ids.
+        context_length: Largest number of tokens of a caption.
+        width: Width of the tokens inside the tower.
+        depth: Number of blocks.
+        num_heads: Attention heads of a block; None where none are named.
+
+    Raises:
+        ConfigError: One makes no sense.
+    """
+    check_counts(embedding_size=embedding_size, vocabulary_size=vocabulary_size, context_length=context_length)
+    check_counts(width=width, depth=depth, num_heads=num_heads)
+    num_heads = num_heads or max(1, width // 64)
+    check_heads(width, num_heads)
+    return num_heads
+
+
 def checked_size(image_size: Sequence[int]) -> tuple[int, int]:
     """Return height and width in pixels.
 

@@ -20,6 +20,9 @@ from tipr_zoo.errors import CardError, ConfigError
 from tipr_zoo.schemas.declared import built
 from tipr_zoo.schemas.problems import Problems
 
+ZERO_SHOT = "zero-shot"
+"""The tag of a model that is measured without any training."""
+
 MODEL_NAME = re.compile(r"\w[\w.-]{0,95}", re.ASCII)  # the Hub takes no longer one
 """The names that a model may have. Its card's file has the same name."""
 

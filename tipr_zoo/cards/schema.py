@@ -7,7 +7,7 @@ Types are evaluated here and not kept as text: every listing would compile them 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 from tipr_zoo.cards.hub_reference import is_hub_reference
@@ -64,6 +64,9 @@ WeightsAddress = Annotated[
 SourcePlace = Annotated[Text, Check(_is_source, must_be("a web address or the path of a record beside the card"))]
 FileSize = Annotated[int, Limits(above=0), Told(must_be("the file's length in bytes"))]
 Count = Annotated[int, Limits(above=0), Told(must_be("a whole number above 0"))]
+PartSizes = Annotated[
+    dict[str, Count], Told(must_be("how many numbers each part of the similarity compares, by its name"))
+]
 Pixels = Annotated[
     tuple[Count, ...],
     FromList(),
@@ -111,11 +114,13 @@ class SizeBlock(Declared):
         parameters: How many numbers the model learns, heads included.
         embedding: How many numbers a picture or a caption becomes.
         input: Height and width in pixels of the pictures that it takes.
+        parts: Where the similarity joins several embeddings: how many of those numbers each is, by its name.
     """
 
     parameters: Count
     embedding: Count
     input: Pixels
+    parts: PartSizes = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

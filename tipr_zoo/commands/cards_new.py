@@ -41,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write the card, and say what is left to do."""
     from tipr_zoo.authoring.card_check import todo_lines
-    from tipr_zoo.authoring.card_writing import NewModel, write_card
+    from tipr_zoo.authoring.card_writing import write_card
+    from tipr_zoo.authoring.new_model import NewModel
 
     model = NewModel(
         name=arguments.name,

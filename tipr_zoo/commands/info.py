@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tipr_zoo.cards.card import ModelCard
+from tipr_zoo.cards.card import ZERO_SHOT, ModelCard
 from tipr_zoo.cards.hub_reference import is_hub_reference
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.cards.method_facts import MethodFacts
@@ -23,9 +23,6 @@ from tipr_zoo.terminal.streams import write_document
 from tipr_zoo.terminal.suggested_command import quoted
 
 WEIGHTS_ENDINGS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
-
-ZERO_SHOT = "zero-shot"
-"""The tag of a model that is not trained by the zoo."""
 
 NAME = "info"
 HELP = "show everything on a model's card, or what a file of weights is"
@@ -150,8 +147,16 @@ def _size(size: SizeBlock | None) -> str:
         return ""
     return (
         f"{millions(size.parameters)} parameters ({size.parameters:,}), embeddings of {size.embedding} numbers,"
-        f" pictures of {pixels(size.input)} pixels"
+        f" pictures of {pixels(size.input)} pixels" + _parts(size)
     )
+
+
+def _parts(size: SizeBlock) -> str:
+    """Return how many embeddings the similarity joins, where they are several."""
+    if not size.parts:
+        return ""
+    parts = " and ".join(f"{name} ({count:,})" for name, count in size.parts.items())
+    return f"; its similarity joins the embeddings {parts}"
 
 
 def _link(link: Link | None) -> str:

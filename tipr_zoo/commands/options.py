@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tipr_zoo.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tipr_zoo.dual_encoder import DualEncoder
+    from tipr_zoo.models.built_model import BuiltModel
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda, ... (default: a GPU where there is one)")
 
 
-def build_model(arguments: argparse.Namespace) -> DualEncoder:
+def build_model(arguments: argparse.Namespace) -> BuiltModel:
     """Build the model ``arguments.name`` with the weights and on the device of the options; see `tipr_zoo.build`."""
     from tipr_zoo.machine.devices import choose_device
     from tipr_zoo.models.building import build

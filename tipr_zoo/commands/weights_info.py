@@ -19,18 +19,21 @@ def weights_facts(file: Path) -> dict[str, Any]:
     from tipr_zoo.models.checkpoint_reader import titles
     from tipr_zoo.models.reader_lookup import readers_of
     from tipr_zoo.models.weights_origin import owner_of
+    from tipr_zoo.models.zero_shot import fitting_zero_shot_models
     from tipr_zoo.outside.files import file_sha256
     from tipr_zoo.weights.opening import open_weights
     from tipr_zoo.weights.recognition import WeightsKind
 
     opened = open_weights(file)
     readers = readers_of(opened.tensors) if opened.recognised.kind is WeightsKind.OFFICIAL else []
+    is_clip = opened.recognised.kind in (WeightsKind.CLIP, WeightsKind.HUGGING_FACE_CLIP)
     types = Counter(str(tensor.dtype).removeprefix("torch.") for tensor in opened.tensors.values())
     return {
         "file": str(file),
         "what": f"a checkpoint of the official code of {titles(readers)}" if readers else opened.recognised.words,
         "kind": opened.recognised.kind.value,
         "methods": [reader.method for reader in readers],
+        "zero_shot_models": fitting_zero_shot_models(opened.tensors) if is_clip else [],
         "model": owner_of(file, opened.header),
         "container": opened.container,
         "entry": list(opened.entry),
@@ -63,8 +66,7 @@ def commands_for(facts: dict[str, Any]) -> list[str]:
     file, name = quoted(facts["file"]), quoted(facts["model"] or "NAME")
     start = f"  tipr-zoo train NAME --data DIR --weights {file}"
     output = quoted(Path(facts["file"]).with_suffix(".safetensors").name)
-    is_vitb16 = "ViT, patches of 16 pixels" in facts["what"] and "alone" not in facts["what"]
-    zero_shot = [f"  tipr-zoo eval clip_vitb16 --data DIR --weights {file}"] if is_vitb16 else []
+    zero_shot = [f"  tipr-zoo eval {quoted(name)} --data DIR --weights {file}" for name in facts["zero_shot_models"]]
     method = facts["methods"][0] if len(facts["methods"]) == 1 else "METHOD"
     by_kind = {
         "zoo": [f"  tipr-zoo eval {name} --data DIR --weights {file}", start],

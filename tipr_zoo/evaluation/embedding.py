@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +15,10 @@ from torch.utils.data import DataLoader, Dataset
 from tipr_zoo.cards.record import TEXT_TO_IMAGE
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import gather_objects, process_count, process_rank
-from tipr_zoo.errors import ConfigError, DataError
+from tipr_zoo.errors import DataError, TiprZooError
 from tipr_zoo.evaluation.metrics import retrieval_metrics_from_embeddings
 from tipr_zoo.machine.processes import check_shared_memory
+from tipr_zoo.models.kept_promises import embedded, preprocessed, tokenized
 from tipr_zoo.pictures.files import open_picture
 from tipr_zoo.protocols import Retriever
 from tipr_zoo.sentence_ends import end_positions
@@ -37,29 +38,29 @@ class Embeddings:
     pictures: Tensor
 
 
-class _PreprocessedPictures(Dataset["Tensor | DataError"]):
-    """Pictures from disk as the image tower takes them, or what is wrong with one.
+class _PreprocessedPictures(Dataset["Tensor | TiprZooError"]):
+    """Pictures from disk as the image tower takes them, or what is wrong with one or with the model's preprocessing.
 
     An error is returned and not raised: one raised in a worker process comes back as a printed traceback.
     """
 
-    def __init__(self, paths: Sequence[Path], preprocess: Callable[..., Tensor]) -> None:
-        self.paths, self.preprocess = list(paths), preprocess
+    def __init__(self, paths: Sequence[Path], model: Retriever) -> None:
+        self.paths, self.model = list(paths), model
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> Tensor | DataError:
+    def __getitem__(self, index: int) -> Tensor | TiprZooError:
         try:
-            return self.preprocess(open_picture(self.paths[index]))
-        except DataError as error:
+            return preprocessed(self.model, open_picture(self.paths[index]))
+        except TiprZooError as error:
             return error
 
 
-def _stack(pictures: list[Tensor | DataError]) -> tuple[list[bool], Tensor | None, list[DataError]]:
+def _stack(pictures: list[Tensor | TiprZooError]) -> tuple[list[bool], Tensor | None, list[TiprZooError]]:
     """Return which pictures could be read, these as one batch, and what is wrong with the others."""
     read = [picture for picture in pictures if isinstance(picture, Tensor)]
-    errors = [picture for picture in pictures if isinstance(picture, DataError)]
+    errors = [picture for picture in pictures if isinstance(picture, TiprZooError)]
     return [isinstance(picture, Tensor) for picture in pictures], torch.stack(read) if read else None, errors
 
 
@@ -126,26 +127,26 @@ def embed_readable_pictures(
         return ReadablePictures(model.encode_image(images).float().cpu(), torch.empty(0, dtype=torch.bool))
     batches = list(torch.arange(len(paths)).split(batch_size))
     own = [batch.tolist() for batch in batches[process_rank() :: process_count()]]
-    pictures = _PreprocessedPictures(paths, model.preprocess)
+    pictures = _PreprocessedPictures(paths, model)
     if num_workers:
         check_shared_memory()
     loader = DataLoader(pictures, batch_sampler=own, num_workers=num_workers, collate_fn=_stack)
-    embedded: list[tuple[list[int], Tensor]] = []
-    problems: list[DataError] = []
+    parts: list[tuple[list[int], Tensor]] = []
+    problems: list[TiprZooError] = []
     with ProgressBar(total=len(paths), desc="pictures", unit="picture", disable=not progress) as bar:
         for indices, (is_read, batch, errors) in zip(own, loader, strict=True):
             problems += errors
-            if errors and on_unreadable is None:
+            if errors and (on_unreadable is None or not _are_of_pictures(errors)):
                 break
             if batch is not None:
                 read = [index for index, flag in zip(indices, is_read, strict=True) if flag]
-                embedded.append((read, _rows(model.encode_image(batch.to(device, dtype)), len(read), model)))
+                parts.append((read, embedded(model.encode_image, batch.to(device, dtype), model)))
             bar.update(min(process_count() * len(is_read), len(paths) - bar.n))
     for problem in (problem for of_process in gather_objects(problems) for problem in of_process):
-        if on_unreadable is None:
+        if on_unreadable is None or not isinstance(problem, DataError):
             raise problem
         on_unreadable(problem)
-    found = _in_order(embedded)
+    found = _in_order(parts)
     if found is None:
         raise DataError(f"none of the {len(paths)} pictures can be read, {paths[0]} among them")
     embeddings, indices = found
@@ -174,20 +175,20 @@ def embed_captions(
     """
     device, _ = _place_of(model)
     batch_size = batch_size or (32 if device.type == "cpu" else 256)
-    ids = model.tokenize(captions)
+    ids = tokenized(model.tokenize, captions, type(model).__name__)
     if not len(ids):
         return model.encode_text(ids.to(device)).float().cpu()
     can_cut = getattr(model, "takes_cut_captions", False)
     lengths = end_positions(getattr(model, "text_encoder", None), ids) + 1
     order = lengths.argsort(stable=True)
-    embedded: list[tuple[list[int], Tensor]] = []
+    parts: list[tuple[list[int], Tensor]] = []
     with ProgressBar(total=len(ids), desc="captions", unit="caption", disable=not progress) as bar:
         for rows in order.split(batch_size)[process_rank() :: process_count()]:
             longest = int(lengths[rows].max()) if can_cut else None
-            part = model.encode_text(ids[rows, :longest].to(device))
-            embedded.append((rows.tolist(), _rows(part, len(rows), model)))
+            part = embedded(model.encode_text, ids[rows, :longest].to(device), model)
+            parts.append((rows.tolist(), part))
             bar.update(min(process_count() * len(rows), len(ids) - bar.n))
-    found = _in_order(embedded)
+    found = _in_order(parts)
     assert found is not None
     return found[0]
 
@@ -199,25 +200,17 @@ def _place_of(model: Retriever) -> tuple[torch.device, torch.dtype]:
     return first.device, first.dtype
 
 
-def _rows(embeddings: Any, count: int, model: Retriever) -> Tensor:
-    """Return the embeddings of a batch in float32 on the CPU, if there is a row for each of its `count` items."""
-    is_tensor = isinstance(embeddings, Tensor)
-    if not is_tensor or embeddings.ndim != 2 or len(embeddings) != count or not embeddings.is_floating_point():
-        found = f"{tuple(embeddings.shape)} {embeddings.dtype}" if is_tensor else f"a {type(embeddings).__name__}"
-        raise ConfigError(
-            f"{type(model).__name__} must embed {count} pictures or captions as a ({count}, D) tensor of floating-point"
-            f" numbers, got {found}; see Retrievers in docs/plugin_contract.md"
-        )
-    rows: Tensor = embeddings.float().cpu()
-    return rows
+def _are_of_pictures(errors: Sequence[TiprZooError]) -> bool:
+    """Tell whether pictures alone are to blame, and not the model."""
+    return all(isinstance(error, DataError) for error in errors)
 
 
-def _in_order(embedded: Sequence[tuple[list[int], Tensor]]) -> tuple[Tensor, Tensor] | None:
+def _in_order(own_parts: Sequence[tuple[list[int], Tensor]]) -> tuple[Tensor, Tensor] | None:
     """Put together what all processes have embedded: (R, D) in the order of the indices, and these, (R,) int64.
 
     Return None where nothing was embedded at all.
     """
-    parts = [part for of_process in gather_objects(list(embedded)) for part in of_process]
+    parts = [part for of_process in gather_objects(list(own_parts)) for part in of_process]
     if not parts:
         return None
     indices = torch.tensor([index for rows, _ in parts for index in rows])

@@ -20,9 +20,9 @@ from tipr_zoo.errors import TiprZooError
 from tipr_zoo.evaluation.embedding import Embeddings, directed_metrics, embed_captions, embed_dataset, embed_pictures
 from tipr_zoo.evaluation.embedding_cache import EmbeddingCache, captions_sha256, pictures_sha256
 from tipr_zoo.evaluation.loaded_model import LoadedModel, load_model
-from tipr_zoo.evaluation.similarity_part import of_part, part_columns
 from tipr_zoo.machine.code_version import code_version
 from tipr_zoo.machine.devices import describe_device
+from tipr_zoo.models.similarity_part import of_part, part_columns
 from tipr_zoo.terminal.published_paths import published_path, published_text, without_folders
 from tipr_zoo.terminal.suggested_command import suggested_command
 

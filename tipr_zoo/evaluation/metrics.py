@@ -16,25 +16,28 @@ of a match follows from the number of non-matches that are not below it. Rows ar
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from threading import Lock, local
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from collections.abc import Sequence
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from tipr_zoo.errors import ConfigError, DataError
+from tipr_zoo.errors import DataError
+from tipr_zoo.evaluation.query_figures import (
+    Floats,
+    Identities,
+    QueryFigures,
+    SimilarityRows,
+    check_positive,
+    figures_of_queries,
+    is_tensor,
+)
 
 if TYPE_CHECKING:
     import torch
 
 Array: TypeAlias = "npt.ArrayLike | torch.Tensor"
-Identities: TypeAlias = "Sequence[Any] | npt.NDArray[Any] | torch.Tensor"
-Floats: TypeAlias = "npt.NDArray[np.floating]"
 
 # Each thread ranks as many rows at once as fit in this many bytes: small enough for the cache and next to nothing
 # beside a matrix. A matrix product is slow for few rows, hence more of them where the similarity is yet to be computed.
@@ -77,7 +80,7 @@ def retrieval_metrics(
         >>> retrieval_metrics([[0.9, 0.5, 0.1]], query_ids=[7], gallery_ids=[7, 8, 7], ranks=(1,))
         {'R1': 100.0, 'mAP': 83.33..., 'mINP': 66.66...}
     """
-    matrix = similarity if _is_tensor(similarity) else np.asarray(similarity)
+    matrix = similarity if is_tensor(similarity) else np.asarray(similarity)
     if len(matrix.shape) != 2:
         raise DataError(f"similarity must be a (queries, gallery) matrix, not of shape {tuple(matrix.shape)}")
 
@@ -86,8 +89,10 @@ def retrieval_metrics(
     def read_rows(start: int, stop: int, out: Floats) -> None:
         np.copyto(out, _to_numpy(matrix[start:stop]))
 
-    rows = _Rows(matrix.shape[0], matrix.shape[1], dtype, read_rows, CHUNK_BYTES)
-    return _metrics(rows, query_ids, gallery_ids, ranks, chunk_rows)
+    rows = SimilarityRows(matrix.shape[0], matrix.shape[1], dtype, read_rows, CHUNK_BYTES)
+    for rank in ranks:
+        check_positive("ranks", rank)
+    return figures_of_queries(rows, query_ids, gallery_ids, chunk_rows).metrics(ranks)
 
 
 def retrieval_metrics_from_embeddings(
@@ -120,6 +125,34 @@ def retrieval_metrics_from_embeddings(
             or not finite).
         ConfigError: `ranks` or `chunk_rows` are not whole numbers from 1.
     """
+    for rank in ranks:
+        check_positive("ranks", rank)
+    return query_figures_from_embeddings(
+        query_embeddings, gallery_embeddings, query_ids, gallery_ids, chunk_rows=chunk_rows
+    ).metrics(ranks)
+
+
+def query_figures_from_embeddings(
+    query_embeddings: Array,
+    gallery_embeddings: Array,
+    query_ids: Identities,
+    gallery_ids: Identities,
+    *,
+    chunk_rows: int | None = None,
+) -> QueryFigures:
+    """Compute what those metrics are means of, for each query.
+
+    Args:
+        query_embeddings: As in `retrieval_metrics_from_embeddings`.
+        gallery_embeddings: Likewise.
+        query_ids: Likewise.
+        gallery_ids: Likewise.
+        chunk_rows: Likewise.
+
+    Raises:
+        DataError: As there.
+        ConfigError: `chunk_rows` is no whole number from 1.
+    """
     queries = _unit_rows(query_embeddings, "query_embeddings")
     gallery = _unit_rows(gallery_embeddings, "gallery_embeddings")
     if queries.shape[1] != gallery.shape[1]:
@@ -134,135 +167,12 @@ def retrieval_metrics_from_embeddings(
             np.matmul(queries[start:stop], gallery.T, out=out)
 
     dtype = np.result_type(queries, gallery)
-    rows = _Rows(len(queries), len(gallery), dtype, read_rows, CHUNK_BYTES_FROM_EMBEDDINGS)
-    return _metrics(rows, query_ids, gallery_ids, ranks, chunk_rows)
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """A similarity matrix that is read a few rows at a time: `read(start, stop, out)` writes rows into `out`."""
-
-    queries: int
-    gallery: int
-    dtype: npt.DTypeLike
-    read: Callable[[int, int, Floats], None]
-    chunk_bytes: int
-
-    def that_fit_a_chunk(self) -> int:
-        return max(1, min(self.queries, self.chunk_bytes // (np.dtype(self.dtype).itemsize * max(1, self.gallery))))
-
-
-@dataclass(frozen=True)
-class _Matches:
-    """The gallery columns that match each query: `columns[start[q] : start[q] + count[q]]`."""
-
-    columns: npt.NDArray[np.int64]
-    start: npt.NDArray[np.int64]
-    count: npt.NDArray[np.int64]
-
-
-def _metrics(
-    rows: _Rows,
-    query_ids: Identities,
-    gallery_ids: Identities,
-    ranks: Sequence[int],
-    chunk_rows: int | None,
-) -> dict[str, float]:
-    """Rank chunk after chunk in a thread pool (NumPy releases the GIL while it sorts), then average."""
-    for rank in ranks:
-        _check_positive("ranks", rank)
-    step = rows.that_fit_a_chunk() if chunk_rows is None else chunk_rows
-    _check_positive("chunk_rows", step)
-    if not rows.queries or not rows.gallery:
-        raise DataError(f"nothing to rank: {rows.queries} queries and {rows.gallery} gallery items")
-    queries = _identity_list(query_ids, "query_ids", rows.queries, "queries")
-    matches = _find_matches(queries, _identity_list(gallery_ids, "gallery_ids", rows.gallery, "gallery items"))
-
-    # Figures of every query are kept and averaged at the end, so that the chunk size cannot change a single bit.
-    first_rank = np.empty(rows.queries, np.int64)
-    average_precision = np.empty(rows.queries)
-    inverse_negative_penalty = np.empty(rows.queries)
-    workspace = local()  # each thread reuses its rows: fresh memory costs nearly as much as ranking
-
-    def rank_chunk(start: int) -> None:
-        chunk = slice(start, min(start + step, rows.queries))
-        if not hasattr(workspace, "rows"):
-            workspace.rows = np.empty((min(step, rows.queries), rows.gallery), rows.dtype)
-        scores = workspace.rows[: chunk.stop - chunk.start]
-        rows.read(chunk.start, chunk.stop, scores)
-        rank, first = _ranks_of_matches(scores, matches, queries, chunk)
-        count = matches.count[chunk]
-        precision = (np.arange(len(rank)) - np.repeat(first, count) + 1) / rank
-        first_rank[chunk] = rank[first]
-        average_precision[chunk] = np.add.reduceat(precision, first) / count
-        inverse_negative_penalty[chunk] = precision[first + count - 1]
-
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
-        for _ in pool.map(rank_chunk, range(0, rows.queries, step)):
-            pass  # passes on the error of the first chunk that had one
-    figures: dict[str, npt.NDArray[Any]] = {f"R{rank}": first_rank <= rank for rank in ranks}
-    figures |= {"mAP": average_precision, "mINP": inverse_negative_penalty}
-    return {name: 100 * float(figure.mean()) for name, figure in figures.items()}
-
-
-def _ranks_of_matches(
-    rows: Floats, matches: _Matches, query_ids: list[Any], chunk: slice
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the ascending ranks of all matches, row after row, and where each row's begin. Overwrites `rows`."""
-    count = matches.count[chunk]
-    first = np.cumsum(count) - count
-    row = np.repeat(np.arange(len(rows)), count)
-    column = matches.columns[np.arange(len(row)) + np.repeat(matches.start[chunk] - first, count)]
-
-    score = rows[row, column]
-    rows[row, column] = -np.inf  # leaves the non-matches alone to be counted
-    rows.sort(axis=1)
-    is_nan = np.isnan(rows[:, -1])  # sorting puts NaN last
-    is_nan[row[np.isnan(score)]] = True
-    if is_nan.any():
-        query = chunk.start + int(is_nan.argmax())
-        raise DataError(
-            f"similarity has NaN in row {query} (query id {query_ids[query]!r}); check the embeddings it was made from"
-        )
-
-    below = np.empty(len(row), np.int64)
-    for values, begin, end in zip(rows, first.tolist(), (first + count).tolist(), strict=True):
-        below[begin:end] = values.searchsorted(score[begin:end])
-    width = rows.shape[1]
-    # A match at -inf would count the overwritten matches, too. There are no more non-matches than this.
-    ahead = np.minimum(width - below, np.repeat(width - count, count))
-    # One sort for all rows: a multiple that is larger than any count keeps the rows apart.
-    offset = row * (width + 1)
-    ahead = np.sort(ahead + offset) - offset
-    return ahead + np.arange(len(row)) - np.repeat(first, count) + 1, first
-
-
-def _find_matches(query_ids: list[Any], gallery_ids: list[Any]) -> _Matches:
-    code_of: dict[Any, int] = {}
-    gallery_code = np.array([code_of.setdefault(identity, len(code_of)) for identity in gallery_ids])
-    query_code = np.array([code_of.get(identity, -1) for identity in query_ids])
-    unmatched = np.flatnonzero(query_code < 0)
-    if len(unmatched):
-        first = int(unmatched[0])
-        raise DataError(
-            f"{len(unmatched)} of {len(query_ids)} queries have no match in the gallery, the first is query {first} "
-            f"(id {query_ids[first]!r}); leave them out or complete the gallery"
-        )
-    size = np.bincount(gallery_code)
-    start = np.cumsum(size) - size
-    return _Matches(np.argsort(gallery_code, kind="stable"), start[query_code], size[query_code])
-
-
-def _identity_list(identities: Identities, name: str, expected: int, what: str) -> list[Any]:
-    """Return plain Python values: their equality is exact, whatever integer types the two sides have."""
-    values = identities.detach().cpu() if _is_tensor(identities) else np.asarray(identities)
-    if tuple(values.shape) != (expected,):
-        raise DataError(f"{name} must be one identity for each of the {expected} {what}, not {tuple(values.shape)}")
-    return values.tolist()
+    rows = SimilarityRows(len(queries), len(gallery), dtype, read_rows, CHUNK_BYTES_FROM_EMBEDDINGS)
+    return figures_of_queries(rows, query_ids, gallery_ids, chunk_rows)
 
 
 def _unit_rows(embeddings: Array, name: str) -> Floats:
-    values = embeddings if _is_tensor(embeddings) else np.asarray(embeddings)
+    values = embeddings if is_tensor(embeddings) else np.asarray(embeddings)
     if len(values.shape) != 2:
         raise DataError(f"{name} must be an (items, D) matrix, not of shape {tuple(values.shape)}")
     unit = np.array(_to_numpy(values), dtype=_float_type(values, name), order="C")
@@ -276,7 +186,7 @@ def _unit_rows(embeddings: Array, name: str) -> Floats:
 
 def _float_type(values: Any, name: str) -> npt.DTypeLike:
     """Return the type to rank in: float64 stays, shorter floats become float32, whole numbers float64."""
-    if _is_tensor(values):
+    if is_tensor(values):
         kind = "f" if values.is_floating_point() else "c" if values.is_complex() else "i"
     else:
         kind = values.dtype.kind
@@ -287,17 +197,7 @@ def _float_type(values: Any, name: str) -> npt.DTypeLike:
 
 def _to_numpy(values: Any) -> npt.NDArray[Any]:
     """Look at an array or CPU tensor as it is; copy a tensor from a GPU, or of a float type that NumPy lacks."""
-    if not _is_tensor(values):
+    if not is_tensor(values):
         return values
     is_short_float = values.is_floating_point() and values.dtype.itemsize < 4
     return (values.detach().float() if is_short_float else values.detach()).cpu().numpy()
-
-
-def _is_tensor(values: object) -> TypeGuard[torch.Tensor]:
-    # Whoever passes a tensor has imported torch; nobody else should pay for it.
-    return "torch" in sys.modules and isinstance(values, sys.modules["torch"].Tensor)
-
-
-def _check_positive(name: str, value: object) -> None:
-    if not isinstance(value, (int, np.integer)) or value < 1:
-        raise ConfigError(f"{name} must be whole numbers from 1, not {value!r}")

@@ -14,6 +14,7 @@ from torch import Tensor
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.explaining.patch_grid import PatchGrid, patch_grid
+from tipr_zoo.models.built_model import BuiltModel
 from tipr_zoo.protocols import TwoTowerRetriever, missing_names
 from tipr_zoo.token_patch_map import token_patch_map
 from tipr_zoo.tokenizers.caption_tokenizer import clean
@@ -71,7 +72,7 @@ class Explanation:
 
 
 @torch.inference_mode()
-def explain(model: DualEncoder, picture: Image.Image, caption: str) -> Explanation:
+def explain(model: DualEncoder | BuiltModel, picture: Image.Image, caption: str) -> Explanation:
     """Explain the score of a picture and a caption.
 
     The importance of a word is the fall of the score when this word alone is left out. For this, its pieces are taken

@@ -15,6 +15,7 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.explaining.patch_grid import patch_grid
 from tipr_zoo.grey import grey
+from tipr_zoo.models.built_model import BuiltModel
 from tipr_zoo.models.component_check import check_needs
 from tipr_zoo.protocols import RestoringHead
 
@@ -55,7 +56,9 @@ class RestoredPicture:
 
 
 @torch.inference_mode()
-def restore(model: DualEncoder, picture: Image.Image, captions: Sequence[str], seed: int = 0) -> RestoredPicture:
+def restore(
+    model: DualEncoder | BuiltModel, picture: Image.Image, captions: Sequence[str], seed: int = 0
+) -> RestoredPicture:
     """Hide patches of a picture, and restore them with each caption in turn.
 
     Args:
@@ -99,7 +102,7 @@ def restore(model: DualEncoder, picture: Image.Image, captions: Sequence[str], s
     )
 
 
-def _restoring_head(retriever: DualEncoder) -> RestoringHead:
+def _restoring_head(retriever: DualEncoder | BuiltModel) -> RestoringHead:
     """Return the head that restores pictures."""
     heads = getattr(retriever, "heads", None)
     for key, head in heads.items() if isinstance(heads, nn.ModuleDict) else ():

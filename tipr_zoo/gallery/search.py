@@ -11,8 +11,8 @@ from torch import Tensor
 
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.evaluation.embedding import embed_captions, embed_readable_pictures
-from tipr_zoo.evaluation.similarity_part import of_part, part_columns
 from tipr_zoo.gallery.ranking import best_pictures
+from tipr_zoo.models.similarity_part import of_part, part_columns
 from tipr_zoo.pictures.files import find_pictures
 from tipr_zoo.protocols import Retriever
 from tipr_zoo.terminal.log import logger

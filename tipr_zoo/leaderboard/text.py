@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from tipr_zoo.cards.record import METRICS
-from tipr_zoo.display.tables import Cell, one_line, render_table, wrap
+from tipr_zoo.display.tables import Cell, one_line, render_table
+from tipr_zoo.display.text_layout import wrap
 from tipr_zoo.leaderboard.marks import code_license, encoder, extra_data, is_web_address, marked_model, notes, weights
 from tipr_zoo.leaderboard.published_rows import published_rows
 from tipr_zoo.leaderboard.ranks import RULE

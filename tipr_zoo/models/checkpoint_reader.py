@@ -10,9 +10,13 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
+from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import PluginError, TiprZooError, WeightsError, error_line
+from tipr_zoo.models.recipe import DEFAULT_MODEL, MODEL_FIELDS
+from tipr_zoo.models.recipe_values import check_values
+from tipr_zoo.plugins.accepted_arguments import accepted_arguments
 from tipr_zoo.protocols import CheckpointReader, missing_names
-from tipr_zoo.registries import CHECKPOINTS
+from tipr_zoo.registries import CHECKPOINTS, HEADS, MODELS
 from tipr_zoo.weights.official_names import TOWERS, zoo_names
 
 T = TypeVar("T")
@@ -85,16 +89,20 @@ class MethodReader:
 
         Raises:
             WeightsError: A tensor makes no sense.
-            PluginError: The reader raised something else, or returns no dict.
+            PluginError: The reader raised something else, or returns what is no entry of the model or of another type.
         """
         try:
             # Copies, since a plugin may change what it is given, and the checkpoint would lose what it takes away.
             sizes = self._asked(lambda: self.reader.sizes(dict(tensors), deepcopy(dict(model))))
         except WeightsError as error:
             raise WeightsError(f"{place}: {error}") from error
-        heads = sizes.get("heads", {}) if isinstance(sizes, Mapping) else None
+        heads = sizes.get("heads", {}) if isinstance(sizes, Mapping) and _are_texts(list(sizes)) else None
         if not isinstance(heads, Mapping) or not all(isinstance(entry, (str, Mapping)) for entry in heads.values()):
             raise PluginError(f"{self.place}: sizes must return a dict of entries of 'model', got {sizes!r}")
+        try:
+            _check_sizes(sizes, heads, model)
+        except TiprZooError as error:
+            raise PluginError(f"{self.place}: sizes gives what the recipe of {self.model} has not: {error}") from error
         return sizes
 
     def _asked(self, question: Callable[[], T]) -> T:
@@ -134,6 +142,31 @@ def checked_reader(method: str) -> MethodReader:
     return MethodReader(
         method, reader.title, reader.model, tuple((a, b) for a, b in rules), tuple(unused), place, reader
     )
+
+
+def _check_sizes(sizes: Mapping[str, Any], heads: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    """Check that what a reader gives are entries of the model and of its heads, of their types.
+
+    Raises:
+        ConfigError: A value is of another type.
+        UnknownNameError: The model has no such entry or head.
+    """
+    kind = MODELS.get(model.get("type", DEFAULT_MODEL))
+    known = accepted_arguments(kind) | set(MODEL_FIELDS)
+    if unknown := [name for name in sizes if name not in known]:
+        raise unknown_name("entry of model", unknown[0], known)
+    check_values(kind, {name: value for name, value in sizes.items() if name not in MODEL_FIELDS}, "model")
+    own = {key: entry for key, entry in (model.get("heads") or {}).items() if entry is not None}
+    for key, entry in heads.items():
+        if key not in own:
+            raise unknown_name("head", str(key), own)
+        if isinstance(entry, str):
+            continue
+        head = HEADS.get(entry.get("type", own[key].get("type")))
+        arguments = {name: value for name, value in entry.items() if name not in ("type", "weight")}
+        if unknown := [name for name in arguments if name not in accepted_arguments(head)]:
+            raise unknown_name(f"argument of model.heads.{key}", str(unknown[0]), accepted_arguments(head))
+        check_values(head, arguments, f"model.heads.{key}")
 
 
 def _are_texts(values: object) -> bool:

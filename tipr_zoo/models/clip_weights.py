@@ -13,6 +13,7 @@ from tipr_zoo.backbones import CLIPTextEncoder, ModifiedResNetEncoder, VisionTra
 from tipr_zoo.backbones.position_grid import learned_grid, resize_position_grid
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
+from tipr_zoo.protocols import TwoTowerRetriever, missing_names
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.clip_names import (
     clip_shape,
@@ -22,6 +23,7 @@ from tipr_zoo.weights.clip_names import (
     names_from_clip,
 )
 from tipr_zoo.weights.hugging_face_names import to_openai
+from tipr_zoo.weights.official_sizes import CLIP_VOCABULARY_SIZE
 from tipr_zoo.weights.opening import open_mapping
 from tipr_zoo.weights.recognition import is_clip_format, is_hugging_face_clip
 from tipr_zoo.weights.tensors import first_of, read_weights
@@ -109,17 +111,10 @@ def load_clip_tensors(model: DualEncoder, source: Mapping[str, Any], place: str)
     Raises:
         WeightsError: They are not in OpenAI's format, or do not fit the model's towers; nothing was loaded then.
     """
-    _check_towers(model, place)
     if is_hugging_face_clip(source):
         source = to_openai(source)
-    clip = _clip_tensors(source, place)
-    resnet = is_modified_resnet(clip)
-    _check_kind(model, resnet, place)
-    _check_vocabulary(model, clip, place)
-    grids = _resize_positions(model, clip, resnet, place)
-    own = model.state_dict()
-    if problems := _misfits(clip, own, resnet):
-        raise WeightsError(f"{place} do not fit the model: {first_of(problems)}")
+    clip, grids = _fitted(model, source, place)
+    own, resnet = model.state_dict(), is_modified_resnet(clip)
     model.load_state_dict(clip_to_zoo(clip, resnet), strict=False)  # what fits was checked above
     return LoadedClip(
         grids=grids,
@@ -127,6 +122,46 @@ def load_clip_tensors(model: DualEncoder, source: Mapping[str, Any], place: str)
         unused=tuple(name for name in UNUSED_ENTRIES if name in source),
         activations={tower: name for tower, name in _activations(model).items() if name != "QuickGELU"},
     )
+
+
+def _fitted(
+    model: DualEncoder, source: Mapping[str, Any], place: str
+) -> tuple[dict[str, Tensor], tuple[tuple[int, int], tuple[int, int]]]:
+    """Return the tensors of CLIP's towers, which fit the model, and its position grid before and after."""
+    _check_towers(model, place)
+    clip = _clip_tensors(source, place)
+    resnet = is_modified_resnet(clip)
+    _check_kind(model, resnet, place)
+    _check_vocabulary(model, clip, place)
+    grids = _resize_positions(model, clip, resnet, place)
+    if problems := _misfits(clip, model.state_dict(), resnet):
+        raise WeightsError(f"{place} do not fit the model: {first_of(problems)}")
+    return clip, grids
+
+
+def fits_clip(model: DualEncoder, source: Mapping[str, Any]) -> bool:
+    """Tell whether CLIP's weights fit a model, which may have no numbers.
+
+    Args:
+        model: The model.
+        source: The tensors under the names of OpenAI or of transformers.
+    """
+    try:
+        _fitted(model, to_openai(source) if is_hugging_face_clip(source) else source, "the CLIP weights")
+    except WeightsError:
+        return False
+    return True
+
+
+def can_start_from_clip(model: object) -> bool:
+    """Tell whether there are weights of CLIP that a model can start from: it has towers of CLIP's kinds and words."""
+    if missing_names(model, TwoTowerRetriever) or getattr(model.tokenize, "vocabulary_size", 0) != CLIP_VOCABULARY_SIZE:  # type: ignore[attr-defined]  # it has all of it
+        return False
+    try:
+        _check_towers(model, "")  # type: ignore[arg-type]  # a retriever with two towers
+    except WeightsError:
+        return False
+    return True
 
 
 def is_plain_clip(model: DualEncoder) -> bool:

@@ -6,8 +6,10 @@ model that is left in the end is without it.
 
 from __future__ import annotations
 
+import zlib
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,15 +30,16 @@ def set_up_objectives(model: nn.Module) -> frozenset[str]:
     Raises:
         ConfigError: A ``setup`` is no method, raises, or takes away or changes what the state had.
     """
-    before = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    for key, objective in _objectives(model).items():
-        if (setup := getattr(objective, "setup", None)) is None:
-            continue
+    with_setup = {key: each for key, each in _objectives(model).items() if getattr(each, "setup", None) is not None}
+    before = model.state_dict()
+    checksums = {name: _checksum(tensor) for name, tensor in before.items()} if with_setup else {}
+    for key, objective in with_setup.items():
+        setup: Any = objective.setup
         if not callable(setup):
             raise ConfigError(f"setup of {type(objective).__name__} ({key!r}) must be a method, got {setup!r}")
         try:
             setup(model)
-            after = {name: tensor.shape for name, tensor in model.state_dict().items()}
+            after = model.state_dict()
         except TiprZooError:
             raise
         except Exception as error:  # a plugin may raise what it likes, and a module that holds its model has no end
@@ -44,12 +47,18 @@ def set_up_objectives(model: nn.Module) -> frozenset[str]:
                 f"setup of {type(objective).__name__} ({key!r}) failed: {type(error).__name__}: {error_line(error)};"
                 " mend it"
             ) from error
-        if changed := [name for name in before if before[name] != after.get(name)]:
-            raise ConfigError(
-                f"setup of {type(objective).__name__} ({key!r}) may only add to a model: {changed[0]} is gone or has"
-                " another shape"
-            )
+        lost = [name for name, tensor in before.items() if name not in after or after[name].shape != tensor.shape]
+        changed = [] if lost else [name for name in before if _checksum(after[name]) != checksums[name]]
+        if lost or changed:
+            what = f"{lost[0]} is gone or has another shape" if lost else f"the values of {changed[0]} are others"
+            raise ConfigError(f"setup of {type(objective).__name__} ({key!r}) may only add to a model: {what}")
     return frozenset(model.state_dict().keys() - before.keys())
+
+
+def _checksum(tensor: Tensor) -> tuple[torch.dtype, int]:
+    """Return the type of a tensor, and a checksum of its values, which takes no copy of them."""
+    values = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8)
+    return tensor.dtype, zlib.crc32(values.numpy())  # type: ignore[arg-type]  # an array is a buffer at runtime
 
 
 def without_set_up(model: nn.Module, tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.errors import WeightsError
-from tipr_zoo.models.building import build_retriever
+from tipr_zoo.errors import ConfigError, UnknownNameError, WeightsError
+from tipr_zoo.models.built_model import BuiltModel
 from tipr_zoo.models.checkpoint_reader import MethodReader, titles
 from tipr_zoo.models.official_heads import fit_heads
 from tipr_zoo.models.reader_lookup import reader_named, readers_of
 from tipr_zoo.models.resolved_model import resolve
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.official_names import TOWERS
 from tipr_zoo.weights.official_sizes import has_modified_resnet, listed, tower_entries, tower_names
@@ -86,7 +87,7 @@ def from_official(
     *,
     num_identities: int | None = None,
     training: bool = False,
-) -> DualEncoder:
+) -> BuiltModel:
     """Build a model from a checkpoint of a method's official code, of any size.
 
     Widths, depths, heads, patch size, embedding size, vocabulary, identities and context length are read off the
@@ -103,7 +104,8 @@ def from_official(
         stride: Pixels between two patches, whatever their size; None is for patches that touch. The official code
             takes 16 by default. Patches of 14 pixels then do not touch, and patches of 32 overlap. The squares of a
             ResNet always touch.
-        num_identities: How many identities the classifier is to have; None for as many as the checkpoint knows.
+        num_identities: How many identities the classifier is to have; None for as many as the checkpoint knows. A
+            method without a classifier, such as RDE, takes none.
         training: Whether the model is to be trained on. If so, every head of the method must be in the checkpoint and
             fit. Otherwise a head that is missing, incomplete, or does not fit is left out of the model.
 
@@ -115,13 +117,13 @@ def from_official(
         PluginError: The method's plugin is not installed, or its reader is broken.
         WeightsError: The checkpoint cannot be read, is of another method, lacks a part of the model, or has positions
             for another grid of patches than `image_size` and `stride` give; with `training`, a head is missing.
-        ConfigError: `image_size` or `stride` make no sense.
+        ConfigError: `image_size`, `stride` or `num_identities` make no sense.
     """
     official = read_official(checkpoint, method, image_size, stride, num_identities=num_identities, training=training)
     model = load_official(official, _place(checkpoint))
     if official.notes:
         logger.warning("%s: %s", _place(checkpoint), "; ".join(official.notes))
-    return model
+    return cast(BuiltModel, model)
 
 
 def read_official(
@@ -153,6 +155,7 @@ def read_official(
     resolved = resolve(reader.model)
     model = resolved.copied_recipe().model.to_dict()
     place = _place(checkpoint)
+    _check_identities(model, num_identities, resolved.card.name)
     tensors = official_tensors(checkpoint, place)
     _check_kind(tensors, reader, place)
     for part, entry in tower_entries(tensors, image_size, stride, place).items():
@@ -165,7 +168,7 @@ def read_official(
             f"{place} cannot be trained on as {method}, for its head {key!r}: {reason}; without training=True it is"
             " left out"
         )
-    own = _names(model)
+    own = _names(model, reader)
     needed = [name for name in own if not name.startswith(_CHECKED_BEFORE) and not name.endswith("." + COUNTER)]
     if missing := [name for name in needed if name not in places.values()]:
         raise WeightsError(f"{place} is incomplete: no tensor of it becomes {listed(missing)} of {method}'s model")
@@ -211,15 +214,41 @@ def load_official(official: OfficialCheckpoint, place: str) -> DualEncoder:
     return model.eval()
 
 
+def _check_identities(model: Mapping[str, Any], num_identities: int | None, name: str) -> None:
+    """Check that a number of identities is one, and that the recipe of a method has a head that takes it.
+
+    Raises:
+        ConfigError: It is not, or there is none.
+    """
+    if num_identities is None:
+        return
+    if isinstance(num_identities, bool) or not isinstance(num_identities, int) or num_identities < 1:
+        raise ConfigError(f"num_identities must be a whole number above 0, got {num_identities!r}")
+    if not any(
+        isinstance(entry, Mapping) and "num_identities" in entry for entry in (model.get("heads") or {}).values()
+    ):
+        raise ConfigError(
+            f"num_identities={num_identities} is for an identity classifier, which the recipe of {name} does not have;"
+            " leave it out"
+        )
+
+
 def _place(checkpoint: object) -> str:
     """Return what messages call the checkpoint."""
     return f"checkpoint {checkpoint}" if isinstance(checkpoint, (str, Path)) else "the checkpoint"
 
 
-def _names(model: Mapping[str, Any]) -> list[str]:
-    """Return the names of a model's tensors. It is built without numbers."""
-    with torch.device("meta"):
-        return list(build_retriever(model).state_dict())
+def _names(model: Mapping[str, Any], reader: MethodReader) -> list[str]:
+    """Return the names of a model's tensors. It is built without numbers.
+
+    Raises:
+        ConfigError: It cannot be built, for which its reader may be to blame.
+    """
+    try:
+        with torch.device("meta"):
+            return list(build_retriever(model).state_dict())
+    except (ConfigError, UnknownNameError) as error:
+        raise ConfigError(f"with the sizes that {reader.place} gives: {error}") from error
 
 
 def _check_numbers(tensors: Mapping[str, Tensor], place: str) -> None:

@@ -7,12 +7,14 @@ another plugin, or of the core, whose name is ``core``. No plugin is imported to
 from __future__ import annotations
 
 import ast
+import codecs
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError, PluginError, TiprZooError
@@ -29,6 +31,9 @@ _OF = "::"
 _MOST_FILES = 100
 _FOREIGN = re.compile(rb"""_base_["']?\s*:[\s\["'-]*([\w.-]+::[^\s"',\]}]*)""")
 """A base of another package in JSON or YAML."""
+
+_OWN_PLACE = re.compile(rb"\{\{\s*file(Dirname|Basename|BasenameNoExtension|Extname)\s*\}\}")
+"""What stands for a recipe's folder or name, as MMEngine spells it."""
 
 _ENDINGS = (".py", ".json", ".yaml", ".yml")
 
@@ -85,7 +90,7 @@ def find_sources(path: Path) -> RecipeSources:
         count += 1
         if count > _MOST_FILES:
             raise ConfigError(f"recipe {path} has more than {_MOST_FILES} bases, {file} among them; merge some of them")
-        content = read_bytes(file, SOURCE_LIMIT)
+        content = _source(file)
         for name in _checked_names(file, content):
             base = _base_file(file, name)
             if base.resolve() in (above.resolve() for above in (*chain, file)):
@@ -106,8 +111,11 @@ def runnable(sources: RecipeSources) -> Iterator[Path]:
     """Give the file that MMEngine is to run, which itself finds only bases that lie beside a recipe.
 
     Where a base is of another package, that is a copy for the time of the block, which names its bases by their paths.
+    So it is where a file begins with a byte order mark, which MMEngine does not expect.
     """
-    if not any(_OF in name for names in sources.bases.values() for name in names):
+    files = {sources.recipe, *(base for names in sources.bases.values() for base in names.values())}
+    is_foreign = any(_OF in name for names in sources.bases.values() for name in names)
+    if not is_foreign and not any(_has_mark(file) for file in files):
         yield sources.recipe
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -116,9 +124,15 @@ def runnable(sources: RecipeSources) -> Iterator[Path]:
 
 def _copied(file: Path, bases: Mapping[Path, Mapping[str, Path]], folder: Path) -> Path:
     """Copy a recipe and its bases; return the copy. What has no base is taken as it is."""
-    if file not in bases:
+    if file not in bases and not _has_mark(file):
         return file.absolute()
-    content = read_bytes(file, SOURCE_LIMIT)
+    content = _source(file)
+    if file.suffix != ".py":
+        if _BASES.encode() in content:
+            raise ConfigError(f"recipe {file} begins with a byte order mark; save it without one, as plain UTF-8")
+        folder.mkdir(exist_ok=True, parents=True)
+        (folder / file.name).write_bytes(content)
+        return folder / file.name
     starts = [0]
     for line in content.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
@@ -131,6 +145,19 @@ def _copied(file: Path, bases: Mapping[Path, Mapping[str, Path]], folder: Path) 
     folder.mkdir(exist_ok=True, parents=True)
     (folder / file.name).write_bytes(content)
     return folder / file.name
+
+
+def _has_mark(file: Path) -> bool:
+    return read_bytes(file, SOURCE_LIMIT).startswith(codecs.BOM_UTF8)
+
+
+def _source(file: Path) -> bytes:
+    """Read a recipe without a byte order mark. What MMEngine puts in for its own place and name is in it."""
+    content = read_bytes(file, SOURCE_LIMIT).removeprefix(codecs.BOM_UTF8)
+    path = file.absolute()
+    own = {"Dirname": path.parent.as_posix(), "Basename": path.name}
+    own |= {"BasenameNoExtension": path.stem, "Extname": path.suffix}
+    return _OWN_PLACE.sub(lambda found: own[found[1].decode()].encode(), content)
 
 
 def _base_names(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
@@ -165,12 +192,18 @@ def _checked_names(file: Path, content: bytes) -> list[str]:
         bases = None
     names: list[str] = [bases] if isinstance(bases, str) else bases  # type: ignore[assignment]  # checked below
     is_written_out = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if not is_written_out or len(found) > 1 or any(not _is_plain(each) for each in found):
+    # MMEngine would take what stands in a block, or behind a colon, for an entry of the recipe.
+    lines = [node.lineno for node in ast.walk(module) if _sets_bases(node)]
+    if not is_written_out or len(lines) > len(found) or len(found) > 1 or any(not _is_plain(each) for each in found):
         raise ConfigError(
-            f"{_BASES} of recipe {file} must be a text or a list of texts, each written out, in one plain assignment:"
-            f" './FILE' or 'OWNER{_OF}FILE'"
+            f"{_BASES} of recipe {file} must be a text or a list of texts, each written out, in one plain assignment"
+            f" outside of any block: './FILE' or 'OWNER{_OF}FILE'; see line {max(lines)}"
         )
     return names
+
+
+def _sets_bases(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and node.id == _BASES and isinstance(node.ctx, (ast.Store, ast.Del))
 
 
 def _is_plain(statement: ast.stmt) -> bool:
@@ -178,7 +211,9 @@ def _is_plain(statement: ast.stmt) -> bool:
 
 
 def _targets(statement: ast.stmt) -> list[str]:
-    """Return what a statement gives a value to."""
+    """Return what an assignment gives a value to."""
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+        return []
     targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
     return [ast.unparse(target) for target in targets if isinstance(target, ast.expr)]
 

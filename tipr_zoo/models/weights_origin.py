@@ -15,7 +15,9 @@ from tipr_zoo.models.resolved_model import ResolvedModel
 from tipr_zoo.outside.files import file_sha256
 
 CONVERTED_AS = "converted_as"
-"""The text in a header that names the method of a converted checkpoint; any model of the method may take it."""
+"""The text in a header that names the method of a converted checkpoint: the one that was named, as ICL, and not RDE,
+whose recipe it shares. Any model of the method may take the weights.
+"""
 
 
 def origin_texts(name: str, plugin: str | None, config: str, recipe: Mapping[str, Any]) -> dict[str, str]:

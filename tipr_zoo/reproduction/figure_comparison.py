@@ -6,9 +6,9 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tipr_zoo.cards.results import Result
+from tipr_zoo.reproduction.measured_seeds import MeasuredSeeds, mean_and_spread
 from tipr_zoo.reproduction.student_quantile import student_quantile
 
 RULE = (
@@ -31,38 +31,24 @@ ROUNDING = 0.005
 """Cards round their figures to two digits."""
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, kw_only=True)
+class Comparison(MeasuredSeeds):
     """One figure of a card, and what it came out as here. Figures are in percent, differences in percentage points.
 
     Attributes:
-        dataset: Name of the data set.
-        split: The split.
-        dataset_arguments: What else identifies the data, e.g. ``{"seed": 0}``.
-        metric: One of `tipr_zoo.cards.record.METRICS`.
         figure: What the card says.
         origin: ``"reported"`` or ``"measured"``, as the card has it.
         source: Who says so.
         source_url: Where.
-        by_seed: What was measured here, by training seed.
-        mean: Its mean.
-        spread: Its standard deviation (of a sample); None with one seed.
         difference: `mean` less `figure`.
         allowed: How large a difference `RULE` puts down to chance; None with one seed.
         verdict: ``"within"``, ``"below by 1.20"``, ``"above by 0.80"``, or ``"one seed"``.
     """
 
-    dataset: str
-    split: str
-    dataset_arguments: dict[str, Any]
-    metric: str
     figure: float
     origin: str
     source: str
     source_url: str
-    by_seed: dict[int, float]
-    mean: float
-    spread: float | None
     difference: float
     allowed: float | None
     verdict: str
@@ -78,8 +64,8 @@ def compare(result: Result, measured: Mapping[int, Mapping[str, float]]) -> list
     comparisons = []
     for metric, figure in result.metrics.items():
         by_seed = {seed: metrics[metric] for seed, metrics in measured.items()}
-        values = list(by_seed.values())
-        difference, allowed = statistics.fmean(values) - figure, allowed_difference(values)
+        found = mean_and_spread(by_seed)
+        difference, allowed = found["mean"] - figure, allowed_difference(list(by_seed.values()))
         comparisons.append(
             Comparison(
                 dataset=result.dataset,
@@ -90,12 +76,10 @@ def compare(result: Result, measured: Mapping[int, Mapping[str, float]]) -> list
                 origin=result.origin,
                 source=result.source_name,
                 source_url=result.source_url,
-                by_seed=by_seed,
-                mean=statistics.fmean(values),
-                spread=statistics.stdev(values) if len(values) > 1 else None,
                 difference=difference,
                 allowed=allowed,
                 verdict=_verdict(difference, allowed),
+                **found,
             )
         )
     return comparisons

@@ -6,9 +6,9 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tipr_zoo.cards.record import METRICS, Record
+from tipr_zoo.reproduction.measured_seeds import MeasuredSeeds, mean_and_spread
 from tipr_zoo.reproduction.student_quantile import student_quantile
 
 RULE = (
@@ -22,28 +22,14 @@ NO_SPREAD = "One seed has no standard deviation and no confidence interval; name
 """What stands in the place of `RULE` with one seed."""
 
 
-@dataclass(frozen=True)
-class SeedFigures:
-    """One metric on one split, measured after each of several trainings. Figures are in percent.
+@dataclass(frozen=True, kw_only=True)
+class SeedFigures(MeasuredSeeds):
+    """What was measured, without a figure to compare it with.
 
     Attributes:
-        dataset: Name of the data set.
-        split: The split.
-        dataset_arguments: What else identifies the data, e.g. ``{"seed": 0}``.
-        metric: One of `tipr_zoo.cards.record.METRICS`.
-        by_seed: What was measured, by training seed.
-        mean: Its mean.
-        spread: Its standard deviation (of a sample); None with one seed.
         interval: Lower and upper end of the mean's 95 % confidence interval, see `RULE`; None with one seed.
     """
 
-    dataset: str
-    split: str
-    dataset_arguments: dict[str, Any]
-    metric: str
-    by_seed: dict[int, float]
-    mean: float
-    spread: float | None
     interval: tuple[float, float] | None
 
 
@@ -56,17 +42,14 @@ def seed_figures(records: Mapping[int, Record]) -> list[SeedFigures]:
     first, figures = next(iter(records.values())), []
     for metric in METRICS:
         by_seed = {seed: record.metrics[metric] for seed, record in records.items()}
-        values = list(by_seed.values())
         figures.append(
             SeedFigures(
                 dataset=first.dataset,
                 split=first.split,
                 dataset_arguments=first.dataset_arguments,
                 metric=metric,
-                by_seed=by_seed,
-                mean=statistics.fmean(values),
-                spread=statistics.stdev(values) if len(values) > 1 else None,
-                interval=confidence_interval(values),
+                interval=confidence_interval(list(by_seed.values())),
+                **mean_and_spread(by_seed),
             )
         )
     return figures

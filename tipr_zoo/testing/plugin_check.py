@@ -13,10 +13,10 @@ from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.dual_encoder import DualEncoder
-from tipr_zoo.models.building import build_retriever
 from tipr_zoo.models.checkpoint_reader import checked_reader
 from tipr_zoo.models.plugin_import import import_plugin
 from tipr_zoo.models.resolved_model import resolve_card
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.plugins.contract import STATEMENT, stated_contract
 from tipr_zoo.plugins.discovery import find_plugin
 from tipr_zoo.protocols import CaptionAugmentation, PairSampler, TwoTowerRetriever, missing_names, promised_names

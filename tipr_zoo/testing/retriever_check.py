@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from tipr_zoo.evaluation.similarity_part import of_part
 from tipr_zoo.models.component_check import checked_retriever
+from tipr_zoo.models.similarity_part import of_part
 from tipr_zoo.testing.sample_batch import CAPTIONS, sample_batch
 from tipr_zoo.testing.trial import Trial, alike_every_time, expect, expect_finite, expect_same
 

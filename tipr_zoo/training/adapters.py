@@ -8,16 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
 from tipr_zoo.close_matches import unknown_name
-from tipr_zoo.errors import ConfigError, WeightsError
-from tipr_zoo.models.recipe_schema import AboveZero, Count, Switch
+from tipr_zoo.errors import ConfigError, UnknownNameError, WeightsError
 from tipr_zoo.outside.parsing import parse_json
 from tipr_zoo.schemas.declared import Declared
+from tipr_zoo.schemas.marks import Check, Limits, Told
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.training.settings import settings
 from tipr_zoo.weights.header import read_metadata
@@ -36,6 +36,22 @@ _OF_ADAPTERS = (".lora_A.", ".lora_B.")
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
+def _must_be(what: str) -> str:
+    return "training.adapters.{key} must be " + what + ", got {value!r}"
+
+
+def _are_names(targets: object) -> bool:
+    return isinstance(targets, (list, tuple)) and bool(targets) and all(isinstance(name, str) for name in targets)
+
+
+def _is_share(value: float) -> bool:
+    return 0 <= value < 1
+
+
+_NAMES = "names of layers, e.g. ['qkv', 'q_proj', 'v_proj']"
+_SHARE = _must_be("a number from 0 to below 1")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Adapters(Declared):
     """``training.adapters``: low-rank adapters (LoRA, arXiv 2106.09685) on linear layers of the towers.
@@ -49,12 +65,12 @@ class Adapters(Declared):
         train_base: Whether the towers' own weights learn as well. Heads, losses and neck always learn.
     """
 
-    type: str = "lora"
-    targets: Any = ()
-    r: Count = 8
-    alpha: AboveZero | None = None
-    dropout: float = 0.0
-    train_base: Switch = False
+    type: Annotated[str, Told(_must_be("the name of a kind, 'lora'"))] = "lora"
+    targets: Annotated[Any, Check(_are_names, _must_be(_NAMES))] = ()
+    r: Annotated[int, Limits(above=0), Told(_must_be("a whole number above 0"))] = 8
+    alpha: Annotated[float, Limits(above=0), Told(_must_be("a number above 0, or None"))] | None = None
+    dropout: Annotated[float, Check(_is_share, _SHARE), Told(_SHARE)] = 0.0
+    train_base: Annotated[bool, Told(_must_be("True or False"))] = False
 
 
 def adapter_settings(training: Mapping[str, Any]) -> Adapters | None:
@@ -69,13 +85,8 @@ def adapter_settings(training: Mapping[str, Any]) -> Adapters | None:
     found = settings(Adapters, training, "adapters")
     if found.type not in TYPES:
         raise unknown_name("type of adapters (training.adapters.type)", found.type, TYPES)
-    targets = found.targets
-    if not isinstance(targets, (list, tuple)) or not targets or not all(isinstance(name, str) for name in targets):
-        raise ConfigError(
-            f"training.adapters.targets must be names of layers, e.g. ['qkv', 'q_proj', 'v_proj'], got {targets!r}"
-        )
-    if not 0 <= found.dropout < 1:
-        raise ConfigError(f"training.adapters.dropout must be a number from 0 to below 1, got {found.dropout!r}")
+    if not found.targets:
+        raise ConfigError(f"training.adapters.targets must be {_NAMES}, got {found.targets!r}")
     return found
 
 
@@ -169,31 +180,62 @@ def load_adapters(model: nn.Module, file: Path) -> None:
         WeightsError: The file holds no adapters of tipr-zoo's, or they belong to another base.
     """
     tensors, about = open_weights(file).tensors, read_metadata(file)
-    try:
-        adapters = Adapters(**parse_json(about[ADAPTER]))
-    except (KeyError, TypeError, ValueError):
-        raise WeightsError(f"{file} holds no adapters that tipr-zoo wrote: its header does not say which") from None
+    adapters = _told_adapters(about, file)
     if (own := base_sha256(model)) != about.get("base_sha256"):
         raise WeightsError(
             f"{file} belongs to another base: to weights of {about.get('model')} with the hash"
             f" {str(about.get('base_sha256'))[:12]}, these have {own[:12]}; load what its training started from"
         )
-    add_adapters(model, adapters)
+    learning = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    try:
+        add_adapters(model, adapters)
+    except (ConfigError, UnknownNameError) as error:
+        raise type(error)(f"adapters {file}: {error}") from error
     state = model.state_dict()
     wanted = {name for name in state if _is_saved(name)}
     problems = [f"{name} is missing" for name in sorted(wanted - tensors.keys())]
     problems += [f"{name} is left over" for name in sorted(tensors.keys() - wanted)]
     both = sorted(wanted & tensors.keys())
     problems += [f"{name} has another shape" for name in both if state[name].shape != tensors[name].shape]
+    kinds = {name: (state[name].is_floating_point(), tensors[name].is_floating_point()) for name in both}
+    problems += [f"{name} is {tensors[name].dtype}" for name in both if kinds[name][0] != kinds[name][1]]
     if problems:
+        _take_away_adapters(model)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(learning[name])
         raise WeightsError(f"adapters {file} do not fit the model: {first_of(problems)}")
     model.load_state_dict(tensors, strict=False)  # what fits was checked above
 
 
 def merge_adapters(model: nn.Module) -> None:
     """Add what adapters have learnt to the layers that they are on, and take them away: the model is a plain one."""
-    for name, layer in list(_adapted(model)):
+    for _, layer in _adapted(model):
         layer.merge()
+    _take_away_adapters(model)
+
+
+def _told_adapters(about: Mapping[str, str], file: Path) -> Adapters:
+    """Return which adapters a file holds, as its header says.
+
+    Raises:
+        WeightsError: It does not say so, or something that makes no sense.
+    """
+    try:
+        told = parse_json(about[ADAPTER])
+    except (KeyError, TypeError, ValueError):
+        raise WeightsError(f"{file} holds no adapters that tipr-zoo wrote: its header does not say which") from None
+    try:
+        adapters = adapter_settings({"adapters": told})
+    except (ConfigError, UnknownNameError) as error:
+        raise WeightsError(f"the header of {file} does not say which adapters it holds: {error}") from error
+    if adapters is None:
+        raise WeightsError(f"{file} holds no adapters that tipr-zoo wrote: its header says that there are none")
+    return adapters
+
+
+def _take_away_adapters(model: nn.Module) -> None:
+    """Put the layers back that adapters are on, as these layers are."""
+    for name, layer in list(_adapted(model)):
         parent, _, own = name.rpartition(".")
         setattr(model.get_submodule(parent), own, layer.get_base_layer())
     if hasattr(model, "peft_config"):

@@ -72,6 +72,8 @@ def settings(kind: type[T], training: Mapping[str, Any], entry: str) -> T:
     for problem in problems_of(kind, given, f"entry of training.{entry}"):
         if problem.kind == UNKNOWN:
             raise UnknownNameError(problem.message)
+        if problem.message.startswith(f"training.{entry}."):  # the field itself says what it takes
+            raise ConfigError(problem.message)
         default, value = getattr(kind(), str(problem.key)), given[problem.key]
         raise ConfigError(f"training.{entry}.{problem.key} must be like {default!r}, got {value!r}")
     return kind(**given)

@@ -20,9 +20,11 @@ from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import gather_objects, is_main_process, joined_processes
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.models.building import build_retriever, fit_identities
+from tipr_zoo.models.building import fit_identities
+from tipr_zoo.models.clip_weights import can_start_from_clip
 from tipr_zoo.models.objective_setup import set_up_objectives
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.models.weights_origin import origin_texts
 from tipr_zoo.terminal.log import logger
@@ -180,7 +182,8 @@ def train_resolved(
             check_fingerprint(checkpoint, fingerprint, train_set.root)
             _tell_lost_best(work_dir)
         elif weights is None:
-            logger.warning("%s: weights are random at the start; --weights FILE starts from CLIP's or its own", name)
+            what = "CLIP's or its own" if can_start_from_clip(model) else "its own"
+            logger.warning("%s: weights are random at the start; --weights FILE starts from %s", name, what)
         runner = build_runner(
             recipe.training,
             model.to(place),

@@ -111,6 +111,12 @@ class TestVerdicts:
         ]
         assert len(set(values)) == 1
 
+    @pytest.mark.parametrize("wrong", [float("nan"), 2.0, -1.0, float("inf")])
+    def test_verdicts_that_are_none_are_refused(self, loss: Any, wrong: float) -> None:
+        verdict = torch.tensor([1.0, 0.5, wrong, 0.0])
+        with pytest.raises(ConfigError, match=r"label_hat of a batch must be numbers from 0, noisy, to 1, clean, got"):
+            loss(features(4), {"pids": self.pids, "label_hat": verdict})
+
     @pytest.mark.parametrize("shape", [(4, 1), (1, 4), (3,), (1,), ()])
     def test_verdicts_of_another_shape_are_refused(self, loss: Any, shape: tuple[int, ...]) -> None:
         with pytest.raises(ConfigError, match=r"label_hat of a batch must be one verdict a pair, of shape \(4,\)"):

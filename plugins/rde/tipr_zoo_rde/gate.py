@@ -8,14 +8,15 @@ from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import Batch, Features
 
 VERDICTS = "label_hat"
-"""The entry of a batch with the verdicts: (B,) float, 1 for a clean pair and 0 for a noisy one."""
+"""The entry of a batch with the verdicts: (B,) in [0, 1], 1 for a clean pair and 0 for a noisy one."""
 
 
 def verdicts(batch: Batch, like: Tensor) -> Tensor:
     """Return the verdict on each pair, (B,) in the type of `like`. Where nobody divided the pairs, all are clean.
 
     Raises:
-        ConfigError: There is not one verdict for each pair. Another shape would be spread over pairs that it is not of.
+        ConfigError: There is not one verdict for each pair, or one is no number from 0 to 1. Another shape would be
+            spread over pairs that it is not of.
     """
     found, count = batch.get(VERDICTS), len(batch["pids"])
     if found is None:
@@ -24,7 +25,11 @@ def verdicts(batch: Batch, like: Tensor) -> Tensor:
         raise ConfigError(
             f"{VERDICTS} of a batch must be one verdict a pair, of shape ({count},), got {(*found.shape,)}"
         )
-    return found.to(like)
+    told = found.to(like)
+    if not ((told >= 0) & (told <= 1)).all():  # NaN, too, is refused
+        wrong = next(value for value in told.tolist() if not 0 <= value <= 1)
+        raise ConfigError(f"{VERDICTS} of a batch must be numbers from 0, noisy, to 1, clean, got {wrong}")
+    return told
 
 
 def same_identity(batch: Batch) -> Tensor:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from tipr_zoo.errors import ConfigError, DataError, TrainingError
+from tipr_zoo.distributed import is_process_gone
+from tipr_zoo.errors import ConfigError, TiprZooError, TrainingError
 from tipr_zoo.training.loop.interruption import Interruption
 
 
@@ -26,17 +27,21 @@ def explained_failures(interruption: Interruption, work_dir: Path) -> Iterator[N
     Raises:
         TrainingError: A process died, or the memory or the disk is full.
         ConfigError: Parts of the model take no part in its losses.
-        DataError: A picture is missing or cannot be read, also in a process that loads pictures.
+        TiprZooError: As it was raised; one from a process that loads pictures comes without its traceback.
         TrainingInterrupted: Another process is gone because all of them were told to stop.
     """
     try:
         yield
-    except DataError as error:  # one from a worker process carries a printed traceback
-        raise DataError(str(error).rpartition("DataError: ")[2].strip()) from error
-    except OSError as error:
+    except OSError as error:  # a `WriteError` is one, too
         raise TrainingError(
             f"{error.filename or work_dir}: {error.strerror or error}; mend that, then go on with --resume"
         ) from error
+    except TiprZooError as error:
+        kind = type(error).__name__
+        if f"Caught {kind} in DataLoader worker" not in str(error):
+            raise
+        # One from a process that loads pictures carries a printed traceback.
+        raise type(error)(str(error).rpartition(f"{kind}: ")[2].strip()) from error
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             "the memory of the GPU is full; take a smaller training.batch_size, training.precision='bfloat16', or more"
@@ -49,7 +54,7 @@ def explained_failures(interruption: Interruption, work_dir: Path) -> Iterator[N
                 f"a process that loads pictures died ({text}), most often because the memory or /dev/shm is full; go on"
                 " with --resume and fewer training.num_workers"
             ) from error
-        if isinstance(error, torch.distributed.DistBackendError) or "gloo" in text or "Connection closed" in text:
+        if is_process_gone(error):
             gone = TrainingError(
                 f"another process of this training is gone ({text[:200]}); its own message says why: start all of them"
                 " again with --resume"

@@ -12,7 +12,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from tipr_zoo.errors import ConfigError, TiprZooError, TrainingError, error_line
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.models.kept_promises import told_failures
 from tipr_zoo.protocols import TrainingHook
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.training.checkpoints.history import DIGITS, validation_of
@@ -126,23 +127,13 @@ class HookCaller(Hook):
                 self._call_one(hook, moment, *arguments)
 
     def _call_one(self, hook: TrainingHook, moment: str, *arguments: Any, with_run: bool = True) -> Any:
-        """Call a method of a hook.
-
-        Raises:
-            TrainingError: It raises what is no error of the zoo's.
-        """
-        run = (self.run,) if with_run else ()
-        self.watch.running = (type(hook).__name__, moment, time.monotonic())
+        """Call a method of a hook; what it raises is told with its name and the epoch."""
+        kind, run = type(hook).__name__, (self.run,) if with_run else ()
+        at = f", in epoch {self.run.epoch + 1}," if self.run else ""
+        self.watch.running = (kind, moment, time.monotonic())
         try:
-            return getattr(hook, moment)(*run, *arguments)
-        except TiprZooError:
-            raise
-        except Exception as error:  # a plugin's hook may raise what it likes
-            at = f" in epoch {self.run.epoch + 1}" if self.run else ""
-            raise TrainingError(
-                f"the hook {type(hook).__name__} failed in {moment}{at}: {type(error).__name__}: {error_line(error)};"
-                " mend it, then go on with --resume"
-            ) from error
+            with told_failures(f"{moment} of the hook {kind}{at}"):
+                return getattr(hook, moment)(*run, *arguments)
         finally:
             self.watch.running = None
 

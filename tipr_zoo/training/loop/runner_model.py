@@ -13,6 +13,7 @@ from tipr_zoo.distributed import mean_over_processes
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, NotFiniteError
 from tipr_zoo.models.component_check import PAGE
+from tipr_zoo.models.kept_promises import told_failures
 from tipr_zoo.training.loop.global_batch import global_loss
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -45,8 +46,11 @@ class RunnerModel(BaseModel):
             ConfigError: The retriever gives something else than losses that it can learn by.
         """
         with self.autocast(batch["images"].device):
-            losses = _checked(global_loss(self.retriever, batch), self.retriever)
-        return {f"loss_{key}": value for key, value in losses.items()}
+            parts = getattr(self.retriever, "objectives", None) or {}
+            with told_failures(f"the loss of {type(self.retriever).__name__}", parts):
+                losses = global_loss(self.retriever, batch)
+        checked_losses = _checked(losses, self.retriever)
+        return {f"loss_{key}": value for key, value in checked_losses.items()}
 
     def autocast(self, device: torch.device) -> torch.autocast:
         """Return the autocast that towers and heads are computed under."""

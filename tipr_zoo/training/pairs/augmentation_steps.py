@@ -5,14 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from tipr_zoo.errors import ConfigError, TiprZooError, error_line
+from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.component_check import checked
+from tipr_zoo.models.kept_promises import preprocessed, told_failures
 from tipr_zoo.models.recipe_values import build_component
 from tipr_zoo.pictures.preprocessing import ImageNormalisation, OwnPreprocessing
 from tipr_zoo.protocols import PictureAugmentation, Retriever
@@ -83,7 +85,7 @@ def build_augmentation(
 def normalisation_of(model: Retriever) -> ImageNormalisation:
     """Return how a model normalises pictures; its ``preprocess`` where it does not say."""
     own: ImageNormalisation | None = getattr(model, "normalisation", None)
-    return own or OwnPreprocessing(preprocess=model.preprocess)
+    return own or OwnPreprocessing(preprocess=partial(preprocessed, model))
 
 
 def _built(
@@ -101,12 +103,8 @@ def _built(
 def _changed(place: str, step: PictureAugmentation, picture: Tensor, generator: torch.Generator) -> Tensor:
     """Let an augmentation change a picture, and check what it gives."""
     name = type(step).__name__
-    try:
+    with told_failures(f"{place}: {name}"):
         changed = step(picture, generator)
-    except TiprZooError:
-        raise
-    except Exception as error:  # a plugin or torchvision may raise what it likes
-        raise ConfigError(f"{place}: {name} failed: {type(error).__name__}: {error_line(error)}; mend it") from error
     if not isinstance(changed, Tensor) or changed.shape != picture.shape or changed.dtype != picture.dtype:
         found = f"{changed.dtype} {(*changed.shape,)}" if isinstance(changed, Tensor) else type(changed).__name__
         raise ConfigError(

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset, default_collate
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import TOKEN_ENTRIES
+from tipr_zoo.models.kept_promises import tokenized, told_failures
 from tipr_zoo.pictures.files import open_picture
 from tipr_zoo.pictures.preprocessing import resize_picture
 from tipr_zoo.protocols import Retriever
@@ -61,8 +62,8 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         self.pictures, self.captions = dataset.pictures, list(captions or dataset.captions)
         self.labels = torch.tensor(dataset.labels)
         self.picture_indices = dataset.caption_picture_indices
-        self.caption_ids = model.tokenize(self.captions)
-        self.tokenizer = model.tokenize
+        self.tokenizer, self.model_kind = model.tokenize, type(model).__name__
+        self.caption_ids = tokenized(self.tokenizer, self.captions, self.model_kind)
         self.find_ends = SentenceEnds.of(getattr(model, "text_encoder", None))
         self.image_size = model.image_size
         self.normalisation = normalisation_of(model)
@@ -130,15 +131,21 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
 
     def _augmented_ids(self, index: int, generator: torch.Generator) -> Tensor:
         """Return the token ids of one caption after its augmentation, (L,) int64."""
-        caption = self.caption_augmentation(index, generator)
-        ids = self.caption_ids[index] if caption == self.captions[index] else self.tokenizer(caption)[0]
+        with told_failures(f"training.caption_augmentation: {type(self.caption_augmentation).__name__}"):
+            caption = self.caption_augmentation(index, generator)
+        if caption == self.captions[index]:
+            ids = self.caption_ids[index]
+        else:
+            ids = tokenized(self.tokenizer, [caption], self.model_kind, self.caption_ids.shape[1])[0]
         if (change_ids := getattr(self.caption_augmentation, "change_ids", None)) is None:
             return ids
-        return _checked_ids(change_ids(ids.clone(), generator), ids, self.caption_augmentation)
+        with told_failures(f"training.caption_augmentation: {type(self.caption_augmentation).__name__}"):
+            changed = change_ids(ids.clone(), generator)
+        return _checked_ids(changed, ids, self.caption_augmentation)
 
 
 def _checked_ids(changed: object, ids: Tensor, augmentation: CaptionAugmentation) -> Tensor:
-    """Return what ``change_ids`` gives, if it is as many ids of the same type, which begin as a sentence does."""
+    """Return what ``change_ids`` gives, if it is as many ids of the same type."""
     if not isinstance(changed, Tensor) or changed.shape != ids.shape or changed.dtype != ids.dtype:
         found = f"{changed.dtype} {(*changed.shape,)}" if isinstance(changed, Tensor) else type(changed).__name__
         raise ConfigError(
