@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from tipr_zoo.errors import ConfigError, DataError, TrainingError
+from tipr_zoo.training.loop.compiled_blocks import compiler_failure
 from tipr_zoo.training.loop.interruption import Interruption
 
 
@@ -25,7 +26,7 @@ def explained_failures(interruption: Interruption, work_dir: Path) -> Iterator[N
 
     Raises:
         TrainingError: A process died, or the memory or the disk is full.
-        ConfigError: Parts of the model take no part in its losses.
+        ConfigError: Parts of the model take no part in its losses, or cannot be compiled.
         DataError: A picture is missing or cannot be read, also in a process that loads pictures.
         TrainingInterrupted: Another process is gone because all of them were told to stop.
     """
@@ -43,6 +44,8 @@ def explained_failures(interruption: Interruption, work_dir: Path) -> Iterator[N
             " GPUs with torchrun"
         ) from error
     except RuntimeError as error:
+        if (not_compiled := compiler_failure(error)) is not None:
+            raise not_compiled from error
         text = " ".join(str(error).split())
         if "DataLoader worker" in text:
             raise TrainingError(
