@@ -30,7 +30,7 @@ def build_component(registry: Registry, entry: Any, place: str, **known: Any) ->
         UnknownNameError: There is no such component, or it has no such argument.
     """
     if isinstance(entry, Mapping) and isinstance(entry.get("type"), str) and entry["type"] in registry:
-        _check_values(registry.get(entry["type"]), entry, place)
+        check_values(registry.get(entry["type"]), entry, place)
     try:
         return registry.build(entry, **known)
     except ConfigError as error:
@@ -60,8 +60,17 @@ def checked_channels(model: Mapping[str, Any]) -> dict[str, tuple[float, float, 
     return channels
 
 
-def _check_values(component: Any, entry: Mapping[str, Any], place: str) -> None:
-    """Check every value of an entry by the type that the constructor declares."""
+def check_values(component: Any, entry: Mapping[str, Any], place: str) -> None:
+    """Check every value of an entry by the type that a component's constructor declares.
+
+    Args:
+        component: A class or function.
+        entry: Its arguments by name. Other entries are left alone.
+        place: The entry's dotted name.
+
+    Raises:
+        ConfigError: A value is of another type.
+    """
     try:
         hints = get_type_hints(component.__init__ if inspect.isclass(component) else component)
     except Exception:  # types that a plugin imports for its type checker only

@@ -30,6 +30,13 @@ MOST_CODES = 256
 _OWN = ("model", "dynamic", "disable")
 """Arguments of ``torch.compile`` that are not the recipe's to say."""
 
+_KINDS: tuple[tuple[str, type, str], ...] = (
+    ("backend", str, "a name"),
+    ("mode", str, "a name"),
+    ("fullgraph", bool, "True or False"),
+    ("options", dict, "a dict"),
+)
+
 
 def compile_settings(training: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what ``torch.compile`` is to be given; None where nothing is to be compiled.
@@ -47,7 +54,7 @@ def compile_settings(training: Mapping[str, Any]) -> dict[str, Any] | None:
     for name in given:
         if name not in known:
             raise unknown_name(f"entry of {ENTRY}", str(name), known)
-    for name, kind, told in (("backend", str, "a name"), ("mode", str, "a name"), ("fullgraph", bool, "True or False")):
+    for name, kind, told in _KINDS:
         if name in given and not isinstance(given[name], kind):
             raise ConfigError(f"{ENTRY}.{name} must be {told}, got {given[name]!r}")
     if "backend" in given and given["backend"] not in (known := torch._dynamo.list_backends(exclude_tags=())):

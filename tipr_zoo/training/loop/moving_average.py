@@ -22,8 +22,8 @@ from tipr_zoo.terminal.log import logger
 from tipr_zoo.training.settings import settings
 from tipr_zoo.weights.whole_checkpoint import describe_checkpoint
 
-ENTRY = "ema"
-"""The entry of a checkpoint that holds the averages, and that of a recipe's ``training`` that asks for them."""
+ENTRY = "moving_average"
+"""The entry of a checkpoint that holds the averages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +55,9 @@ def average_settings(training: Any) -> MovingAverage | None:
         ConfigError: An entry makes no sense.
         UnknownNameError: There is no such entry.
     """
-    if training.get(ENTRY) is None:
+    if training.get("ema") is None:
         return None
-    found = settings(MovingAverage, training, ENTRY)
+    found = settings(MovingAverage, training, "ema")
     if found.decay >= 1:
         raise ConfigError(f"training.ema.decay must be a number above 0 and below 1, e.g. 0.999, got {found.decay!r}")
     return found
@@ -156,12 +156,12 @@ class MovingAverageHook(Hook):
         kept = entry.get("averages") if isinstance(entry, dict) else None
         changes = entry.get("changes") if isinstance(entry, dict) else None
         if not isinstance(kept, dict) or type(changes) is not int or changes < 0:
-            raise WeightsError("the checkpoint's moving averages (ema) are damaged; train anew in another --work-dir")
+            raise WeightsError("the checkpoint's moving averages are damaged; train anew in another --work-dir")
         for name, average in zip(self.names, self.averages, strict=True):
             found = kept.get(name)
             if not isinstance(found, Tensor) or found.shape != average.shape:
                 raise WeightsError(
-                    f"the checkpoint's moving averages (ema) lack {name}, or have it in another shape; train anew in"
+                    f"the checkpoint's moving averages lack {name}, or have it in another shape; train anew in"
                     " another --work-dir"
                 )
             average.copy_(found)

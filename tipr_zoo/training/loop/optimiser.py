@@ -14,6 +14,7 @@ from torch import nn
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError, error_line
+from tipr_zoo.models.recipe_values import check_values
 from tipr_zoo.training.loop.parameter_groups import parameter_groups
 
 OF_TORCH = {
@@ -60,10 +61,10 @@ def build_optimiser(
     """
     arguments = dict(config)
     name = str(arguments.pop("type", "Adam"))
-    make, signature = _found(name)
+    make, kind = _found(name)
     if "lr" not in arguments:
         raise ConfigError("training.optimizer needs 'lr', the base learning rate")
-    known = {key: each for key, each in signature.parameters.items() if key not in ("params", "closure")}
+    known = {key: each for key, each in inspect.signature(kind).parameters.items() if key not in ("params", "closure")}
     for argument, value in arguments.items():
         if argument not in known:
             raise unknown_name(f"argument of the optimiser {name} (training.optimizer)", argument, known)
@@ -71,9 +72,12 @@ def build_optimiser(
             raise ConfigError(
                 f"training.optimizer.{argument} must be like {known[argument].default!r} for {name}, got {value!r}"
             )
+    check_values(kind, arguments, "training.optimizer")
     groups = parameter_groups(
         model, arguments["lr"], arguments.get("weight_decay", 0.0), multipliers, patterns, layer_decay
     )
+    if "deterministic" in known:
+        arguments.setdefault("deterministic", True)  # what it draws is then in its state, and the same in all processes
     if name in ("Adam", "AdamW"):
         arguments.setdefault("fused", True)  # the same formula, reading and writing each parameter once
     optimiser = _made(name, make, groups, arguments)
@@ -81,12 +85,12 @@ def build_optimiser(
     return optimiser
 
 
-def _found(name: str) -> tuple[Callable[..., torch.optim.Optimizer], inspect.Signature]:
-    """Return what makes an optimiser of groups and arguments, and the arguments that it takes."""
+def _found(name: str) -> tuple[Callable[..., torch.optim.Optimizer], Any]:
+    """Return what makes an optimiser of groups and arguments, and its class."""
     if name in UNFIT:
         raise ConfigError(f"training.optimizer.type {name!r} cannot be used: {UNFIT[name]}; take e.g. 'AdamW'")
     if name in OF_TORCH:
-        return OF_TORCH[name], inspect.signature(OF_TORCH[name])
+        return OF_TORCH[name], OF_TORCH[name]
     if name not in OF_TIMM:
         usable = {*OF_TORCH, *OF_TIMM} - UNFIT.keys()
         raise unknown_name("optimiser", name, usable, "torch.optim's classes, and timm.optim.list_optimizers()")
@@ -97,7 +101,7 @@ def _found(name: str) -> tuple[Callable[..., torch.optim.Optimizer], inspect.Sig
         raise ConfigError(
             f"training.optimizer.type {name!r} needs {package} and a GPU: {error_line(error)}; take another optimiser"
         ) from error
-    return partial(timm.optim.create_optimizer_v2, opt=name), inspect.signature(kind)
+    return partial(timm.optim.create_optimizer_v2, opt=name), kind
 
 
 def _made(

@@ -165,11 +165,8 @@ def layer_factors(model: nn.Module, decay: float) -> dict[str, float]:
         for name, parameter in tower.named_parameters():
             index = number.get(id(parameter))
             is_before = is_before and index is None
-            if index is not None:
-                power = len(blocks) - index
-            else:
-                power = len(blocks) + 1 if is_before else 0
-            factors[f"{tower_name}.{name}"] = decay**power
+            outside = len(blocks) + 1 if is_before else 0
+            factors[f"{tower_name}.{name}"] = decay ** (outside if index is None else len(blocks) - index)
     return factors
 
 
