@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 
 import tipr_zoo
 from tipr_zoo.datasets.person_dataset import PersonDataset
-from tipr_zoo.errors import ConfigError, TiprZooError, WeightsError
+from tipr_zoo.errors import ConfigError, TiprZooError, TrainingInterrupted, WeightsError
 from tipr_zoo.evaluation.embedding import evaluate
 from tipr_zoo.registries import LOSSES
 from tipr_zoo.training.loop import moving_average
@@ -69,7 +71,7 @@ class Seen:
         monkeypatch.setattr(moving_average.MovingAverageHook, "follow", noted)
 
 
-@pytest.mark.parametrize("warmup", [False, True])
+@pytest.mark.parametrize(("warmup", "every"), [(False, 1), (True, 1), (True, 2)])
 @pytest.mark.parametrize(
     ("more", "changes"),
     [
@@ -87,9 +89,10 @@ def test_averages_follow_every_change_of_the_parameters_and_nothing_else(
     more: dict[str, Any],
     changes: int,
     warmup: bool,
+    every: int,
 ) -> None:
     seen = Seen(monkeypatch)
-    overrides = {"training.ema": {"decay": 0.7, "warmup": warmup}, **more}
+    overrides = {"training.ema": {"decay": 0.7, "warmup": warmup, "every": every}, **more}
     train(TINY, *splits, tmp_path, weights=tiny_zoo / "tiny.safetensors", overrides=overrides)
     kept = checkpoint(tmp_path)["moving_average"]
     assert kept["changes"] == len(seen.steps) <= 6
@@ -99,7 +102,8 @@ def test_averages_follow_every_change_of_the_parameters_and_nothing_else(
     expected = tipr_zoo.build(TINY, weights=tiny_zoo / "tiny.safetensors").state_dict()[name].double()
     for number, step in enumerate(seen.steps, 1):
         decay = min(0.7, (1 + number) / (10 + number)) if warmup else 0.7
-        expected = decay * expected + (1 - decay) * step[name].double()
+        if number % every == 0:
+            expected = decay**every * expected + (1 - decay**every) * step[name].double()
     torch.testing.assert_close(kept["averages"][name].double(), expected, atol=1e-6, rtol=1e-6)
 
 
@@ -156,7 +160,7 @@ def test_a_checkpoint_read_as_weights_is_the_model_that_learns(averaged: tuple[T
     "more",
     [
         {},
-        {"training.ema": {"decay": 0.9, "warmup": True}},
+        {"training.ema": {"decay": 0.9, "warmup": True, "every": 2}},
         {"training.precision": "float16"},
         {"training.batch_size": 4, "training.accumulate_steps": 4},
         {"training.parameter_patterns": [{"pattern": "text_encoder.*", "frozen": True}], "training.layer_decay": 0.7},
@@ -180,6 +184,26 @@ def test_a_resumed_training_ends_with_the_same_bits(
     assert one["moving_average"]["changes"] == other["moving_average"]["changes"]
     for part in (lambda entries: entries["state_dict"], lambda entries: entries["moving_average"]["averages"]):
         assert all(torch.equal(value, part(other)[name]) for name, value in part(one).items())
+
+
+def test_a_training_that_was_stopped_within_an_epoch_ends_with_the_same_bits(
+    tiny_zoo: Path, splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = train(TINY, *splits, tmp_path / "straight", overrides=EMA)
+    follow = MovingAverageHook.follow
+
+    def followed_and_stopped(hook: MovingAverageHook) -> None:
+        follow(hook)
+        if hook.changes == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MovingAverageHook, "follow", followed_and_stopped)
+        with pytest.raises(TrainingInterrupted):
+            train(TINY, *splits, tmp_path / "run", overrides=EMA)
+    assert torch.load(tmp_path / "run" / "epoch_1_step_1.pth", weights_only=True)["moving_average"]["changes"] == 4
+    resumed = train(TINY, *splits, tmp_path / "run", overrides=EMA, resume=True)
+    assert resumed.weights.read_bytes() == straight.weights.read_bytes()
 
 
 def test_adapters_are_averaged_before_they_are_merged(tiny_zoo: Path, splits: Splits, tmp_path: Path) -> None:
@@ -272,6 +296,8 @@ def test_averages_that_are_damaged_are_told(tiny_zoo: Path, splits: Splits, tmp_
         ({"decay": float("nan")}, "training.ema.decay must be like 0.999, got nan"),
         ({"decays": 0.9}, "unknown entry of training.ema 'decays'; did you mean 'decay'"),
         ({"warmup": 3}, "training.ema.warmup must be like False, got 3"),
+        ({"every": 0}, "training.ema.every must be like 1, got 0"),
+        ({"every": 1.5}, "training.ema.every must be like 1, got 1.5"),
     ],
     ids=lambda value: f"{value}"[:20],
 )

@@ -63,7 +63,8 @@ def _check_training(trial: Trial, tower: nn.Module, inputs: Tensor) -> None:
     """Try what a tower may say for its training, where it does."""
     if hasattr(tower, "blocks"):
         with trial.promise("says its blocks, which are modules of it"):
-            blocks, own = tower.blocks, set(map(id, tower.modules()))
+            blocks: Any = tower.blocks
+            own = set(map(id, tower.modules()))
             expect(isinstance(blocks, (list, tuple, nn.ModuleList, nn.Sequential)), f"blocks is {blocks!r}")
             expect(all(id(block) in own for block in blocks), "one of them is none of its modules")
     if hasattr(tower, "set_gradient_checkpointing"):

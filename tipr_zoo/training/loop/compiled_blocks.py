@@ -110,7 +110,9 @@ class CompiledBlocksHook(Hook):
     """Lets blocks run uncompiled in validation, where batches have many sizes."""
 
     def before_train(self, runner: Runner) -> None:
-        torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, MOST_CODES)
+        config: Any = torch._dynamo.config
+        name = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"  # its older name
+        setattr(config, name, max(getattr(config, name), MOST_CODES))
 
     def before_val(self, runner: Runner) -> None:
         torch.compiler.set_stance("force_eager")
