@@ -290,6 +290,56 @@ def test_a_training_in_two_processes_has_the_losses_and_figures_of_one(
             torch.testing.assert_close(others[key], value, rtol=1e-3, atol=1e-5, msg=key)
 
 
+ALL_AT_ONCE = {
+    "optimizer": {"type": "SGD", "lr": 0.001, "momentum": 0.9},
+    "clip_gradient_norm": None,
+    "accumulate_steps": 2,
+    "schedule": {"type": "OneCycleLR", "max_lr": 0.002, "every_step": True},
+    "parameter_patterns": [
+        {"pattern": "text_encoder.*", "rate": 0.5},
+        {"pattern": "image_encoder.trunk.norm.*", "frozen": True},
+    ],
+    "layer_decay": 0.8,
+    "ema": {"decay": 0.5},
+    "gradient_checkpointing": True,
+    "trim_padding": False,
+    "compile": {"backend": "aot_eager"},
+}
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_rates_averages_and_blocks_are_in_two_processes_as_in_one_and_resume(
+    tiny_zoo: Path, synthpedes: Path, tmp_path: Path, free_port: int, precision: str
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("import sys\nfrom tipr_zoo.command_line import main\nsys.exit(main(sys.argv[1:]))")
+    site = tiny_zoo.parents[1]
+    words = ["train", "a_tiny_model", "--data", str(synthpedes), "--device", "cpu", "--weights"]
+    words += [str(tiny_zoo / "tiny.safetensors"), "--cfg-options", f"training.precision={precision}"]
+    words += [f"training.{entry}={value}" for entry, value in ALL_AT_ONCE.items()]
+    torchrun(script, *words, "--work-dir", str(tmp_path / "two"), port=free_port, site=site)
+    stopped = [*words, "--work-dir", str(tmp_path / "stopped")]
+    torchrun(script, *stopped, "--max-minutes", "0", port=free_port, site=site)
+    torchrun(script, *stopped, "--resume", port=free_port, site=site)
+    path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
+    one = [sys.executable, str(script), *words, "--work-dir", str(tmp_path / "one")]
+    subprocess.run(one, check=True, env={**os.environ, "PYTHONPATH": path}, timeout=200)
+
+    kept = {name: torch.load(tmp_path / name / "epoch_2.pth", weights_only=True) for name in ("one", "two", "stopped")}
+    averages = {name: entries["moving_average"]["averages"] for name, entries in kept.items()}
+    assert all(torch.equal(value, averages["stopped"][name]) for name, value in averages["two"].items())
+    assert all(
+        torch.equal(value, kept["stopped"]["state_dict"][name]) for name, value in kept["two"]["state_dict"].items()
+    )
+    if precision == "float32":
+        for name, value in averages["one"].items():
+            torch.testing.assert_close(averages["two"][name], value, atol=2e-5, rtol=1e-3, msg=name)
+        for expected, found in zip(history(tmp_path / "one"), history(tmp_path / "two"), strict=True):
+            for key in expected.keys() - {"seconds", "validation"}:
+                assert found[key] == pytest.approx(expected[key], rel=1e-4), key
+            assert found.get("validation") == pytest.approx(expected.get("validation"), abs=1e-3)
+
+
 # Who gets which pairs
 
 

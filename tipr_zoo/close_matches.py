@@ -26,11 +26,21 @@ def unknown_name(kind: str, name: str, known: Iterable[str], place: str = "") ->
     import difflib  # not at the top: a name that exists needs it not
 
     names = sorted(set(known))
-    by_folded = {candidate.casefold(): candidate for candidate in names}
+    by_folded: dict[str, list[str]] = {}
+    for candidate in names:
+        by_folded.setdefault(candidate.casefold(), []).append(candidate)  # two may differ by case alone
     close = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.6)
     message = f"unknown {kind} {name!r}"
     if close:
-        message += "; did you mean " + " or ".join(repr(by_folded[match]) for match in close) + "?"
+        found = [each for match in close for each in by_folded[match]]
+
+        def likeness(each: str) -> tuple[float, float]:
+            pairs = ((each.casefold(), name.casefold()), (each, name))  # the case decides between equals
+            by_letters, by_case = (difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs)
+            return by_letters, by_case
+
+        found.sort(key=likeness, reverse=True)
+        message += "; did you mean " + " or ".join(map(repr, found[:3])) + "?"
     elif not names:
         message += "; none is registered"
     elif len(names) <= 12:

@@ -88,6 +88,13 @@ LINES = (
         "torchrun --nproc-per-node 2 -m tipr_zoo train irra_vitb16_cuhk --data data/CUHK-PEDES --weights ViT-B-16.pt"
         " --work-dir work_dirs/two --device cpu",
     ),
+    StandIn(
+        "docs/training.md",
+        "tipr-zoo train irra_tiny_synth --work-dir work_dirs/averages *",
+        "half an hour",
+        "{line} training.max_epochs=1 training.batch_size="
+        f"{IDENTITIES} model.heads.id.num_identities={IDENTITIES} --data data/synthpedes",
+    ),
     StandIn("docs/training.md", "torchrun *", "four GPUs; the README's line is the same and tried", None),
     # Drawn people
     StandIn("*", "tipr-zoo data check data/CUHK-PEDES", "its counts are not the published ones", code=1),

@@ -9,8 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from tipr_zoo.errors import BrokenPromiseError
+from tipr_zoo.backbones.gradient_checkpointing import run_block
+from tipr_zoo.errors import BrokenPromiseError, ConfigError
 from tipr_zoo.testing import check_image_tower, check_text_tower
 
 SIDE, ROWS, COLUMNS = 8, 3, 2
@@ -81,6 +83,55 @@ class NoSize(Patches):
 
 class OneSide(Patches):
     image_size = 24  # type: ignore[assignment]
+
+
+class ForeignBlocks(Patches):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = [nn.Linear(2, 2)]
+
+
+class CheckpointsNormalised(Patches):
+    """Keeps its promises: a block with statistics, and one that draws."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(nn.BatchNorm1d(7), nn.Dropout(0.5))
+        self.checkpoints = False
+
+    def set_gradient_checkpointing(self, enabled: bool) -> None:
+        self.checkpoints = enabled
+
+    def finished(self, patches: Tensor) -> Tensor:
+        tokens = super().finished(patches)
+        for block in self.blocks:
+            is_padded = tokens.shape[1] != 7  # visible patches alone
+            tokens = tokens if is_padded else self.run(block, tokens)
+        return tokens
+
+    def run(self, block: nn.Module, tokens: Tensor) -> Tensor:
+        return run_block(block, tokens, again=self.checkpoints and self.training)
+
+    encode_visible = None  # type: ignore[assignment]
+
+
+class LearnsTwice(CheckpointsNormalised):
+    def run(self, block: nn.Module, tokens: Tensor) -> Tensor:
+        if not (self.checkpoints and self.training):
+            return block(tokens)
+        return checkpoint(block, tokens, use_reentrant=False)
+
+
+class DrawsAgain(CheckpointsNormalised):
+    def run(self, block: nn.Module, tokens: Tensor) -> Tensor:
+        if not (self.checkpoints and self.training):
+            return block(tokens)
+        return checkpoint(block, tokens, use_reentrant=False, preserve_rng_state=False)
+
+
+class RefusesCheckpointing(Patches):
+    def set_gradient_checkpointing(self, enabled: bool) -> None:
+        raise ConfigError("there is none")
 
 
 class NoTokens(Patches):
@@ -159,7 +210,9 @@ class LooksAround(Patches):
         return super().encode_visible(images, visible) + (0 if every else images.mean())
 
 
-@pytest.mark.parametrize("tower", [Patches, KeepsAMap, OnlyTheLetterOfContract10])
+@pytest.mark.parametrize(
+    "tower", [Patches, KeepsAMap, OnlyTheLetterOfContract10, CheckpointsNormalised, RefusesCheckpointing]
+)
 def test_an_image_tower_that_keeps_every_promise(tower: type[nn.Module]) -> None:
     own = tower()
     before = {name: value.clone() for name, value in own.state_dict().items()}
@@ -183,6 +236,9 @@ def test_an_image_tower_that_keeps_every_promise(tower: type[nn.Module]) -> None
         (HasALambda, "can be pickled", "lambda"),
         (OneTypeOnly, "works under autocast in bfloat16", "RuntimeError"),
         (RemembersOutsideItsState, "gives the same once it is saved and loaded", "differ by"),
+        (ForeignBlocks, "says its blocks, which are modules of it", "one of them is none of its modules"),
+        (LearnsTwice, "learns the same with gradient checkpointing", "statistics with it and without differ"),
+        (DrawsAgain, "learns the same with gradient checkpointing", "without differ"),
         (AnotherClassToken, "gives by encode_class the first of all tokens", "differ by"),
         (AnotherSize, "gives tokens of its embedding_size", "6 it is, not 5"),
         (AnotherGrid, "gives a class token and those of its grid_size", "10 they would be, and 7 they are"),

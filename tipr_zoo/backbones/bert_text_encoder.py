@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
+from tipr_zoo.backbones.gradient_checkpointing import switch_layers
 from tipr_zoo.backbones.last_attention import attention_weights, noted_input
 from tipr_zoo.backbones.tower_sizes import checked_text_heads
 from tipr_zoo.errors import ConfigError
@@ -67,6 +68,15 @@ class BertTextEncoder(nn.Module):
         self.trunk: Any = BertModel(config, add_pooling_layer=False)
         self.text_projection = nn.Linear(width, embedding_size, bias=False)
         nn.init.normal_(self.text_projection.weight, std=width**-0.5)
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """The blocks, from the first to the last."""
+        return list(self.trunk.encoder.layer)
+
+    def set_gradient_checkpointing(self, enabled: bool) -> None:
+        """Switch gradient checkpointing of the blocks in training: less memory, and each is computed twice."""
+        switch_layers(self.blocks, enabled)
 
     @staticmethod
     def end_positions(ids: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
+from tipr_zoo.backbones.gradient_checkpointing import run_block, switch_layers
 from tipr_zoo.backbones.last_attention import attention_weights, noted_input
 from tipr_zoo.backbones.plain_modules import are_plain, kinds_of, parts_of
 from tipr_zoo.backbones.quick_gelu import QuickGELU
@@ -69,6 +70,17 @@ class CLIPTextEncoder(nn.Module):
             for block in self.trunk.text_model.encoder.layers:
                 block.mlp.activation_fn = QuickGELU()
         self._kinds = kinds_of(self)
+        self._checkpoints = False
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """The blocks, from the first to the last."""
+        return list(self.trunk.text_model.encoder.layers)
+
+    def set_gradient_checkpointing(self, enabled: bool) -> None:
+        """Switch gradient checkpointing of the blocks in training: less memory, and each is computed twice."""
+        self._checkpoints = enabled
+        switch_layers(self.blocks, enabled)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Encode captions.
@@ -99,9 +111,10 @@ class CLIPTextEncoder(nn.Module):
             return self(ids)[torch.arange(len(ids), device=ids.device), pooled_positions(self, ids)]
         tokens = text_model.embeddings(input_ids=ids)
         *earlier, last = text_model.encoder.layers
+        again = self._checkpoints and self.training
         for block in earlier:
-            tokens = _causal_block(block, tokens)
-        tokens = _causal_block(last, tokens, ends=pooled_positions(self, ids))
+            tokens = run_block(_causal_block, block, tokens, again=again)
+        tokens = run_block(_causal_block, last, tokens, pooled_positions(self, ids), again=again)
         return self.trunk.text_projection(text_model.final_layer_norm(tokens)).squeeze(1)
 
     def encode_with_attention(self, ids: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ from timm.models.byobnet import ByoBlockCfg
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tipr_zoo.backbones.gradient_checkpointing import run_block
 from tipr_zoo.backbones.plain_modules import are_plain, kinds_of
 from tipr_zoo.backbones.tower_sizes import check_counts, checked_size
 from tipr_zoo.errors import ConfigError
@@ -67,7 +68,17 @@ class ModifiedResNetEncoder(nn.Module):
         projection = cast(nn.Linear, self.trunk.head.proj)
         nn.init.normal_(projection.weight, std=projection.in_features**-0.5)
         self._kinds = kinds_of(self)
+        self._checkpoints = False
         self.grid_size: tuple[int, int] = (self.image_size[0] // SQUARE, self.image_size[1] // SQUARE)
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """The blocks of all stages, from the first to the last."""
+        return [block for stage in self.trunk.stages for block in stage]
+
+    def set_gradient_checkpointing(self, enabled: bool) -> None:
+        """Switch gradient checkpointing of the blocks in training: less memory, and each is computed twice."""
+        self._checkpoints = enabled
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode pictures.
@@ -79,7 +90,7 @@ class ModifiedResNetEncoder(nn.Module):
             (B, 1 + N, D) projected tokens, CLIP's image embedding first, the squares row by row.
         """
         pooling = self.trunk.head
-        features = self.trunk.forward_features(images)
+        features = self._features(images)
         squares = features.flatten(2).transpose(1, 2)
         tokens = torch.cat([squares.mean(dim=1, keepdim=True), squares], dim=1) + pooling.pos_embed
         query, key, value = (
@@ -91,6 +102,15 @@ class ModifiedResNetEncoder(nn.Module):
         if are_plain((pooling,), self._kinds):
             return tokens
         return torch.cat([pooling(features).unsqueeze(1), tokens[:, 1:]], dim=1)  # by its call, which runs hooks
+
+    def _features(self, images: Tensor) -> Tensor:
+        """Return what is pooled: (B, 3, H, W) -> (B, C, H / 32, W / 32)."""
+        if not (self._checkpoints and self.training):
+            return self.trunk.forward_features(images)
+        features = self.trunk.stem(images)
+        for block in self.blocks:
+            features = run_block(block, features, again=True)
+        return self.trunk.final_conv(features)
 
 
 def _architecture(width: int | None, depths: Sequence[int] | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, cast
 import timm
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from tipr_zoo.backbones.patch_embedding import check_sizes
 from tipr_zoo.backbones.tower_sizes import check_counts, checked_size
@@ -57,6 +58,35 @@ class TimmEncoder(nn.Module):
             check_sizes(self.image_size, side, side)
         self.head = nn.Linear(self._feature_size(model_name), embedding_size, bias=False)
         nn.init.normal_(self.head.weight, std=self.head.in_features**-0.5)
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """The model's blocks or stages, from the first to the last; none where it names them in its own way."""
+        for name in ("blocks", "stages", "layers"):
+            if isinstance(parts := getattr(self.trunk, name, None), (nn.Sequential, nn.ModuleList)):
+                return list(parts)
+        parts = [getattr(self.trunk, f"layer{number}", None) for number in range(1, 5)]
+        return [part for part in parts if isinstance(part, nn.Module)]
+
+    def set_gradient_checkpointing(self, enabled: bool) -> None:
+        """Switch timm's gradient checkpointing in training: less memory, and blocks are computed twice.
+
+        Raises:
+            ConfigError: timm's model has none, or has batch normalisations, which would learn from each batch twice.
+        """
+        norm = next((name for name, each in self.trunk.named_modules() if isinstance(each, _BatchNorm)), None)
+        if enabled and norm is not None:
+            raise ConfigError(
+                f"timm's {type(self.trunk).__name__} has batch normalisations ({norm}), which would learn from each"
+                " batch twice; leave out training.gradient_checkpointing"
+            )
+        try:
+            self.trunk.set_grad_checkpointing(enabled)
+        except (AttributeError, AssertionError) as error:
+            raise ConfigError(
+                f"timm's {type(self.trunk).__name__} has no gradient checkpointing; leave out"
+                " training.gradient_checkpointing"
+            ) from error
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode pictures.

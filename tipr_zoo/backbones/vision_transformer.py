@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import timm
@@ -11,6 +11,7 @@ from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
 from tipr_zoo.backbones.class_token_block import class_token_block, takes_class_token_alone
+from tipr_zoo.backbones.gradient_checkpointing import run_block
 from tipr_zoo.backbones.last_attention import attention_weights, noted_input
 from tipr_zoo.backbones.patch_embedding import ConvolutionStem, check_sizes, patch_embedding
 from tipr_zoo.backbones.plain_modules import are_plain, kinds_of
@@ -83,6 +84,16 @@ class VisionTransformerEncoder(nn.Module):
         self.grid_size: tuple[int, int] = tuple(self.trunk.patch_embed.grid_size)
         self._pools_class_token = self.trunk.global_pool == "token" and self.trunk.attn_pool is None
         self._kinds = kinds_of(self)
+        self._checkpoints = False
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """The blocks, from the first to the last."""
+        return list(self.trunk.blocks)
+
+    def set_gradient_checkpointing(self, enabled: bool) -> None:
+        """Switch gradient checkpointing of the blocks in training: less memory, and each is computed twice."""
+        self._checkpoints = enabled
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode pictures.
@@ -93,6 +104,8 @@ class VisionTransformerEncoder(nn.Module):
         Returns:
             (B, 1 + N, D) projected tokens, the class token or what is pooled first, the patches row by row.
         """
+        if self._again:
+            return self._projected(self.trunk.norm(self._run(self.trunk.blocks, self._embedded(images))))
         return self._projected(self.trunk.forward_features(images))
 
     def encode_class(self, images: Tensor) -> Tensor:
@@ -109,11 +122,10 @@ class VisionTransformerEncoder(nn.Module):
         trunk = self.trunk
         if not self._may_pass_by():
             return self(images)[:, 0]
-        tokens = trunk.norm_pre(trunk.patch_drop(trunk._pos_embed(trunk.patch_embed(images))))
         *earlier, last = trunk.blocks
-        for block in earlier:
-            tokens = block(tokens)
-        return trunk.head(trunk.fc_norm(trunk.norm(class_token_block(last, tokens)))).squeeze(1)
+        tokens = self._run(earlier, self._embedded(images))
+        first = run_block(class_token_block, last, tokens, again=self._again)
+        return trunk.head(trunk.fc_norm(trunk.norm(first))).squeeze(1)
 
     def encode_with_attention(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Encode pictures, and tell what the class token attends to in the last block.
@@ -166,7 +178,24 @@ class VisionTransformerEncoder(nn.Module):
         patches = tokens[:, trunk.num_prefix_tokens :]
         seen = patches.gather(1, visible.unsqueeze(2).expand(-1, -1, patches.shape[2]))
         tokens = torch.cat([tokens[:, : trunk.num_prefix_tokens], seen], dim=1)
-        return self._projected(trunk.norm(trunk.blocks(trunk.norm_pre(tokens))))
+        tokens = trunk.norm_pre(tokens)
+        tokens = self._run(trunk.blocks, tokens) if self._again else trunk.blocks(tokens)
+        return self._projected(trunk.norm(tokens))
+
+    @property
+    def _again(self) -> bool:
+        """Whether blocks are run again in the backward pass."""
+        return self._checkpoints and self.training
+
+    def _embedded(self, images: Tensor) -> Tensor:
+        """Return what the first block is given: (B, 3, H, W) -> (B, prefix tokens + N, W)."""
+        trunk = self.trunk
+        return trunk.norm_pre(trunk.patch_drop(trunk._pos_embed(trunk.patch_embed(images))))
+
+    def _run(self, blocks: Iterable[nn.Module], tokens: Tensor) -> Tensor:
+        for block in blocks:
+            tokens = run_block(block, tokens, again=self._again)
+        return tokens
 
     def _projected(self, tokens: Tensor) -> Tensor:
         """Pool as timm's model does, and project: (B, prefix tokens + N, W) -> (B, 1 + N, D), what is pooled first."""

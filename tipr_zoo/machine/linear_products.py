@@ -147,6 +147,8 @@ class _LinearProducts(TorchFunctionMode):
 
 def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Compute ``F.linear``, whose arguments have these names."""
+    if torch.compiler.is_compiling():  # code that is compiled may be called in a block that is not
+        return F.linear(input, weight, bias)
     if input.ndim < 2 or input.numel() * weight.shape[0] < LEAST_PRODUCT or torch.is_autocast_enabled("cpu"):
         return F.linear(input, weight, bias)
     if not all(map(_is_plain, (input, weight) if bias is None else (input, weight, bias))) or _is_computed_again():

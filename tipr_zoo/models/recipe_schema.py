@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from tipr_zoo.schemas.declared import Declared
-from tipr_zoo.schemas.marks import Check, Limits, Told
+from tipr_zoo.schemas.marks import Check, FromList, Limits, Told
 from tipr_zoo.schemas.value_kinds import NumberFromZero
 
 WEIGHTS_DTYPES = ("float32", "float16")
@@ -21,12 +21,19 @@ def _must_be(what: str) -> str:
 
 
 def _are_shares(values: object) -> bool:
-    """Tell whether these are two numbers from 0 to below 1."""
+    """Tell whether these are two numbers from 0 to below 1, or three, which a few optimisers take."""
     return (
         isinstance(values, (list, tuple))
-        and len(values) == 2
+        and len(values) in (2, 3)
         and all(isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1 for value in values)
     )
+
+
+def _are_from_zero(value: object) -> bool:
+    """Tell whether this is a number from 0, or two of which one may be left out, as an Adafactor takes them."""
+    if isinstance(value, (list, tuple)) and len(value) == 2:
+        return all(each is None or _are_from_zero(each) for each in value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
 
 
 Count = Annotated[int, Limits(above=0), Told(_must_be("a whole number above 0"))]
@@ -48,8 +55,25 @@ class OptimizerSettings(Declared):
     type: Any = None
     lr: Rate = 0.0
     weight_decay: Rate = 0.0
-    eps: Rate = 0.0
+    eps: Annotated[Any, Check(_are_from_zero, _must_be("a number from 0"))] = 0.0
     betas: Annotated[Any, Check(_are_shares, _must_be("two numbers from 0 to below 1"))] = (0.9, 0.999)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterPattern(Declared):
+    """An item of ``training.parameter_patterns``: what holds for the parameters whose names a pattern matches.
+
+    Attributes:
+        pattern: The whole name of a parameter, with ``*`` for any letters.
+        rate: Factor of the base rate; None to leave the rate as it is.
+        weight_decay: Weight decay; None to leave it as it is.
+        frozen: Whether these parameters do not learn.
+    """
+
+    pattern: Annotated[str, Check(str.strip), Told(_must_be("a pattern of names, such as 'image_encoder.*'"))]
+    rate: Rate | None = None
+    weight_decay: Rate | None = None
+    frozen: Switch = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +112,17 @@ class TrainingSettings(Declared):
         Told("the recipe has no training.optimizer, e.g. dict(type='AdamW', lr=1e-3)", is_one=False),
     ]
     parameter_groups: Annotated[dict[str, Rate], Told(_must_be("a dict"), is_one=False)] = field(default_factory=dict)
+    parameter_patterns: Annotated[
+        tuple[ParameterPattern, ...],
+        FromList(),
+        Told(_must_be("a list of dicts, such as [dict(pattern='image_encoder.*', rate=0.1)]"), is_one=False),
+    ] = ()
+    layer_decay: Annotated[
+        AboveZero | None, Check(lambda decay: decay is None or decay <= 1, _must_be("a number above 0, at most 1"))
+    ] = None
+    gradient_checkpointing: Switch = False
+    compile: Any = False
+    ema: Any = None
     schedule: Any = None
     augmentation: Any = None
     caption_augmentation: Any = None

@@ -61,15 +61,15 @@ def checked_channels(model: Mapping[str, Any]) -> dict[str, tuple[float, float, 
 
 
 def check_values(component: Any, entry: Mapping[str, Any], place: str) -> None:
-    """Check every value of an entry by the type that the constructor declares.
+    """Check every value of an entry by the type that a component's constructor declares.
 
     Args:
         component: A class or function.
-        entry: Arguments by name.
+        entry: Its arguments by name. Other entries are left alone.
         place: The entry's dotted name.
 
     Raises:
-        ConfigError: One is of another type.
+        ConfigError: A value is of another type.
     """
     try:
         hints = get_type_hints(component.__init__ if inspect.isclass(component) else component)

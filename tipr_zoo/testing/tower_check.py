@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tipr_zoo.errors import ConfigError
 from tipr_zoo.testing.round_trips import pickled, trained_and_reloaded
 from tipr_zoo.testing.trial import Trial, expect, expect_finite, expect_same
 
@@ -53,7 +55,37 @@ def check_tokens(trial: Trial, tower: nn.Module, inputs: Tensor) -> Tensor:
         trained, reloaded = trained_and_reloaded(fresh, lambda copy: copy(inputs).square().mean())
         with torch.no_grad():
             expect_same(reloaded(inputs), trained(inputs), "the tokens before and after")
+    _check_training(trial, fresh, inputs)
     return tokens
+
+
+def _check_training(trial: Trial, tower: nn.Module, inputs: Tensor) -> None:
+    """Try what a tower may say for its training, where it does."""
+    if hasattr(tower, "blocks"):
+        with trial.promise("says its blocks, which are modules of it"):
+            blocks: Any = tower.blocks
+            own = set(map(id, tower.modules()))
+            expect(isinstance(blocks, (list, tuple, nn.ModuleList, nn.Sequential)), f"blocks is {blocks!r}")
+            expect(all(id(block) in own for block in blocks), "one of them is none of its modules")
+    if hasattr(tower, "set_gradient_checkpointing"):
+        with trial.promise("learns the same with gradient checkpointing"):
+            usual = _learnt(deepcopy(tower), inputs)
+            checkpointed: Any = deepcopy(tower)
+            try:
+                checkpointed.set_gradient_checkpointing(True)
+            except ConfigError:  # a tower may refuse it
+                return
+            for before, after in zip(usual, _learnt(checkpointed, inputs), strict=True):
+                expect_same(after, before, "gradients and statistics with it and without")
+
+
+def _learnt(tower: nn.Module, inputs: Tensor) -> list[Tensor]:
+    """Return the gradients of a step, and the statistics after it."""
+    torch.manual_seed(0)
+    parameters = [parameter for parameter in tower.parameters() if parameter.requires_grad]
+    loss = tower.train()(inputs).square().mean()
+    gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
+    return [*gradients, *(buffer for buffer in tower.buffers() if buffer.is_floating_point())]
 
 
 def _check_gradients(tower: nn.Module, tokens: Tensor) -> None:

@@ -44,6 +44,7 @@ from tipr_zoo.training.checkpoints.history import read_history, validation_of
 from tipr_zoo.training.checkpoints.work_dir_lock import locked
 from tipr_zoo.training.loop.failures import explained_failures
 from tipr_zoo.training.loop.interruption import Interruption
+from tipr_zoo.training.loop.moving_average import average_settings, average_texts, check_averages
 from tipr_zoo.training.loop.runner import build_runner
 from tipr_zoo.training.pairs.training_data import TrainingData
 from tipr_zoo.training.pairs.training_loader import end_workers
@@ -180,6 +181,7 @@ def train_resolved(
         _check_same_everywhere(checkpoint, work_dir)
         if checkpoint is not None:
             check_fingerprint(checkpoint, fingerprint, train_set.root)
+            check_averages(checkpoint, average_settings(recipe.training))
             _tell_lost_best(work_dir)
         elif weights is None:
             what = "CLIP's or its own" if can_start_from_clip(model) else "its own"
@@ -285,6 +287,7 @@ def _keep_selected(
         "selected_on": validation_set.split if best and validation_set else "none",
         "dataset": train_set.name,
         "dataset_sha256": train_set.sha256,
+        **average_texts(training),
     }
     if (adapters := adapter_settings(training)) is not None:
         trained.model.load_state_dict(state, strict=False)  # what objectives were set up with is no part of it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,8 +21,12 @@ ORDER_ENTRIES = ("training.batch_size", "training.seed", "training.sampler", "tr
 BYTES_OF = "bytes of the pictures of"
 """How the entry begins that older checkpoints do not have. What one of them lacks is not compared."""
 
-OPTIMISER_ENTRIES = ("training.optimizer.type", "training.optimizer.amsgrad")
-"""The entries that decide what an optimiser keeps for each parameter."""
+OPTIMISER = "training.optimizer."
+
+_OF_NO_STATE = ("fused", "foreach", "maximize", "capturable", "differentiable")
+"""Options of an optimiser that decide how a step is computed, and not what is kept for the next one."""
+
+LEFT_OUT = "left out"
 
 
 def training_fingerprint(
@@ -81,19 +86,41 @@ def check_fingerprint(checkpoint: Path, now: Mapping[str, Mapping[str, str]], ro
         )
     names = before["recipe"].keys() | now["recipe"].keys()
     for name in sorted(name for name in names if before["recipe"].get(name) != now["recipe"].get(name)):
-        old, new = before["recipe"].get(name, "left out"), now["recipe"].get(name, "left out")
+        old, new = before["recipe"].get(name, LEFT_OUT), now["recipe"].get(name, LEFT_OUT)
         if noted["step_in_epoch"] and name.startswith(ORDER_ENTRIES):
             raise ConfigError(
                 f"{checkpoint} was written within an epoch, where {name} cannot change from {old} to {new}; finish the"
                 " epoch as it was begun, or train anew in another --work-dir"
             )
-        if name.startswith(OPTIMISER_ENTRIES):
+        if name.startswith(OPTIMISER) and _changes_state(name.removeprefix(OPTIMISER), old, new):
             raise ConfigError(
                 f"{checkpoint} holds the state of an optimiser whose {name} is {old}, with which one whose is {new}"
                 " cannot go on; leave it as it was, or train anew in another --work-dir, perhaps with --weights"
                 f" {checkpoint}"
             )
         logger.warning("resumed with another recipe: %s was %s and is %s", name, old, new)
+
+
+def _changes_state(option: str, old: str, new: str) -> bool:
+    """Tell whether another value of an optimiser's option means that it keeps something else for each parameter."""
+    if option in _OF_NO_STATE:
+        return False
+    if option == "momentum":  # there is none where it is 0
+        return len({value in ("0", "0.0", LEFT_OUT) for value in (old, new)}) > 1
+    usual = (LEFT_OUT, "False", "None")
+    return not (old in usual and new in usual) and not all(
+        value == LEFT_OUT or _is_number(value) for value in (old, new)
+    )
+
+
+def _is_number(text: str) -> bool:
+    """Tell whether this is how Python writes a number, or some of them."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return False
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in values)
 
 
 def _selection_split(data: Mapping[str, str]) -> str:

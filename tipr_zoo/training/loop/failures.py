@@ -10,6 +10,7 @@ import torch
 
 from tipr_zoo.distributed import is_process_gone
 from tipr_zoo.errors import ConfigError, TiprZooError, TrainingError
+from tipr_zoo.training.loop.compiled_blocks import compiler_failure
 from tipr_zoo.training.loop.interruption import Interruption
 
 
@@ -26,7 +27,7 @@ def explained_failures(interruption: Interruption, work_dir: Path) -> Iterator[N
 
     Raises:
         TrainingError: A process died, or the memory or the disk is full.
-        ConfigError: Parts of the model take no part in its losses.
+        ConfigError: Parts of the model take no part in its losses, or cannot be compiled.
         TiprZooError: As it was raised; one from a process that loads pictures comes without its traceback.
         TrainingInterrupted: Another process is gone because all of them were told to stop.
     """
@@ -48,6 +49,8 @@ def explained_failures(interruption: Interruption, work_dir: Path) -> Iterator[N
             " GPUs with torchrun"
         ) from error
     except RuntimeError as error:
+        if (not_compiled := compiler_failure(error)) is not None:
+            raise not_compiled from error
         text = " ".join(str(error).split())
         if "DataLoader worker" in text:
             raise TrainingError(

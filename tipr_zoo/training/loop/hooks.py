@@ -10,11 +10,12 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from tipr_zoo.distributed import any_process
+from tipr_zoo.training.loop.library_schedule import LibrarySchedule
 from tipr_zoo.training.loop.schedule import Schedule
 
 
 class LearningRateHook(Hook):
-    """Sets the learning rate of every parameter group before each step.
+    """Sets the learning rate of every parameter group before each step, and the momentum where a schedule changes it.
 
     Args:
         schedule: The factor over time.
@@ -22,15 +23,24 @@ class LearningRateHook(Hook):
 
     priority = "VERY_HIGH"
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule | LibrarySchedule) -> None:
         self.schedule = schedule
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        # Not runner.iter / len(...): a sampler's epochs may differ in length.
-        done = batch_idx / len(runner.train_dataloader) if self.schedule.every_step else 0.0
-        factor = self.schedule.factor(runner.epoch + done, runner.max_epochs)
+        momentum = None
+        if isinstance(self.schedule, LibrarySchedule):
+            factor = self.schedule.factor(runner.epoch, runner.iter)
+            momentum = self.schedule.momentum(runner.epoch, runner.iter)
+        else:
+            # Not runner.iter / len(...): a sampler's epochs may differ in length.
+            done = batch_idx / len(runner.train_dataloader) if self.schedule.every_step else 0.0
+            factor = self.schedule.factor(runner.epoch + done, runner.max_epochs)
         for group in runner.optim_wrapper.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
+            if momentum is not None and "betas" in group:
+                group["betas"] = (momentum, *group["betas"][1:])
+            elif momentum is not None:
+                group["momentum"] = momentum
 
 
 class RandomStateHook(Hook):

@@ -10,7 +10,7 @@ import torch
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
-from tipr_zoo.errors import NotFiniteError
+from tipr_zoo.errors import ConfigError, NotFiniteError
 
 SMALLEST_SCALE = 1e-4
 """The smallest factor of a float16 loss: gradients that are not finite even with it are not so by their size."""
@@ -31,6 +31,7 @@ class TrainingOptimWrapper(OptimWrapper):
     Attributes:
         gradient_norm: That of the last step, before it was clipped; None before the first.
         left_out: Steps of this epoch that changed nothing, because a gradient was too large for float16.
+        has_changed: Whether the last step changed the parameters.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class TrainingOptimWrapper(OptimWrapper):
         self.clip_norm, self.scaler = clip_norm, scaler
         self.gradient_norm: float | None = None
         self.left_out = 0
+        self.has_changed = False
 
     def start_epoch(self, done: int, steps: int) -> None:
         """Count the steps of an epoch, of which `done` are done; the last group may be smaller than the others."""
@@ -58,6 +60,7 @@ class TrainingOptimWrapper(OptimWrapper):
 
     def backward(self, loss: Tensor, **arguments: Any) -> None:
         """Compute the gradients of the loss, scaled where there is a scaler."""
+        self.has_changed = False
         super().backward(loss if self.scaler is None else self.scaler.scale(loss), **arguments)
 
     def step(self, **arguments: Any) -> None:
@@ -71,7 +74,8 @@ class TrainingOptimWrapper(OptimWrapper):
         gradients = {name: gradient for name, gradient in self._named_gradients() if gradient is not None}
         norm = torch.nn.utils.get_total_norm(gradients.values())
         self.gradient_norm = float(norm)
-        if not math.isfinite(self.gradient_norm):
+        self.has_changed = math.isfinite(self.gradient_norm)
+        if not self.has_changed:
             names = [name for name, value in gradients.items() if not value.isfinite().all()]
             # Without names, the norm alone overflows: gradients are beyond 1e19 then, and a scaler would let them pass.
             if self.scaler is None or self.scaler.get_scale() < SMALLEST_SCALE or not names:
@@ -92,17 +96,50 @@ class TrainingOptimWrapper(OptimWrapper):
                 yield group.get("name", f"parameter {index}"), parameter.grad
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the optimiser's state, and the scaler's."""
-        state = super().state_dict()
+        """Return the optimiser's state, and the scaler's. Options that are no plain values are the recipe's alone."""
+        state = _without_types(super().state_dict())
         return state if self.scaler is None else {**state, "loss_scaler": self.scaler.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave, except rates and other options: those are the present recipe's."""
+        """Take over what `state_dict` gave, except rates and other options: those are the present recipe's.
+
+        Raises:
+            ConfigError: It is of a training in which other parameters learn.
+        """
         state = dict(state_dict)
         scaler = state.pop("loss_scaler", None)
         if self.scaler is not None and scaler is not None:
             self.scaler.load_state_dict(scaler)
         own = [{key: value for key, value in group.items() if key != "params"} for group in self.optimizer.param_groups]
+        _check_same_parameters(state["param_groups"], own)
+        # Before and not after: an optimiser that is handed its state may look at its options.
+        state["param_groups"] = [
+            {**group, **options} for group, options in zip(state["param_groups"], own, strict=True)
+        ]
         super().load_state_dict(state)
-        for group, options in zip(self.optimizer.param_groups, own, strict=True):
-            group.update(options)
+
+
+def _without_types(value: Any) -> Any:
+    """Return a copy of a state without the types of numbers, which some optimisers have among their options."""
+    if isinstance(value, dict):
+        return {key: _without_types(each) for key, each in value.items() if not isinstance(each, torch.dtype)}
+    return [_without_types(each) for each in value] if isinstance(value, list) else value
+
+
+def _check_same_parameters(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> None:
+    """Raise ConfigError where the groups of a checkpoint are not those of this training."""
+    names = [[str(group.get("name")) for group in groups] for groups in (before, now)]
+    if names[0] == names[1]:
+        return
+    for one, other, said in (
+        (*names, "learnt before, and is frozen now"),
+        (*names[::-1], "was frozen, and learns now"),
+    ):
+        if only := [name for name in one if name not in other]:
+            more = f" (and {len(only) - 1} more)" if len(only) > 1 else ""
+            raise ConfigError(
+                f"the checkpoint is of a training in which other parameters learn: {only[0]} {said}{more}; let the same"
+                " ones learn (training.parameter_patterns), or train anew in another --work-dir with --weights"
+                " CHECKPOINT"
+            )
+    raise ConfigError("the checkpoint is of a training whose parameters are in another order; train anew")

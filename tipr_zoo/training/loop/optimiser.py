@@ -1,92 +1,161 @@
-"""The optimiser and its parameter groups."""
+"""The optimiser of a recipe: one of torch's or timm's by its name."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
+import timm.optim
 import torch
 from torch import nn
 
 from tipr_zoo.close_matches import unknown_name
-from tipr_zoo.errors import ConfigError
+from tipr_zoo.errors import ConfigError, error_line
+from tipr_zoo.models.recipe_values import check_values
+from tipr_zoo.training.loop.parameter_groups import parameter_groups
 
-OPTIMISERS = {"Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW, "SGD": torch.optim.SGD}
+OF_TORCH = {
+    name: kind
+    for name, kind in vars(torch.optim).items()
+    if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and kind is not torch.optim.Optimizer
+}
+"""torch's optimisers, by the names of their classes."""
 
+OF_TIMM: tuple[str, ...] = tuple(map(str, timm.optim.list_optimizers()))
+"""The names of timm's optimisers, all in lower case."""
 
-def parameter_groups(
-    model: nn.Module, lr: float, weight_decay: float, multipliers: Mapping[str, float]
-) -> list[dict[str, Any]]:
-    """Make one group for each parameter that learns, with its own rate and decay.
+UNFIT = {
+    "LBFGS": "it computes the losses several times a step, and a step here has them once",
+    "SparseAdam": "it takes sparse gradients, and those of a model here are dense",
+    "adahessian": "it needs gradients of gradients, which a step here does not compute",
+}
+"""Optimisers that a training cannot run, and why."""
 
-    Where several rules match, the last one counts, as in the official code of IRRA, SEN and RDE. First comes ``cross``,
-    for names that contain it (cross-attention and the cross-modal transformer). Then comes ``bias``, for biases, which
-    also lose their weight decay, whatever rule comes later. Then comes ``classifier``, for the identity classifier and
-    the masked-language head, and last ``selection``, for token selection.
-
-    Args:
-        model: The model.
-        lr: Base learning rate.
-        weight_decay: Weight decay.
-        multipliers: Factor of the rate by rule, ``cross``, ``bias``, ``classifier`` or ``selection``; a rule left
-            out does nothing.
-
-    Raises:
-        UnknownNameError: There is no such rule.
-    """
-    rules = {
-        "cross": ("cross",),
-        "bias": ("bias",),
-        "classifier": ("classifier", "mlm_head"),
-        "selection": ("image_selection.", "text_selection."),
-    }
-    for rule in multipliers:
-        if rule not in rules:
-            raise unknown_name("rule of training.parameter_groups", rule, rules)
-    groups = []
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        group = {"params": [parameter], "name": name, "lr": lr, "weight_decay": weight_decay}
-        for rule, parts in rules.items():
-            if rule in multipliers and any(part in name for part in parts):
-                group["lr"] = lr * multipliers[rule]
-                if rule == "bias":
-                    group["weight_decay"] = 0.0
-        group["initial_lr"] = group["lr"]
-        groups.append(group)
-    return groups
+_EXTRAS = {"bnb": "bitsandbytes", "fused": "apex"}
+"""Beginnings of the names of timm's optimisers that need another package and a GPU."""
 
 
 def build_optimiser(
-    model: nn.Module, config: Mapping[str, Any], multipliers: Mapping[str, float]
+    model: nn.Module,
+    config: Mapping[str, Any],
+    multipliers: Mapping[str, float],
+    patterns: Iterable[Mapping[str, Any]] = (),
+    layer_decay: float | None = None,
 ) -> torch.optim.Optimizer:
-    """Build the optimiser of a recipe.
+    """Build the optimiser of a recipe, and try it on a few numbers.
 
     Args:
         model: The model.
-        config: ``type`` (one of `OPTIMISERS`), ``lr``, ``weight_decay`` and whatever the optimiser takes.
-        multipliers: See `parameter_groups`.
+        config: ``type``, ``lr``, ``weight_decay`` and whatever the optimiser takes. The type is the name of a class of
+            `torch.optim`, e.g. ``"NAdam"``, or timm's own name of one of its optimisers, e.g. ``"lamb"``.
+        multipliers: See `tipr_zoo.training.loop.parameter_groups.parameter_groups`.
+        patterns: Likewise.
+        layer_decay: Likewise.
 
     Raises:
-        UnknownNameError: There is no such optimiser or rule.
-        ConfigError: An argument is missing or makes no sense.
+        UnknownNameError: There is no such optimiser, argument, rule or parameter.
+        ConfigError: An argument is missing or makes no sense, or the optimiser cannot be used.
     """
     arguments = dict(config)
-    name = arguments.pop("type", "Adam")
-    if name not in OPTIMISERS:
-        raise unknown_name("optimiser", str(name), OPTIMISERS)
+    name = str(arguments.pop("type", "Adam"))
+    make, kind = _found(name)
     if "lr" not in arguments:
         raise ConfigError("training.optimizer needs 'lr', the base learning rate")
-    groups = parameter_groups(model, arguments["lr"], arguments.get("weight_decay", 0.0), multipliers)
-    if name in ("Adam", "AdamW"):
-        arguments.setdefault("fused", True)  # the same formula, reading and writing each parameter once
-    known = [key for key in inspect.signature(OPTIMISERS[name]).parameters if key != "params"]
-    for argument in arguments:
+    known = {key: each for key, each in inspect.signature(kind).parameters.items() if key not in ("params", "closure")}
+    for argument, value in arguments.items():
         if argument not in known:
             raise unknown_name(f"argument of the optimiser {name} (training.optimizer)", argument, known)
+        if not is_like(value, known[argument].default):
+            raise ConfigError(
+                f"training.optimizer.{argument} must be like {known[argument].default!r} for {name}, got {value!r}"
+            )
+    check_values(kind, arguments, "training.optimizer")
+    groups = parameter_groups(
+        model, arguments["lr"], arguments.get("weight_decay", 0.0), multipliers, patterns, layer_decay
+    )
+    if "deterministic" in known:
+        arguments.setdefault("deterministic", True)  # what it draws is then in its state, and the same in all processes
+    if name in ("Adam", "AdamW"):
+        arguments.setdefault("fused", True)  # the same formula, reading and writing each parameter once
+    optimiser = _made(name, make, groups, arguments)
+    _try(name, make, groups[0], arguments)
+    return optimiser
+
+
+def _found(name: str) -> tuple[Callable[..., torch.optim.Optimizer], Any]:
+    """Return what makes an optimiser of groups and arguments, and its class."""
+    if name in UNFIT:
+        raise ConfigError(f"training.optimizer.type {name!r} cannot be used: {UNFIT[name]}; take e.g. 'AdamW'")
+    if name in OF_TORCH:
+        return OF_TORCH[name], OF_TORCH[name]
+    if name not in OF_TIMM:
+        usable = {*OF_TORCH, *OF_TIMM} - UNFIT.keys()
+        raise unknown_name("optimiser", name, usable, "torch.optim's classes, and timm.optim.list_optimizers()")
     try:
-        return OPTIMISERS[name](groups, **arguments)
-    except (TypeError, ValueError, LookupError) as error:
-        raise ConfigError(f"training.optimizer: {error}") from error
+        kind = timm.optim.get_optimizer_class(name, bind_defaults=False)
+    except (ImportError, AssertionError) as error:
+        package = next((extra for start, extra in _EXTRAS.items() if name.startswith(start)), "a further package")
+        raise ConfigError(
+            f"training.optimizer.type {name!r} needs {package} and a GPU: {error_line(error)}; take another optimiser"
+        ) from error
+    return partial(timm.optim.create_optimizer_v2, opt=name), kind
+
+
+def _made(
+    name: str, make: Callable[..., torch.optim.Optimizer], groups: list[dict[str, Any]], arguments: Mapping[str, Any]
+) -> torch.optim.Optimizer:
+    try:
+        return make(groups, **arguments)
+    except (TypeError, ValueError, LookupError, RuntimeError, AssertionError, ImportError) as error:
+        raise ConfigError(f"training.optimizer, {name}: {error_line(error)}") from error
+
+
+def _try(
+    name: str, make: Callable[..., torch.optim.Optimizer], group: Mapping[str, Any], arguments: Mapping[str, Any]
+) -> None:
+    """Do a step with numbers of no model: many an optimiser looks at its arguments then, and not before.
+
+    Raises:
+        ConfigError: It fails.
+    """
+    like: torch.Tensor = group["params"][0]
+    trial = [nn.Parameter(torch.ones(4, 4, dtype=like.dtype, device=like.device))]
+    if name != "Muon":  # torch's, which takes matrices alone, and was told the others
+        trial.append(nn.Parameter(torch.ones(4, dtype=like.dtype, device=like.device)))
+    options = {key: value for key, value in group.items() if key not in ("params", "name")}
+    optimiser = _made(
+        name, make, [{"params": [each], "name": f"{index}", **options} for index, each in enumerate(trial)], arguments
+    )
+    for each in trial:
+        each.grad = torch.ones_like(each)
+    try:
+        for _ in range(2):  # the first one may only fill what the second one uses
+            optimiser.step()
+    except Exception as error:  # whatever its arguments lead to
+        raise ConfigError(
+            f"training.optimizer, {name}: a step fails: {type(error).__name__}: {error_line(error)}"
+        ) from error
+
+
+def is_like(value: Any, default: Any) -> bool:
+    """Tell whether a value is of the kind of an argument's default; True where that says nothing.
+
+    >>> is_like("abc", 0.9), is_like(0, 0.9), is_like((0.9, 0.99), (0.9, 0.99, 0.999))
+    (False, True, False)
+    """
+    if default is None or default is inspect.Parameter.empty:
+        return True
+    if isinstance(default, bool):
+        return isinstance(value, bool) or value is None
+    if isinstance(default, (int, float)):
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(default, (list, tuple)):
+        return (
+            isinstance(value, (list, tuple))
+            and len(value) == len(default)
+            and all(each is None or is_like(each, 0.0) for each in value)
+        )
+    return isinstance(value, str) if isinstance(default, str) else True

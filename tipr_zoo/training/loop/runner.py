@@ -25,21 +25,24 @@ from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.training.checkpoints.best_weights_hook import BestWeightsHook
 from tipr_zoo.training.checkpoints.checkpoint_hook import CheckpointHook
 from tipr_zoo.training.checkpoints.reading import loaded_by_mmengine
+from tipr_zoo.training.loop.compiled_blocks import compile_blocks
 from tipr_zoo.training.loop.global_batch import synchronise_features
 from tipr_zoo.training.loop.hook_caller import HookCaller
 from tipr_zoo.training.loop.hooks import LearningRateHook, RandomStateHook, TimeLimitHook
 from tipr_zoo.training.loop.interruption import Interruption, InterruptionHook
 from tipr_zoo.training.loop.linear_products_hook import LinearProductsHook
+from tipr_zoo.training.loop.moving_average import MovingAverageHook, average_settings
 from tipr_zoo.training.loop.optim_wrapper import TrainingOptimWrapper
 from tipr_zoo.training.loop.optimiser import build_optimiser
+from tipr_zoo.training.loop.parameter_groups import freeze_parameters
 from tipr_zoo.training.loop.progress_hook import ProgressHook
+from tipr_zoo.training.loop.recipe_schedule import recipe_schedule
 from tipr_zoo.training.loop.runner_model import RunnerModel
-from tipr_zoo.training.loop.schedule import Schedule
 from tipr_zoo.training.loop.tensorboard_hook import TensorBoardHook
+from tipr_zoo.training.loop.tower_blocks import checkpoint_gradients
 from tipr_zoo.training.loop.train_loop import TrainLoop
 from tipr_zoo.training.loop.validation_loop import ValidationLoop
 from tipr_zoo.training.pairs.training_loader import training_loader
-from tipr_zoo.training.settings import settings
 from tipr_zoo.training.training_hooks import build_hooks
 
 _OF_A_RUN = re.compile(r"\d{8}_\d{6}")
@@ -80,19 +83,27 @@ def build_runner(
         UnknownNameError: There is no such sampler, augmentation, optimiser or entry.
     """
     device = next(model.parameters()).device
-    checkpoints = CheckpointHook(work_dir, fingerprint)
+    freeze_parameters(model, training.get("parameter_patterns", ()))
+    checkpoint_gradients(model, training.get("gradient_checkpointing", False))
+    compiled = compile_blocks(model, training, device)
     own_hooks = build_hooks(training)
+    loader = training_loader(training, model, train_set, own_hooks)
+    optim_wrapper = _optim_wrapper(training, model, device)
+    checkpoints = CheckpointHook(work_dir, fingerprint)
     figures: dict[str, float] = {}
     hooks: list[Hook] = [
-        LearningRateHook(settings(Schedule, training, "schedule")),
+        LearningRateHook(recipe_schedule(training, len(loader), optim_wrapper.optimizer)),
         RandomStateHook(training.get("seed", 0)),
         BestWeightsHook(model, work_dir, set_up),
         ProgressHook(work_dir, figures),
         LinearProductsHook(),
         checkpoints,
         InterruptionHook(interruption, checkpoints, device),
+        *filter(None, (compiled,)),
     ]
     hooks.append(HookCaller(own_hooks, training.get("seed", 0), figures))
+    if (average := average_settings(training)) is not None:
+        hooks.append(MovingAverageHook(model, average))
     if max_minutes is not None:
         hooks.append(TimeLimitHook(max_minutes, device))
     if tensorboard and is_main_process():
@@ -107,13 +118,13 @@ def build_runner(
     runner = Runner(
         model=_spread(RunnerModel(model, training.get("precision", "float32")), training, device),
         work_dir=str(work_dir),
-        train_dataloader=training_loader(training, model, train_set, own_hooks),
+        train_dataloader=loader,
         train_cfg={
             "type": TrainLoop,
             "max_epochs": training.max_epochs,
             "val_interval": training.get("validate_every", 1),
         },
-        optim_wrapper=_optim_wrapper(training, model, device),
+        optim_wrapper=optim_wrapper,
         default_hooks={"logger": None, "param_scheduler": None, "checkpoint": None, "timer": None},
         custom_hooks=hooks,
         randomness={"seed": training.get("seed", 0)},
@@ -148,7 +159,13 @@ def _spread(model: RunnerModel, training: Mapping[str, Any], device: torch.devic
 def _optim_wrapper(training: Any, model: DualEncoder, device: torch.device) -> TrainingOptimWrapper:
     """Build the optimiser with accumulation, clipping and, for float16, scaling."""
     return TrainingOptimWrapper(
-        build_optimiser(model, training.optimizer, training.get("parameter_groups", {})),
+        build_optimiser(
+            model,
+            training.optimizer,
+            training.get("parameter_groups", {}),
+            training.get("parameter_patterns", ()),
+            training.get("layer_decay"),
+        ),
         accumulate=training.get("accumulate_steps", 1),
         clip_norm=training.get("clip_gradient_norm"),
         scaler=torch.amp.GradScaler(device.type) if training.get("precision") == "float16" else None,
