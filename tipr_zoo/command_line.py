@@ -6,7 +6,7 @@ A command is a module of `tipr_zoo.commands` with
 - ``HELP``: what it does, in one line;
 - ``EXAMPLE``: command lines that show it;
 - ``add_arguments(parser)``: declares its options;
-- ``run(arguments)``: does it, and returns the exit code, or None for 0.
+- ``run(arguments)``: does it, and returns the exit code, or None for 0; ``arguments.typed`` has the words as typed.
 
 Only the module of the called command is imported, so these modules cost nothing to the others.
 
@@ -154,7 +154,9 @@ def _run(words: list[str]) -> int:
     parser = ArgumentParser(prog=f"tipr-zoo {name}", description=module.HELP, example=module.EXAMPLE)
     module.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    code: int | None = module.run(parser.parse(rest))
+    arguments = parser.parse(rest)
+    arguments.typed = ["tipr-zoo", *words]
+    code: int | None = module.run(arguments)
     return code or 0
 
 

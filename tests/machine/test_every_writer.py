@@ -49,7 +49,7 @@ EXCEPTIONS = {
         "tempfile.TemporaryDirectory": "is removed",
         "(folder / file.name).write_bytes": "into a folder that is removed",
     },
-    "tipr_zoo/training/checkpoints/history.py": {
+    "tipr_zoo/machine/appended_lines.py": {
         "file.open": "appended to, so that it can be followed; what was there is brought back",
         "os.truncate": "brings it back",
     },

@@ -48,10 +48,10 @@ def parameter_groups(
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        group = {"params": [parameter], "name": name, "lr": lr, "weight_decay": weight_decay}
+        group = {"params": [parameter], "name": name, "lr": lr, "weight_decay": weight_decay, "rule": "base"}
         for rule, parts in rules.items():
             if rule in multipliers and any(part in name for part in parts):
-                group["lr"] = lr * multipliers[rule]
+                group["lr"], group["rule"] = lr * multipliers[rule], rule
                 if rule == "bias":
                     group["weight_decay"] = 0.0
         group["initial_lr"] = group["lr"]
