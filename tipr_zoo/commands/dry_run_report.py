@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from tipr_zoo.display.tables import render_table, terminal_width, to_json
+from tipr_zoo.display.tables import Cell, render_table, terminal_width, to_json
 from tipr_zoo.terminal.cells import filled
 from tipr_zoo.terminal.streams import write_document
 from tipr_zoo.training.dry_run import DryRun
@@ -23,7 +23,9 @@ def print_dry_run(found: DryRun, as_json: bool) -> None:
         return
     width = terminal_width()
     print(f"{found.name}, a dry run: nothing is written, and nothing was changed")
-    rows = [[s.use, s.dataset, s.split, s.pictures, s.captions, s.identities, s.folder] for s in found.splits]
+    rows: list[list[Cell]] = [
+        [s.use, s.dataset, s.split, s.pictures, s.captions, s.identities, s.folder] for s in found.splits
+    ]
     columns = ["for", "data set", "split", "pictures", "captions", "identities", "folder"]
     print("\n" + render_table(columns, rows, width=width))
     print("\n" + render_table(["part", "parameters", "trainable", "share"], _part_rows(found), width=width))
@@ -34,7 +36,7 @@ def print_dry_run(found: DryRun, as_json: bool) -> None:
     print("\n" + (filled(found.room, width) if width else found.room))
 
 
-def _part_rows(found: DryRun) -> list[list[str]]:
+def _part_rows(found: DryRun) -> list[list[Cell]]:
     parts = [(part.name, part.parameters, part.trainable) for part in found.parts]
     total = ("total", sum(part[1] for part in parts), sum(part[2] for part in parts))
     return [
@@ -43,7 +45,7 @@ def _part_rows(found: DryRun) -> list[list[str]]:
     ]
 
 
-def _file_rows(found: DryRun) -> list[list[str]]:
+def _file_rows(found: DryRun) -> list[list[Cell]]:
     return [
         [each.name, f"{in_words(each.bytes)}{f' x {each.count}' if each.count > 1 else ''}", each.about]
         for each in found.files
@@ -61,11 +63,15 @@ def _facts(found: DryRun) -> list[str]:
     return [
         flops,
         f"a step of {found.batch_size} pairs: {_time(step.seconds)}, loading them {_time(step.loading_seconds)} in one"
-        f" process ({step.steps} steps were done on {found.device}); about {in_words(step.memory)} of memory with the"
+        f" process ({_steps(step.steps)} done on {found.device}); about {in_words(step.memory)} of memory with the"
         f" model ({step.memory_of})",
-        f"an epoch of {found.steps} steps: about {_time(found.epoch_seconds)}, validation aside; it {begins},"
+        f"an epoch of {_steps(found.steps)}: about {_time(found.epoch_seconds)}, validation aside; it {begins},"
         f" {found.epochs_left} of {found.epochs} epochs: about {_time(found.epoch_seconds * found.epochs_left)}",
     ]
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'s' if count != 1 else ''}"
 
 
 def _time(seconds: float) -> str:

@@ -22,6 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import as_one_process, joined_processes
+from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, error_line
 from tipr_zoo.machine.devices import describe_device
 from tipr_zoo.machine.linear_products import usual_products
@@ -294,7 +295,7 @@ def _measured_step(runner: Runner, model: nn.Module, device: torch.device) -> Me
     )
 
 
-def _pair_flops(runner: Runner, model: nn.Module) -> tuple[int | None, int | None]:
+def _pair_flops(runner: Runner, model: DualEncoder) -> tuple[int | None, int | None]:
     """Count the operations of a pair, forward, and forward and backward."""
     batch = next(iter(runner.train_dataloader))
     device = next(model.parameters()).device

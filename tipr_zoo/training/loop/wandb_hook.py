@@ -45,8 +45,15 @@ class WandbHook(Hook):
             import wandb  # not at the top: an extra, which may be absent
         except ImportError as error:
             raise ConfigError("Weights & Biases is not installed; run: pip install 'tipr-zoo[wandb]'") from error
-        self._wandb, self._mode = wandb, wandb_mode()
-        self._about = {"dir": str(work_dir), "name": name, "id": run_id, "resume": "allow", "config": dict(recipe)}
+        self._wandb: Any = wandb
+        self._mode = wandb_mode()
+        self._about: dict[str, Any] = {
+            "dir": str(work_dir),
+            "name": name,
+            "id": run_id,
+            "resume": "allow",
+            "config": dict(recipe),
+        }
         self._run: Any = None
 
     def before_train(self, runner: Runner) -> None:

@@ -27,6 +27,9 @@ from tipr_zoo.training.trail.train_log import LOG
 CLOSE = 1.5
 """A disk with less room than so many times what is needed is told."""
 
+_STATES = 3
+"""Tensors that an optimiser keeps of a parameter."""
+
 _OF_A_TENSOR, _OF_AN_EPOCH, _OF_A_FIGURE, _OF_THE_REST = 400, 600, 60, 200_000
 """Bytes, measured and rounded up: what a file says of a tensor, the history of an epoch, TensorBoard of a figure, and
 the log, the curves and the recipe together."""
@@ -74,11 +77,13 @@ def planned_files(
     weights = sum(value.numel() * value.element_size() + _OF_A_TENSOR for value in state)
     width = WEIGHTS_DTYPES[training.get("weights_dtype", "float32")].itemsize
     final = sum(value.numel() * (width if value.is_floating_point() else value.element_size()) for value in state)
+    learning = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    checkpoint = weights + state_bytes(optimiser) + _OF_A_TENSOR * _STATES * len(learning)
     epochs, figures = int(training["max_epochs"]), 8 * steps * int(training["max_epochs"])
     files = [
         PlannedFile(
             "epoch_N.pth",
-            weights + state_bytes(optimiser),
+            checkpoint,
             f"checkpoints, the last {KEPT}, and one more at a time",
             KEPT + 1,
         ),

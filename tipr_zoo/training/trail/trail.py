@@ -135,7 +135,7 @@ class Trail:
         if not is_main_process():
             yield
             return
-        self.log.open(start.work_dir)
+        self.log.write_to(start.work_dir)
         write_recipe(start.work_dir, start.name, start.recipe)
         how = f"goes on from {start.checkpoint.name}" if start.checkpoint else "begins"
         called = self.command or f"the training of {start.name}"

@@ -7,7 +7,7 @@ import time
 import warnings
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 from tipr_zoo.errors import WriteError, error_line
 from tipr_zoo.machine.appended_lines import append_line, cut_to_whole_lines
@@ -46,7 +46,7 @@ class TrainLog(AbstractContextManager["TrainLog"]):
         if error is not None:
             self.line(f"ended: {error_line(error)}")
 
-    def open(self, work_dir: Path) -> None:
+    def write_to(self, work_dir: Path) -> None:
         """Write to a work dir from now on, what waits first.
 
         Raises:
@@ -77,6 +77,14 @@ class TrainLog(AbstractContextManager["TrainLog"]):
         self.line(record.getMessage())
         return True
 
-    def _of_python(self, message: Any, category: type[Warning], filename: str, lineno: int, *more: Any) -> None:
-        self._show_warning(message, category, filename, lineno, *more)
+    def _of_python(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        self._show_warning(message, category, filename, lineno, file, line)
         self.line(f"{category.__name__}: {message} ({Path(filename).name}:{lineno})")
