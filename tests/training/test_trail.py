@@ -273,6 +273,7 @@ def test_where_epochs_are_short_not_every_one_is_drawn(
     drawn: list[str] = []
     draw = curves_hook.draw_curves
     monkeypatch.setattr(curves_hook, "draw_curves", lambda title, panels: drawn.append(title) or draw(title, panels))
+    monkeypatch.setattr(curves_hook, "LARGEST_SHARE", 1e-9)
     train(TINY, splits[0], None, tmp_path, overrides={"training.max_epochs": 4})
     assert drawn == [f"{TINY}, 1 epoch", f"{TINY}, 4 epochs"]
     drawn.clear()

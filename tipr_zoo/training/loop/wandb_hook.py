@@ -68,6 +68,7 @@ class WandbHook(Hook):
                 "Weights & Biases cannot be reached, so wandb/ is written and not uploaded (wandb sync does that): %s",
                 error_line(error),
             )
+            self._wandb.teardown()  # it takes the run's id for one that is in use otherwise
             self._run = self._start("offline")
         self._run.define_metric("step")
         self._run.define_metric("*", step_metric="step")  # after an interruption some steps are done again
