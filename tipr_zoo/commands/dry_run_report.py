@@ -1,4 +1,4 @@
-"""What ``tipr-zoo train --dry-run`` prints."""
+"""What a dry run of ``tipr-zoo train`` prints."""
 
 from __future__ import annotations
 
