@@ -67,6 +67,7 @@ bench: $(INSTALLED)  ## measure speed and memory against what is usual; prints r
 	$(BIN)/python benchmarks/training_step.py rde
 	$(BIN)/python benchmarks/hooks_and_augmentations.py
 	$(BIN)/python benchmarks/training_extras.py
+	$(BIN)/python benchmarks/training_trail.py
 	$(BIN)/python benchmarks/caption_pruning.py
 
 release-check: $(INSTALLED)  ## build sdists and wheels, check them, install them elsewhere and use them

@@ -6,15 +6,15 @@ A command is a module of `tipr_zoo.commands` with
 - ``HELP``: what it does, in one line;
 - ``EXAMPLE``: command lines that show it;
 - ``add_arguments(parser)``: declares its options;
-- ``run(arguments)``: does it, and returns the exit code, or None for 0.
+- ``run(arguments)``: does it, and returns the exit code, or None for 0; ``arguments.typed`` has the words as typed.
 
 Only the module of the called command is imported, so these modules cost nothing to the others.
 
 Exit codes:
 
 - 0: done;
-- 1: done, and what was looked at has problems (`doctor`, `plugins`, `data check`, `cards check`, `eval --matrix`) or
-  was not reproduced (`reproduce`); or a bug, with its traceback;
+- 1: done, and what was looked at has problems (`doctor`, `plugins`, `data check`, `cards check`, `eval --matrix`,
+  `train --dry-run`) or was not reproduced (`reproduce`); or a bug, with its traceback;
 - 2: a mistake in what was asked, or a machine that has run out of something, told in one line;
 - 130: interrupted with Ctrl-C;
 - 143 or 129: ended by SIGTERM, or with its terminal;
@@ -154,7 +154,9 @@ def _run(words: list[str]) -> int:
     parser = ArgumentParser(prog=f"tipr-zoo {name}", description=module.HELP, example=module.EXAMPLE)
     module.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    code: int | None = module.run(parser.parse(rest))
+    arguments = parser.parse(rest)
+    arguments.typed = ["tipr-zoo", *words]
+    code: int | None = module.run(arguments)
     return code or 0
 
 

@@ -59,6 +59,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "data check": (Example("tipr-zoo data check data/synthpedes"),),
     "train": (
         Example(
+            "tipr-zoo train irra_tiny_synth --data data/synthpedes --dry-run"
+            " --cfg-options training.batch_size=32 model.heads.id.num_identities=40",
+            "What a training would be, before it is one:",
+        ),
+        Example(
             "tipr-zoo train irra_tiny_synth --data data/synthpedes"
             " --cfg-options training.max_epochs=2 training.batch_size=32 model.heads.id.num_identities=40",
             "Two epochs on 40 people, enough to see it work and not enough to learn much:",

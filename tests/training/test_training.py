@@ -81,7 +81,6 @@ def test_every_checkpoint_is_a_weights_file(straight: tuple[TrainingResult, Path
     assert {path.name for path in checkpoints} == {
         "epoch_1.pth",
         "epoch_2.pth",
-        "best.safetensors",
         f"{TINY}.safetensors",
     }
     for path in checkpoints:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,10 @@ def history(work_dir: Path) -> list[dict[str, Any]]:
 
 def zero_some_bytes(file: Path) -> None:
     content = bytearray(file.read_bytes())
-    middle = len(content) // 2
+    with zipfile.ZipFile(file) as archive:
+        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
+        numbers = archive.read(largest)
+    middle = content.index(numbers) + len(numbers) // 2
     content[middle : middle + 64] = bytes(64)
     file.write_bytes(content)
 
@@ -181,9 +185,9 @@ def test_a_damaged_history_is_told(splits: Splits, work_dir: Path) -> None:
 def test_lost_weights_of_the_best_epoch_are_told(
     splits: Splits, work_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (work_dir / "best.safetensors").unlink()
+    (work_dir / "best.json").unlink()
     result = train(TINY, *splits, work_dir, resume=True)
-    assert f"{work_dir / 'best.safetensors'} is missing or damaged: the best epoch is chosen among those" in caplog.text
+    assert f"{work_dir}: the weights of the best epoch are missing or damaged: the best epoch is chosen" in caplog.text
     assert (result.selected_on, result.selected_epoch) == ("none", 2)
 
 
@@ -269,7 +273,9 @@ def test_a_process_that_loads_pictures_outlives_sigterm_for_a_while(monkeypatch:
 # A full disk
 
 
-@pytest.mark.parametrize("name", ["history.jsonl", "best.safetensors", f"{TINY}.safetensors"])
+@pytest.mark.parametrize(
+    "name", ["history.jsonl", "best.json", f"{TINY}.safetensors", "recipe.py", "runs.json", "train.log"]
+)
 def test_a_full_disk_is_one_line_whatever_is_written(splits: Splits, straight: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / name).symlink_to("/dev/full")
     with pytest.raises(TrainingError, match=r"No space left on device; .*go on with --resume") as raised:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -77,6 +77,17 @@ def take(name: str | None) -> None:
         logger.warning("linear products were computed by oneDNN, which this PyTorch lacks: the last bits differ")
         name = "torch"
     _taken[:] = [] if name is None else [name]
+
+
+@contextmanager
+def usual_products() -> Iterator[None]:
+    """Within the block, leave linear products to PyTorch, whose counters of operations know those alone."""
+    before = list(_taken)
+    _taken[:] = ["torch"]
+    try:
+        yield
+    finally:
+        _taken[:] = before
 
 
 _taken: list[str] = []

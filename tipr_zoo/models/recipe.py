@@ -42,14 +42,18 @@ def load_recipe(card: ModelCard, overrides: Mapping[str, Any] | None = None) -> 
     return change_recipe(read_recipe(card), card, overrides or {})
 
 
-def read_recipe(card: ModelCard) -> ConfigDict:
+def read_recipe(card: ModelCard, file: Path | None = None) -> ConfigDict:
     """Run the file of a model's recipe, which is Python, and return what it says, unchecked.
+
+    Args:
+        card: The model's card.
+        file: The recipe in the place of the card's, such as a training's ``recipe.py``.
 
     Raises:
         ConfigError: The file is missing or broken.
         PluginError: The model's plugin is not installed.
     """
-    recipe: ConfigDict = _run(card)._cfg_dict
+    recipe: ConfigDict = _run(card, file)._cfg_dict
     return recipe
 
 
@@ -63,9 +67,9 @@ def recipe_source(card: ModelCard) -> str:
     return str(_run(card).pretty_text)
 
 
-def _run(card: ModelCard) -> Config:
+def _run(card: ModelCard, file: Path | None = None) -> Config:
     """Run the file of a model's recipe and those of its bases. The plugins that bases belong to are needed, too."""
-    path = recipe_path(card)
+    path = recipe_path(card) if file is None else _named_file(file)
     try:
         sources = find_sources(path)
         with runnable(sources) as file:
@@ -151,6 +155,15 @@ def recipe_path(card: ModelCard) -> Path:
         owner = f"plugin {card.plugin!r}" if card.plugin else "the core"
         raise ConfigError(f"{card.path}: config {card.config!r} is not among the {CONFIGS_FOLDER} of {owner}")
     return path
+
+
+def _named_file(file: Path) -> Path:
+    """Return a recipe that somebody names, checked."""
+    if not file.is_file():
+        raise ConfigError(f"there is no recipe at {file}; a training leaves one in its work dir, recipe.py")
+    if file.suffix not in (".py", ".json", ".yaml", ".yml"):
+        raise ConfigError(f"recipe {file} is no file that MMEngine reads; its name must end in .py, .json or .yaml")
+    return file
 
 
 def _override(recipe: ConfigDict, name: str, value: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import ConfigDict
@@ -49,12 +50,13 @@ class ResolvedModel:
         return _resolved(self.name, self.card, self.own_recipe, {**self.overrides, **overrides})
 
 
-def resolve(name: str, overrides: Mapping[str, Any] | None = None) -> ResolvedModel:
+def resolve(name: str, overrides: Mapping[str, Any] | None = None, recipe_file: Path | None = None) -> ResolvedModel:
     """Find a model by name: its card and its recipe. Import the plugins that the recipe needs.
 
     Args:
         name: A name that ``tipr-zoo list`` shows, or ``hub:owner/name[@revision]``.
         overrides: Entries of the recipe to change, by dotted name, e.g. ``{"model.heads.id.num_identities": 100}``.
+        recipe_file: The recipe in the place of the card's, such as a training's ``recipe.py``.
 
     Raises:
         UnknownNameError: No such model or recipe entry.
@@ -63,16 +65,22 @@ def resolve(name: str, overrides: Mapping[str, Any] | None = None) -> ResolvedMo
         PluginError: A plugin is missing or broken.
         HubError: The Hub cannot be reached, or has no such card.
     """
-    return resolve_card(load_card(name), overrides, name)
+    return resolve_card(load_card(name), overrides, name, recipe_file)
 
 
-def resolve_card(card: ModelCard, overrides: Mapping[str, Any] | None = None, name: str | None = None) -> ResolvedModel:
+def resolve_card(
+    card: ModelCard,
+    overrides: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    recipe_file: Path | None = None,
+) -> ResolvedModel:
     """Resolve a model whose card was looked up already, as `resolve` does.
 
     Args:
         card: The model's card.
         overrides: Entries of the recipe to change, by dotted name.
         name: The name that the card was found by; the card's own where it is left out.
+        recipe_file: See `resolve`.
 
     Raises:
         TiprZooError: As `resolve` does.
@@ -82,7 +90,7 @@ def resolve_card(card: ModelCard, overrides: Mapping[str, Any] | None = None, na
         raise ConfigError(
             f"overrides must be a dict of entries by dotted name, e.g. {{'training.seed': 1}}, got {overrides!r}"
         )
-    return _resolved(name or card.name, card, read_recipe(card), dict(given))
+    return _resolved(name or card.name, card, read_recipe(card, recipe_file), dict(given))
 
 
 def _resolved(name: str, card: ModelCard, own: ConfigDict, overrides: Mapping[str, Any]) -> ResolvedModel:

@@ -6,39 +6,43 @@ import logging
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import ConfigDict
 from mmengine.runner import Runner
-from torch import Tensor, nn
+from torch import Tensor
 
 from tipr_zoo.datasets.arguments import tell_changed_annotations
 from tipr_zoo.datasets.person_dataset import PersonDataset
-from tipr_zoo.distributed import gather_objects, is_main_process, joined_processes
+from tipr_zoo.distributed import from_main_process, gather_objects, is_main_process, joined_processes
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.building import fit_identities
 from tipr_zoo.models.clip_weights import can_start_from_clip
-from tipr_zoo.models.objective_setup import set_up_objectives
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve
-from tipr_zoo.models.retriever_building import build_retriever
-from tipr_zoo.models.starting_weights import load_starting_weights
 from tipr_zoo.models.weights_origin import origin_texts
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.training.adapters import (
     MERGED,
     Adapters,
     adapter_settings,
-    add_adapters,
     merge_adapters,
     plain_name,
     save_adapters,
 )
-from tipr_zoo.training.checkpoints.best_weights_hook import BEST_WEIGHTS, best_epoch
-from tipr_zoo.training.checkpoints.files import checkpoint_files, last_checkpoint
+from tipr_zoo.training.checkpoints.best_weights import (
+    BEST_WEIGHTS,
+    Best,
+    find_best,
+    forget_best_after,
+    keep_apart,
+    note_best,
+    weights_of,
+)
+from tipr_zoo.training.checkpoints.files import checkpoint_epoch, checkpoint_files, last_checkpoint
 from tipr_zoo.training.checkpoints.fingerprint import check_fingerprint, training_fingerprint
 from tipr_zoo.training.checkpoints.history import read_history, validation_of
 from tipr_zoo.training.checkpoints.work_dir_lock import locked
@@ -48,9 +52,11 @@ from tipr_zoo.training.loop.moving_average import average_settings, average_text
 from tipr_zoo.training.loop.runner import build_runner
 from tipr_zoo.training.pairs.training_data import TrainingData
 from tipr_zoo.training.pairs.training_loader import end_workers
-from tipr_zoo.training.settings import WEIGHTS_DTYPES, check_objectives, check_training, no_objective
+from tipr_zoo.training.settings import WEIGHTS_DTYPES, check_objectives, check_training
+from tipr_zoo.training.starting_model import starting_model
+from tipr_zoo.training.trail.trail import Start, Trail
 from tipr_zoo.version import __version__
-from tipr_zoo.weights.tensors import read_weights, write_weights
+from tipr_zoo.weights.tensors import write_weights
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,7 @@ def train(
     max_minutes: float | None = None,
     device: str = "cpu",
     tensorboard: bool = False,
+    wandb: bool = False,
 ) -> TrainingResult:
     """Train a model by its recipe.
 
@@ -93,7 +100,7 @@ def train(
         train_set: What to train on.
         validation_set: What the best epoch is chosen on; None to take the last epoch. Its split is noted in the
             weights. Papers often choose on the test split, which makes their figures a little too good.
-        work_dir: Where checkpoints, ``history.jsonl`` and the final weights go.
+        work_dir: Where checkpoints, the final weights, ``history.jsonl`` and the rest of the trail go.
         weights: Weights to start from instead of random ones. They may be the model's own. They may be OpenAI-format
             CLIP weights for its towers; their position grid is resized to the model's. They may be a checkpoint of a
             method's official code, such as NAM's and HAM's. Or they may be timm's, of the image tower alone. See
@@ -103,10 +110,12 @@ def train(
         max_minutes: Stop at the end of the epoch in which this time is up, in minutes.
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
         tensorboard: Also write ``tensorboard/`` in `work_dir`.
+        wandb: Also give the figures to Weights & Biases, in ``wandb/`` in `work_dir`.
 
     Raises:
         ConfigError: The recipe or `max_minutes` makes no sense; `work_dir` holds another training and `resume` is not
-            set; another process trains there; or the data set is not the one that the checkpoint was written with.
+            set; another process trains there; the data set is not the one that the checkpoint was written with; or the
+            disk has no room for what a training writes.
         DataError: A picture is missing or cannot be read.
         TrainingError: A loss or a gradient is not finite, a process died, or the disk or the memory is full. The last
             checkpoint is whole.
@@ -120,7 +129,7 @@ def train(
         resume=resume,
         max_minutes=max_minutes,
         device=device,
-        tensorboard=tensorboard,
+        trail=Trail(tensorboard=tensorboard, wandb=wandb),
     )
 
 
@@ -133,74 +142,97 @@ def train_resolved(
     resume: bool = False,
     max_minutes: float | None = None,
     device: str = "cpu",
-    tensorboard: bool = False,
+    trail: Trail | None = None,
 ) -> TrainingResult:
     """Train a model that was looked up already; see `train`.
 
     Args:
         resolved: The model, with the overrides in its recipe.
         data: The training split, and the split that the best epoch is chosen on.
-        work_dir: Where checkpoints, ``history.jsonl`` and the final weights go.
+        work_dir: Where checkpoints, the final weights, ``history.jsonl`` and the rest of the trail go.
         weights: Weights to start from instead of random ones, as in `train`.
         resume: Continue from the last checkpoint in `work_dir`, if there is one.
         max_minutes: Stop at the end of the epoch in which this time is up, in minutes.
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
-        tensorboard: Also write ``tensorboard/`` in `work_dir`.
+        trail: How it was called, and what else it is to leave.
 
     Raises:
         TiprZooError: As `train` does.
     """
     if max_minutes is not None and not max_minutes >= 0:  # NaN, too, is refused
         raise ConfigError(f"max_minutes must be a number from 0, got {max_minutes}")
+    trail = trail or Trail()
+    with trail.log:
+        check_work_dir(work_dir, resume)
+        name, recipe = resolved.name, checked_recipe(resolved, data)
+        place = torch.device(device)
+        with (
+            joined_processes(place),
+            Interruption() as interruption,
+            explained_failures(interruption, work_dir),
+            locked(work_dir),
+        ):
+            fingerprint = training_fingerprint(recipe, data.train, data.validation)
+            is_resumed = resume and bool(checkpoint_files(work_dir))
+            started = starting_model(name, recipe, None if is_resumed else weights)
+            model, set_up = started.model, started.set_up
+            checkpoint = last_checkpoint(work_dir, model) if resume else None
+            _check_same_everywhere(checkpoint, work_dir)
+            if checkpoint is not None:
+                check_fingerprint(checkpoint, fingerprint, data.train.root)
+                check_averages(checkpoint, average_settings(recipe.training))
+                _tell_lost_best(work_dir, checkpoint)
+            elif weights is None:
+                what = "CLIP's or its own" if can_start_from_clip(model) else "its own"
+                logger.warning("%s: weights are random at the start; --weights FILE starts from %s", name, what)
+            start = Start(resolved, recipe, data, work_dir, place, weights, checkpoint)
+            runner = build_runner(
+                recipe.training,
+                model.to(place),
+                data.train,
+                data.validation,
+                work_dir,
+                checkpoint=checkpoint,
+                fingerprint=fingerprint,
+                interruption=interruption,
+                max_minutes=max_minutes,
+                more_hooks=trail.hooks(start),
+                note=trail.log.line,
+                set_up=set_up,
+            )
+            trail.check_room(start, runner)
+            with trail.noted(start):
+                _run(runner)
+                return _keep_selected(
+                    _Trained(model, runner.epoch, frozenset(set_up)), work_dir, resolved, recipe, data
+                )
+
+
+def check_work_dir(work_dir: Path, resume: bool) -> None:
+    """Check that a training may begin in a work dir.
+
+    Raises:
+        ConfigError: It holds another training, and is not to be resumed.
+    """
     if not resume and checkpoint_files(work_dir):
         raise ConfigError(
             f"{work_dir} holds checkpoints of a training; pass --resume to continue it, or another --work-dir"
         )
-    name, recipe, train_set, validation_set = resolved.name, resolved.copied_recipe(), data.train, data.validation
-    check_objectives(name, recipe.model)
+
+
+def checked_recipe(resolved: ResolvedModel, data: TrainingData) -> ConfigDict:
+    """Return the recipe that a model is trained by on some data, with as many classes as there are identities.
+
+    Raises:
+        ConfigError: It makes no sense.
+        UnknownNameError: There is an entry that nothing reads.
+    """
+    recipe = resolved.copied_recipe()
+    check_objectives(resolved.name, recipe.model)
     check_training(recipe.training)
-    tell_changed_annotations(train_set)
-    fit_identities(recipe.model, train_set.identity_count, train_set.annotation_file, logging.WARNING)
-    place = torch.device(device)
-    with (
-        joined_processes(place),
-        Interruption() as interruption,
-        explained_failures(interruption, work_dir),
-        locked(work_dir),
-    ):
-        torch.manual_seed(recipe.training.get("seed", 0))
-        model = build_retriever(recipe.model)
-        _check_trainable(model, name)
-        fingerprint = training_fingerprint(recipe, train_set, validation_set)
-        is_resumed = resume and bool(checkpoint_files(work_dir))
-        if weights is not None and not is_resumed:
-            load_starting_weights(model, weights)
-        add_adapters(model, adapter_settings(recipe.training))
-        set_up = set_up_objectives(model)  # after the weights that it may copy, and before the checkpoint that has it
-        checkpoint = last_checkpoint(work_dir, model) if resume else None
-        _check_same_everywhere(checkpoint, work_dir)
-        if checkpoint is not None:
-            check_fingerprint(checkpoint, fingerprint, train_set.root)
-            check_averages(checkpoint, average_settings(recipe.training))
-            _tell_lost_best(work_dir)
-        elif weights is None:
-            what = "CLIP's or its own" if can_start_from_clip(model) else "its own"
-            logger.warning("%s: weights are random at the start; --weights FILE starts from %s", name, what)
-        runner = build_runner(
-            recipe.training,
-            model.to(place),
-            train_set,
-            validation_set,
-            work_dir,
-            checkpoint=checkpoint,
-            fingerprint=fingerprint,
-            interruption=interruption,
-            max_minutes=max_minutes,
-            tensorboard=tensorboard,
-            set_up=set_up,
-        )
-        _run(runner)
-        return _keep_selected(_Trained(model, runner.epoch, frozenset(set_up)), work_dir, resolved, recipe, data)
+    tell_changed_annotations(data.train)
+    fit_identities(recipe.model, data.train.identity_count, data.train.annotation_file, logging.WARNING)
+    return recipe
 
 
 @dataclass(frozen=True)
@@ -223,16 +255,6 @@ class _Trained:
         return {name: value for name, value in self.model.state_dict().items() if name not in left_out}
 
 
-def _check_trainable(model: nn.Module, name: str) -> None:
-    """Raise ConfigError where a model has nothing to learn from, or nothing that learns."""
-    if hasattr(model, "objectives") and not model.objectives:
-        raise no_objective(name)
-    if not any(parameter.requires_grad for parameter in model.parameters()):
-        raise ConfigError(
-            f"{type(model).__name__}, the model of {name}, has no parameters, so there is nothing to train"
-        )
-
-
 def _check_same_everywhere(checkpoint: Path | None, work_dir: Path) -> None:
     """Raise ConfigError where processes would go on from different checkpoints, each with other weights."""
     names = [path.name if path else "none" for path in gather_objects(checkpoint)]
@@ -244,13 +266,16 @@ def _check_same_everywhere(checkpoint: Path | None, work_dir: Path) -> None:
         )
 
 
-def _tell_lost_best(work_dir: Path) -> None:
+def _tell_lost_best(work_dir: Path, checkpoint: Path) -> None:
     """Warn where the history knows the best epoch so far, and its weights are lost."""
-    is_validated = any("validation" in row for row in read_history(work_dir))
-    if is_main_process() and is_validated and best_epoch(work_dir / BEST_WEIGHTS) is None:
+    if not is_main_process():
+        return
+    forget_best_after(work_dir, checkpoint_epoch(checkpoint) or 0)
+    if any("validation" in row for row in read_history(work_dir)) and find_best(work_dir) is None:
         logger.warning(
-            "%s is missing or damaged: the best epoch is chosen among those from now on, or else the last one is kept",
-            work_dir / BEST_WEIGHTS,
+            "%s: the weights of the best epoch are missing or damaged: the best epoch is chosen among those from now"
+            " on, or else the last one is kept",
+            work_dir,
         )
 
 
@@ -275,35 +300,71 @@ def _keep_selected(
 ) -> TrainingResult:
     """Write the weights of the best epoch, or of the last one, as safetensors; whole numbers keep their type."""
     name, training, validation_set, train_set = resolved.name, recipe.training, data.validation, data.train
-    dtype = WEIGHTS_DTYPES[training.get("weights_dtype", "float32")]
-    best = best_epoch(work_dir / BEST_WEIGHTS) if validation_set is not None else None
-    epoch, state = (best[0], read_weights(work_dir / BEST_WEIGHTS)) if best else (trained.epoch, trained.state())
     path = work_dir / f"{name}.safetensors"
+    # Others must not read what the main process is writing.
+    best = find_best(work_dir) if validation_set is not None and is_main_process() else None
+    best = from_main_process(best)
+    epoch = best.epoch if best else trained.epoch
+    selected_on = validation_set.split if best and validation_set else "none"
+    result = TrainingResult(path, epoch, validation_of(work_dir, epoch), selected_on)
+    if not is_main_process():
+        return result
+    state = weights_of(best) if best else trained.state()
     about = {
         "tipr_zoo_version": __version__,
         **origin_texts(name, resolved.card.plugin, resolved.card.config, recipe.to_dict()),
         "seed": str(training.get("seed", 0)),
         "epoch": str(epoch),
-        "selected_on": validation_set.split if best and validation_set else "none",
+        "selected_on": selected_on,
         "dataset": train_set.name,
         "dataset_sha256": train_set.sha256,
         **average_texts(training),
     }
+    _write_final(_Final(path, trained, best, about), state, training)
+    return result
+
+
+@dataclass(frozen=True)
+class _Final:
+    """The weights that a training is for.
+
+    Attributes:
+        file: Where they go.
+        trained: The model.
+        best: The best epoch; None where the last one is kept.
+        about: What their header says.
+    """
+
+    file: Path
+    trained: _Trained
+    best: Best | None
+    about: dict[str, str]
+
+
+def _write_final(final: _Final, state: dict[str, Tensor], training: Mapping[str, Any]) -> None:
+    """Write the final weights. Where they are those of the best epoch, bit for bit, nothing else keeps those."""
+    best, trained, dtype = final.best, final.trained, WEIGHTS_DTYPES[training.get("weights_dtype", "float32")]
+    state = {name: value for name, value in state.items() if name not in trained.set_up}  # a checkpoint has it
+    kept = state
     if (adapters := adapter_settings(training)) is not None:
         trained.model.load_state_dict(state, strict=False)  # what objectives were set up with is no part of it
-        state = _merged(trained, adapters, work_dir / f"{name}.adapter.safetensors", about)
-    if is_main_process():
-        stored = {key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}
-        write_weights(stored, path, about)
-    return TrainingResult(path, epoch, validation_of(work_dir, epoch), about["selected_on"])
+        file = final.file.with_suffix(".adapter.safetensors")
+        state = _merged(trained, adapters, file, final.about)
+    stored = {key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}
+    is_same = adapters is None and all(value.dtype == kept[name].dtype for name, value in stored.items())
+    if best is not None and best.file == final.file and not is_same:
+        best = keep_apart(best, kept)
+    write_weights(stored, final.file, final.about)
+    if best is not None and best.file.name == BEST_WEIGHTS and is_same:
+        note_best(replace(best, file=final.file))
 
 
 def _merged(trained: _Trained, adapters: Adapters, file: Path, about: dict[str, str]) -> dict[str, Tensor]:
     """Write the adapters apart, and return the weights with them merged, as a plain model has them."""
-    if is_main_process() and not adapters.train_base:
+    if not adapters.train_base:
         save_adapters(trained.model, adapters, file, about)
         logger.warning("%s holds the adapters alone; the model's weights have them merged", file)
-    elif is_main_process():
+    else:
         logger.warning("the towers learnt as well (training.adapters.train_base), so no file has the adapters alone")
     merge_adapters(trained.model)
     about[MERGED] = f"{adapters.type} of rank {adapters.r} on {', '.join(adapters.targets)}"

@@ -44,6 +44,9 @@ def _convert(*more: str) -> tuple[str, ...]:
 
 
 _NEW_CARD = ("cards", "new", "mine", "--from-weights", "tiny.safetensors", "--record", "record.json", "--folder", "new")
+_TRAIL = ("history.jsonl", "train.log", "runs.json", "curves.png")
+"""What holds times, or says how often a training was resumed. The curves are drawn when there is time for it."""
+
 _TRAIN = ("train", MODEL, "--data", "data", "--work-dir", "work", *TINY)
 _REPRODUCE = ("reproduce", MODEL, "--data", FIGURES, "--work-dir", "work", "--records", "records", *TINY)
 _EVAL = ("eval", MODEL, "--data", "data", *TINY)
@@ -53,15 +56,15 @@ _PICTURE = "data/imgs/test/00000_0.jpg"
 CASES = {
     "data synth": Case(("data", "synth", "drawn", *DATA, "--workers", "1")),
     "data synth, two workers": Case(("data", "synth", "drawn", *DATA, "--workers", "2")),
-    "train": Case((*_TRAIN, *SHORT), again=("--resume",), changing=("history.jsonl",)),
+    "train": Case((*_TRAIN, *SHORT), again=("--resume",), changing=_TRAIL),
     "train, over old weights": Case(
         (*_TRAIN, "--resume", *SHORT),
         before=((*_TRAIN, "--max-minutes", "0", *SHORT),),
-        changing=("history.jsonl",),
+        changing=_TRAIL,
     ),
-    "reproduce": Case((*_REPRODUCE, "--seeds", "0", "1", *SHORT), changing=("history.jsonl",)),
+    "reproduce": Case((*_REPRODUCE, "--seeds", "0", "1", *SHORT), changing=_TRAIL),
     "reproduce, two jobs": Case(
-        (*_REPRODUCE, "--seeds", "0", "1", "--jobs", "2", *SHORT), changing=("history.jsonl", "log.txt")
+        (*_REPRODUCE, "--seeds", "0", "1", "--jobs", "2", *SHORT), changing=(*_TRAIL, "log.txt")
     ),
     "eval --records": Case(
         (*_EVAL, "--no-cache", "--direction", "both", "--records", "records"),

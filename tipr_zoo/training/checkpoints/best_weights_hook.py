@@ -1,4 +1,4 @@
-"""The weights of the best epoch."""
+"""The choice of the best epoch."""
 
 from __future__ import annotations
 
@@ -11,47 +11,45 @@ from torch import nn
 
 from tipr_zoo.distributed import is_main_process
 from tipr_zoo.errors import TrainingError
-from tipr_zoo.weights.header import read_metadata
-from tipr_zoo.weights.tensors import write_weights
-
-BEST_WEIGHTS = "best.safetensors"
-"""The file in a work dir that holds the weights of the best epoch so far."""
+from tipr_zoo.training.checkpoints.best_weights import Best, find_best, holds, keep_apart, note_best, remove_left_over
+from tipr_zoo.training.checkpoints.files import checkpoint_name
 
 
 class BestWeightsHook(Hook):
-    """Writes the weights after a validation with the highest rank-1 so far; the first of equals counts.
+    """Notes the epoch with the highest rank-1 so far; the first of equals counts.
+
+    Its weights are not written where its checkpoint has them, see `tipr_zoo.training.checkpoints.best_weights`.
 
     Args:
         retriever: What is trained.
-        work_dir: Where `BEST_WEIGHTS` goes. What an interrupted run left there counts, too.
+        work_dir: Where the note goes. What an interrupted run left there counts, too.
         left_out: Names that these weights are without; see `tipr_zoo.models.objective_setup`.
     """
 
     priority = "HIGH"  # before the history, whose entry says that the validation is done
 
     def __init__(self, retriever: nn.Module, work_dir: Path, left_out: Collection[str] = ()) -> None:
-        self.retriever, self.file, self.left_out = retriever, work_dir / BEST_WEIGHTS, left_out
+        self.retriever, self.work_dir, self.left_out = retriever, work_dir, left_out
+
+    def before_train(self, runner: Runner) -> None:
+        if is_main_process():
+            remove_left_over(self.work_dir)
 
     def after_val_epoch(self, runner: Runner, metrics: Mapping[str, float] | None = None) -> None:
         if not is_main_process() or not metrics:
             return
-        best = best_epoch(self.file)
-        if best is not None and best[1] >= metrics["R1"]:
+        before = find_best(self.work_dir)
+        if before is not None and before.rank_1 >= metrics["R1"]:
             return
-        about = {"epoch": str(runner.epoch), "R1": repr(metrics["R1"])}
+        best = Best(runner.epoch, metrics["R1"], self.work_dir / checkpoint_name(runner.epoch, 0))
+        state = {name: value for name, value in self.retriever.state_dict().items() if name not in self.left_out}
         try:
-            state = self.retriever.state_dict().items()
-            write_weights({name: value for name, value in state if name not in self.left_out}, self.file, about)
+            if holds(best.file, state):
+                note_best(best)
+            else:  # what was validated is not what is trained
+                keep_apart(best, state)
         except OSError as error:
+            file = getattr(error, "filename", None) or self.work_dir
             raise TrainingError(
-                f"{self.file} cannot be written: {error.strerror or error}; make room, then go on with --resume"
+                f"{file} cannot be written: {error.strerror or error}; make room, then go on with --resume"
             ) from error
-
-
-def best_epoch(file: Path) -> tuple[int, float] | None:
-    """Return the epoch, from 1, whose weights `BEST_WEIGHTS` holds, and its rank-1; None without such a file."""
-    about = read_metadata(file) if file.is_file() else {}
-    try:
-        return int(about["epoch"]), float(about["R1"])
-    except (KeyError, TypeError, ValueError):  # no such file, or not written by this hook
-        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from tipr_zoo.distributed import is_main_process
-from tipr_zoo.errors import TrainingError
+from tipr_zoo.errors import TrainingError, WriteError
 from tipr_zoo.machine.whole_file import remove_parts, whole_file
+from tipr_zoo.training.checkpoints.best_weights import keep_before_removal
 from tipr_zoo.training.checkpoints.files import checkpoint_files, checkpoint_name
 
 PREFIX = "retriever."
@@ -30,6 +32,7 @@ class CheckpointHook(Hook):
     Args:
         work_dir: Where checkpoints go.
         fingerprint: What the training depends on, see `tipr_zoo.training.checkpoints.fingerprint`.
+        left_out: Names that the weights of the best epoch are without.
 
     Attributes:
         last: The last one written; None before the first.
@@ -37,8 +40,8 @@ class CheckpointHook(Hook):
 
     priority = "VERY_LOW"
 
-    def __init__(self, work_dir: Path, fingerprint: dict[str, Any]) -> None:
-        self.work_dir, self.fingerprint = work_dir, fingerprint
+    def __init__(self, work_dir: Path, fingerprint: dict[str, Any], left_out: Collection[str] = ()) -> None:
+        self.work_dir, self.fingerprint, self.left_out = work_dir, fingerprint, left_out
         self.last: Path | None = None
         self._step_in_epoch = 0
 
@@ -99,5 +102,16 @@ class CheckpointHook(Hook):
             first = files.index(file)  # later ones could not be read, or this would not have been written
             for other in files[:first] + files[first + KEPT :]:
                 if other.is_file():
-                    other.unlink()
+                    self._remove(other)
         return file
+
+    def _remove(self, file: Path) -> None:
+        """Remove a checkpoint, not what it alone has of the best epoch."""
+        try:
+            keep_before_removal(file, self.left_out)
+        except WriteError as error:
+            raise TrainingError(
+                f"{error.filename} cannot be written: {error.strerror}; {self.last} is whole; make room, then go on"
+                " with --resume"
+            ) from error
+        file.unlink()

@@ -31,6 +31,12 @@ def checkpoint_files(work_dir: Path) -> list[Path]:
     return sorted(found, key=lambda file: (int(found[file][1]), int(found[file][2] or 0)), reverse=True)
 
 
+def checkpoint_epoch(file: Path) -> int | None:
+    """Return after how many whole epochs a checkpoint was written; None for a file of another name."""
+    match = _NAME.fullmatch(file.name)
+    return int(match[1]) if match else None
+
+
 def last_checkpoint(work_dir: Path, model: nn.Module) -> Path | None:
     """Return the last checkpoint that can be read. Where there is none at all, return None and say so.
 

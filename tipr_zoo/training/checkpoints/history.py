@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tipr_zoo.errors import TrainingError, WriteError
+from tipr_zoo.errors import TrainingError
+from tipr_zoo.machine.appended_lines import append_line
 from tipr_zoo.machine.whole_file import write_whole
 from tipr_zoo.outside.files import LOG_LIMIT, read_bytes
 from tipr_zoo.outside.parsing import parse_json
@@ -54,17 +53,7 @@ def append_history(work_dir: Path, row: dict[str, Any]) -> None:
     Raises:
         WriteError: It cannot be written; the rows that were there are as they were.
     """
-    file = work_dir / HISTORY
-    size = file.stat().st_size if file.is_file() else None
-    try:
-        # Appended, so that it can be followed while it grows. A killed process may leave the beginning of a row.
-        with file.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(row) + "\n")
-    except OSError as error:
-        if size is not None:
-            with suppress(OSError):
-                os.truncate(file, size)
-        raise WriteError(error.errno, error.strerror, str(file)) from error
+    append_line(work_dir / HISTORY, json.dumps(row))
 
 
 def forget_after(work_dir: Path, epoch: int) -> None:

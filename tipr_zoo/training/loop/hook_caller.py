@@ -30,6 +30,9 @@ class HookCaller(Hook):
         hooks: The hooks, in the order in which they are called.
         seed: The seed of the training.
         figures: Gets what hooks note of an epoch, by name.
+
+    Attributes:
+        most_batches: See `TrainingRun`; a dry run measures no more than it needs.
     """
 
     priority = "HIGHEST"  # before the seed of each step, so that what a hook draws changes nothing in it
@@ -39,11 +42,12 @@ class HookCaller(Hook):
         self.run: TrainingRun | None = None
         self.states: Mapping[str, Any] | None = None
         self.watch = _Watch()
+        self.most_batches: int | None = None
         self.has_steps = any(hasattr(hook, name) for hook in hooks for name in ("before_step", "after_step"))
 
     def before_train(self, runner: Runner) -> None:
         self.run = TrainingRun(runner, self.seed, self.figures)
-        self.run.step_in_epoch = runner.train_loop.first_step
+        self.run.step_in_epoch, self.run.most_batches = runner.train_loop.first_step, self.most_batches
         if self.states is not None:
             self._load_states(self.states)
         if self.hooks:

@@ -12,6 +12,7 @@ from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.recipe_schema import ParameterPattern
 from tipr_zoo.training.adapters import plain_name
+from tipr_zoo.training.loop.epoch_figures import BASE_RULE
 from tipr_zoo.training.loop.tower_blocks import blocks_of, towers_of
 
 PATTERNS = "training.parameter_patterns"
@@ -63,14 +64,15 @@ def parameter_groups(
         if not parameter.requires_grad:
             continue
         group: dict[str, Any] = {"params": [parameter], "name": name, "lr": lr, "weight_decay": weight_decay}
+        group["rule"] = BASE_RULE
         for rule, parts in RULES.items():
             if rule in multipliers and any(part in name for part in parts):
-                group["lr"] = lr * multipliers[rule]
+                group["lr"], group["rule"] = lr * multipliers[rule], rule
                 if rule == "bias":
                     group["weight_decay"] = 0.0
         pattern = matched.get(name)
         if pattern is not None and pattern.rate is not None:
-            group["lr"] = lr * pattern.rate
+            group["lr"], group["rule"] = lr * pattern.rate, pattern.pattern
         if pattern is not None and pattern.weight_decay is not None:
             group["weight_decay"] = pattern.weight_decay
         group["lr"] *= factors.get(name, 1.0)

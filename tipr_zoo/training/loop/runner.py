@@ -7,7 +7,7 @@ import re
 import shutil
 import uuid
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,6 @@ from tipr_zoo.training.loop.parameter_groups import freeze_parameters
 from tipr_zoo.training.loop.progress_hook import ProgressHook
 from tipr_zoo.training.loop.recipe_schedule import recipe_schedule
 from tipr_zoo.training.loop.runner_model import RunnerModel
-from tipr_zoo.training.loop.tensorboard_hook import TensorBoardHook
 from tipr_zoo.training.loop.tower_blocks import checkpoint_gradients
 from tipr_zoo.training.loop.train_loop import TrainLoop
 from tipr_zoo.training.loop.validation_loop import ValidationLoop
@@ -60,7 +59,8 @@ def build_runner(
     fingerprint: dict[str, Any],
     interruption: Interruption,
     max_minutes: float | None = None,
-    tensorboard: bool = False,
+    more_hooks: Sequence[Hook] = (),
+    note: Callable[[str], None] | None = None,
     set_up: Collection[str] = (),
 ) -> Runner:
     """Build everything that a training needs.
@@ -75,7 +75,8 @@ def build_runner(
         fingerprint: What checkpoints note of the run.
         interruption: Notes signals.
         max_minutes: See `tipr_zoo.training.train.train`.
-        tensorboard: See `tipr_zoo.training.train.train`.
+        more_hooks: What else is done around the steps, after all of the training's own hooks of the same priority.
+        note: What the lines of the progress are given to.
         set_up: What `tipr_zoo.models.objective_setup.set_up_objectives` has added; the best weights are without it.
 
     Raises:
@@ -89,13 +90,13 @@ def build_runner(
     own_hooks = build_hooks(training)
     loader = training_loader(training, model, train_set, own_hooks)
     optim_wrapper = _optim_wrapper(training, model, device)
-    checkpoints = CheckpointHook(work_dir, fingerprint)
+    checkpoints = CheckpointHook(work_dir, fingerprint, set_up)
     figures: dict[str, float] = {}
     hooks: list[Hook] = [
         LearningRateHook(recipe_schedule(training, len(loader), optim_wrapper.optimizer)),
         RandomStateHook(training.get("seed", 0)),
         BestWeightsHook(model, work_dir, set_up),
-        ProgressHook(work_dir, figures),
+        ProgressHook(work_dir, note, figures),
         LinearProductsHook(),
         checkpoints,
         InterruptionHook(interruption, checkpoints, device),
@@ -106,8 +107,7 @@ def build_runner(
         hooks.append(MovingAverageHook(model, average))
     if max_minutes is not None:
         hooks.append(TimeLimitHook(max_minutes, device))
-    if tensorboard and is_main_process():
-        hooks.append(TensorBoardHook(work_dir / "tensorboard"))
+    hooks += more_hooks
     validation: dict[str, Any] = {}
     if validation_set is not None:
         validation = {

@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.training.loop.step_figures import step_figures, validation_figures
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -37,16 +38,12 @@ class TensorBoardHook(Hook):
         self.writer: SummaryWriter = self.make_writer(str(self.folder), purge_step=runner.iter)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        for key, value in outputs.items():
-            self.writer.add_scalar(f"train/{key}", value, runner.iter)
-        rate = max(group["lr"] for group in runner.optim_wrapper.optimizer.param_groups)
-        self.writer.add_scalar("train/lr", rate, runner.iter)
-        if (norm := runner.optim_wrapper.gradient_norm) is not None:
-            self.writer.add_scalar("train/grad_norm", norm, runner.iter)
+        for key, value in step_figures(runner, outputs).items():
+            self.writer.add_scalar(key, value, runner.iter)
 
     def after_val_epoch(self, runner: Runner, metrics: Mapping[str, float] | None = None) -> None:
-        for key, value in (metrics or {}).items():
-            self.writer.add_scalar(f"validation/{key}", value, runner.iter)
+        for key, value in validation_figures(metrics).items():
+            self.writer.add_scalar(key, value, runner.iter)
 
     def after_train(self, runner: Runner) -> None:
         self.close()

@@ -65,6 +65,10 @@ class TrainLoop(EpochBasedTrainLoop):
     def _is_validated(self) -> bool:
         return bool(validation_of(Path(self.runner.work_dir), self._epoch))
 
-    def _validation_is_due(self) -> bool:
-        is_end: Any = self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs
+    def validates_after(self, epoch: int) -> bool:
+        """Tell whether an epoch, counted from 1, is validated."""
+        is_end: Any = epoch % self.val_interval == 0 or epoch == self._max_epochs
         return self.runner.val_loop is not None and bool(is_end)
+
+    def _validation_is_due(self) -> bool:
+        return self.validates_after(self._epoch)

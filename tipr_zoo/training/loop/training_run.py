@@ -34,11 +34,13 @@ class TrainingRun:
 
     Attributes:
         step_in_epoch: Steps of the epoch that are done.
+        most_batches: How many batches `measure_pairs` goes through at most; the other pairs get 0. None for all.
     """
 
     def __init__(self, runner: Runner, seed: int, figures: dict[str, float]) -> None:
         self._runner, self.seed, self._figures = runner, seed, figures
         self.step_in_epoch = 0
+        self.most_batches: int | None = None
 
     @property
     def retriever(self) -> Retriever:
@@ -84,7 +86,7 @@ class TrainingRun:
             ConfigError: `measure` gives something else than one number a pair, or other names for other batches.
         """
         found: dict[str, Tensor] = {}
-        batches = self._batches()[process_rank() :: process_count()]
+        batches = self._batches()[: self.most_batches][process_rank() :: process_count()]
         with torch.no_grad(), as_one_process(), self._model.autocast(self.device):
             for batch in self._loaded(batches):
                 indices = batch[PAIR_INDICES].cpu()

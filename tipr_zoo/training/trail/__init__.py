@@ -1,0 +1,1 @@
+"""What a training leaves besides its weights: what it was, what it said, and how it went."""
