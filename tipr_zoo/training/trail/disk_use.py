@@ -95,8 +95,8 @@ def planned_files(
         about = "weights of the best epoch, where no checkpoint has them"
         files.insert(1, PlannedFile(BEST_WEIGHTS, weights, about))
     if training.get("adapters"):
-        learning = sum(value.numel() * 4 for value in model.parameters() if value.requires_grad)
-        files.append(PlannedFile(f"{name}.adapter.safetensors", learning, "the adapters alone"))
+        adapters = sum(value.numel() * 4 for value in model.parameters() if value.requires_grad)
+        files.append(PlannedFile(f"{name}.adapter.safetensors", adapters, "the adapters alone"))
     return files + [PlannedFile(f"{folder}/", _OF_A_FIGURE * figures, "figures of every step") for folder in more]
 
 
