@@ -80,6 +80,18 @@ LINES = (
     StandIn("docs/evaluation.md", "tipr-zoo reproduce my_model *", "five trainings; tests/reproduction types it", None),
     StandIn("docs/tour.md", "tipr-zoo data synth *", "drawing 200 people", "{line} --test 16"),
     StandIn("docs/tour.md", "tipr-zoo train *", "two epochs", "{line} training.max_epochs=1"),
+    StandIn(
+        "docs/training.md",
+        "tipr-zoo train irra_tiny_synth --work-dir work_dirs/next --dry-run",
+        "a minute to draw 1,300 people",
+        "{line} --data data/synthpedes",
+    ),
+    StandIn(
+        "docs/training.md",
+        "tipr-zoo train irra_tiny_synth --recipe *",
+        "half an hour; its recipe is that of the short training before",
+        "{line} --data data/synthpedes",
+    ),
     # Several GPUs
     StandIn(
         "README.md",

@@ -211,9 +211,9 @@ def test_operations_that_cannot_be_counted_are_told(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from tipr_zoo.training import dry_run
+    from tipr_zoo.training import measured_step
 
-    monkeypatch.setattr(dry_run, "COUNTED", 0)
+    monkeypatch.setattr(measured_step, "COUNTED", 0)
     assert main(words(synthpedes, tmp_path / "run")) == 0
     assert "the operations of a pair cannot be counted" in capsys.readouterr().out
 

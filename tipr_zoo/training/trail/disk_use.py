@@ -97,8 +97,8 @@ def planned_files(
         about = "weights of the best epoch, where no checkpoint has them"
         files.insert(1, PlannedFile(BEST_WEIGHTS, weights, about))
     if training.get("adapters"):
-        alone = sum(value.numel() * 4 for value in model.parameters() if value.requires_grad)
-        files.append(PlannedFile(f"{name}.adapter.safetensors", alone, "the adapters alone"))
+        adapters = sum(value.numel() * 4 for value in model.parameters() if value.requires_grad)
+        files.append(PlannedFile(f"{name}.adapter.safetensors", adapters, "the adapters alone"))
     return files + [PlannedFile(f"{folder}/", _OF_A_FIGURE * figures, "figures of every step") for folder in more]
 
 
