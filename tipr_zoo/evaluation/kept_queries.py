@@ -15,12 +15,12 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
-from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, write_record
+from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, record_text
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import RecordError
 from tipr_zoo.evaluation.query_figures import QueryFigures
 from tipr_zoo.machine.result_place import make_folder
-from tipr_zoo.machine.whole_file import write_whole
+from tipr_zoo.machine.whole_file import whole_file
 from tipr_zoo.outside.files import read_bytes
 
 ENDING = ".queries.safetensors"
@@ -87,13 +87,16 @@ def write_with_queries(record: Record, queries: KeptQueries, path: Path) -> Reco
 
     Raises:
         RecordError: An entry is wrong.
-        WriteError: A file cannot be written. What was there before is unchanged, or is told by its hash.
+        WriteError: A file cannot be written. What was there before is unchanged.
     """
     content = _content(queries)
     complete = replace(record, queries_sha256=hashlib.sha256(content).hexdigest())
+    text = record_text(complete)
     make_folder(path.parent)
-    write_whole(queries_file(path), content)
-    write_record(complete, path)
+    # Neither takes its place before both are written; the record is the last.
+    with whole_file(path) as record_part, whole_file(queries_file(path)) as queries_part:
+        queries_part.write_bytes(content)
+        record_part.write_bytes(text.encode())
     return complete
 
 
