@@ -20,7 +20,7 @@ from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import RecordError
 from tipr_zoo.evaluation.query_figures import QueryFigures
 from tipr_zoo.machine.result_place import make_folder
-from tipr_zoo.machine.whole_file import whole_file
+from tipr_zoo.machine.whole_file import whole_file, write_whole
 from tipr_zoo.outside.files import read_bytes
 
 ENDING = ".queries.safetensors"
@@ -95,8 +95,9 @@ def write_with_queries(record: Record, queries: KeptQueries, path: Path) -> Reco
     make_folder(path.parent)
     # Neither takes its place before both are written; the record is the last.
     with whole_file(path) as record_part, whole_file(queries_file(path)) as queries_part:
-        queries_part.write_bytes(content)
-        record_part.write_bytes(text.encode())
+        # Each has its own writer, so that an error names the right file.
+        write_whole(queries_part, content)
+        write_whole(record_part, text.encode())
     return complete
 
 
