@@ -98,6 +98,23 @@ def test_the_other_order_has_the_other_sign(measured: Path, capsys: pytest.Captu
 def test_persons_are_drawn_as_a_whole_where_it_is_asked_for(measured: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (there, _) = compared(capsys, file_of(measured, ONE), file_of(measured, OTHER), "--by", "identity", "--seed", "3")
     assert (there["by"], there["units"], there["seed"], there["is_exact"]) == ("identity", 6, 3, True)
+    words = ["compare", str(file_of(measured, ONE)), str(file_of(measured, OTHER)), "--by", "identity"]
+    assert main([*words, "--resamples", "200"]) == 0
+    assert "text-to-image: 24 queries of 6 identities\n" in capsys.readouterr().out
+
+
+def test_one_person_alone_is_told(synthpedes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    people = json.loads((synthpedes / "reid_raw.json").read_text())
+    table = ["image,caption,person"]
+    first = next(person["id"] for person in people if person["split"] == "train")
+    for person in (person for person in people if person["id"] == first):
+        table += [f'{synthpedes / "imgs" / person["file_path"]},"{caption}",1' for caption in person["captions"]]
+    (tmp_path / "people.csv").write_text("\n".join(table))
+    for model in (ONE, OTHER):
+        words = ["eval", model, "--data", str(tmp_path / "people.csv"), "--records", str(tmp_path / model)]
+        assert main([*words, "--split", "all", "--device", "cpu", "--no-cache"]) == 0
+    line = refused(capsys, tmp_path / ONE, tmp_path / OTHER, "--by", "identity")
+    assert "has one identity alone, of which nothing can be drawn; measure more" in line
 
 
 def test_the_table_says_what_its_numbers_mean(measured: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +123,7 @@ def test_the_table_says_what_its_numbers_mean(measured: Path, capsys: pytest.Cap
     text = capsys.readouterr().out
     assert "SynthPEDES train, text-to-image: 24 queries\nfirst: irra_tiny_synth (weights " in text
     assert text.index("text-to-image: 24") < text.index("image-to-text: 12")
-    for part in ("95 % interval", "middle 95 % of 500 resamples of the 24 queries", "Seed 0.", "--by identity draws"):
+    for part in ("95 % interval", "middle 95 % of 500 resamples of the queries", "Seed 0.", "--by identity draws"):
         assert part in text
     assert main([*words, "--format", "csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))

@@ -77,7 +77,8 @@ def _parts(comparison: RecordComparison, format: str, width: int | None) -> list
     title = "\n".join(
         [
             "### " * (format == "markdown")
-            + f"{first.dataset} {first.split}, {first.direction}: {first.queries:,} queries",
+            + f"{first.dataset} {first.split}, {first.direction}: {first.queries:,} queries"
+            + f" of {comparison.units:,} identities" * (comparison.by == "identity"),
             f"first: {_named(first)}",
             f"second: {_named(second)}",
         ]
@@ -112,13 +113,11 @@ def _legend(comparisons: Sequence[RecordComparison]) -> list[str]:
     """Return what difference, interval and p mean, and what they do not."""
     first = comparisons[0]
     unit = "queries" if first.by == "query" else "identities, each with all its queries"
-    tried = (
-        "all patterns of signs" if first.is_exact else f"{first.resamples:,} flips of signs, with what was found as one"
-    )
     lines = [
         "Figures in percent; the difference is the second less the first, in percentage points. The interval holds the"
-        f" middle 95 % of {first.resamples:,} resamples of the {first.units:,} {unit}. p is the share of {tried}, whose"
-        f" difference is at least as far from 0. Seed {first.seed}.",
+        f" middle 95 % of {first.resamples:,} resamples of the {unit}. p is the share of {first.resamples:,} random"
+        " flips of signs, or of all flips where these are fewer, whose difference is at least as far from 0."
+        f" Seed {first.seed}.",
         "Both say how much depends on which queries were asked. They say nothing of another training of either model:"
         " `tipr-zoo reproduce` trains several seeds.",
     ]

@@ -159,6 +159,9 @@ def _compared(pair: _Pair, by: str, resamples: int, seed: int) -> RecordComparis
     values = [each.figures.by_metric() for each in (first, second)]
     differences = np.stack([values[1][name].astype(np.float64) - values[0][name] for name in METRICS], axis=1)
     groups = first.identity if by == IDENTITY else np.arange(len(differences))
+    units = len(np.unique(groups))
+    if units < 2:
+        raise ConfigError(f"{pair.first_file} has one {by} alone, of which nothing can be drawn; measure more")
     found = paired_statistics(differences, groups, resamples, seed)
     rows = []
     for number, name in enumerate(METRICS):
@@ -166,7 +169,6 @@ def _compared(pair: _Pair, by: str, resamples: int, seed: int) -> RecordComparis
         interval = (100 * float(found.low[number]), 100 * float(found.high[number]))
         difference = 100 * float(found.difference[number])
         rows.append(MetricDifference(name, one, other, difference, interval, float(found.p_value[number])))
-    units = len(np.unique(groups))
     return RecordComparison(pair.first, pair.second, by, units, resamples, seed, found.is_exact, tuple(rows))
 
 
