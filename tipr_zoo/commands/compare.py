@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RECORD",
         nargs=2,
         type=Path,
-        help="a record of `tipr-zoo eval --records`, or a folder with those of one evaluation; the difference is the"
+        help="a record that `tipr-zoo eval` wrote, or a folder with those of one evaluation; the difference is the"
         " second less the first",
     )
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="seed of what is drawn (default: 0)")

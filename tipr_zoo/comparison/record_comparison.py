@@ -78,7 +78,7 @@ def compare_records(
     """Compare two evaluation records query by query.
 
     Args:
-        first: A record of ``tipr-zoo eval --records``, beside which what was found of every query is kept; or a folder
+        first: A record that ``tipr-zoo eval`` wrote, beside which what was found of every query is kept; or a folder
             with one evaluation's records.
         second: Another one, on the same data, split and direction.
         by: One of `UNITS`.
