@@ -83,6 +83,14 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "Several models at once. A cell that cannot be measured costs only itself, and the exit code is 1:",
             exit_code=1,
         ),
+        Example("tipr-zoo eval irra_tiny_synth --data data/synthpedes --records one", is_on_page=False),
+        Example("tipr-zoo eval fmfa_tiny_synth --data data/synthpedes --records other", is_on_page=False),
+    ),
+    "compare": (
+        Example(
+            "tipr-zoo compare one other",
+            "Of two models that `tipr-zoo eval --records one` and `--records other` measured on the same queries:",
+        ),
     ),
     "reproduce": (
         Example(
@@ -116,6 +124,13 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example(
             "tipr-zoo convert best.pth --method irra --image-size 64 32 -o mine.safetensors",
             "`best.pth` is here a small model under the official names; a full-size one needs no `--image-size`:",
+        ),
+    ),
+    "average": (
+        Example(
+            "tipr-zoo average work_dirs/irra_tiny_synth/epoch_1.pth work_dirs/irra_tiny_synth/epoch_2.pth"
+            " -o averaged.safetensors",
+            "Both epochs of the training above:",
         ),
     ),
     "leaderboard": (

@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import open_clip
+import safetensors.torch
 import torch
 from as_typed.checkout import IDENTITIES, ROOT, WIDTH
 from torch import Tensor, nn
@@ -33,6 +34,8 @@ STANDS_FOR = {
     "mine.safetensors": "what an earlier page converts: the same, converted",
     "mine": "the reader's own pictures and their table, in folders with names that the zoo does not know: drawn ones",
     "best.safetensors": "weights that somebody has trained: the shipped ones of irra_tiny_synth",
+    "one.safetensors": "weights of an epoch, or of one training: the shipped ones of irra_tiny_synth",
+    "other.safetensors": "those of the next epoch: the same, with other last digits",
     "records": "records of somebody's evaluation: the shipped ones of irra_tiny_synth",
 }
 """Why each of them is no real one."""
@@ -64,9 +67,19 @@ def write_page_folder(folder: Path) -> None:
     for name in ("nam.pth", "best0.pth", "best1.pth", "best2.pth", "HAM.pth"):
         shutil.copy(folder / "best.pth", folder / name)
     shutil.copy(ROOT / "model_cards" / "weights" / "irra_tiny_synth.safetensors", folder / "best.safetensors")
+    _write_two_epochs(folder)
     (folder / "records").mkdir()
     for record in (ROOT / "model_cards" / "records").glob("irra_tiny_synth_*.json"):
         shutil.copy(record, folder / "records")
+
+
+def _write_two_epochs(folder: Path) -> None:
+    """Write weights twice, the second time with other numbers."""
+    tensors = safetensors.torch.load_file(folder / "best.safetensors")
+    for name, factor in (("one", 1.0), ("other", 1.01)):
+        safetensors.torch.save_file(
+            {key: value * factor for key, value in tensors.items()}, folder / f"{name}.safetensors"
+        )
 
 
 def _write_as_published(drawn: Path, folder: Path, annotations: str, path_entry: str) -> None:

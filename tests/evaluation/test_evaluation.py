@@ -35,6 +35,7 @@ from tipr_zoo.evaluation.embedding import (
     embed_readable_pictures,
     evaluate,
 )
+from tipr_zoo.evaluation.kept_queries import queries_file
 from tipr_zoo.evaluation.loaded_model import load_model
 from tipr_zoo.evaluation.measuring import evaluate_and_record, measure
 from tipr_zoo.machine.devices import choose_device, describe_device
@@ -301,7 +302,8 @@ class TestRecord:
         words = ["eval", TINY_PRETRAINED, "--data", str(synthpedes), "--device", "cpu", "--json"]
         assert main([*words, "--records", str(records), "--picture", str(picture), "--captions", "2"]) == 0
         printed = capsys.readouterr()
-        (file,) = records.iterdir()
+        (file,) = records.glob("*.json")
+        assert queries_file(file).is_file()
         record = read_record(file)
         assert json.loads(printed.out) == json.loads(file.read_text())
         assert f"record: {file}" in printed.err

@@ -90,7 +90,7 @@ def _parts(function: ast.AST) -> set[str]:
 def _is_writer(call: ast.Call) -> bool:
     of, name = named(call)
     if name in WRITERS or name in WRITERS_OF.get(of, ()):
-        return not (name == "save" and of == "safetensors.torch")  # which gives the bytes
+        return not (name == "save" and of in ("safetensors.torch", "safetensors.numpy"))  # which give the bytes
     if name == "replace" and of and len(call.args) == 1 and not call.keywords:  # a path's; a text's takes two
         return True
     if name in ("open", "ZipFile") and of not in ("Image", "webbrowser"):

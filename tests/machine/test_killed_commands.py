@@ -68,6 +68,6 @@ def test_several_processes_share_a_cache_a_folder_of_records_and_one_of_pictures
     assert not [path for path in tmp_path.rglob("*") if is_part(path.name)]
     with Image.open(data / "imgs" / "hits.png") as hits:
         hits.load()
-    (record,) = folder.iterdir()
+    (record,) = folder.glob("*.json")
     subprocess.run(commands[0], env=environment, check=True, capture_output=True, timeout=300)
     assert json.loads(record.read_text())["from_cache"] == ["captions", "pictures"]

@@ -63,6 +63,7 @@ COMMANDS = {
         "convert no_such_file.pth --method irra -o {folder}/a/b/w.safetensors",
         "{folder}/a/b: " + NOTHING,
     ),
+    "average": ("average a.safetensors b.safetensors -o {folder}/m.safetensors", "{folder}: " + NOTHING),
     "cards new": ("cards new mine --config irra_tiny_synth.py --dataset X --folder {folder}", "{folder}: " + NOTHING),
     "data synth": ("data synth {folder}/data", "{folder}/data: " + NOTHING),
     "train": (

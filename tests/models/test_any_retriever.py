@@ -148,6 +148,23 @@ def test_what_is_no_retriever_is_told_in_one_line(change: dict[str, Any], says: 
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("objectives", 3, "objectives of Plain must be modules by their keys, got 3"),
+        ("objectives", [torch.nn.Identity()], "objectives of Plain must be modules by their keys, got"),
+        ("objectives", {1: torch.nn.Identity()}, "objectives of Plain must be modules by their keys, got"),
+        ("objectives", {"a": len}, "objectives of Plain must be modules by their keys, got"),
+        ("normalisation", (0.5, 0.5), r"normalisation of Plain must be an ImageNormalisation, got \(0.5, 0.5\)"),
+    ],
+)
+def test_what_it_says_besides_is_checked(monkeypatch: pytest.MonkeyPatch, name: str, value: Any, says: str) -> None:
+    tipr_zoo.build(PLAIN)  # imports the plugin
+    monkeypatch.setattr(sys.modules["plain_package.components"].Plain, name, value, raising=False)
+    with pytest.raises(ConfigError, match=says):
+        tipr_zoo.build(PLAIN)
+
+
+@pytest.mark.parametrize(
     ("change", "says"),
     [
         ({"training.masking": True}, "training.masking needs a mask_id of the tokenizer, and that of Plain has none"),

@@ -23,6 +23,7 @@ from tipr_zoo.cards.results import Result
 from tipr_zoo.command_line import main
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.errors import ConfigError, TrainingError
+from tipr_zoo.evaluation.kept_queries import queries_file
 from tipr_zoo.models.resolved_model import ResolvedModel
 from tipr_zoo.reproduction import seed_training
 from tipr_zoo.reproduction.figure_comparison import allowed_difference, compare
@@ -328,6 +329,7 @@ def test_a_true_card_is_reproduced(
         " figures: The epoch was chosen on the test split." in text
     )
     assert text.endswith("Reproduced: 1 of 1 figures are within.\n")
+    assert all(queries_file(path).is_file() for path in (tmp_path / "records").glob("*.json"))
     records = [read_record(path) for path in (tmp_path / "records").glob("*.json")]
     assert {(record.model, record.dataset, record.split) for record in records} == {(TRUE, "SynthPEDES", "test")}
     assert len({record.weights_sha256 for record in records}) == 2

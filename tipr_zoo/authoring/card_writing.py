@@ -75,8 +75,11 @@ def write_card(model: NewModel, folder: Path) -> list[Path]:
 
 
 def _published(record: Record) -> Record:
-    """Return the record without folders of the machine that measured, which older records name."""
-    return replace(record, command=without_folders(record.command))
+    """Return the record without folders of the machine that measured, which older records name.
+
+    What was found of single queries stays where it was measured.
+    """
+    return replace(record, command=without_folders(record.command), queries_sha256=None)
 
 
 def _base(model: NewModel, records: Sequence[Record]) -> ModelCard | None:

@@ -69,6 +69,10 @@ _FromCache = Annotated[
 ]
 
 
+_LEFT_OUT = ("weights_of", "part", "queries_sha256")
+"""The entries that a file does not have where they are None."""
+
+
 @dataclass(frozen=True)
 class Record(Declared):
     """One evaluation.
@@ -102,6 +106,8 @@ class Record(Declared):
             then.
         part: The part of the model's similarity that was measured, where it was one alone. The file has this entry only
             then.
+        queries_sha256: Hash of the file beside it with what was found of every query, see
+            `tipr_zoo.evaluation.kept_queries`. Records of older versions have none, and no such entry.
     """
 
     model: _Text
@@ -129,10 +135,11 @@ class Record(Declared):
     protocol: _Text
     weights_of: _Text | None = None
     part: _Text | None = None
+    queries_sha256: Annotated[_Sha256, Told(must_be("64 lower-case hexadecimal digits"))] | None = None
 
     def values(self) -> dict[str, Any]:
         """Return the entries as the file has them."""
-        return {k: v for k, v in asdict(self).items() if v is not None or k not in ("weights_of", "part")}
+        return {k: v for k, v in asdict(self).items() if v is not None or k not in _LEFT_OUT}
 
 
 def read_record(path: Path, *, of_card: bool = False) -> Record:

@@ -150,14 +150,14 @@ def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
     outcomes = measure(loaded, dataset, directions, arguments.workers, progress=is_main_process(), use_cache=use_cache)
     if not is_main_process():
         return
-    write_records(outcomes, arguments.records)
+    records = write_records(outcomes, arguments.records)
     if arguments.export:
         export_embeddings(outcomes[0], arguments.export)
         print(f"embeddings, not normalised: {arguments.export}", file=sys.stderr)
     if arguments.picture:
         save_picture(draw_hits(hits_rows(outcomes[0], arguments.captions)), arguments.picture)
         print(f"drawn: {arguments.picture}", file=sys.stderr)
-    _print_records([outcome.record for outcome in outcomes], arguments.format)
+    _print_records(records, arguments.format)
 
 
 def _print_records(records: Sequence[Record], format: str) -> None:

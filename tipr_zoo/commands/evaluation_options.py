@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tipr_zoo.cards.record import DIRECTIONS, record_file_name, write_record
+from tipr_zoo.cards.record import DIRECTIONS, Record, record_file_name
 
 if TYPE_CHECKING:
     from tipr_zoo.evaluation.measuring import Outcome
@@ -19,11 +19,21 @@ def directions_of(arguments: argparse.Namespace) -> tuple[str, ...]:
     return DIRECTIONS if arguments.direction == "both" else (arguments.direction,)
 
 
-def write_records(outcomes: Sequence[Outcome], folder: Path | None) -> None:
-    """Write an evaluation record for each direction into the folder, and say where. Without a folder, do nothing."""
+def write_records(outcomes: Sequence[Outcome], folder: Path | None) -> list[Record]:
+    """Write an evaluation record for each direction into the folder, with what was found of every query; say where.
+
+    Without a folder, nothing is written.
+
+    Returns:
+        The records, as they were written.
+    """
     if folder is None:
-        return
+        return [outcome.record for outcome in outcomes]
+    from tipr_zoo.evaluation.kept_queries import write_with_queries  # not at the top: only whoever keeps it needs it
+
+    records = []
     for outcome in outcomes:
         path = folder / record_file_name(outcome.record)
-        write_record(outcome.record, path)
+        records.append(write_with_queries(outcome.record, outcome.queries, path))
         print(f"record: {path}", file=sys.stderr)
+    return records

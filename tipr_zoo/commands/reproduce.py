@@ -76,10 +76,11 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         TrainingInterrupted: A signal has interrupted the work. The same command continues it.
     """
-    from tipr_zoo.cards.record import check_records_folder, record_file_name, write_record
+    from tipr_zoo.cards.record import check_records_folder, record_file_name
     from tipr_zoo.commands.options import parse_option
     from tipr_zoo.commands.reproduction_report import reproduction_report
     from tipr_zoo.errors import TrainingInterrupted
+    from tipr_zoo.evaluation.kept_queries import write_with_queries
     from tipr_zoo.hub.weights import local_weights
     from tipr_zoo.machine.devices import choose_device
     from tipr_zoo.reproduction.reproduction import reproduce
@@ -105,9 +106,10 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt as interruption:
         number = getattr(interruption, "exit_code", 130) - 128
         raise TrainingInterrupted("interrupted; the same command goes on where it was", number) from interruption
-    for record in reproduction.records if arguments.records else ():
+    measured = zip(reproduction.records, reproduction.queries, strict=True) if arguments.records else ()
+    for record, queries in measured:
         path = arguments.records / record_file_name(record)
-        write_record(record, path)
+        write_with_queries(record, queries, path)
         print(f"record: {path}", file=sys.stderr)
     show = print if arguments.format == "text" else write_document
     show(reproduction_report(reproduction, arguments.format))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,9 @@ def reproduction_report(reproduction: Reproduction, format: str) -> str:
         format: One of `tipr_zoo.display.tables.FORMATS`. CSV has the figures alone.
     """
     if format == "json":
-        return to_json(_plain({"reproduced": reproduction.is_reproduced, **asdict(reproduction)}))
+        values = asdict(replace(reproduction, queries=()))  # they are many, and --records keeps them
+        values.pop("queries")
+        return to_json(_plain({"reproduced": reproduction.is_reproduced, **values}))
     if format == "csv":
         return _csv(reproduction)
     titles = "### " * (format == "markdown")

@@ -16,7 +16,8 @@ from tipr_zoo.cards.record import TEXT_TO_IMAGE
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import gather_objects, process_count, process_rank
 from tipr_zoo.errors import DataError, TiprZooError
-from tipr_zoo.evaluation.metrics import retrieval_metrics_from_embeddings
+from tipr_zoo.evaluation.metrics import query_figures_from_embeddings
+from tipr_zoo.evaluation.query_figures import QueryFigures
 from tipr_zoo.machine.processes import check_shared_memory
 from tipr_zoo.models.kept_promises import embedded, preprocessed, tokenized
 from tipr_zoo.pictures.files import open_picture
@@ -253,11 +254,25 @@ def directed_metrics(
     Raises:
         DataError: A query has no match in the gallery, or an embedding is all zero or not finite.
     """
+    return directed_figures(embeddings, dataset, direction).metrics()
+
+
+def directed_figures(embeddings: Embeddings, dataset: PersonDataset, direction: str = TEXT_TO_IMAGE) -> QueryFigures:
+    """Compute what these figures are means of, for every query.
+
+    Args:
+        embeddings: As in `directed_metrics`.
+        dataset: Likewise.
+        direction: Likewise.
+
+    Raises:
+        DataError: As there.
+    """
     captions, pictures = (embeddings.captions, dataset.caption_ids), (embeddings.pictures, dataset.picture_ids)
     (queries, query_ids), (gallery, gallery_ids) = (
         (captions, pictures) if direction == TEXT_TO_IMAGE else (pictures, captions)
     )
-    return retrieval_metrics_from_embeddings(queries, gallery, query_ids, gallery_ids)
+    return query_figures_from_embeddings(queries, gallery, query_ids, gallery_ids)
 
 
 def evaluate(

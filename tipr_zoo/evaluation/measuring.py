@@ -17,8 +17,9 @@ from tipr_zoo.datasets import recognise_dataset
 from tipr_zoo.datasets.arguments import dataset_arguments, tell_changed_annotations
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import TiprZooError
-from tipr_zoo.evaluation.embedding import Embeddings, directed_metrics, embed_captions, embed_dataset, embed_pictures
+from tipr_zoo.evaluation.embedding import Embeddings, directed_figures, embed_captions, embed_dataset, embed_pictures
 from tipr_zoo.evaluation.embedding_cache import EmbeddingCache, captions_sha256, pictures_sha256
+from tipr_zoo.evaluation.kept_queries import KeptQueries, kept_queries
 from tipr_zoo.evaluation.loaded_model import LoadedModel, load_model
 from tipr_zoo.machine.code_version import code_version
 from tipr_zoo.machine.devices import describe_device
@@ -41,11 +42,12 @@ PROTOCOLS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """An evaluation: its evaluation record, and the embeddings behind it."""
+    """An evaluation: its evaluation record, the embeddings behind it, and what was found of every query."""
 
     record: Record
     dataset: PersonDataset
     embeddings: Embeddings
+    queries: KeptQueries
 
 
 def evaluate_and_record(
@@ -118,14 +120,14 @@ def measure(
     embeddings = Embeddings(*(of_part(side, loaded.model, loaded.part) for side in (whole.captions, whole.pictures)))
     outcomes = []
     for direction in directions:
-        metrics = directed_metrics(embeddings, dataset, direction)
+        figures = directed_figures(embeddings, dataset, direction)
         sizes = [len(dataset.captions), len(dataset.pictures)]
         queries, gallery = sizes if direction == TEXT_TO_IMAGE else sizes[::-1]
         now = time.perf_counter()
         record = Record(
             **facts,
             direction=direction,
-            metrics={key: round(value, 4) for key, value in metrics.items()},
+            metrics={key: round(value, 4) for key, value in figures.metrics().items()},
             queries=queries,
             gallery=gallery,
             pictures_sha256=pictures_hash,
@@ -134,7 +136,7 @@ def measure(
             from_cache=from_cache,
             protocol=PROTOCOLS[direction],
         )
-        outcomes.append(Outcome(record, dataset, embeddings))
+        outcomes.append(Outcome(record, dataset, embeddings, kept_queries(figures, dataset, direction)))
         started = now
     return outcomes
 

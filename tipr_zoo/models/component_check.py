@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.pictures.preprocessing import ImageNormalisation
 from tipr_zoo.protocols import (
     Head,
     ImageTower,
@@ -115,7 +116,23 @@ def checked_retriever(component: object, place: str) -> Retriever:
         if name != "image_size" and not callable(getattr(retriever, name)):
             kind = type(retriever).__name__
             raise ConfigError(f"{place}: {name} of {kind} must be callable, got {getattr(retriever, name)!r}; {PAGE}")
+    _check_extras(retriever, place)
     return retriever
+
+
+def _check_extras(retriever: Retriever, place: str) -> None:
+    """Raise ConfigError where a retriever has ``objectives`` or a ``normalisation`` that are none."""
+    kind = type(retriever).__name__
+    objectives, normalisation = (getattr(retriever, name, None) for name in ("objectives", "normalisation"))
+    is_mapping = objectives is None or isinstance(objectives, Mapping)
+    if not is_mapping or not all(
+        isinstance(key, str) and isinstance(objective, nn.Module) for key, objective in (objectives or {}).items()
+    ):
+        raise ConfigError(f"{place}: objectives of {kind} must be modules by their keys, got {objectives!r}; {PAGE}")
+    if normalisation is not None and not isinstance(normalisation, ImageNormalisation):
+        raise ConfigError(
+            f"{place}: normalisation of {kind} must be an ImageNormalisation, got {normalisation!r}; {PAGE}"
+        )
 
 
 def _check_image_size(component: ImageTower | Retriever, place: str) -> None:

@@ -14,8 +14,9 @@ from tipr_zoo.datasets.arguments import dataset_arguments
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import started_by_torchrun
 from tipr_zoo.errors import ConfigError, WeightsError
+from tipr_zoo.evaluation.kept_queries import KeptQueries
 from tipr_zoo.evaluation.loaded_model import load_resolved
-from tipr_zoo.evaluation.measuring import measure
+from tipr_zoo.evaluation.measuring import Outcome, measure
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.reproduction.figure_comparison import Comparison, compare
@@ -44,6 +45,7 @@ class Reproduction:
         comparisons: One for each figure of the card on the data that was measured.
         unjudged: One for each metric on data that the card has no figures on; then there are no comparisons.
         records: The evaluation records of every training on every split.
+        queries: What was found of every query, one for each of `records`.
         left_out: What the card has figures on that was not measured, e.g. ``("SynthPEDES test (seed 1)",)``.
     """
 
@@ -57,6 +59,7 @@ class Reproduction:
     comparisons: tuple[Comparison, ...]
     unjudged: tuple[SeedFigures, ...]
     records: tuple[Record, ...]
+    queries: tuple[KeptQueries, ...]
     left_out: tuple[str, ...]
 
     @property
@@ -138,13 +141,14 @@ def reproduce(
     trainings = train_seeds(plan, seeds, jobs)
     comparisons: list[Comparison] = []
     unjudged: list[SeedFigures] = []
-    records: list[Record] = []
+    outcomes: list[Outcome] = []
     for target in targets:
-        by_seed = _measured(plan, trainings, target.dataset, torch.device(device), num_workers, progress)
+        measured_here = _measured(plan, trainings, target.dataset, torch.device(device), num_workers, progress)
+        by_seed = {seed: outcome.record for seed, outcome in measured_here.items()}
         figures = {seed: record.metrics for seed, record in by_seed.items()}
         comparisons += [comparison for result in target.results for comparison in compare(result, figures)]
         unjudged += [] if target.results else seed_figures(by_seed)
-        records += by_seed.values()
+        outcomes += measured_here.values()
     return Reproduction(
         model=name,
         protocol=card.protocol,
@@ -155,7 +159,8 @@ def reproduce(
         trainings=tuple(trainings),
         comparisons=tuple(comparisons),
         unjudged=tuple(unjudged),
-        records=tuple(records),
+        records=tuple(outcome.record for outcome in outcomes),
+        queries=tuple(outcome.queries for outcome in outcomes),
         left_out=tuple(named(result for result in card.results if result not in measured)),
     )
 
@@ -214,11 +219,11 @@ def _measured(
     device: torch.device,
     num_workers: int,
     progress: bool,
-) -> dict[int, Record]:
-    """Evaluate every training on a split; return the evaluation records by seed."""
+) -> dict[int, Outcome]:
+    """Evaluate every training on a split; return the evaluations by seed."""
     return {
         training.seed: measure(
             load_resolved(plan.resolved, training.weights, device), dataset, [TEXT_TO_IMAGE], num_workers, progress
-        )[0].record
+        )[0]
         for training in trainings
     }

@@ -94,6 +94,7 @@ CASES = {
     "restore": Case(("restore", RESTORING, _PICTURE, RED, "-o", "out/restored.webp", *TINY), is_told=True),
     "convert": Case(_convert(), refuses_finished=True),
     "convert --force": Case(_convert("--force"), before=(_convert(),)),
+    "average": Case(("average", "tiny.safetensors", "twin.safetensors", "-o", "out/mean.safetensors", "--force")),
     "cards new": Case(_NEW_CARD, refuses_finished=True),
     "new-plugin": Case(("new-plugin", "hard-pairs", "--dir", "plugins"), refuses_finished=True),
     "list": Case(("list", "--json"), is_told=True),
@@ -107,6 +108,7 @@ CASES = {
 
 def prepare_inputs(folder: Path) -> None:
     """Write everything that the commands read: a data set, weights, a record and an official checkpoint."""
+    import safetensors.torch
     import torch
 
     import tipr_zoo
@@ -117,6 +119,9 @@ def prepare_inputs(folder: Path) -> None:
     draw_synthpedes(folder / FIGURES, train=4, val=2, workers=1)
     card = tipr_zoo.load_card(MODEL)
     shutil.copy(card.path.parent / str(card.weights and card.weights.location), folder / "tiny.safetensors")
+    tensors = safetensors.torch.load_file(folder / "tiny.safetensors")
+    twin = {name: value * 1.01 if value.is_floating_point() else value for name, value in tensors.items()}
+    safetensors.torch.save_file(twin, folder / "twin.safetensors")
     for name in ("out", "records"):
         (folder / name).mkdir()
     torch.save({"model": _official_state()}, folder / CHECKPOINT)
