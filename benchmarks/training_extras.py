@@ -95,7 +95,7 @@ def main() -> None:
     options = parser.parse_args()
 
     device = choose_device()
-    need_free(24, device)
+    need_free(20, device)
     ways = [USUAL, AVERAGED, CHECKPOINTED, *([COMPILED] if can_compile(device) else [])]
     measured = measure_in_turns(
         {way: partial(make_step, way, options.batch, device) for way in ways}, options.repeats, device

@@ -14,7 +14,8 @@ from torch.optim import lr_scheduler
 
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import TiprZooError
-from tipr_zoo.training.loop.library_schedule import OF_TIMM, OF_TORCH, LibrarySchedule, library_schedule
+from tipr_zoo.training.loop.library_schedule import LibrarySchedule, library_schedule
+from tipr_zoo.training.loop.schedule_kinds import OF_TIMM, OF_TORCH
 from tipr_zoo.training.train import train
 
 TINY = "a_tiny_model"
@@ -141,6 +142,9 @@ def test_the_momentum_goes_round_where_a_schedule_says_so() -> None:
             {"type": "SequentialLR", "milestones": [7], "schedulers": [{"type": "LinearLR"}] * 2},
             "the last part of SequentialLR begins after 7 epochs, and the training is 2 long",
         ),
+        ({"type": "CosineLRScheduler", "warmup_t": 9}, "the warm-up of CosineLRScheduler is 9 epochs long (warmup_t)"),
+        ({"type": "LinearLR", "total_iters": 9}, "LinearLR is 9 epochs long (total_iters), and the training 2"),
+        ({"type": "StepLR", "step_size": 9}, "StepLR never changes the rate in the 2 epochs of the training"),
         (
             {"type": "cosine", "warmup_epochs": 2},
             "warmup_epochs is 2, and the training is 2 epochs long: the rate only",
@@ -178,8 +182,15 @@ def test_a_schedule_of_another_length_than_the_training_is_told(
             "unknown argument of the schedule StepLR (training.schedule) 'step_sizes'",
         ),
         ({"type": "StepLR", "step_size": "x"}, "training.schedule.step_size must be a number for StepLR, got 'x'"),
+        ({"type": "StepLR", "step_size": None}, "step_size must be a whole number above 0 for StepLR, got None"),
+        ({"type": "CosineLRScheduler", "t_initial": -3}, "t_initial must be a whole number above 0"),
+        ({"type": "CosineAnnealingLR", "T_max": 1.5}, "T_max must be a whole number above 0 for CosineAnnealingLR"),
+        ({"type": "PolynomialLR", "total_iters": -3}, "total_iters must be a whole number above 0 for PolynomialLR"),
         ({"type": "StepLR", "step_size": True}, "training.schedule.step_size must be a number for StepLR, got True"),
-        ({"type": "StepLR", "step_size": 0}, "StepLR: ZeroDivisionError"),
+        (
+            {"type": "StepLR", "step_size": 0},
+            "training.schedule.step_size must be a whole number above 0 for StepLR, got 0",
+        ),
         ({"type": "StepLR", "step_size": 1, "gamma": "x"}, "training.schedule.gamma must be like 0.1 for StepLR"),
         ({"type": "MultiStepLR", "milestones": 3}, "MultiStepLR: TypeError"),
         ({"type": "ExponentialLR", "gamma": -2.0}, "the rate is -0.0006 after 1 epochs"),

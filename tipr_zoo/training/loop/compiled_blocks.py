@@ -140,7 +140,11 @@ def _try(arguments: Mapping[str, Any], device: torch.device) -> None:
 
     count = 64 + time.time_ns() % 10_000  # what was compiled before is kept, and would hide that nothing more can be
     try:
-        torch.compile(sine, dynamic=False, **arguments)(torch.ones(count, device=device))
+        compiled = torch.compile(sine, dynamic=False, **arguments)
+    except Exception as error:  # arguments that do not go together, and options that there are not
+        raise ConfigError(f"{ENTRY}: {_reason(error)}") from error
+    try:
+        compiled(torch.ones(count, device=device))
     except Exception as error:  # a compiler that is not there, and whatever else there may be
         raise ConfigError(
             f"{ENTRY} is not possible here: {_reason(error)}; install a compiler (such as g++), or leave out {ENTRY}"

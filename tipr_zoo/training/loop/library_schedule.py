@@ -7,56 +7,23 @@ schedule has to be in a checkpoint.
 
 from __future__ import annotations
 
-import inspect
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import timm.scheduler
 import torch
 from timm.scheduler.scheduler import Scheduler
-from torch.optim import lr_scheduler
 
-from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError, TiprZooError, error_line
 from tipr_zoo.terminal.log import logger
-from tipr_zoo.training.loop.optimiser import is_like
+from tipr_zoo.training.loop.schedule_kinds import LENGTHS, OF_TIMM, OF_TORCH, arguments_of, check_argument, found_kind
 
-_BY_FIGURES = "its rate depends on figures of the training, and a rate here on time alone, which a resumed one knows"
-_BY_FUNCTION = "it takes a function, which an entry of a recipe cannot be"
-
-UNFIT = {
-    "ReduceLROnPlateau": _BY_FIGURES,
-    "PlateauLRScheduler": _BY_FIGURES,
-    "LambdaLR": _BY_FUNCTION,
-    "MultiplicativeLR": _BY_FUNCTION,
-}
-"""Schedules that a training cannot have, and why."""
-
-OF_TORCH: dict[str, Callable[..., Any]] = {
-    name: kind
-    for name, kind in vars(lr_scheduler).items()
-    if isinstance(kind, type)
-    and issubclass(kind, lr_scheduler.LRScheduler)
-    and name not in ("LRScheduler", *UNFIT)
-    and name[0] != "_"
-}
-"""torch's schedules, by the names of their classes."""
-
-OF_TIMM: dict[str, Callable[..., Any]] = {
-    name: kind
-    for name, kind in vars(timm.scheduler).items()
-    if isinstance(kind, type) and issubclass(kind, Scheduler) and name not in UNFIT
-}
-"""timm's schedules, by the names of their classes."""
-
-_LENGTHS = {"CosineAnnealingLR": "T_max", "OneCycleLR": "total_steps", "PolynomialLR": "total_iters"}
-"""The argument of torch's schedules that says how long they are. timm's are ``t_initial`` long."""
+_WARMUPS = ("LinearLR", "ConstantLR")
+"""Those of torch's schedules after which another rate usually follows, so that they are mostly short."""
 
 _OF_SCHEDULES = ("SequentialLR", "ChainedScheduler")
-_GIVEN = ("optimizer", "last_epoch", "verbose", "initialize", "t_in_epochs")
 
 
 @dataclass(frozen=True)
@@ -136,6 +103,10 @@ def library_schedule(
             f"training.schedule, {entry['type']}: the rate is {factors[wrong] * lr:g} after {wrong} {unit}; a rate is a"
             " finite number from 0"
         )
+    if length > 1 and len(set(factors)) == 1:
+        logger.warning(
+            "training.schedule: %s never changes the rate in the %d %s of the training", entry["type"], length, unit
+        )
     momenta = tuple(momentum for _, momentum in points)
     return LibrarySchedule(every_step, factors, momenta if len(set(momenta)) > 1 else ())
 
@@ -165,15 +136,15 @@ class _Made:
         arguments = dict(entry)
         name = arguments.pop("type")
         kind = found_kind(name, place)
-        known = {key: each for key, each in inspect.signature(kind).parameters.items() if key not in _GIVEN}
+        known = arguments_of(kind)
         for argument, value in arguments.items():
-            _check_argument(name, argument, value, known, place)
+            check_argument(name, argument, value, known, place)
         if name in _OF_SCHEDULES:
             return self._of_schedules(name, arguments, length, place)
         if name == "OneCycleLR" and {"epochs", "steps_per_epoch"} & arguments.keys():
             length_name = "epochs"
         else:
-            length_name = "t_initial" if name in OF_TIMM else _LENGTHS.get(name, "")
+            length_name = "t_initial" if name in OF_TIMM else LENGTHS.get(name, "")
         if length_name in known and length_name not in arguments:
             arguments[length_name] = length - _warmup_before(arguments, name)
         further = {"t_in_epochs": not self.every_step} if name in OF_TIMM else {}
@@ -222,10 +193,17 @@ class _Made:
                 )
         elif name in OF_TIMM and hasattr(made, "get_cycle_length"):
             own = int(made.get_cycle_length())
-        elif length_name in _LENGTHS.values():
+        elif length_name in LENGTHS.values():
             own = getattr(made, length_name)
+        elif name in _WARMUPS:
+            own, length_name = max(made.total_iters, length), "total_iters"
         else:
             return
+        if name in OF_TIMM and made.warmup_t >= length:
+            logger.warning(
+                "%s: the warm-up of %s is %s %s long (warmup_t), and the training %s: the rate only rises%s",
+                *(place, name, made.warmup_t, self._unit, length, self._hint),
+            )
         if own != length:
             what = (
                 "it is not over at the end"
@@ -246,30 +224,6 @@ class _Made:
     @property
     def _hint(self) -> str:
         return "" if self.every_step else "; every_step=True counts steps"
-
-
-def found_kind(name: str, place: str = "training.schedule") -> Callable[..., Any]:
-    """Return the class of a schedule of torch's or timm's.
-
-    Raises:
-        UnknownNameError: There is none.
-        ConfigError: It cannot be used.
-    """
-    if name in UNFIT:
-        raise ConfigError(f"{place}.type {name!r} cannot be used: {UNFIT[name]}; take e.g. 'cosine'")
-    kinds = {**OF_TORCH, **OF_TIMM}
-    if name not in kinds:
-        raise unknown_name(f"schedule type ({place})", name, kinds)
-    return kinds[name]
-
-
-def _check_argument(name: str, argument: str, value: Any, known: Mapping[str, inspect.Parameter], place: str) -> None:
-    if argument not in known:
-        raise unknown_name(f"argument of the schedule {name} ({place})", argument, known)
-    default = known[argument].default
-    if not is_like(value, default) or (default is inspect.Parameter.empty and isinstance(value, (bool, str))):
-        wanted = "a number" if default is inspect.Parameter.empty else f"like {default!r}"
-        raise ConfigError(f"{place}.{argument} must be {wanted} for {name}, got {value!r}")
 
 
 def _warmup_before(arguments: Mapping[str, Any], name: str) -> int:

@@ -9,8 +9,9 @@ import torch
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.terminal.log import logger
-from tipr_zoo.training.loop.library_schedule import OF_TIMM, OF_TORCH, UNFIT, LibrarySchedule, library_schedule
+from tipr_zoo.training.loop.library_schedule import LibrarySchedule, library_schedule
 from tipr_zoo.training.loop.schedule import SHAPES, Schedule
+from tipr_zoo.training.loop.schedule_kinds import OF_TIMM, OF_TORCH, UNFIT
 from tipr_zoo.training.settings import settings
 
 
