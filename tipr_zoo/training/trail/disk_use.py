@@ -79,6 +79,7 @@ def planned_files(
     final = sum(value.numel() * (width if value.is_floating_point() else value.element_size()) for value in state)
     learning = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     checkpoint = weights + state_bytes(optimiser) + _OF_A_TENSOR * _STATES * len(learning)
+    checkpoint += weights if training.get("ema") else 0  # the moving average of them
     epochs, figures = int(training["max_epochs"]), 8 * steps * int(training["max_epochs"])
     files = [
         PlannedFile(
