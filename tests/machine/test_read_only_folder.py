@@ -70,6 +70,10 @@ COMMANDS = {
         f"train {TINY} --data {{data}} --device cpu --work-dir {{folder}}/work",
         "nothing can be written in work dir {folder}/work: {reason}; name another --work-dir",
     ),
+    "train --dry-run": (
+        f"train {TINY} --data {{data}} --device cpu --work-dir {{folder}}/work --dry-run",
+        "{folder}/work: " + NOTHING,
+    ),
 }
 
 

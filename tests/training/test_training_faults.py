@@ -280,7 +280,7 @@ def test_a_parameter_that_is_not_a_number_is_named(
     def load(model: DualEncoder, path: Path) -> None:
         model.get_parameter("heads.id.classifier.weight").data[0, 0] = float("inf")
 
-    monkeypatch.setattr("tipr_zoo.training.train.load_starting_weights", load)
+    monkeypatch.setattr("tipr_zoo.training.starting_model.load_starting_weights", load)
     with pytest.raises(TrainingError, match=r"loss_id is .*: parameter heads.id.classifier.weight is not finite"):
         train(TINY, *splits, tmp_path / "run", weights=tmp_path / "odd.safetensors")
 
