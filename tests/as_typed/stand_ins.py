@@ -63,6 +63,12 @@ LINES = (
         "{line} --cfg-options training.max_epochs=1 training.dataset_arguments.train=32"
         " training.dataset_arguments.val=4 training.dataset_arguments.test=4",
     ),
+    StandIn(
+        "docs/training.md",
+        "tipr-zoo train rde_tiny_synth --work-dir work_dirs/noise *",
+        "half an hour",
+        f"{{line}} training.max_epochs=1 training.batch_size={IDENTITIES} --data data/synthpedes",
+    ),
     StandIn("*", "tipr-zoo train rde_tiny_synth*", "half an hour", "{line} " + SHORT_WITHOUT_HEADS),
     StandIn("*", "tipr-zoo train *_tiny_synth", "half an hour", "{line} " + SHORT),
     StandIn("*", "tipr-zoo train *_tiny_synth --resume", "half an hour", "{line} " + SHORT),
@@ -103,6 +109,13 @@ LINES = (
     StandIn(
         "docs/training.md",
         "tipr-zoo train irra_tiny_synth --work-dir work_dirs/averages *",
+        "half an hour",
+        "{line} training.max_epochs=1 training.batch_size="
+        f"{IDENTITIES} model.heads.id.num_identities={IDENTITIES} --data data/synthpedes",
+    ),
+    StandIn(
+        "docs/training.md",
+        "tipr-zoo train irra_tiny_synth --work-dir work_dirs/early *",
         "half an hour",
         "{line} training.max_epochs=1 training.batch_size="
         f"{IDENTITIES} model.heads.id.num_identities={IDENTITIES} --data data/synthpedes",

@@ -33,10 +33,10 @@ HASHES = {
     "irra_vitb16_cuhk": "b9edabf047faf2d2",
     "irra_vitb16_icfg": "c5dd15eccaf51201",
     "irra_vitb16_rstp": "95ba020640a2986c",
-    "rde_tiny_synth": "bf170f5bf1b1c958",
-    "rde_vitb16_cuhk": "922bca894fa72e3b",
-    "rde_vitb16_icfg": "a627c68628d60c37",
-    "rde_vitb16_rstp": "40aadd249406560e",
+    "rde_tiny_synth": "258a15cb73cf1652",
+    "rde_vitb16_cuhk": "84c396de464409b9",
+    "rde_vitb16_icfg": "8ad22e60790e2c71",
+    "rde_vitb16_rstp": "b50398055b2ec42d",
     "sen_tiny_restoring_synth": "5946c498a194de1c",
     "sen_tiny_synth": "313cc625991896de",
     "sen_vitb16_cuhk": "cc660d42f2bf746b",
@@ -46,7 +46,9 @@ HASHES = {
     "sen_vitl14_icfg": "577fc6a540fe5000",
     "sen_vitl14_rstp": "dcba76bf90d72b37",
 }
-"""The first digits of the hash of each recipe when each was written out, without a base of another package."""
+"""The first digits of the hash of each recipe when each was written out, without a base of another package. Those of
+RDE are with the hook and the changes to captions that it has since.
+"""
 
 CARD = """---
 license: mit

@@ -167,7 +167,7 @@ class TestTheConsensus:
 
 
 def state(work_dir: Path) -> dict[str, torch.Tensor]:
-    return read_weights(work_dir / "best.safetensors")
+    return read_weights(work_dir / f"{NAME}.safetensors")
 
 
 class TestInATraining:
