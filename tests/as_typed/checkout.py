@@ -25,7 +25,7 @@ model["text_encoder"].update(width={WIDTH}, depth=1, embedding_size={WIDTH})
 [model["heads"][key].update(depth=1) for key in {{"irr", "tir"}} & set(model.get("heads", {{}}))]
 """
 
-_FULL_SIZE = re.compile(r"_vit[bl]1[46]")
+_FULL_SIZE = re.compile(r"_vit[bl]1[46]|clip_training")
 
 
 def write_checkout(folder: Path) -> None:
@@ -47,7 +47,8 @@ def _cut_down(recipe: Path) -> None:
     text = re.sub(r"max_epochs=\d+", "max_epochs=1", text)
     text = re.sub(r"batch_size=\d+", f"batch_size={IDENTITIES}", text)
     if "_base_ =" not in text:
-        text += _CUT + ('training["num_workers"] = 0\n' if "\ntraining =" in text else "")
+        text += _CUT if "\nmodel =" in text else ""
+        text += 'training["num_workers"] = 0\n' if "\ntraining =" in text else ""
     else:  # what it adds to its base, and SEN-XL's own sizes
         text = re.sub(r"(embedding_size|width)=\d+", rf"\1={WIDTH}", text)
         text = re.sub(r"\bdepth=\d+", "depth=1", text)
