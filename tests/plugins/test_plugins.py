@@ -329,7 +329,10 @@ def test_a_distribution_that_lost_its_metadata_is_listed_and_works(install: Call
     assert (row["status"], row["distribution"], row["version"]) == ("works", "unknown", "unknown")
 
 
-def test_entry_points_that_cannot_be_read_are_told(install: Callable[..., Path]) -> None:
+def test_entry_points_that_cannot_be_read_are_told(
+    install: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIPR_ZOO_HOME", str(tmp_path / "new"))  # every card is checked for the first time
     site = install("illegible", entry_points="[tipr_zoo.plugins]\nno equals sign\n")
     (row,) = plugin_rows(site, "tipr-zoo-illegible", exit_code=1)
     assert "the entry points of tipr-zoo-illegible cannot be read" in row["reason"]

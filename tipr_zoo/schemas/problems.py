@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 UNKNOWN, MISSING, WRONG = "unknown", "missing", "wrong"
+
+_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 
 _OF_A_KEY = {"unexpected_keyword_argument", "invalid_key"}
 """Types of pydantic's errors for a key that is not declared. A key that is no text is never declared."""
@@ -104,7 +108,25 @@ def problems_of(schema: type, values: Mapping[Any, Any], noun: str = "field", pl
 def _adapter(schema: type) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter  # not at the top: a list of right cards needs no pydantic
 
-    return TypeAdapter(schema)
+    with _without_plugins():
+        return TypeAdapter(schema)
+
+
+@contextmanager
+def _without_plugins() -> Iterator[None]:
+    """Keep pydantic from its own plugins, for which it reads what every installed distribution says of itself.
+
+    One distribution whose entry points cannot be read would cost all commands that check a card.
+    """
+    before = os.environ.get(_PLUGINS)
+    os.environ[_PLUGINS] = "__all__"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_PLUGINS]
+        else:
+            os.environ[_PLUGINS] = before
 
 
 def _problems(
