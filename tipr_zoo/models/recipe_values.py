@@ -16,13 +16,16 @@ _WORDS = {int: ("a whole number", "whole numbers"), float: ("a finite number", "
 _WORDS |= {str: ("text", "texts"), bool: ("True or False", "True or False"), type(None): ("None", "None")}
 
 
-def build_component(registry: Registry, entry: Any, place: str, **known: Any) -> Any:
+def build_component(
+    registry: Registry, entry: Any, place: str, offered: Mapping[str, Any] | None = None, **known: Any
+) -> Any:
     """Build a component of a recipe. What is wrong with it is told with its entry.
 
     Args:
         registry: Where its ``type`` is registered.
         entry: A dict with ``type``.
         place: The entry's dotted name, e.g. ``"model.image_encoder"``.
+        offered: Arguments that the component gets where its constructor names them.
         known: Further arguments, which do not come from the recipe.
 
     Raises:
@@ -30,7 +33,10 @@ def build_component(registry: Registry, entry: Any, place: str, **known: Any) ->
         UnknownNameError: There is no such component, or it has no such argument.
     """
     if isinstance(entry, Mapping) and isinstance(entry.get("type"), str) and entry["type"] in registry:
-        check_values(registry.get(entry["type"]), entry, place)
+        component = registry.get(entry["type"])
+        check_values(component, entry, place)
+        named = inspect.signature(component).parameters
+        known |= {name: value for name, value in (offered or {}).items() if name in named}
     try:
         return registry.build(entry, **known)
     except ConfigError as error:

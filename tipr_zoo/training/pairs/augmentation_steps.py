@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -91,11 +90,8 @@ def normalisation_of(model: Retriever) -> ImageNormalisation:
 def _built(
     entry: Any, place: str, image_size: tuple[int, int], normalisation: ImageNormalisation
 ) -> PictureAugmentation:
-    known: dict[str, Any] = {"image_size": image_size, "normalisation": normalisation}
-    if isinstance(entry, Mapping) and "type" in entry:  # otherwise the registry says what is wrong with it
-        named = inspect.signature(PICTURE_AUGMENTATIONS.get(entry["type"])).parameters
-        known = {name: value for name, value in known.items() if name in named}
-    component = build_component(PICTURE_AUGMENTATIONS, entry, place, **known)
+    offered = {"image_size": image_size, "normalisation": normalisation}
+    component = build_component(PICTURE_AUGMENTATIONS, entry, place, offered)
     step: PictureAugmentation = checked(component, PictureAugmentation, place)
     return step
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import signal
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -118,11 +117,7 @@ def _caption_augmentation(
 ) -> CaptionAugmentation:
     """Make the caption augmentation of a recipe; it is handed the tokenizer where its constructor names it."""
     place, entry = "training.caption_augmentation", training.get("caption_augmentation") or {"type": "WholeCaptions"}
-    known: dict[str, Any] = {"captions": captions}
-    if isinstance(entry, Mapping) and "type" in entry:  # otherwise the registry says what is wrong with it
-        named = inspect.signature(CAPTION_AUGMENTATIONS.get(entry["type"])).parameters
-        known |= {"tokenizer": model.tokenize} if "tokenizer" in named else {}
-    component = build_component(CAPTION_AUGMENTATIONS, entry, place, **known)
+    component = build_component(CAPTION_AUGMENTATIONS, entry, place, {"tokenizer": model.tokenize}, captions=captions)
     augmentation: CaptionAugmentation = checked(component, CaptionAugmentation, place)
     return augmentation
 
@@ -130,14 +125,11 @@ def _caption_augmentation(
 def _sampler(training: Mapping[str, Any], pairs: TrainingPairs) -> PairSampler:
     """Make the sampler of a recipe, with those facts of the pairs and their batches that its constructor names."""
     entry = training.get("sampler") or {"type": "ShuffledPairs"}
-    known = {
+    offered = {
         "identities": pairs.identities,
         "lengths": pairs.lengths,
         "seed": pairs.seed,
         "batch_size": training["batch_size"],
         "by_length": training.get("trim_padding", False),
     }
-    if isinstance(entry, Mapping) and "type" in entry:  # otherwise the registry says what is wrong with it
-        named = inspect.signature(SAMPLERS.get(entry["type"])).parameters
-        known = {name: value for name, value in known.items() if name in named}
-    return checked(build_component(SAMPLERS, entry, "training.sampler", **known), PairSampler, "training.sampler")
+    return checked(build_component(SAMPLERS, entry, "training.sampler", offered), PairSampler, "training.sampler")
