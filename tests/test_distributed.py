@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -307,37 +308,56 @@ ALL_AT_ONCE = {
 }
 
 
-@pytest.mark.parametrize("precision", ["float32", "float16"])
-def test_rates_averages_and_blocks_are_in_two_processes_as_in_one_and_resume(
-    tiny_zoo: Path, synthpedes: Path, tmp_path: Path, free_port: int, precision: str
-) -> None:
+@pytest.fixture
+def all_at_once(tiny_zoo: Path, synthpedes: Path, tmp_path: Path, free_port: int) -> Callable[..., Path]:
+    """Trains the tiny model with all of `ALL_AT_ONCE`, in two processes or in one; gives the work dir."""
     script = tmp_path / "train.py"
     script.write_text("import sys\nfrom tipr_zoo.command_line import main\nsys.exit(main(sys.argv[1:]))")
     site = tiny_zoo.parents[1]
-    words = ["train", "a_tiny_model", "--data", str(synthpedes), "--device", "cpu", "--weights"]
-    words += [str(tiny_zoo / "tiny.safetensors"), "--cfg-options", f"training.precision={precision}"]
-    words += [f"training.{entry}={value}" for entry, value in ALL_AT_ONCE.items()]
-    torchrun(script, *words, "--work-dir", str(tmp_path / "two"), port=free_port, site=site)
-    stopped = [*words, "--work-dir", str(tmp_path / "stopped")]
-    torchrun(script, *stopped, "--max-minutes", "0", port=free_port, site=site)
-    torchrun(script, *stopped, "--resume", port=free_port, site=site)
-    path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
-    one = [sys.executable, str(script), *words, "--work-dir", str(tmp_path / "one")]
-    subprocess.run(one, check=True, env={**os.environ, "PYTHONPATH": path}, timeout=200)
+    common = ["train", "a_tiny_model", "--data", str(synthpedes), "--device", "cpu", "--weights"]
+    common += [str(tiny_zoo / "tiny.safetensors")]
+    options = [f"training.{entry}={value}" for entry, value in ALL_AT_ONCE.items()]
 
-    kept = {name: torch.load(tmp_path / name / "epoch_2.pth", weights_only=True) for name in ("one", "two", "stopped")}
-    averages = {name: entries["moving_average"]["averages"] for name, entries in kept.items()}
-    assert all(torch.equal(value, averages["stopped"][name]) for name, value in averages["two"].items())
-    assert all(
-        torch.equal(value, kept["stopped"]["state_dict"][name]) for name, value in kept["two"]["state_dict"].items()
-    )
-    if precision == "float32":
-        for name, value in averages["one"].items():
-            torch.testing.assert_close(averages["two"][name], value, atol=2e-5, rtol=1e-3, msg=name)
-        for expected, found in zip(history(tmp_path / "one"), history(tmp_path / "two"), strict=True):
-            for key in expected.keys() - {"seconds", "validation"}:
-                assert found[key] == pytest.approx(expected[key], rel=1e-4), key
-            assert found.get("validation") == pytest.approx(expected.get("validation"), abs=1e-3)
+    def trained(name: str, *words: str, precision: str, processes: int = 2) -> Path:
+        every = [*common, "--work-dir", str(tmp_path / name), *words]
+        every += ["--cfg-options", f"training.precision={precision}", *options]
+        if processes == 2:
+            torchrun(script, *every, port=free_port, site=site)
+        else:
+            path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
+            one = [sys.executable, str(script), *every]
+            subprocess.run(one, check=True, env={**os.environ, "PYTHONPATH": path}, timeout=200)
+        return tmp_path / name
+
+    return trained
+
+
+def tensors_of(work_dir: Path) -> dict[str, torch.Tensor]:
+    """The averages and the weights in the last checkpoint."""
+    content = torch.load(work_dir / "epoch_2.pth", weights_only=True)
+    averages = {f"average of {name}": value for name, value in content["moving_average"]["averages"].items()}
+    return {**averages, **content["state_dict"]}
+
+
+def test_rates_averages_and_blocks_are_in_two_processes_as_in_one(all_at_once: Callable[..., Path]) -> None:
+    one, two = (all_at_once(f"{count}", precision="float32", processes=count) for count in (1, 2))
+    expected, found = tensors_of(one), tensors_of(two)
+    assert [name for name in expected if name.startswith("average of ")]
+    for name, value in expected.items():
+        if name.startswith("average of "):
+            torch.testing.assert_close(found[name], value, atol=2e-5, rtol=1e-3, msg=name)
+    for row_of_one, row_of_two in zip(history(one), history(two), strict=True):
+        for key in row_of_one.keys() - {"seconds", "validation"}:
+            assert row_of_two[key] == pytest.approx(row_of_one[key], rel=1e-4), key
+        assert row_of_two.get("validation") == pytest.approx(row_of_one.get("validation"), abs=1e-3)
+
+
+def test_rates_averages_and_blocks_go_on_in_two_processes_after_a_stop(all_at_once: Callable[..., Path]) -> None:
+    whole = tensors_of(all_at_once("whole", precision="float16"))
+    all_at_once("stopped", "--max-minutes", "0", precision="float16")
+    resumed = tensors_of(all_at_once("stopped", "--resume", precision="float16"))
+    assert whole.keys() == resumed.keys()
+    assert [name for name, value in whole.items() if not torch.equal(value, resumed[name])] == []
 
 
 # Who gets which pairs

@@ -6,74 +6,36 @@ import logging
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import ConfigDict
 from mmengine.runner import Runner
-from torch import Tensor
 
 from tipr_zoo.datasets.arguments import tell_changed_annotations
 from tipr_zoo.datasets.person_dataset import PersonDataset
-from tipr_zoo.distributed import from_main_process, gather_objects, is_main_process, joined_processes
-from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.distributed import gather_objects, is_main_process, joined_processes
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.building import fit_identities
 from tipr_zoo.models.clip_weights import can_start_from_clip
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve
-from tipr_zoo.models.weights_origin import origin_texts
 from tipr_zoo.terminal.log import logger
-from tipr_zoo.training.adapters import (
-    MERGED,
-    Adapters,
-    adapter_settings,
-    merge_adapters,
-    plain_name,
-    save_adapters,
-)
-from tipr_zoo.training.checkpoints.best_weights import (
-    BEST_WEIGHTS,
-    Best,
-    find_best,
-    forget_best_after,
-    keep_apart,
-    note_best,
-    weights_of,
-)
+from tipr_zoo.training.checkpoints.best_weights import find_best, forget_best_after
 from tipr_zoo.training.checkpoints.files import checkpoint_epoch, checkpoint_files, last_checkpoint
 from tipr_zoo.training.checkpoints.fingerprint import check_fingerprint, training_fingerprint
-from tipr_zoo.training.checkpoints.history import read_history, validation_of
+from tipr_zoo.training.checkpoints.history import read_history
 from tipr_zoo.training.checkpoints.work_dir_lock import locked
+from tipr_zoo.training.final_weights import Trained, TrainingResult, keep_selected
 from tipr_zoo.training.loop.failures import explained_failures
 from tipr_zoo.training.loop.interruption import Interruption
-from tipr_zoo.training.loop.moving_average import average_settings, average_texts, check_averages
+from tipr_zoo.training.loop.moving_average import average_settings, check_averages
 from tipr_zoo.training.loop.runner import build_runner
 from tipr_zoo.training.pairs.training_data import TrainingData
 from tipr_zoo.training.pairs.training_loader import end_workers
-from tipr_zoo.training.settings import WEIGHTS_DTYPES, check_objectives, check_training
+from tipr_zoo.training.settings import check_objectives, check_training
 from tipr_zoo.training.starting_model import starting_model
 from tipr_zoo.training.trail.trail import Start, Trail
-from tipr_zoo.version import __version__
-from tipr_zoo.weights.tensors import write_weights
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a training left behind.
-
-    Attributes:
-        weights: The weights of the best epoch. Without a split to choose on they are those of the last epoch.
-        selected_epoch: That epoch, from 1.
-        validation: Its figures in percent; empty without such a split.
-        selected_on: ``"val"`` or ``"test"``; ``"none"`` where the last epoch was kept.
-    """
-
-    weights: Path
-    selected_epoch: int
-    validation: dict[str, float]
-    selected_on: str = "none"
 
 
 def train(
@@ -203,9 +165,7 @@ def train_resolved(
             trail.check_room(start, runner)
             with trail.noted(start):
                 _run(runner)
-                return _keep_selected(
-                    _Trained(model, runner.epoch, frozenset(set_up)), work_dir, resolved, recipe, data
-                )
+                return keep_selected(Trained(model, runner.epoch, frozenset(set_up)), work_dir, resolved, recipe, data)
 
 
 def check_work_dir(work_dir: Path, resume: bool) -> None:
@@ -233,26 +193,6 @@ def checked_recipe(resolved: ResolvedModel, data: TrainingData) -> ConfigDict:
     tell_changed_annotations(data.train)
     fit_identities(recipe.model, data.train.identity_count, data.train.annotation_file, logging.WARNING)
     return recipe
-
-
-@dataclass(frozen=True)
-class _Trained:
-    """A model at the end of its training.
-
-    Attributes:
-        model: The model.
-        epoch: The last epoch.
-        set_up: Names of tensors that objectives added for the training.
-    """
-
-    model: DualEncoder
-    epoch: int
-    set_up: frozenset[str]
-
-    def state(self) -> dict[str, Tensor]:
-        """Return the tensors that are part of the model after the training, too."""
-        left_out = self.set_up | {plain_name(name) for name in self.set_up}  # a copy of a tower is merged with it
-        return {name: value for name, value in self.model.state_dict().items() if name not in left_out}
 
 
 def _check_same_everywhere(checkpoint: Path | None, work_dir: Path) -> None:
@@ -289,83 +229,3 @@ def _run(runner: Runner) -> None:
         for hook in runner.hooks:
             if hasattr(hook, "close"):
                 hook.close()
-
-
-def _keep_selected(
-    trained: _Trained,
-    work_dir: Path,
-    resolved: ResolvedModel,
-    recipe: ConfigDict,
-    data: TrainingData,
-) -> TrainingResult:
-    """Write the weights of the best epoch, or of the last one, as safetensors; whole numbers keep their type."""
-    name, training, validation_set, train_set = resolved.name, recipe.training, data.validation, data.train
-    path = work_dir / f"{name}.safetensors"
-    # Others must not read what the main process is writing.
-    best = find_best(work_dir) if validation_set is not None and is_main_process() else None
-    best = from_main_process(best)
-    epoch = best.epoch if best else trained.epoch
-    selected_on = validation_set.split if best and validation_set else "none"
-    result = TrainingResult(path, epoch, validation_of(work_dir, epoch), selected_on)
-    if not is_main_process():
-        return result
-    state = weights_of(best) if best else trained.state()
-    about = {
-        "tipr_zoo_version": __version__,
-        **origin_texts(name, resolved.card.plugin, resolved.card.config, recipe.to_dict()),
-        "seed": str(training.get("seed", 0)),
-        "epoch": str(epoch),
-        "selected_on": selected_on,
-        "dataset": train_set.name,
-        "dataset_sha256": train_set.sha256,
-        **average_texts(training),
-    }
-    _write_final(_Final(path, trained, best, about), state, training)
-    return result
-
-
-@dataclass(frozen=True)
-class _Final:
-    """The weights that a training is for.
-
-    Attributes:
-        file: Where they go.
-        trained: The model.
-        best: The best epoch; None where the last one is kept.
-        about: What their header says.
-    """
-
-    file: Path
-    trained: _Trained
-    best: Best | None
-    about: dict[str, str]
-
-
-def _write_final(final: _Final, state: dict[str, Tensor], training: Mapping[str, Any]) -> None:
-    """Write the final weights. Where they are those of the best epoch, bit for bit, nothing else keeps those."""
-    best, trained, dtype = final.best, final.trained, WEIGHTS_DTYPES[training.get("weights_dtype", "float32")]
-    state = {name: value for name, value in state.items() if name not in trained.set_up}  # a checkpoint has it
-    kept = state
-    if (adapters := adapter_settings(training)) is not None:
-        trained.model.load_state_dict(state, strict=False)  # what objectives were set up with is no part of it
-        file = final.file.with_suffix(".adapter.safetensors")
-        state = _merged(trained, adapters, file, final.about)
-    stored = {key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}
-    is_same = adapters is None and all(value.dtype == kept[name].dtype for name, value in stored.items())
-    if best is not None and best.file == final.file and not is_same:
-        best = keep_apart(best, kept)
-    write_weights(stored, final.file, final.about)
-    if best is not None and best.file.name == BEST_WEIGHTS and is_same:
-        note_best(replace(best, file=final.file))
-
-
-def _merged(trained: _Trained, adapters: Adapters, file: Path, about: dict[str, str]) -> dict[str, Tensor]:
-    """Write the adapters apart, and return the weights with them merged, as a plain model has them."""
-    if not adapters.train_base:
-        save_adapters(trained.model, adapters, file, about)
-        logger.warning("%s holds the adapters alone; the model's weights have them merged", file)
-    else:
-        logger.warning("the towers learnt as well (training.adapters.train_base), so no file has the adapters alone")
-    merge_adapters(trained.model)
-    about[MERGED] = f"{adapters.type} of rank {adapters.r} on {', '.join(adapters.targets)}"
-    return trained.state()

@@ -92,7 +92,7 @@ def build_runner(
     optim_wrapper = _optim_wrapper(training, model, device)
     checkpoints = CheckpointHook(work_dir, fingerprint, set_up)
     figures: dict[str, float] = {}
-    hooks: list[Hook] = [
+    hooks: list[Hook | None] = [
         LearningRateHook(recipe_schedule(training, len(loader), optim_wrapper.optimizer)),
         RandomStateHook(training.get("seed", 0)),
         BestWeightsHook(model, work_dir, set_up),
@@ -100,21 +100,12 @@ def build_runner(
         LinearProductsHook(),
         checkpoints,
         InterruptionHook(interruption, checkpoints, device),
-        *filter(None, (compiled,)),
+        compiled,
+        HookCaller(own_hooks, training.get("seed", 0), figures),
+        MovingAverageHook(model, average) if (average := average_settings(training)) is not None else None,
+        TimeLimitHook(max_minutes, device) if max_minutes is not None else None,
+        *more_hooks,
     ]
-    hooks.append(HookCaller(own_hooks, training.get("seed", 0), figures))
-    if (average := average_settings(training)) is not None:
-        hooks.append(MovingAverageHook(model, average))
-    if max_minutes is not None:
-        hooks.append(TimeLimitHook(max_minutes, device))
-    hooks += more_hooks
-    validation: dict[str, Any] = {}
-    if validation_set is not None:
-        validation = {
-            "val_dataloader": DataLoader(validation_set),  # type: ignore[arg-type]
-            "val_cfg": {"type": ValidationLoop},
-            "val_evaluator": Evaluator([]),
-        }
     runner = Runner(
         model=_spread(RunnerModel(model, training.get("precision", "float32")), training, device),
         work_dir=str(work_dir),
@@ -126,19 +117,30 @@ def build_runner(
         },
         optim_wrapper=optim_wrapper,
         default_hooks={"logger": None, "param_scheduler": None, "checkpoint": None, "timer": None},
-        custom_hooks=hooks,
+        custom_hooks=[hook for hook in hooks if hook is not None],
         randomness={"seed": training.get("seed", 0)},
         load_from=loaded_by_mmengine(checkpoint) if checkpoint else None,
         resume=checkpoint is not None,
         log_level="ERROR",
         # MMEngine keeps what it notes of a run under this name for as long as the process lives.
         experiment_name=uuid.uuid4().hex,
-        **validation,
+        **_validation(validation_set),
     )
     runner.model.to(device)  # MMEngine takes a GPU wherever there is one
     if is_main_process():
         _tidy(runner)
     return runner
+
+
+def _validation(validation_set: PersonDataset | None) -> dict[str, Any]:
+    """Return what MMEngine's Runner needs to validate; nothing where there is no split to validate on."""
+    if validation_set is None:
+        return {}
+    return {
+        "val_dataloader": DataLoader(validation_set),  # type: ignore[arg-type]
+        "val_cfg": {"type": ValidationLoop},
+        "val_evaluator": Evaluator([]),
+    }
 
 
 def _spread(model: RunnerModel, training: Mapping[str, Any], device: torch.device) -> nn.Module:
