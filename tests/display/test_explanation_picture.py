@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -54,6 +56,12 @@ def test_the_picture_stands_first_and_heavy_patches_are_coloured() -> None:
     rows, columns = hottest.any(axis=1).nonzero()[0], hottest.any(axis=0).nonzero()[0]
     assert (rows[0], rows[-1] + 1) == (69, 69 + SIDE)  # the upper one of two square patches, sharp to the pixel
     assert (columns[0], columns[-1] + 1) == (FIRST_WORD, FIRST_WORD + SIDE)
+
+
+def test_by_occlusion_what_adds_is_coloured_and_what_takes_away_is_grey() -> None:
+    by_hand = explanation_by_hand([[0.02], [-0.3]], [[0.0], [0.02]])
+    sheet = draw_explanation(replace(by_hand, map="occlusion"), Image.new("RGB", (64, 128)))
+    assert [coloured(sheet, column, 2 * SIDE) for column in range(3)] == [[False, False], [True, False], [False, True]]
 
 
 def test_a_caption_has_colour_under_the_words_that_matter() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 import logging
 from pathlib import Path
@@ -11,17 +13,22 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+import tipr_zoo
 from tipr_zoo.backbones import CLIPTextEncoder, ModifiedResNetEncoder, VisionTransformerEncoder
 from tipr_zoo.command_line import main
+from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.display.explanation_picture import draw_explanation
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
-from tipr_zoo.explaining.explanation import explain
+from tipr_zoo.explaining.explanation import MAPS, explain
+from tipr_zoo.explaining.faithfulness import share_beaten
+from tipr_zoo.explaining.occlusion import hiding_grid
 from tipr_zoo.explaining.patch_grid import PatchGrid, patch_grid
 from tipr_zoo.pictures.files import open_picture
 from tipr_zoo.pictures.preprocessing import ImageNormalisation
 from tipr_zoo.registries import TOKENIZERS
+from tipr_zoo.synthpedes import draw_synthpedes
 from tipr_zoo.token_patch_map import token_patch_map
 from tipr_zoo.tokenizers import CaptionTokenizer, CLIPTokenizer
 
@@ -88,13 +95,14 @@ def test_the_grid_of_a_tower_with_overlapping_patches() -> None:
 def test_a_tower_that_does_not_say_where_its_patches_lie_is_told(tiny_model: DualEncoder, image: Path) -> None:
     del tiny_model.image_encoder.grid_size
     with pytest.raises(ConfigError, match="does not say where its patches lie; it needs the attributes grid_size"):
-        explain(tiny_model, open_picture(image), TEXT)
+        explain(tiny_model, open_picture(image), TEXT, map="tokens")
+    assert explain(tiny_model, open_picture(image), TEXT).grid.grid_size == (4, 2)  # occlusion needs none of it
 
 
 def test_a_grid_of_another_number_of_patches_is_told(tiny_model: DualEncoder, image: Path) -> None:
     tiny_model.image_encoder.grid_size = (4, 3)
     with pytest.raises(ConfigError, match="gives 9 tokens, but a class token and 4 x 3 patches are 13"):
-        explain(tiny_model, open_picture(image), TEXT)
+        explain(tiny_model, open_picture(image), TEXT, map="tokens")
 
 
 # Words
@@ -160,7 +168,9 @@ def test_the_score_is_the_cosine_and_importance_its_fall_without_the_word(tiny_m
 
 def test_the_most_important_words_come_first(tiny_model: DualEncoder, image: Path) -> None:
     explanation = explain(tiny_model, open_picture(image), TEXT)
-    falls = sorted((word.importance for word in explanation.words), reverse=True)
+    telling = [word for word in explanation.words if not word.carries_nothing]
+    falls = sorted((word.importance for word in telling), reverse=True)
+    assert 2 <= len(telling) < len(explanation.words)
     for count in (1, 5, 100):
         assert [word.importance for word in explanation.most_important(count)] == falls[:count]
     with pytest.raises(ConfigError, match="the number of words must be at least 1, got 0"):
@@ -168,7 +178,7 @@ def test_the_most_important_words_come_first(tiny_model: DualEncoder, image: Pat
 
 
 def test_the_map_of_a_word_is_the_mean_of_its_pieces(tiny_model: DualEncoder, image: Path) -> None:
-    word = explain(tiny_model, open_picture(image), "a zyzzyva").words[1]
+    word = explain(tiny_model, open_picture(image), "a zyzzyva", map="tokens").words[1]
     assert len(word.word.tokens) > 1
     with torch.inference_mode():
         images = tiny_model.preprocess(open_picture(image)).unsqueeze(0)
@@ -188,8 +198,9 @@ def test_damaged_weights_explain_nothing(tower: str, tiny_model: DualEncoder, im
         explain(tiny_model, open_picture(image), TEXT)
 
 
+@pytest.mark.parametrize("map", MAPS)
 @pytest.mark.parametrize("tower", ["overlapping patches", "resnet"])
-def test_any_dual_encoder_can_be_explained(tower: str, image: Path) -> None:
+def test_any_dual_encoder_can_be_explained(tower: str, map: str, image: Path) -> None:
     torch.manual_seed(0)
     towers = {
         "overlapping patches": lambda: VisionTransformerEncoder(
@@ -199,11 +210,13 @@ def test_any_dual_encoder_can_be_explained(tower: str, image: Path) -> None:
     }
     text_encoder = CLIPTextEncoder(16, width=32, depth=1, num_heads=2)
     model = DualEncoder(towers[tower](), text_encoder, CLIPTokenizer(), {}, {}, {}, ImageNormalisation()).eval()
-    explanation = explain(model, open_picture(image), TEXT)
+    explanation = explain(model, open_picture(image), TEXT, map=map)
     assert [word.word.text for word in explanation.words] == TEXT.split()
     for word in explanation.words:
-        assert tuple(word.weights.shape) == model.image_encoder.grid_size
-        assert word.weights.sum().item() == pytest.approx(1)
+        assert tuple(word.weights.shape) == explanation.grid.grid_size
+        if map == "tokens":
+            assert explanation.grid.grid_size == model.image_encoder.grid_size
+            assert word.weights.sum().item() == pytest.approx(1)
     assert draw_explanation(explanation, open_picture(image)).width == 900
 
 
@@ -226,6 +239,139 @@ def test_a_caption_of_one_word_is_compared_with_none(tiny_model: DualEncoder, im
     assert [word.importance for word in explanation.words] == pytest.approx([fall], abs=1e-6)
 
 
+def test_words_of_grammar_and_those_that_change_nothing_are_left_out(tiny_model: DualEncoder, image: Path) -> None:
+    explanation = explain(tiny_model, open_picture(image), TEXT)
+    most = max(abs(word.importance) for word in explanation.words)
+    for word in explanation.words:
+        assert word.carries_nothing == (word.word.text in {"a", "in", "and"} or abs(word.importance) < most / 20)
+    assert [word.word.text for word in explanation.left_out()][:2] == ["a", "in"]
+    only_grammar = explain(tiny_model, open_picture(image), "he is in the")
+    assert len(only_grammar.most_important(9)) == 4
+    assert only_grammar.left_out() == []
+
+
+# Occlusion
+
+
+def test_a_map_by_occlusion_is_the_fall_of_a_words_importance(tiny_model: DualEncoder, image: Path) -> None:
+    explanation = explain(tiny_model, open_picture(image), "red jacket")
+    pixels = tiny_model.preprocess(open_picture(image))
+    height, width = pixels.shape[1:]
+    side = tiny_model.image_encoder.patch_size
+    assert explanation.grid == PatchGrid((height, width), (4, 2), side, side)
+
+    def importance(picture: torch.Tensor) -> tuple[float, float]:
+        with torch.inference_mode():
+            found = tiny_model.encode_image(picture.unsqueeze(0))
+            whole, rest = (
+                F.cosine_similarity(tiny_model.encode_text(tiny_model.tokenize(text)), found).item()
+                for text in ("red jacket", "jacket")
+            )
+        return whole, whole - rest
+
+    score, of_red = importance(pixels)
+    falls, falls_of_red = torch.zeros(4, 2), torch.zeros(4, 2)
+    for row, column in itertools.product(range(-1, 4), range(-1, 2)):
+        hidden = pixels.clone()
+        square = (slice(max(0, row * side), (row + 2) * side), slice(max(0, column * side), (column + 2) * side))
+        for channel in hidden:
+            channel[square] = channel.mean()
+        now, of_red_now = importance(hidden)
+        covered = (slice(max(0, row), row + 2), slice(max(0, column), column + 2))
+        falls[covered] += (score - now) / 4
+        falls_of_red[covered] += (of_red - of_red_now) / 4
+    assert explanation.weights is not None
+    torch.testing.assert_close(explanation.weights, falls, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(explanation.words[0].weights, falls_of_red, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("image_size", "patch", "grid"),
+    [
+        ((128, 48), 16, ((8, 3), 16)),
+        ((384, 128), 16, ((24, 8), 16)),
+        ((384, 384), 16, ((12, 12), 32)),
+        ((224, 224), None, ((8, 8), 28)),
+        ((50, 20), 16, ((4, 2), 16)),
+        ((3, 3), None, ((3, 3), 1)),
+    ],
+)
+def test_the_squares_cover_the_picture_and_are_not_too_many(
+    image_size: tuple[int, int], patch: int | None, grid: tuple[tuple[int, int], int]
+) -> None:
+    found = hiding_grid(image_size, patch)
+    assert (found.grid_size, found.patch_size) == grid
+    assert bool((found.pixel_map(torch.ones(found.grid_size)) == 1).all())
+
+
+@pytest.mark.parametrize("model_name", ["irra_tiny_synth", "fmfa_tiny_synth"])
+def test_hiding_what_a_map_names_lowers_the_score_more_than_hiding_another_part(
+    model_name: str, tmp_path: Path
+) -> None:
+    draw_synthpedes(tmp_path, seed=7, train=2, val=2, test=10, pictures=2, workers=1)
+    data = open_dataset(str(tmp_path), split="test")
+    model = tipr_zoo.build(model_name, pretrained=True)
+    shares: dict[str, list[float]] = {name: [] for name in MAPS}
+    for picture_index, path in enumerate(data.pictures):
+        picture, caption = open_picture(path), data.captions[data.caption_picture_indices.index(picture_index)]
+        for name in MAPS:
+            shares[name].append(share_beaten(model, picture, explain(model, picture, caption, map=name)))
+    means = {name: sum(values) / len(values) for name, values in shares.items()}
+    assert len(shares["occlusion"]) == 20
+    assert means["occlusion"] > 0.75, means
+    assert means["tokens"] < means["occlusion"] - 0.1, means
+
+
+def test_a_map_of_the_wrong_place_is_not_faithful(test_split: PersonDataset) -> None:
+    model = tipr_zoo.build("irra_tiny_synth", pretrained=True)
+    found, turned = 0.0, 0.0
+    for path in test_split.pictures:
+        picture = open_picture(path)
+        explanation = explain(model, picture, test_split.captions[test_split.pictures.index(path) * 2])
+        assert explanation.weights is not None
+        found += share_beaten(model, picture, explanation) / 4
+        turned += share_beaten(model, picture, dataclasses.replace(explanation, weights=-explanation.weights)) / 4
+    assert turned < 0.5 < found - 0.1
+
+
+# The score of pairs
+
+
+class PairScoring(DualEncoder):
+    """A dual encoder that scores pairs, by the cosine doubled."""
+
+    def score_pairs(self, ids: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+        return 2 * F.cosine_similarity(self.encode_text(ids), self.encode_image(images))
+
+
+class TokenScoring(PairScoring):
+    """The same, each picture encoded once."""
+
+    def encode_caption_tokens(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.encode_text(ids).unsqueeze(1)
+
+    def encode_picture_tokens(self, images: torch.Tensor) -> torch.Tensor:
+        return self.encode_image(images).unsqueeze(1)
+
+    def score_captions(self, ids: torch.Tensor, caption_tokens: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        return 2 * F.cosine_similarity(caption_tokens[:, 0], tokens)
+
+
+@pytest.mark.parametrize("kind", [PairScoring, TokenScoring])
+def test_the_score_of_a_reranker_is_explained(kind: type[DualEncoder], tiny_model: DualEncoder, image: Path) -> None:
+    by_cosine = explain(tiny_model, open_picture(image), TEXT)
+    tiny_model.__class__ = kind
+    by_pairs = explain(tiny_model, open_picture(image), TEXT, score="pairs")
+    assert by_pairs.score == pytest.approx(2 * by_cosine.score, abs=1e-5)
+    for doubled, word in zip(by_pairs.words, by_cosine.words, strict=True):
+        torch.testing.assert_close(doubled.weights, 2 * word.weights, atol=1e-5, rtol=1e-4)
+
+
+def test_who_scores_no_pairs_is_told(tiny_model: DualEncoder, image: Path) -> None:
+    with pytest.raises(ConfigError, match="DualEncoder scores no pairs, for it has no score_pairs; explain its cosine"):
+        explain(tiny_model, open_picture(image), TEXT, score="pairs")
+
+
 # The command
 
 
@@ -239,7 +385,9 @@ def test_the_command_draws_and_prints_the_words(
     score, header, _, *rows = [line for line in printed.out.splitlines() if line.strip()]
     assert score.startswith("score ")
     assert header.split() == ["word", "change", "without", "it"]
+    *rows, left_out = rows
     assert len([row for row in rows if row.split()[0] in TEXT.split()]) == 3
+    assert left_out.startswith("left out, for they carry nothing: a, in, ")
     assert f"drawn: {file}" in printed.err
     with Image.open(file) as drawn:
         assert (drawn.format, drawn.width) == ("PNG", 900)
@@ -255,7 +403,9 @@ def test_the_command_prints_clean_json(
     explanation = explain(tiny_model, open_picture(image), f"{TEXT}!")
     assert (printed["picture"], printed["caption"]) == (str(image), f"{TEXT}!")
     assert printed["score"] == pytest.approx(explanation.score, abs=1e-6)
-    assert sorted(word["word"] for word in printed["words"]) == sorted(TEXT.split())
+    assert sorted([word["word"] for word in printed["words"]] + printed["left_out"]) == sorted(TEXT.split())
+    assert printed["map"] == "occlusion"
+    torch.testing.assert_close(torch.tensor(printed["weights"]), explanation.weights)
     for word, expected in zip(printed["words"], explanation.most_important(100), strict=True):
         assert printed["caption"][word["start"] : word["end"]] == word["word"] == expected.word.text
         assert word["importance"] == pytest.approx(expected.importance, abs=1e-6)
@@ -273,6 +423,11 @@ def test_the_command_prints_clean_json(
         ([TINY_PRETRAINED, "{image}", "?!", "--json"], "the caption has no word that the model reads"),
         ([TINY_PRETRAINED, "{image}", "!? " * 99 + "red", "--json"], "the caption has no word that the model reads"),
         ([TINY_PRETRAINED, "{image}", TEXT, "--words", "0", "--json"], "the number of words must be at least 1, got 0"),
+        ([TINY_PRETRAINED, "{image}", TEXT, "--map", "tokns", "--json"], "unknown map 'tokns'; did you mean 'tokens'?"),
+        (
+            [TINY_PRETRAINED, "{image}", TEXT, "--score", "pair", "--json"],
+            "unknown score 'pair'; did you mean",
+        ),
         ([TINY_PRETRAINED, "{image}", TEXT], "name the file to draw into with -o FILE, or ask for --json"),
         ([TINY_PRETRAINED, "{folder}/none.jpg", TEXT, "-o", "a.gif"], "a.gif: a picture's file name ends in"),
         ([TINY_PRETRAINED, "{image}", TEXT, "-o", "{folder}/none/a.png"], "does not exist; make it first"),

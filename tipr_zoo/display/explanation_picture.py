@@ -1,4 +1,4 @@
-"""Drawing an explanation: the caption with the words that matter, and the patches that each word is similar to."""
+"""Drawing an explanation: the caption with the words that matter, and where in the picture each of them is seen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from tipr_zoo.display.drawn_text import INK, PALE_INK, PAPER, break_lines, page_font
-from tipr_zoo.explaining.explanation import ExplainedWord, Explanation
+from tipr_zoo.explaining.explanation import OCCLUSION, ExplainedWord, Explanation
 
 _WIDTH, _MARGIN, _GAP, _COLUMNS = 900, 24, 14, 6
 _PANEL_WIDTH = (_WIDTH - 2 * _MARGIN - (_COLUMNS - 1) * _GAP) // _COLUMNS
@@ -28,9 +28,9 @@ def draw_explanation(explanation: Explanation, picture: Image.Image, count: int 
     In the caption these words stand on a colour. The more a word matters, the stronger its colour. Text that was cut
     off is pale. Under each word's picture stands how the score changes when the word is left out.
 
-    A patch is coloured by how far its weight is above 1/N, the equal share of each of the N patches. All words share
-    one scale. A word that is equally similar to all patches leaves its picture grey. Where patches overlap, a pixel has
-    the mean of them.
+    By occlusion, a square is coloured by how much less the word adds to the score when the square is hidden. By tokens,
+    a patch is coloured by how far its weight is above 1/N, the equal share of each of the N patches. All words share
+    one scale, and what is below it stays grey. Where patches overlap, a pixel has the mean of them.
 
     Args:
         explanation: The result of `tipr_zoo.explaining.explanation.explain`.
@@ -45,7 +45,13 @@ def draw_explanation(explanation: Explanation, picture: Image.Image, count: int 
     """
     words = explanation.most_important(count)
     maps = [explanation.grid.pixel_map(word.weights) for word in words]
-    scale = _Scale(1 / words[0].weights.numel(), max(float(weights.max()) for weights in maps))
+    greatest = max(float(weights.max()) for weights in maps)
+    if explanation.map == OCCLUSION:
+        scale = _Scale(0.0, max(greatest, 1e-6), "0", "the word adds that much less when the square is hidden")
+    else:
+        equal = 1 / words[0].weights.numel()
+        # Rounding must not colour a word whose patches all have the equal share.
+        scale = _Scale(equal, max(greatest, 1.001 * equal), f"weight of a patch: {equal:.3f}, an equal share", "")
     shown = _fit(picture)
     panels = [shown, *(_overlay(_dimmed(shown), scale.shares(weights)) for weights in maps)]
     labels = [("the picture", f"score {explanation.score:.3f}"), *(_label(word) for word in words)]
@@ -65,16 +71,23 @@ def draw_explanation(explanation: Explanation, picture: Image.Image, count: int 
 
 @dataclass(frozen=True)
 class _Scale:
-    """The scale of the colours, from an equal share of the weight up to the greatest weight of a pixel."""
+    """The scale of the colours.
 
-    equal: float
+    Attributes:
+        lowest: The value of its lower end.
+        greatest: That of its upper end, the greatest of any pixel.
+        before: What the legend says before the colours.
+        after: What it says behind the greatest value.
+    """
+
+    lowest: float
     greatest: float
+    before: str
+    after: str
 
     def shares(self, weights: Tensor) -> Tensor:
         """Return the places of weights, of any shape, on the scale from 0 to 1."""
-        # Rounding must not colour a word whose patches all have the equal share.
-        span = max(self.greatest - self.equal, 1e-3 * self.equal)
-        return ((weights - self.equal) / span).clamp(0, 1)
+        return ((weights - self.lowest) / (self.greatest - self.lowest)).clamp(0, 1)
 
 
 def _label(word: ExplainedWord) -> tuple[str, str]:
@@ -160,12 +173,12 @@ def _draw_legend(sheet: Image.Image, scale: _Scale, top: int) -> None:
     draw, font = ImageDraw.Draw(sheet), page_font(14)
     bar = _to_picture(_colour(np.tile(np.linspace(0, 1, 110), (12, 1))))
     x = float(_MARGIN)
-    for part in (f"weight of a patch: {scale.equal:.3f}, an equal share", bar, f"{scale.greatest:.3f}"):
+    for part in (scale.before, bar, f"{scale.greatest:.3f}  {scale.after}".rstrip()):
         if isinstance(part, str):
             draw.text((x, top + 4), part, font=font, fill=PALE_INK)
             x += font.getlength(part) + 8
         else:
             sheet.paste(part, (round(x), top + 7))
             x += part.width + 8
-    note = "number under a word: change of the score without it"
+    note = "number: change of the score without the word"
     draw.text((_WIDTH - _MARGIN, top + 4), note, font=font, fill=PALE_INK, anchor="ra")

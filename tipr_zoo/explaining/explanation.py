@@ -1,24 +1,33 @@
-"""Why a picture fits a caption: the words that matter, and the patches that each word is most similar to."""
+"""Why a picture fits a caption: the words that matter, and where in the picture each of them is seen."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
+from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
+from tipr_zoo.explaining.function_words import FUNCTION_WORDS
+from tipr_zoo.explaining.occlusion import falls_by_occlusion, hiding_grid
+from tipr_zoo.explaining.pair_scores import COSINE, SCORES, caption_scores
 from tipr_zoo.explaining.patch_grid import PatchGrid, patch_grid
 from tipr_zoo.models.built_model import BuiltModel
-from tipr_zoo.protocols import TwoTowerRetriever, missing_names
+from tipr_zoo.protocols import Retriever, TwoTowerRetriever, missing_names
 from tipr_zoo.token_patch_map import token_patch_map
 from tipr_zoo.tokenizers.caption_tokenizer import clean
 from tipr_zoo.tokenizers.caption_words import CaptionWord
+
+OCCLUSION, TOKENS = "occlusion", "tokens"
+MAPS = (OCCLUSION, TOKENS)
+"""How the map of a word is made."""
+_NOTHING = 0.05
+"""A word whose absence changes the score by less than this share of the greatest change carries nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,14 +36,16 @@ class ExplainedWord:
 
     Attributes:
         word: The word and its place in the caption.
-        importance: How much the score, a cosine, falls when the word is left out. Below 0 where it rises.
-        weights: (rows, columns) float32, the weights of the patches. Their sum is 1. They are the mean over the word's
-            pieces of their rows in `tipr_zoo.token_patch_map.token_patch_map`.
+        importance: How much the score falls when the word is left out. Below 0 where it rises.
+        weights: (rows, columns) float32. By occlusion: how much less the word adds to the score when a square of the
+            picture is hidden; below 0 where it adds more. By tokens: the weights of the patches, whose sum is 1.
+        carries_nothing: Whether it is a word of grammar alone, such as "the", or its absence hardly changes the score.
     """
 
     word: CaptionWord
     importance: float
     weights: Tensor
+    carries_nothing: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +54,13 @@ class Explanation:
 
     Attributes:
         caption: The caption as the model reads it: cleaned and in lower case.
-        score: Cosine of the picture's and the caption's embeddings, in [-1, 1].
+        score: The score of the picture and the caption: the cosine of their embeddings, in [-1, 1], or what a
+            re-ranker gives the pair.
         read: Number of the caption's characters before the first word that was cut off. All, where none was.
         words: Every word that the model reads, in the order of the caption.
-        grid: Where the patches lie in the picture.
+        grid: Where the squares or patches of the maps lie in the picture.
+        map: One of `MAPS`.
+        weights: (rows, columns) float32, how much the score falls when a square is hidden; None by tokens.
     """
 
     caption: str
@@ -54,11 +68,13 @@ class Explanation:
     read: int
     words: Sequence[ExplainedWord]
     grid: PatchGrid
+    map: str = TOKENS
+    weights: Tensor | None = None
 
     def most_important(self, count: int) -> list[ExplainedWord]:
-        """Return the words that matter most, the greatest fall of the score first.
+        """Return the words that matter most, the greatest fall of the score first, without those that carry nothing.
 
-        Words with an equal fall keep the caption's order.
+        Words with an equal fall keep the caption's order. Where every word carries nothing, all of them count.
 
         Args:
             count: Number of words. Where the caption has fewer, all of them.
@@ -68,67 +84,118 @@ class Explanation:
         """
         if count < 1:
             raise ConfigError(f"the number of words must be at least 1, got {count}")
-        return sorted(self.words, key=lambda word: -word.importance)[:count]
+        telling = [word for word in self.words if not word.carries_nothing] or self.words
+        return sorted(telling, key=lambda word: -word.importance)[:count]
+
+    def left_out(self) -> list[ExplainedWord]:
+        """Return the words that carry nothing and that `most_important` leaves out, in the order of the caption."""
+        carry_nothing = [word for word in self.words if word.carries_nothing]
+        return carry_nothing if len(carry_nothing) < len(self.words) else []
 
 
 @torch.inference_mode()
-def explain(model: DualEncoder | BuiltModel, picture: Image.Image, caption: str) -> Explanation:
+def explain(
+    model: Retriever | BuiltModel,
+    picture: Image.Image,
+    caption: str,
+    *,
+    map: str = OCCLUSION,
+    score: str = COSINE,
+    progress: bool = False,
+) -> Explanation:
     """Explain the score of a picture and a caption.
 
     The importance of a word is the fall of the score when this word alone is left out. For this, its pieces are taken
-    out of the row of ids. What follows moves up, and the caption is encoded again. This needs only the two towers.
-    Words that say the same replace each other, so each of them may have a low importance.
+    out of the row of ids. What follows moves up, and the caption is encoded again. Words that say the same replace each
+    other, so each of them may have a low importance.
 
-    The map of a word is the one that FMFA's explicit fine-grained alignment sums up (`token_patch_map`). It can be
-    computed for any dual encoder, trained with that loss or not. It compares single tokens with single patches, before
-    any neck. The score comes from the two embeddings. So the score need not depend on a patch with a large weight.
+    The map of a word says where in the picture its importance comes from. By occlusion, each square of the picture is
+    hidden in turn, and the map is the fall of the word's importance: with s(x, c) the score, x' the picture without the
+    square and c' the caption without the word, (s(x, c) - s(x, c')) - (s(x', c) - s(x', c')). It needs nothing of the
+    model but its embeddings. By tokens, it is the map that FMFA's explicit fine-grained alignment sums up
+    (`token_patch_map`), of a dual encoder with patches. That compares single tokens with single patches, before any
+    neck. The score comes from the two embeddings, so it need not depend on a patch with a large weight.
 
     Args:
         model: A retriever in eval mode, on the device where it is to run.
         picture: A picture of any size and mode.
         caption: A sentence. What exceeds the context is cut, with the tokenizer's warning. It is not explained.
+        map: ``"occlusion"`` or ``"tokens"``.
+        score: ``"cosine"``, or ``"pairs"`` for the score by which a re-ranker orders what the cosine found.
+        progress: Whether to show a progress bar on stderr.
 
     Returns:
         The explanation, its tensors on the CPU.
 
     Raises:
-        ConfigError: The caption is empty or has no word, the model has no two towers, or the image tower does not say
-            where its patches lie.
+        ConfigError: The caption is empty or has no word; the model cannot say which words it reads, or is no re-ranker
+            and is asked for `score` of pairs; or a map by tokens is asked of a model without two towers, or whose image
+            tower does not say where its patches lie.
+        UnknownNameError: There is no such map or score.
         WeightsError: The model embeds the picture or the caption as something else than finite numbers.
     """
-    _check_explainable(model)
+    if map not in MAPS:
+        raise unknown_name("map", map, MAPS)
+    if score not in SCORES:
+        raise unknown_name("score", score, SCORES)
+    _check_explainable(model, map)
     all_words = model.tokenize.words(caption)
     words = _read_words(all_words, caption)
-    grid = patch_grid(model.image_encoder)
-    device = next(model.parameters()).device
-    ids, images = model.tokenize([caption]).to(device), model.preprocess(picture).unsqueeze(0).to(device)
-    image_tokens, text_tokens = model.tokens({"images": images, "caption_ids": ids})
-    weights = token_patch_map(text_tokens[0].float(), _patch_tokens(image_tokens[0], grid).float())
-    embeddings = model.encode_text(torch.cat([ids, _each_left_out(ids[0], words)]))
-    scores = F.cosine_similarity(embeddings.float(), model.encode_image(images).float()).tolist()
-    if not all(map(math.isfinite, scores)) or not bool(weights.isfinite().all()):
+    state = next(iter(cast(nn.Module, model).parameters()))
+    ids = model.tokenize([caption]).to(state.device)
+    image = model.preprocess(picture).to(state.device, state.dtype)
+    scores = caption_scores(model, torch.cat([ids, _each_left_out(ids[0], words)]), score)
+    weights = None
+    if map == OCCLUSION:
+        grid = hiding_grid(model.image_size, getattr(getattr(model, "image_encoder", None), "patch_size", None))
+        found, falls = falls_by_occlusion(scores, image, grid, progress)
+        weights, maps = falls[0], falls[0] - falls[1:]
+    else:
+        towers = cast(DualEncoder, model)
+        grid = patch_grid(towers.image_encoder)
+        found = scores(image.unsqueeze(0)).cpu()[0]
+        maps = _maps_by_tokens(towers, image, ids, words, grid)
+    if not bool(found.isfinite().all()) or not bool(maps.isfinite().all()):
         raise WeightsError(
             "the model embeds the picture or the caption as numbers that are not finite; its weights are damaged: load"
             " others"
         )
-    weights = weights.unflatten(1, grid.grid_size).cpu()
-    explained = [
-        ExplainedWord(word, scores[0] - score, weights[list(word.tokens)].mean(dim=0))
-        for word, score in zip(words, scores[1:], strict=True)
-    ]
     read = min((word.start for word in all_words if not word.tokens), default=len(clean(caption)))
-    return Explanation(clean(caption), scores[0], read, explained, grid)
+    explained = _explained(words, found, maps)
+    return Explanation(clean(caption), float(found[0]), read, explained, grid, map, weights)
 
 
-def _check_explainable(model: object) -> None:
-    """Raise ConfigError where a model is a retriever in which words and patches have no tokens to compare."""
-    missing = missing_names(model, TwoTowerRetriever)
-    missing += [] if hasattr(model, "tokens") else ["tokens"]
-    missing += [] if hasattr(getattr(model, "tokenize", None), "words") else ["tokenize.words"]
+def _explained(words: Sequence[CaptionWord], scores: Tensor, maps: Tensor) -> list[ExplainedWord]:
+    """Return each word with its importance and its map. The first score is the whole caption's."""
+    importances = (scores[0] - scores[1:]).tolist()
+    least = _NOTHING * max(map(abs, importances))
+    return [
+        ExplainedWord(word, importance, weights, word.text in FUNCTION_WORDS or abs(importance) < least)
+        for word, importance, weights in zip(words, importances, maps, strict=True)
+    ]
+
+
+def _maps_by_tokens(
+    model: DualEncoder, image: Tensor, ids: Tensor, words: Sequence[CaptionWord], grid: PatchGrid
+) -> Tensor:
+    """Return the map of each word from the tokens of both towers, (words, rows, columns)."""
+    image_tokens, text_tokens = model.tokens({"images": image.unsqueeze(0), "caption_ids": ids})
+    weights = token_patch_map(text_tokens[0].float(), _patch_tokens(image_tokens[0], grid).float())
+    return torch.stack([weights[list(word.tokens)].mean(dim=0) for word in words]).unflatten(1, grid.grid_size).cpu()
+
+
+def _check_explainable(model: object, map: str) -> None:
+    """Raise ConfigError where a model cannot say which words it reads, or has no tokens of words and patches."""
+    missing = [] if hasattr(getattr(model, "tokenize", None), "words") else ["tokenize.words"]
+    if map == TOKENS:
+        missing = missing_names(model, TwoTowerRetriever) + ([] if hasattr(model, "tokens") else ["tokens"]) + missing
     if missing:
+        advice = (
+            "; --map occlusion needs none of that" if missing[-1] != "tokenize.words" else "; explain another model"
+        )
         raise ConfigError(
             f"{type(model).__name__} cannot be explained: it lacks {', '.join(missing)}, by which words and patches are"
-            " compared; explain another model"
+            f" compared{advice}"
         )
 
 
