@@ -340,7 +340,7 @@ def test_what_cannot_be_done_with_it_says_what_it_lacks(
     model: Any = tipr_zoo.build(PLAIN, weights=trained)
     picture = Image.new("RGB", (20, 40))
     with pytest.raises(ConfigError, match="Plain cannot be explained: it lacks image_encoder, text_encoder, tokens"):
-        explain(model, picture, "a man")
+        explain(model, picture, "a man", map="tokens")
     with pytest.raises(ConfigError, match="no head that restores pictures"):
         restore(model, picture, ["a man"])
     clip = tmp_path / "clip.pt"

@@ -230,7 +230,7 @@ for trial in (
         "images": model.preprocess(picture).unsqueeze(0), "caption_ids": model.tokenize("a man"),
         "mlm_ids": model.tokenize("a man"), "pids": model.tokenize("a man")[:, 0],
     }}),
-    lambda: explain(model, picture, "a man"),
+    lambda: explain(model, picture, "a man", map="tokens"),
     lambda: tipr_zoo.build("old_model", overrides={{"model.image_encoder.lacks": "image_size"}}),
 ):
     try:
