@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import is_main_process, process_count
 from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.evaluation.reranking import Reranking, check_can_rerank
 from tipr_zoo.training.checkpoints.best_weights_hook import BestWeightsHook
 from tipr_zoo.training.checkpoints.checkpoint_hook import CheckpointHook
 from tipr_zoo.training.checkpoints.reading import loaded_by_mmengine
@@ -80,7 +81,7 @@ def build_runner(
         set_up: What `tipr_zoo.models.objective_setup.set_up_objectives` has added; the best weights are without it.
 
     Raises:
-        ConfigError: An entry makes no sense.
+        ConfigError: An entry makes no sense, or pictures are to be ranked again and the model cannot do it.
         UnknownNameError: There is no such sampler, augmentation, optimiser or entry.
     """
     device = next(model.parameters()).device
@@ -110,9 +111,10 @@ def build_runner(
     hooks += more_hooks
     validation: dict[str, Any] = {}
     if validation_set is not None:
+        check_can_rerank(model, Reranking(training.get("rerank", 0)))  # before the first epoch, not after it
         validation = {
             "val_dataloader": DataLoader(validation_set),  # type: ignore[arg-type]
-            "val_cfg": {"type": ValidationLoop},
+            "val_cfg": {"type": ValidationLoop, "rerank": training.get("rerank", 0)},
             "val_evaluator": Evaluator([]),
         }
     runner = Runner(
