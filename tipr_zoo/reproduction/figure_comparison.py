@@ -7,7 +7,6 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tipr_zoo.cards.record import Record
 from tipr_zoo.cards.results import Result
 from tipr_zoo.reproduction.measured_seeds import MeasuredSeeds, mean_and_spread
 from tipr_zoo.reproduction.student_quantile import student_quantile
@@ -55,16 +54,17 @@ class Comparison(MeasuredSeeds):
     verdict: str
 
 
-def compare(result: Result, measured: Mapping[int, Record]) -> list[Comparison]:
+def compare(result: Result, measured: Mapping[int, Mapping[str, float]], rerank: int = 0) -> list[Comparison]:
     """Compare every figure of one result of a card.
 
     Args:
         result: The card's figures on one split of one data set.
-        measured: The evaluation records of that split, by training seed; at least one.
+        measured: What was measured on that split: figures by metric, by training seed.
+        rerank: How many pictures of each caption were ranked again in measuring.
     """
-    comparisons, first = [], next(iter(measured.values()))
+    comparisons = []
     for metric, figure in result.metrics.items():
-        by_seed = {seed: record.metrics[metric] for seed, record in measured.items()}
+        by_seed = {seed: metrics[metric] for seed, metrics in measured.items()}
         found = mean_and_spread(by_seed)
         difference, allowed = found["mean"] - figure, allowed_difference(list(by_seed.values()))
         comparisons.append(
@@ -73,7 +73,7 @@ def compare(result: Result, measured: Mapping[int, Record]) -> list[Comparison]:
                 split=result.split,
                 dataset_arguments=result.dataset_arguments,
                 metric=metric,
-                rerank=first.rerank or 0,
+                rerank=rerank,
                 figure=figure,
                 origin=result.origin,
                 source=result.source_name,

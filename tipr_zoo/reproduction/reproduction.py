@@ -153,7 +153,8 @@ def reproduce(
     for split, reranking, results in rankings:
         measured_here = _measured(plan, trainings, split, reranking, num_workers, progress)
         by_seed = {seed: outcome.record for seed, outcome in measured_here.items()}
-        comparisons += [comparison for result in results for comparison in compare(result, by_seed)]
+        figures = {seed: record.metrics for seed, record in by_seed.items()}
+        comparisons += [each for result in results for each in compare(result, figures, reranking.count)]
         unjudged += [] if results else seed_figures(by_seed)
         outcomes += measured_here.values()
     measured = [result for _, _, results in rankings for result in results]
