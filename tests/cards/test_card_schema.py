@@ -231,18 +231,42 @@ def test_what_is_wrong_is_empty_in_what_is_examined(tmp_path: Path) -> None:
     ]
 
 
+RANKING = ("vectors", "rerank", "rerank_rest", "postprocess", "transductive")
+OF_SOME_RECORDS = ("weights_of", "part", *RANKING, "queries_sha256")
+
+
 @pytest.mark.parametrize("name", keys_of(Record))
 def test_a_record_has_every_key_and_no_other(name: str) -> None:
     values = json.loads(next(iter(sorted((core_cards_folder() / "records").glob("*.json")))).read_text())
     make_record(values)
     with pytest.raises(RecordError, match=rf"unknown key '{name}_'; did you mean .*'{name}'"):
         make_record({**values, f"{name}_": 1})
-    if name in ("weights_of", "part", "queries_sha256"):  # only where they say something
+    if name in OF_SOME_RECORDS:  # only where they say something
         return
     with pytest.raises(RecordError, match=f"missing: {name}$"):
         make_record({key: value for key, value in values.items() if key != name})
     with pytest.raises(RecordError, match=f"'{name}' must be "):
         make_record({**values, name: object()})
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"rerank": 0, "rerank_rest": "tied"}, "'rerank' must be how many pictures are ranked again, from 1, got 0"),
+        ({"rerank": 5}, "'rerank' and 'rerank_rest' belong together; give both, or neither"),
+        ({"rerank_rest": "tied"}, "'rerank' and 'rerank_rest' belong together; give both, or neither"),
+        ({"rerank": 5, "rerank_rest": "tie"}, "'rerank_rest' must be 'first_stage' or 'tied', got 'tie'"),
+        ({"vectors": 1.5}, "'vectors' must be how many vectors a side has, a whole number above 0, got 1.5"),
+        ({"postprocess": [], "transductive": True}, "'postprocess' must be a list of steps with one at least, got []"),
+        ({"postprocess": ["flip"]}, "'postprocess' and 'transductive' belong together; give both, or neither"),
+        ({"postprocess": ["flip"], "transductive": "yes"}, "'transductive' must be true or false, got 'yes'"),
+    ],
+)
+def test_how_a_record_ranks_is_checked(change: dict[str, Any], says: str) -> None:
+    values = json.loads(next(iter(sorted((core_cards_folder() / "records").glob("*.json")))).read_text())
+    with pytest.raises(RecordError) as raised:
+        make_record({**values, **change})
+    assert str(raised.value) == says
 
 
 @pytest.mark.parametrize("seed", [True, 1.0, "1", float("nan")])

@@ -202,6 +202,8 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
         {"weights_sha256": "f" * 64},
         {"dataset_sha256": "f" * 64},
         {"overrides": {"model.neck": None}},
+        {"rerank": 128, "rerank_rest": "first_stage"},
+        {"postprocess": ("flip_averaging",), "transductive": False},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -541,7 +543,7 @@ class TestLatex:
         assert r"\hline" not in latex
         for line in latex.splitlines():
             if line.endswith(r"\\"):
-                assert line.count(" & ") in (6, 7)
+                assert line.count(" & ") in (7, 8)
 
     def test_escapes_what_latex_would_read_as_a_command(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -626,7 +628,7 @@ def test_text_at_80_columns_is_one_line_a_row(
 
 @pytest.mark.parametrize(
     ("columns", "left_out"),
-    [(80, "encoder, extra data, weights, code licence"), (100, "extra data, weights, code licence"), (200, None)],
+    [(80, "encoder, ranks by, extra data, weights, code licence"), (100, "ranks by, extra data, weights, code licence"), (200, None)],
 )
 def test_text_says_what_it_has_no_room_for(
     columns: int, left_out: str | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

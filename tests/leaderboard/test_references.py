@@ -31,7 +31,7 @@ def changed(folder: Path, place: str, key: str, value: Any) -> Path:
     [
         ("", "resuts", [], "unknown field 'resuts'; did you mean 'results'?"),
         ("", "tipr_zoo", {}, "unknown field 'tipr_zoo'"),
-        ("method", "pretrainig", "none", "method: unknown field 'pretrainig'; did you mean 'pretraining'?"),
+        ("method", "pretrainig", "none", "method: unknown field 'pretrainig'; did you mean 'pretraining'"),
         ("method", "weights_published", 1, "method: 'weights_published' must be true, false or null, got 1"),
         ("results.0", "sorce", {}, "results[0]: unknown field 'sorce'; did you mean 'source'?"),
         ("results.0.source", "ulr", "", "results[0].source: unknown field 'ulr'; did you mean 'url'?"),

@@ -135,6 +135,11 @@ def _check_record(record: Record) -> None:
         raise ConfigError(f"a card's figures are {TEXT_TO_IMAGE}; leave out the record that is {record.direction}")
     if record.part is not None:
         raise ConfigError(f"a card's figures are the whole model's; leave out the record of its part {record.part!r}")
+    if record.postprocess is not None:
+        steps = ", ".join(record.postprocess)
+        raise ConfigError(
+            f"a card's figures are the model's own; leave out the record that is post-processed by {steps}"
+        )
     if record.overrides:
         raise ConfigError(
             f"a record was measured with changes to the recipe ({', '.join(record.overrides)});"

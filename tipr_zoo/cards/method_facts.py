@@ -5,12 +5,14 @@ from typing import Annotated
 
 from tipr_zoo.cards.record import SELECTED_ON
 from tipr_zoo.schemas.declared import Declared
-from tipr_zoo.schemas.marks import Check, must_be
+from tipr_zoo.schemas.marks import Check, Limits, Told, must_be
 from tipr_zoo.schemas.value_kinds import Text, Texts, Truth
 
 NO_EXTRA_DATA = "none"
 """The value of ``pretraining`` where the training split was the only person data."""
 
+Vectors = Annotated[int, Limits(above=0), Told(must_be("a whole number above 0"))]
+Reranked = Annotated[int, Limits(smallest=0), Told(must_be("how many pictures are ranked again, from 0"))]
 SelectedOn = Annotated[Text, Check(SELECTED_ON.__contains__, must_be(f"{', '.join(SELECTED_ON)} or null"))]
 
 
@@ -26,6 +28,8 @@ class MethodFacts(Declared):
         selected_on: The split on which the epoch of the reported figures was chosen, one of `SELECTED_ON`. Where the
             authors do not say, it is what their code does by default.
         weights_published: Whether the weights of these figures are published.
+        vectors: How many vectors a picture and a caption are compared by: the score is the mean of as many cosines.
+        rerank: How many of each caption's best pictures are ranked again by a score of the pair; 0 for none.
         reproduced_in: Addresses of sources that print figures of their own training, not those of the authors.
     """
 
@@ -35,6 +39,8 @@ class MethodFacts(Declared):
     pretraining: Text | None = None
     selected_on: SelectedOn | None = None
     weights_published: Truth | None = None
+    vectors: Vectors | None = None
+    rerank: Reranked | None = None
     reproduced_in: Texts = ()
 
     @property

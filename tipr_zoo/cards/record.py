@@ -40,6 +40,11 @@ SELECTED_ON = ("val", "test", "none")
 EMBEDDED = ("captions", "pictures")
 """The things that an evaluation embeds."""
 
+FIRST_STAGE, TIED = "first_stage", "tied"
+
+RERANK_RESTS = (FIRST_STAGE, TIED)
+"""The order of the pictures that are not ranked again: that of the first stage, or none, as they share one score."""
+
 
 def _is_date(value: str) -> bool:
     try:
@@ -67,9 +72,23 @@ _FromCache = Annotated[
     Check(set(EMBEDDED).issuperset),
     Told(must_be(f"a list with {' and '.join(map(repr, EMBEDDED))}, or an empty one")),
 ]
+_Vectors = Annotated[int, Limits(above=0), Told(must_be("how many vectors a side has, a whole number above 0"))]
+_Reranked = Annotated[int, Limits(above=0), Told(must_be("how many pictures are ranked again, from 1"))]
+_Rest = Annotated[str, Check(RERANK_RESTS.__contains__), Told(must_be(" or ".join(map(repr, RERANK_RESTS))))]
+_Steps = Annotated[tuple[str, ...], FromList(), Check(bool), Told(must_be("a list of steps with one at least"))]
+_Truth = Annotated[bool, Told(must_be("true or false"))]
 
 
-_LEFT_OUT = ("weights_of", "part", "queries_sha256")
+_LEFT_OUT = (
+    "weights_of",
+    "part",
+    "vectors",
+    "rerank",
+    "rerank_rest",
+    "postprocess",
+    "transductive",
+    "queries_sha256",
+)
 """The entries that a file does not have where they are None."""
 
 
@@ -106,6 +125,14 @@ class Record(Declared):
             then.
         part: The part of the model's similarity that was measured, where it was one alone. The file has this entry only
             then.
+        vectors: How many vectors a picture and a caption are compared by: their similarity is the mean of as many
+            cosines. Records of older versions do not say it.
+        rerank: How many of each caption's best pictures were ranked again by the score of the pair. The file has this
+            entry and the next one only where some were.
+        rerank_rest: The order of the other pictures, below these; one of `RERANK_RESTS`.
+        postprocess: What was done to the embeddings and similarities of the first stage, each step as ``tipr-zoo eval
+            --postprocess`` takes it, with all its settings. The file has this entry and the next one only then.
+        transductive: Whether one of these steps looks at other queries, or at the whole gallery.
         queries_sha256: Hash of the file beside it with what was found of every query, see
             `tipr_zoo.evaluation.kept_queries`. Records of older versions have none, and no such entry.
     """
@@ -135,6 +162,11 @@ class Record(Declared):
     protocol: _Text
     weights_of: _Text | None = None
     part: _Text | None = None
+    vectors: _Vectors | None = None
+    rerank: _Reranked | None = None
+    rerank_rest: _Rest | None = None
+    postprocess: _Steps | None = None
+    transductive: _Truth | None = None
     queries_sha256: Annotated[_Sha256, Told(must_be("64 lower-case hexadecimal digits"))] | None = None
 
     def values(self) -> dict[str, Any]:
@@ -173,6 +205,16 @@ def read_record(path: Path, *, of_card: bool = False) -> Record:
         cache.add(text, values, path)
         cache.keep_right(text, Record.__name__)
     return record
+
+
+def ranking_words(record: Record) -> list[str]:
+    """Say in words how a record ranks, where that is not by the plain first stage, e.g. ``["re-ranks 128"]``."""
+    rest = ", the others tied" if record.rerank_rest == TIED else ""
+    words = [] if record.rerank is None else [f"re-ranks {record.rerank}{rest}"]
+    if record.postprocess is not None:
+        kind = ", transductive" if record.transductive else ""
+        words.append(f"post-processed by {' then '.join(record.postprocess)}{kind}")
+    return words
 
 
 def check_records_folder(folder: Path) -> None:
@@ -219,8 +261,9 @@ def record_file_name(record: Record) -> str:
 
     Returns:
         E.g. ``"irra_tiny_synth_SynthPEDES_test_5e160752_9f76e4da_46d4b10d.json"``: model, data set, split, the
-        direction where it is not text-to-image, the part where one was measured alone, and the first digits of the
-        hashes of annotations, pictures, weights and overrides.
+        direction where it is not text-to-image, the part where one was measured alone, how many pictures were ranked
+        again, whether and how it was post-processed, and the first digits of the hashes of annotations, pictures,
+        weights and overrides.
     """
     direction = [record.direction] if record.direction != TEXT_TO_IMAGE else []
     words = [
@@ -229,15 +272,30 @@ def record_file_name(record: Record) -> str:
         record.split,
         *direction,
         *([f"part-{record.part}"] if record.part else []),
+        *_file_words(record),
         record.dataset_sha256[:8],
         *([record.pictures_sha256[:8]] if record.pictures_sha256 else []),
         record.weights_sha256[:8],
     ]
     if record.overrides:
-        import hashlib  # not at the top: it loads OpenSSL, and listing reads records and names none
-
-        words.append(hashlib.sha256(json.dumps(record.overrides, sort_keys=True).encode()).hexdigest()[:8])
+        words.append(_short_hash(json.dumps(record.overrides, sort_keys=True)))
     return re.sub(r"[^\w.-]+", "-", "_".join(words)) + ".json"
+
+
+def _file_words(record: Record) -> list[str]:
+    """Return the words of a file name that tell how a record ranks; none for the plain first stage."""
+    rest = "" if record.rerank_rest in (None, FIRST_STAGE) else f"-{record.rerank_rest}"
+    words = [] if record.rerank is None else [f"rerank-{record.rerank}{rest}"]
+    if record.postprocess is not None:
+        names = "-".join(step.partition(":")[0] for step in record.postprocess)
+        words.append(f"{names}-{_short_hash(json.dumps(record.postprocess))}")
+    return words
+
+
+def _short_hash(text: str) -> str:
+    import hashlib  # not at the top: it loads OpenSSL, and listing reads records and names none
+
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def make_record(values: Any) -> Record:
@@ -262,6 +320,9 @@ def make_record(values: Any) -> Record:
     _check_metrics(values["metrics"])
     for problem in problems:
         raise RecordError(problem.message)
+    for one, other in (("rerank", "rerank_rest"), ("postprocess", "transductive")):
+        if (values.get(one) is None) != (values.get(other) is None):
+            raise RecordError(f"{one!r} and {other!r} belong together; give both, or neither")
     return _made(values)
 
 
@@ -278,4 +339,5 @@ def _check_metrics(metrics: dict[str, Any]) -> None:
 def _made(values: dict[str, Any]) -> Record:
     """Make the evaluation record from entries that are right."""
     metrics = {name: float(values["metrics"][name]) for name in METRICS}
-    return Record(**{**values, "metrics": metrics, "from_cache": tuple(values["from_cache"])})
+    lists = {name: tuple(values[name]) for name in ("from_cache", "postprocess") if values.get(name) is not None}
+    return Record(**{**values, "metrics": metrics, **lists})

@@ -44,6 +44,10 @@ class Result:
         record: The evaluation record of a measured result. None for other results.
         selected_on: The split on which the epoch was chosen. The evaluation record says it, or for reported figures
             the card. None where it is not known, as for reproduced figures.
+        vectors: How many vectors a side has: the similarity is the mean of as many cosines. The evaluation record or
+            the ``method:`` block says it. None where it is not known.
+        rerank: How many pictures of each caption are ranked again, 0 for none, from there as well.
+        rerank_rest: The order of the others, one of `tipr_zoo.cards.record.RERANK_RESTS`, where the record says it.
     """
 
     model: str
@@ -56,6 +60,9 @@ class Result:
     origin: str
     record: Record | None = None
     selected_on: str | None = None
+    vectors: int | None = None
+    rerank: int | None = None
+    rerank_rest: str | None = None
 
 
 class ResultReader:
@@ -116,6 +123,9 @@ class ResultReader:
             origin=origin,
             record=record,
             selected_on=selected_on,
+            vectors=(record.vectors if record else None) or self.method.vectors,
+            rerank=self.method.rerank if record is None else record.rerank or 0,
+            rerank_rest=record.rerank_rest if record else None,
         )
 
     def _metrics(self, blocks: Sequence[MetricBlock], place: str) -> dict[str, float]:
@@ -153,6 +163,11 @@ class ResultReader:
             self.problems.add(source, None, f"record {url} is {record.direction}, a card's figures are {TEXT_TO_IMAGE}")
         if record.part is not None:
             told = f"record {url} is of the part {record.part!r} alone, a card's figures are the whole model's"
+            self.problems.add(source, None, told)
+        if record.postprocess is not None:
+            told = (
+                f"record {url} is post-processed by {', '.join(record.postprocess)}, a card's figures are the model's"
+            )
             self.problems.add(source, None, told)
         for name, value in {"model": self.model, **self._said_of_data(block.dataset, f"{place}.dataset")}.items():
             if value != (measured := getattr(record, name)):

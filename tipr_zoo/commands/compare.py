@@ -104,6 +104,9 @@ def _rows(comparison: RecordComparison, is_plain: bool) -> list[list[Cell]]:
 def _named(record: Record) -> str:
     """Return a model with what tells it from others: its weights, its part, and changes to its recipe."""
     part = f", part {record.part} alone" if record.part else ""
+    from tipr_zoo.cards.record import ranking_words  # not at the top: only a text names it
+
+    part += "".join(f", {words}" for words in ranking_words(record))
     seed = f", training seed {record.training_seed}" if record.training_seed is not None else ""
     changes = f", {len(record.overrides)} entries of the recipe changed" if record.overrides else ""
     return f"{record.model} (weights {record.weights_sha256[:8]}{seed}{part}{changes})"

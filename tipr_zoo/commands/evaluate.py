@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tipr_zoo.cards.record import DIRECTIONS, METRICS, TEXT_TO_IMAGE, Record
-from tipr_zoo.commands.evaluation_options import directions_of, write_records
+from tipr_zoo.cards.record import DIRECTIONS, METRICS, TEXT_TO_IMAGE, Record, ranking_words
+from tipr_zoo.commands.evaluation_options import add_reranking_arguments, directions_of, write_records
 from tipr_zoo.commands.options import parse_option
 from tipr_zoo.display.selection_mark import TEST_SELECTION_LEGEND, marked
 from tipr_zoo.display.tables import FORMATS, Cell, render_table, terminal_width, to_json
@@ -62,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(DIRECTIONS)} or both (default: {TEXT_TO_IMAGE})",
     )
     parser.add_argument("--part", metavar="NAME", help="measure one part of the model's similarity alone")
+    add_reranking_arguments(parser)
     parser.add_argument("--matrix", action="store_true", help="a table of every model on every data set")
     parser.add_argument("--metric", metavar="METRIC", choices=METRICS, help="what --matrix shows (default: R1)")
     parser.add_argument("--records", metavar="DIR", type=Path, help="write records there, for the leaderboard")
@@ -145,8 +146,11 @@ def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
 
     overrides = dict(parse_option(option) for option in arguments.cfg_options)
     dataset = open_dataset(arguments.data[0], arguments.dataset, arguments.split)
-    loaded = replace(load_model(arguments.names[0], arguments.weights, device, overrides), part=arguments.part)
     directions, use_cache = directions_of(arguments), not arguments.no_cache
+    loaded = replace(load_model(arguments.names[0], arguments.weights, device, overrides), part=arguments.part)
+    loaded = loaded.with_reranking(arguments.rerank, arguments.rerank_rest, directions)
+    if arguments.rerank_rest and not loaded.reranking.count:
+        raise ConfigError(f"--rerank-rest {arguments.rerank_rest} needs pictures that are ranked again: add --rerank K")
     outcomes = measure(loaded, dataset, directions, arguments.workers, progress=is_main_process(), use_cache=use_cache)
     if not is_main_process():
         return
@@ -203,6 +207,7 @@ def _headline(records: Sequence[Record]) -> str:
     if first.direction != TEXT_TO_IMAGE:
         captions, pictures = pictures, captions
     part = f" (part {first.part} alone)" if first.part else ""
+    part += "".join(f" ({words})" for words in ranking_words(first))
     seconds = sum(record.duration_seconds for record in records)
     cached = f"; {' and '.join(first.from_cache)} taken from the cache" if first.from_cache else ""
     return (

@@ -58,6 +58,8 @@ def run_matrix(arguments: argparse.Namespace, device: torch.device) -> int:
         num_workers=arguments.workers,
         progress=is_main_process(),
         use_cache=not arguments.no_cache,
+        rerank=arguments.rerank,
+        rerank_rest=arguments.rerank_rest,
         on_outcome=on_outcome,
     )
     if is_main_process():

@@ -8,10 +8,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tipr_zoo.cards.record import DIRECTIONS, Record, record_file_name
+from tipr_zoo.cards.record import DIRECTIONS, RERANK_RESTS, Record, record_file_name
 
 if TYPE_CHECKING:
     from tipr_zoo.evaluation.measuring import Outcome
+
+
+def add_reranking_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--rerank`` and ``--rerank-rest``."""
+    parser.add_argument(
+        "--rerank",
+        metavar="K",
+        type=int,
+        help="rank the best K pictures of each caption again by the score of the pair, of models that have one; 0 for"
+        " the first stage alone (default: what the recipe says, else 0)",
+    )
+    parser.add_argument(
+        "--rerank-rest",
+        choices=RERANK_RESTS,
+        help="the other pictures: in the order of the first stage, or tied below these (default: what the recipe says,"
+        " else first_stage)",
+    )
 
 
 def directions_of(arguments: argparse.Namespace) -> tuple[str, ...]:

@@ -106,7 +106,7 @@ def _csv(rows: Sequence[LeaderboardRow]) -> str:
     columns += ["origin", "source", "source_url", "date", "selected_on"]
     columns += ["method", "image_encoder", "text_encoder", "pretraining", "weights_published"]
     columns += ["paper_url", "code_url", "code_license", "has_card", "disagrees_on", "is_of_other_data"]
-    columns += ["is_of_unknown_data", "part"]
+    columns += ["is_of_unknown_data", "part", "vectors", "rerank", "rerank_rest", "postprocess", "transductive"]
     return render_table(columns, [_csv_cells(row) for row in published_rows(rows)], "csv")
 
 
@@ -127,4 +127,7 @@ def _csv_cells(row: LeaderboardRow) -> list[Cell]:
         truth[row.is_of_other_data],
         truth[row.is_of_unknown_data],
         row.part,
+        *(row.vectors, row.rerank, row.rerank_rest),
+        " ".join(row.postprocess or ()),
+        truth[row.transductive],
     ]

@@ -55,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", metavar="N", type=int, default=0, help="processes that decode pictures in measuring (default: 0)"
     )
+    parser.add_argument(
+        "--rerank",
+        metavar="K",
+        type=int,
+        help="rank the best K pictures of each caption again in measuring, 0 for none (default: as the card's figures"
+        " were measured)",
+    )
     parser.add_argument("--records", metavar="DIR", type=Path, help="write the records there, for the leaderboard")
     parser.add_argument("--format", choices=FORMATS, default="text", help="how to print it (default: text)")
     parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
@@ -102,6 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
             device=choose_device(arguments.device),
             num_workers=arguments.workers,
             progress=True,
+            rerank=arguments.rerank,
         )
     except KeyboardInterrupt as interruption:
         number = getattr(interruption, "exit_code", 130) - 128

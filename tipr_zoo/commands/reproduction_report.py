@@ -69,7 +69,8 @@ def _parts(figures: Sequence[Any], table: Callable[[Sequence[Any], str], str], t
 
 def _title(figures: Comparison | SeedFigures) -> str:
     arguments = (f"{name} {value}" for name, value in sorted(figures.dataset_arguments.items()))
-    return ", ".join([figures.dataset, figures.split, *arguments])
+    reranked = [f"re-ranks {figures.rerank}"] if figures.rerank else []
+    return ", ".join([figures.dataset, figures.split, *arguments, *reranked])
 
 
 def _table(comparisons: Sequence[Comparison], format: str) -> str:
@@ -143,7 +144,16 @@ def _csv(reproduction: Reproduction) -> str:
     seeds = [training.seed for training in reproduction.trainings]
     if reproduction.unjudged:
         return _unjudged_csv(reproduction.unjudged, seeds)
-    columns = ["dataset", "split", "dataset_arguments", "metric", "card", "origin", *(f"seed {seed}" for seed in seeds)]
+    columns = [
+        "dataset",
+        "split",
+        "dataset_arguments",
+        "rerank",
+        "metric",
+        "card",
+        "origin",
+        *(f"seed {seed}" for seed in seeds),
+    ]
     columns += ["mean", "spread", "difference", "allowed", "verdict", "source", "source_url"]
     rows: list[list[Cell]] = []
     for comparison in reproduction.comparisons:
@@ -161,7 +171,7 @@ def _csv(reproduction: Reproduction) -> str:
 
 
 def _unjudged_csv(figures: Sequence[SeedFigures], seeds: Sequence[int]) -> str:
-    columns = ["dataset", "split", "dataset_arguments", "metric", *(f"seed {seed}" for seed in seeds)]
+    columns = ["dataset", "split", "dataset_arguments", "rerank", "metric", *(f"seed {seed}" for seed in seeds)]
     columns += ["mean", "spread", "interval_from", "interval_to"]
     rows = [
         [
@@ -179,7 +189,7 @@ def _unjudged_csv(figures: Sequence[SeedFigures], seeds: Sequence[int]) -> str:
 def _what(figures: Comparison | SeedFigures) -> list[Cell]:
     """Return the cells that say what was measured."""
     arguments = ", ".join(f"{name} {value}" for name, value in sorted(figures.dataset_arguments.items()))
-    return [figures.dataset, figures.split, arguments, figures.metric]
+    return [figures.dataset, figures.split, arguments, figures.rerank, figures.metric]
 
 
 def _plain(value: Any) -> Any:

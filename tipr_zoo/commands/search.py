@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from tipr_zoo.commands.options import add_model_arguments, build_model
@@ -24,6 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", metavar="TEXT", help="the sentence")
     parser.add_argument("--top", metavar="N", type=int, default=10, help="number of hits (default: 10)")
     parser.add_argument("--part", metavar="NAME", help="rank by one part of the model's similarity alone")
+    parser.add_argument(
+        "--rerank",
+        metavar="K",
+        type=int,
+        default=0,
+        help="rank the best K pictures again by the score of the pair, of models that have one (default: 0, none)",
+    )
     parser.add_argument("--picture", metavar="FILE", type=Path, help="draw the hits into this file (.png, .jpg)")
     add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -42,13 +48,17 @@ def run(arguments: argparse.Namespace) -> None:
         check_picture_file(arguments.picture)
     model = build_model(arguments)
     shows_progress = is_terminal(sys.stderr)
-    hits = search(model, arguments.folder, arguments.text, arguments.top, shows_progress, arguments.part)
+    part, rerank = arguments.part, arguments.rerank
+    hits = search(model, arguments.folder, arguments.text, arguments.top, shows_progress, part, rerank=rerank)
     if arguments.picture:
         row = HitsRow(arguments.text, [PictureHit(hit.picture, hit.score, None) for hit in hits])
         save_picture(draw_hits([row]), arguments.picture)
         print(f"drawn: {arguments.picture}", file=sys.stderr)
     if arguments.json:
-        write_document(to_json([asdict(hit) for hit in hits]))
+        write_document(to_json([hit.values() for hit in hits]))
         return
-    rows: list[list[Cell]] = [[hit.rank, f"{hit.score:.3f}", str(hit.picture)] for hit in hits]
-    print(render_table(["rank", "score", "picture"], rows, width=terminal_width()))
+    columns = ["rank", "score", *(["before"] if rerank else []), "picture"]
+    rows: list[list[Cell]] = [
+        [hit.rank, f"{hit.score:.3f}", *([hit.first_rank] if rerank else []), str(hit.picture)] for hit in hits
+    ]
+    print(render_table(columns, rows, width=terminal_width()))

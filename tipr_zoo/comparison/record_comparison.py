@@ -8,7 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tipr_zoo.cards.record import DIRECTIONS, METRICS, Record, read_record, record_file_name
+from tipr_zoo.cards.record import (
+    DIRECTIONS,
+    IMAGE_TO_TEXT,
+    METRICS,
+    TEXT_TO_IMAGE,
+    Record,
+    read_record,
+    record_file_name,
+)
 from tipr_zoo.comparison.paired_statistics import paired_statistics
 from tipr_zoo.errors import ConfigError, RecordError
 from tipr_zoo.evaluation.kept_queries import KeptQueries, read_kept_queries
@@ -122,7 +130,8 @@ def _record_in(path: Path) -> Path:
     if not path.is_dir():
         return path
     records = {file: read_record(file) for file in sorted(path.glob("*.json"))}
-    if len({_evaluation(record) for record in records.values()}) != 1:
+    directions = [record.direction for record in records.values()]
+    if len({_evaluation(record) for record in records.values()}) != 1 or len(set(directions)) < len(directions):
         found = f"{len(records)} records, {next(iter(records)).name} among them" if records else "no record"
         raise RecordError(
             f"{path}: the folder holds {found}; name one record, or a folder with those of one evaluation"
@@ -131,8 +140,15 @@ def _record_in(path: Path) -> Path:
 
 
 def _evaluation(record: Record) -> str:
-    """Return what tells an evaluation from others, whatever its direction."""
-    return record_file_name(replace(record, direction=DIRECTIONS[0]))
+    """Return what tells an evaluation from others, whatever its direction. One of both ranks only pictures again."""
+    return record_file_name(replace(_of_direction(record, IMAGE_TO_TEXT), direction=TEXT_TO_IMAGE))
+
+
+def _of_direction(record: Record, direction: str) -> Record:
+    """Return a record with the direction of another, by which that is named: captions are never ranked again."""
+    if direction != TEXT_TO_IMAGE:
+        record = replace(record, rerank=None, rerank_rest=None)
+    return replace(record, direction=direction)
 
 
 def _other_directions(pair: _Pair) -> Iterator[_Pair]:
@@ -141,7 +157,7 @@ def _other_directions(pair: _Pair) -> Iterator[_Pair]:
     for direction in DIRECTIONS:
         if direction == pair.first.direction:
             continue
-        records = [replace(record, direction=direction) for record in (pair.first, pair.second)]
+        records = [_of_direction(record, direction) for record in (pair.first, pair.second)]
         others = [file.parent / record_file_name(record) for file, record in zip(files, records, strict=True)]
         if not all(file.is_file() for file in others):
             continue

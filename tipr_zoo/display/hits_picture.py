@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 
 from tipr_zoo.display.drawn_text import INK, PALE_INK, PAPER, break_lines
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.evaluation.measuring import Outcome
-from tipr_zoo.gallery.ranking import best_pictures
 from tipr_zoo.pictures.files import open_picture
 
 _HEIGHT, _WIDTH = 256, 86
@@ -50,7 +48,7 @@ def hits_rows(outcome: Outcome, count: int, top: int = 5) -> list[HitsRow]:
     """Return the best hits of some captions. They are at equal distances through the split, so none is picked.
 
     Args:
-        outcome: An evaluation with its embeddings.
+        outcome: An evaluation of the direction text-to-image.
         count: Number of captions.
         top: Number of pictures for each caption.
 
@@ -59,17 +57,16 @@ def hits_rows(outcome: Outcome, count: int, top: int = 5) -> list[HitsRow]:
     """
     if count < 1:
         raise ConfigError(f"the number of captions must be at least 1, got {count}")
-    dataset, embeddings = outcome.dataset, outcome.embeddings
+    dataset = outcome.dataset
     total = len(dataset.captions)
     count = min(count, total)
     queries = [(2 * index + 1) * total // (2 * count) for index in range(count)]
-    pictures = F.normalize(embeddings.pictures, dim=-1)
     rows = []
     for query in queries:
         identity = dataset.caption_ids[query]
         hits = [
             PictureHit(dataset.pictures[index], score, dataset.picture_ids[index] == identity)
-            for index, score in best_pictures(pictures, embeddings.captions[query], top)
+            for index, score in outcome.best(query, top)
         ]
         rows.append(HitsRow(dataset.captions[query], hits))
     return rows

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from tipr_zoo.cards.record import TEXT_TO_IMAGE
+from tipr_zoo.cards.record import FIRST_STAGE, TEXT_TO_IMAGE
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import gather_objects, process_count, process_rank
 from tipr_zoo.errors import DataError, TiprZooError
-from tipr_zoo.evaluation.metrics import query_figures_from_embeddings
-from tipr_zoo.evaluation.query_figures import QueryFigures
+from tipr_zoo.evaluation.metrics import cosine_rows
+from tipr_zoo.evaluation.model_place import place_of
+from tipr_zoo.evaluation.preprocessed_pictures import PreprocessedPictures, stacked
+from tipr_zoo.evaluation.query_figures import QueryFigures, SimilarityRows, figures_of_queries
+from tipr_zoo.evaluation.reranked_rows import reranked_rows
+from tipr_zoo.evaluation.reranking import Reranking, check_can_rerank, rank_again
 from tipr_zoo.machine.processes import check_shared_memory
-from tipr_zoo.models.kept_promises import embedded, preprocessed, tokenized
-from tipr_zoo.pictures.files import open_picture
+from tipr_zoo.models.kept_promises import embedded, tokenized
 from tipr_zoo.protocols import Retriever
 from tipr_zoo.sentence_ends import end_positions
 from tipr_zoo.terminal.progress_bar import ProgressBar
@@ -37,32 +39,6 @@ class Embeddings:
 
     captions: Tensor
     pictures: Tensor
-
-
-class _PreprocessedPictures(Dataset["Tensor | TiprZooError"]):
-    """Pictures from disk as the image tower takes them, or what is wrong with one or with the model's preprocessing.
-
-    An error is returned and not raised: one raised in a worker process comes back as a printed traceback.
-    """
-
-    def __init__(self, paths: Sequence[Path], model: Retriever) -> None:
-        self.paths, self.model = list(paths), model
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> Tensor | TiprZooError:
-        try:
-            return preprocessed(self.model, open_picture(self.paths[index]))
-        except TiprZooError as error:
-            return error
-
-
-def _stack(pictures: list[Tensor | TiprZooError]) -> tuple[list[bool], Tensor | None, list[TiprZooError]]:
-    """Return which pictures could be read, these as one batch, and what is wrong with the others."""
-    read = [picture for picture in pictures if isinstance(picture, Tensor)]
-    errors = [picture for picture in pictures if isinstance(picture, TiprZooError)]
-    return [isinstance(picture, Tensor) for picture in pictures], torch.stack(read) if read else None, errors
 
 
 @dataclass(frozen=True)
@@ -122,16 +98,16 @@ def embed_readable_pictures(
     Raises:
         DataError: A picture is missing or cannot be read, and there is no `on_unreadable`; or none can be read.
     """
-    device, dtype = _place_of(model)
+    device, dtype = place_of(model)
     if not paths:
         images = torch.empty(0, 3, *model.image_size, device=device, dtype=dtype)
         return ReadablePictures(model.encode_image(images).float().cpu(), torch.empty(0, dtype=torch.bool))
     batches = list(torch.arange(len(paths)).split(batch_size))
     own = [batch.tolist() for batch in batches[process_rank() :: process_count()]]
-    pictures = _PreprocessedPictures(paths, model)
+    pictures = PreprocessedPictures(paths, model)
     if num_workers:
         check_shared_memory()
-    loader = DataLoader(pictures, batch_sampler=own, num_workers=num_workers, collate_fn=_stack)
+    loader = DataLoader(pictures, batch_sampler=own, num_workers=num_workers, collate_fn=stacked)
     parts: list[tuple[list[int], Tensor]] = []
     problems: list[TiprZooError] = []
     with ProgressBar(total=len(paths), desc="pictures", unit="picture", disable=not progress) as bar:
@@ -174,7 +150,7 @@ def embed_captions(
     Returns:
         (Q, D) float32 on the CPU, not normalised, in the order of `captions`.
     """
-    device, _ = _place_of(model)
+    device, _ = place_of(model)
     batch_size = batch_size or (32 if device.type == "cpu" else 256)
     ids = tokenized(model.tokenize, captions, type(model).__name__)
     if not len(ids):
@@ -192,13 +168,6 @@ def embed_captions(
     found = _in_order(parts)
     assert found is not None
     return found[0]
-
-
-def _place_of(model: Retriever) -> tuple[torch.device, torch.dtype]:
-    """Return the device and the floating type of a model's first weights, which its pictures must have, too."""
-    state = chain(cast(nn.Module, model).parameters(), cast(nn.Module, model).buffers())
-    first = next((tensor for tensor in state if tensor.is_floating_point()), torch.empty(0))
-    return first.device, first.dtype
 
 
 def _are_of_pictures(errors: Sequence[TiprZooError]) -> bool:
@@ -268,15 +237,37 @@ def directed_figures(embeddings: Embeddings, dataset: PersonDataset, direction: 
     Raises:
         DataError: As there.
     """
-    captions, pictures = (embeddings.captions, dataset.caption_ids), (embeddings.pictures, dataset.picture_ids)
-    (queries, query_ids), (gallery, gallery_ids) = (
-        (captions, pictures) if direction == TEXT_TO_IMAGE else (pictures, captions)
-    )
-    return query_figures_from_embeddings(queries, gallery, query_ids, gallery_ids)
+    return figures_of_queries(directed_rows(embeddings, direction), *directed_ids(dataset, direction), None)
+
+
+def directed_rows(embeddings: Embeddings, direction: str = TEXT_TO_IMAGE) -> SimilarityRows:
+    """Return the cosine of each query with each gallery item, computed where it is read.
+
+    Args:
+        embeddings: As in `directed_metrics`.
+        direction: Likewise.
+
+    Raises:
+        DataError: An embedding is all zero or not finite.
+    """
+    sides = embeddings.captions, embeddings.pictures
+    return cosine_rows(*(sides if direction == TEXT_TO_IMAGE else sides[::-1]))
+
+
+def directed_ids(dataset: PersonDataset, direction: str = TEXT_TO_IMAGE) -> tuple[Sequence[int], Sequence[int]]:
+    """Return the identities of the queries and of the gallery items."""
+    captions, pictures = dataset.caption_ids, dataset.picture_ids
+    return (captions, pictures) if direction == TEXT_TO_IMAGE else (pictures, captions)
 
 
 def evaluate(
-    model: Retriever, dataset: PersonDataset, num_workers: int = 0, progress: bool = False
+    model: Retriever,
+    dataset: PersonDataset,
+    num_workers: int = 0,
+    progress: bool = False,
+    *,
+    rerank: int = 0,
+    rerank_rest: str = FIRST_STAGE,
 ) -> dict[str, float]:
     """Measure the text-to-image retrieval figures of a model on a split.
 
@@ -285,18 +276,27 @@ def evaluate(
         dataset: The split.
         num_workers: Processes that decode pictures beside this one.
         progress: Whether to show progress bars on stderr.
+        rerank: How many of each caption's best pictures are ranked again by `tipr_zoo.protocols.PairScorer`'s score of
+            the pair; 0 for the first stage alone.
+        rerank_rest: The order of the others, one of `tipr_zoo.cards.record.RERANK_RESTS`.
 
     Returns:
         ``R1``, ``R5``, ``R10``, ``mAP`` and ``mINP`` in percent; see `directed_metrics`.
 
     Raises:
+        ConfigError: `rerank` makes no sense, or the model has no score of pairs.
         DataError: A picture is missing or cannot be read, or a query has no match.
     """
-    module = cast(nn.Module, model)
+    module, reranking = cast(nn.Module, model), Reranking(rerank, rerank_rest)
+    check_can_rerank(model, reranking)
     was_training = module.training
     module.eval()
     try:
-        embeddings = embed_dataset(model, dataset, num_workers, progress)
+        rows = directed_rows(embed_dataset(model, dataset, num_workers, progress))
+        found = rank_again(
+            model, dataset.captions, dataset.pictures, rows, reranking, num_workers=num_workers, progress=progress
+        )
     finally:
         module.train(was_training)
-    return directed_metrics(embeddings, dataset)
+    final = rows if found is None else reranked_rows(rows, found)
+    return figures_of_queries(final, *directed_ids(dataset), None).metrics()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,15 @@ from typing import Any
 import torch
 
 from tipr_zoo.cards.card import ModelCard
-from tipr_zoo.cards.record import SELECTED_ON
+from tipr_zoo.cards.record import IMAGE_TO_TEXT, SELECTED_ON, TEXT_TO_IMAGE
+from tipr_zoo.errors import ConfigError
 from tipr_zoo.evaluation.embedding_cache import model_sha256
+from tipr_zoo.evaluation.reranking import FIRST_STAGE_ALONE, Reranking
 from tipr_zoo.hub.card import pinned_model
 from tipr_zoo.hub.weights import local_weights, pinned_weights
 from tipr_zoo.models.building import build_with_weights, check_has_weights
 from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.recipe import evaluation_settings
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.models.weights_origin import other_model
 from tipr_zoo.outside.files import file_sha256
@@ -46,6 +49,8 @@ class LoadedModel:
         weights_of: The model that the weights are of, where it is another; None where it is this one or not known.
         sha256: Hash of all that its embeddings depend on; see `tipr_zoo.evaluation.embedding_cache.model_sha256`.
         part: The part of its similarity that is measured alone; None for the whole.
+        reranking: How many of each caption's best pictures are ranked again.
+        own_reranking: What its recipe says of that.
     """
 
     name: str
@@ -60,6 +65,34 @@ class LoadedModel:
     weights_of: str | None
     sha256: str
     part: str | None = None
+    reranking: Reranking = FIRST_STAGE_ALONE
+    own_reranking: Reranking = FIRST_STAGE_ALONE
+
+    def with_reranking(
+        self, rerank: int | None, rest: str | None, directions: Sequence[str] = (TEXT_TO_IMAGE,)
+    ) -> LoadedModel:
+        """Return the same model, measured with another `reranking`.
+
+        Args:
+            rerank: How many of each caption's best pictures are ranked again, 0 for none; None for what the recipe
+                says. A part of the similarity alone is not ranked again.
+            rest: The order of the others, one of `tipr_zoo.cards.record.RERANK_RESTS`; None for what the recipe says.
+            directions: What is going to be measured. Pictures are ranked again, captions are not.
+
+        Raises:
+            ConfigError: `rerank` makes no sense, or does not go with the part or the directions.
+            UnknownNameError: There is no such `rest`.
+        """
+        if rerank and self.part is not None:
+            raise ConfigError(f"the part {self.part!r} alone is the first stage's; leave it out, or rerank {rerank}")
+        if rerank and TEXT_TO_IMAGE not in directions:
+            raise ConfigError(
+                f"rerank {rerank} ranks the pictures of a caption again, and {IMAGE_TO_TEXT} ranks captions; leave out"
+                f" one of them, or measure both directions"
+            )
+        own = 0 if self.part is not None else self.own_reranking.count
+        chosen = Reranking(own if rerank is None else rerank, rest or self.own_reranking.rest)
+        return replace(self, reranking=chosen)
 
 
 def load_model(
@@ -122,6 +155,8 @@ def load_resolved(resolved: ResolvedModel, weights: Path | None, device: torch.d
     model = build_with_weights(resolved, file, weights is None, sha256).to(device).eval()
     own = card.weights if weights is None else None
     digest = sha256() if own is None else own.sha256  # with which the card's file was just compared
+    evaluation = evaluation_settings(resolved.recipe)
+    reranking = Reranking(evaluation.rerank, evaluation.rerank_rest)
     return LoadedModel(
         name=pinned_model(resolved.name),
         model=model,
@@ -132,6 +167,8 @@ def load_resolved(resolved: ResolvedModel, weights: Path | None, device: torch.d
         **_training_of(file, digest, card),
         weights_of=None if weights is None else other_model(file, read_metadata(file), resolved, sha256),
         sha256=model_sha256(model, resolved.recipe.model, digest),
+        reranking=reranking,
+        own_reranking=reranking,
     )
 
 

@@ -5,22 +5,33 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from tipr_zoo.cards.record import DIRECTIONS, IMAGE_TO_TEXT, TEXT_TO_IMAGE, Record
+from tipr_zoo.cards.record import DIRECTIONS, FIRST_STAGE, IMAGE_TO_TEXT, TEXT_TO_IMAGE, TIED, Record
 from tipr_zoo.datasets import recognise_dataset
 from tipr_zoo.datasets.arguments import dataset_arguments, tell_changed_annotations
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import TiprZooError
-from tipr_zoo.evaluation.embedding import Embeddings, directed_figures, embed_captions, embed_dataset, embed_pictures
+from tipr_zoo.evaluation.embedding import (
+    Embeddings,
+    directed_ids,
+    directed_rows,
+    embed_captions,
+    embed_dataset,
+    embed_pictures,
+)
 from tipr_zoo.evaluation.embedding_cache import EmbeddingCache, captions_sha256, pictures_sha256
 from tipr_zoo.evaluation.kept_queries import KeptQueries, kept_queries
 from tipr_zoo.evaluation.loaded_model import LoadedModel, load_model
+from tipr_zoo.evaluation.query_figures import SimilarityRows, figures_of_queries
+from tipr_zoo.evaluation.reranked_rows import Reranked, reranked_rows
+from tipr_zoo.evaluation.reranking import FIRST_STAGE_ALONE, check_can_rerank, rank_again
 from tipr_zoo.machine.code_version import code_version
 from tipr_zoo.machine.devices import describe_device
 from tipr_zoo.models.similarity_part import of_part, part_columns
@@ -39,15 +50,57 @@ PROTOCOLS = {
 }
 """How it is measured, by direction."""
 
+RERANKED = {
+    FIRST_STAGE: "the best {count} pictures of each caption are ranked again by the score of the pair, the others keep"
+    " the order of their cosines below these",
+    TIED: "the best {count} pictures of each caption are ranked again by the score of the pair, the others share one"
+    " score below these",
+}
+"""What is said besides of pictures that are ranked again, by the order of the others."""
+
+NOT_RERANKED = "the first stage alone, without the score of pairs"
+"""What is said besides where captions are ranked, and pictures of the same evaluation are ranked again."""
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """An evaluation: its evaluation record, the embeddings behind it, and what was found of every query."""
+    """An evaluation.
+
+    Attributes:
+        record: Its evaluation record.
+        dataset: What was measured on.
+        embeddings: The embeddings behind it.
+        queries: What was found of every query.
+        similarity: The similarities of the first stage, a row for each query.
+        reranked: The pictures that were ranked again; None where none were.
+    """
 
     record: Record
     dataset: PersonDataset
     embeddings: Embeddings
     queries: KeptQueries
+    similarity: SimilarityRows
+    reranked: Reranked | None = None
+
+    def best(self, query: int, top: int) -> list[tuple[int, float]]:
+        """Return the best gallery items of one query: their numbers, and what they rank by, the best first.
+
+        Items that were ranked again come first, with the score of the pair; the others have their similarity.
+        Equal ones keep the order of the first stage, and there that of the gallery.
+
+        Args:
+            query: Its number.
+            top: Number of items. All of them where there are fewer.
+        """
+        row = np.empty((1, self.similarity.gallery), self.similarity.dtype)
+        self.similarity.read(query, query + 1, row)
+        order = (-row[0]).argsort(kind="stable")
+        found = [(int(column), float(row[0, column])) for column in order]
+        if self.reranked is not None:
+            columns, scores = self.reranked.order(query)
+            again = dict(zip(columns.tolist(), scores.tolist(), strict=True))
+            found = [*again.items(), *(each for each in found if each[0] not in again)]
+        return found[:top]
 
 
 def evaluate_and_record(
@@ -61,6 +114,8 @@ def evaluate_and_record(
     overrides: Mapping[str, Any] | None = None,
     direction: str = TEXT_TO_IMAGE,
     use_cache: bool = False,
+    rerank: int | None = None,
+    rerank_rest: str | None = None,
 ) -> Outcome:
     """Evaluate a model on a split.
 
@@ -74,13 +129,18 @@ def evaluate_and_record(
         overrides: Entries of the recipe to change, by dotted name.
         direction: ``"text-to-image"`` or ``"image-to-text"``.
         use_cache: Whether to take embeddings from the cache folder, and to keep them there.
+        rerank: How many of each caption's best pictures are ranked again by the score of the pair, 0 for none; None for
+            what the recipe says.
+        rerank_rest: The order of the others, one of `tipr_zoo.cards.record.RERANK_RESTS`; None for what the recipe
+            says.
 
     Raises:
+        ConfigError: The model has no score of pairs to rank pictures again by, or `rerank` makes no sense.
         WeightsError: There are no weights, or they are damaged or do not fit.
         DataError: A picture is missing or cannot be read, or a query has no match.
         TiprZooError: Whatever else `tipr_zoo.build` raises.
     """
-    loaded = load_model(name, weights, device, overrides)
+    loaded = load_model(name, weights, device, overrides).with_reranking(rerank, rerank_rest, [direction])
     return measure(loaded, dataset, [direction], num_workers, progress, use_cache)[0]
 
 
@@ -93,6 +153,8 @@ def measure(
     use_cache: bool = False,
 ) -> list[Outcome]:
     """Evaluate a model on a split in one or both directions. It is embedded once.
+
+    Where the model says so, the best pictures of each caption are ranked again. Captions never are.
 
     Args:
         loaded: The model.
@@ -107,10 +169,13 @@ def measure(
         those of comparing alone.
 
     Raises:
+        ConfigError: Pictures are to be ranked again, and the model has no score of pairs.
         DataError: A picture is missing or cannot be read, or a query has no match.
     """
     if loaded.part is not None:
         part_columns(loaded.model, loaded.part)  # says at once where there is no such part
+        loaded = replace(loaded, reranking=FIRST_STAGE_ALONE)
+    check_can_rerank(loaded.model, loaded.reranking)
     facts = _facts_of_model(loaded) | _facts_of_dataset(dataset)
     tell_changed_annotations(dataset)
     started = time.perf_counter()
@@ -120,23 +185,27 @@ def measure(
     embeddings = Embeddings(*(of_part(side, loaded.model, loaded.part) for side in (whole.captions, whole.pictures)))
     outcomes = []
     for direction in directions:
-        figures = directed_figures(embeddings, dataset, direction)
+        rows = directed_rows(embeddings, direction)
+        reranked = _ranked_again(loaded, dataset, rows, direction, num_workers, progress)
+        final = rows if reranked is None else reranked_rows(rows, reranked)
+        figures = figures_of_queries(final, *directed_ids(dataset, direction), None)
+        ranking = _facts_of_ranking(loaded, reranked, direction)
         sizes = [len(dataset.captions), len(dataset.pictures)]
         queries, gallery = sizes if direction == TEXT_TO_IMAGE else sizes[::-1]
         now = time.perf_counter()
         record = Record(
-            **facts,
+            **facts | ranking,
             direction=direction,
             metrics={key: round(value, 4) for key, value in figures.metrics().items()},
             queries=queries,
             gallery=gallery,
             pictures_sha256=pictures_hash,
-            command=_command(loaded, dataset, direction),
+            command=_command(loaded, dataset, direction, reranked),
             duration_seconds=round(now - started, 2),
             from_cache=from_cache,
-            protocol=PROTOCOLS[direction],
         )
-        outcomes.append(Outcome(record, dataset, embeddings, kept_queries(figures, dataset, direction)))
+        kept = kept_queries(figures, dataset, direction)
+        outcomes.append(Outcome(record, dataset, embeddings, kept, rows, reranked))
         started = now
     return outcomes
 
@@ -164,6 +233,37 @@ def _embed(
     )
     from_cache = {"captions": captions_found, "pictures": pictures_found}
     return Embeddings(captions, pictures), tuple(kind for kind, found in from_cache.items() if found)
+
+
+def _ranked_again(
+    loaded: LoadedModel,
+    dataset: PersonDataset,
+    rows: SimilarityRows,
+    direction: str,
+    num_workers: int,
+    progress: bool,
+) -> Reranked | None:
+    """Rank the best pictures of each caption again, where that is asked for; captions are not."""
+    if direction != TEXT_TO_IMAGE:
+        return None
+    captions, pictures = dataset.captions, dataset.pictures
+    return rank_again(
+        loaded.model, captions, pictures, rows, loaded.reranking, num_workers=num_workers, progress=progress
+    )
+
+
+def _facts_of_ranking(loaded: LoadedModel, reranked: Reranked | None, direction: str) -> dict[str, Any]:
+    """Collect the entries of an evaluation record that say how it ranks."""
+    parts = getattr(loaded.model, "parts", None)
+    is_joined = loaded.part is None and isinstance(parts, Mapping) and len(parts) > 1
+    facts: dict[str, Any] = {"vectors": len(parts) if is_joined and parts else 1}
+    words = [PROTOCOLS[direction]]
+    if reranked is not None:
+        facts |= {"rerank": reranked.candidates.shape[1], "rerank_rest": reranked.rest}
+        words.append(RERANKED[reranked.rest].format(count=facts["rerank"]))
+    elif loaded.reranking.count:
+        words.append(NOT_RERANKED)
+    return facts | {"protocol": "; ".join(words)}
 
 
 def _facts_of_model(loaded: LoadedModel) -> dict[str, Any]:
@@ -194,7 +294,7 @@ def _facts_of_dataset(dataset: PersonDataset) -> dict[str, Any]:
     }
 
 
-def _command(loaded: LoadedModel, dataset: PersonDataset, direction: str) -> str:
+def _command(loaded: LoadedModel, dataset: PersonDataset, direction: str, reranked: Reranked | None) -> str:
     """Return the command line that measures the same again. It leaves out where the data and other files lie."""
     words = ["tipr-zoo", "eval", loaded.name, "--data", "DIR"]
     if not _is_recognised(dataset):
@@ -206,9 +306,19 @@ def _command(loaded: LoadedModel, dataset: PersonDataset, direction: str) -> str
         words += ["--direction", direction]
     if loaded.part is not None:
         words += ["--part", loaded.part]
+    words += _reranking_words(loaded, direction, reranked)
     if loaded.overrides:
         words += ["--cfg-options", *(f"{key}={value!r}" for key, value in loaded.overrides.items())]
     return without_folders(suggested_command(*words))
+
+
+def _reranking_words(loaded: LoadedModel, direction: str, reranked: Reranked | None) -> list[str]:
+    """Return the options that rank as many pictures again; none where the recipe says the same by itself."""
+    if reranked is not None:
+        rest = [] if reranked.rest == loaded.own_reranking.rest == FIRST_STAGE else ["--rerank-rest", reranked.rest]
+        return ["--rerank", str(reranked.candidates.shape[1]), *rest]
+    by_itself = loaded.own_reranking.count and direction == TEXT_TO_IMAGE and loaded.part is None
+    return ["--rerank", "0"] if by_itself else []
 
 
 def _published(value: Any) -> Any:

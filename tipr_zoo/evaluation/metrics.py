@@ -153,6 +153,20 @@ def query_figures_from_embeddings(
         DataError: As there.
         ConfigError: `chunk_rows` is no whole number from 1.
     """
+    rows = cosine_rows(query_embeddings, gallery_embeddings)
+    return figures_of_queries(rows, query_ids, gallery_ids, chunk_rows)
+
+
+def cosine_rows(query_embeddings: Array, gallery_embeddings: Array) -> SimilarityRows:
+    """Return the cosines of embeddings as rows that are computed when they are read.
+
+    Args:
+        query_embeddings: As in `retrieval_metrics_from_embeddings`.
+        gallery_embeddings: Likewise.
+
+    Raises:
+        DataError: As there.
+    """
     queries = _unit_rows(query_embeddings, "query_embeddings")
     gallery = _unit_rows(gallery_embeddings, "gallery_embeddings")
     if queries.shape[1] != gallery.shape[1]:
@@ -167,8 +181,7 @@ def query_figures_from_embeddings(
             np.matmul(queries[start:stop], gallery.T, out=out)
 
     dtype = np.result_type(queries, gallery)
-    rows = SimilarityRows(len(queries), len(gallery), dtype, read_rows, CHUNK_BYTES_FROM_EMBEDDINGS)
-    return figures_of_queries(rows, query_ids, gallery_ids, chunk_rows)
+    return SimilarityRows(len(queries), len(gallery), dtype, read_rows, CHUNK_BYTES_FROM_EMBEDDINGS)
 
 
 def _unit_rows(embeddings: Array, name: str) -> Floats:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tipr_zoo.cards.record import METRICS
 from tipr_zoo.display.tables import Best, Cell, Second
-from tipr_zoo.leaderboard.marks import encoder, extra_data, marked_model, notes
+from tipr_zoo.leaderboard.marks import encoder, extra_data, marked_model, notes, ranks_by
 from tipr_zoo.leaderboard.published_rows import published_rows
 from tipr_zoo.leaderboard.ranks import RULE
 from tipr_zoo.leaderboard.rows import LeaderboardRow
@@ -72,12 +72,13 @@ def escape(text: str) -> str:
 def _table(section: Section, sources: Sources) -> str:
     has_extra = any(row.method.has_extra_data for row in section.rows)
     given = [i for i, metric in enumerate(METRICS) if any(metric in row.metrics for row in section.rows)]
-    columns = ["Model", *(METRICS[i] for i in given), "Encoder", *(["Data"] if has_extra else []), "Origin"]
+    columns = ["Model", *(METRICS[i] for i in given), "Encoder", "Ranks by", *(["Data"] if has_extra else []), "Origin"]
     lines = [
         [
             marked_model(row),
             *(figures[i] for i in given),
             encoder(row),
+            ranks_by(row),
             *([extra_data(row)] if has_extra else []),
             f"{row.origin} [{sources.number(row)}]",
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tipr_zoo.cards.record import TIED
 from tipr_zoo.leaderboard.rows import LeaderboardRow
 
 ON_TEST, NOT_KNOWN, DISPUTED, OTHER_DATA, OTHER_WEIGHTS, UNKNOWN_DATA = "†", "?", "≠", "‡", "§", "°"
@@ -60,6 +61,14 @@ def notes(rows: Sequence[LeaderboardRow]) -> list[str]:
 def extra_data(row: LeaderboardRow) -> str:
     """Return the extra person data of a row: a name, ``"none"``, or `NOT_KNOWN`."""
     return row.method.pretraining or NOT_KNOWN
+
+
+def ranks_by(row: LeaderboardRow) -> str:
+    """Say how a row ranks: ``"1 vector"``, ``"2 vectors"``, ``"1 vector, re-ranks 128"``, or `NOT_KNOWN`."""
+    vectors = [] if row.vectors is None else [f"{row.vectors} vector{'s' * (row.vectors > 1)}"]
+    rest = ", others tied" * (row.rerank_rest == TIED)
+    again = [f"re-ranks {row.rerank}{rest}"] if row.rerank else []
+    return ", ".join([*vectors, *again]) or NOT_KNOWN
 
 
 def encoder(row: LeaderboardRow) -> str:

@@ -24,7 +24,8 @@ def measured_thing(record: Record) -> tuple[str | None, ...]:
     mappings = [json.dumps(values, sort_keys=True) for values in (record.dataset_arguments, record.overrides)]
     counts = [str(count) for count in (record.queries, record.gallery, record.identities)]
     words = (record.model, record.weights_sha256, record.dataset, record.split, record.direction, record.part)
-    return *words, *mappings, *counts, *data_identity(record)
+    ranking = (str(record.rerank), record.rerank_rest, json.dumps(record.postprocess))
+    return *words, *ranking, *mappings, *counts, *data_identity(record)
 
 
 def disputed_metrics(records: Iterable[Record]) -> dict[tuple[str | None, ...], tuple[str, ...]]:

@@ -26,6 +26,7 @@ from tipr_zoo.leaderboard.marks import (
     extra_data,
     is_web_address,
     marks_of,
+    ranks_by,
     weights,
 )
 from tipr_zoo.leaderboard.published_rows import published_rows
@@ -39,6 +40,7 @@ _COLUMNS = {
     "model": "Model",
     **{metric: metric for metric in METRICS},
     "encoder": "Image encoder",
+    "ranks": "Ranks by",
     "extra": "Extra data",
     "weights": "Weights",
     "licence": "Authors' code",
@@ -57,6 +59,8 @@ _LEGEND = {
     OTHER_DATA: MEANINGS[OTHER_DATA],
     UNKNOWN_DATA: MEANINGS[UNKNOWN_DATA],
     **ORIGIN_MEANINGS,
+    "Ranks by": "How many vectors a picture and a caption are compared by, and how many of each caption's best pictures"
+    " are ranked again by a score of the pair.",
     "Extra data": "Person data used in pretraining beside the training split.",
     "Weights": "Whether somebody gives out the weights of these figures.",
     "Authors' code": "The licence of their repository, and a link to it.",
@@ -144,9 +148,10 @@ def _header(name: str, is_sorted: bool) -> str:
 
 def _row(row: LeaderboardRow, ranks: dict[str, int]) -> str:
     """Return one row. The script filters and sorts by its attributes."""
-    shown = {"encoder": encoder(row), "extra": extra_data(row), "weights": weights(row), "licence": code_license(row)}
-    shown["epoch"] = row.selected_on or NOT_KNOWN
-    attributes = {"dataset": row.dataset, "origin": row.origin, **{name: shown[name] for name in list(shown)[:3]}}
+    shown = {"encoder": encoder(row), "ranks": ranks_by(row), "extra": extra_data(row), "weights": weights(row)}
+    shown |= {"licence": code_license(row), "epoch": row.selected_on or NOT_KNOWN}
+    filtered = {name: shown[name] for name in ("encoder", "extra", "weights")}
+    attributes = {"dataset": row.dataset, "origin": row.origin, **filtered}
     cells = [
         f'<th scope="row" role="rowheader" data-value="{escape(row.model)}">{_model(row)}</th>',
         *(_figure(row, metric, ranks.get(metric)) for metric in METRICS),

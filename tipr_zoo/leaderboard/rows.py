@@ -18,7 +18,10 @@ from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import RecordError
 from tipr_zoo.leaderboard.filter import ANY, LeaderboardFilter
 from tipr_zoo.leaderboard.measured_data import KnownData, disputed_metrics, measured_thing
-from tipr_zoo.leaderboard.references import read_references
+from tipr_zoo.leaderboard.references import Reference, read_references
+
+_LEFT_OUT = ("weights_of", "part", "rerank_rest", "postprocess", "transductive")
+"""The fields that a row does not have where they are None."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,13 @@ class LeaderboardRow:
         is_of_unknown_data: Whether the record does not say which pictures it is of, as the first records did not.
         weights_of: The model that the weights are of, where the evaluation record says that it is another.
         part: The part of the model's similarity that was measured alone; None for the whole.
+        vectors: How many vectors a picture and a caption are compared by; None where it is not known.
+        rerank: How many of each caption's best pictures are ranked again by a score of the pair, 0 for none; None where
+            it is not known.
+        rerank_rest: The order of the others, where a record says it.
+        postprocess: What was done to the embeddings and similarities of the first stage, see
+            `tipr_zoo.cards.record.Record`; None for nothing.
+        transductive: Whether that looks at other queries, or at the whole gallery.
     """
 
     model: str
@@ -71,10 +81,15 @@ class LeaderboardRow:
     is_of_unknown_data: bool = False
     weights_of: str | None = None
     part: str | None = None
+    vectors: int | None = None
+    rerank: int | None = None
+    rerank_rest: str | None = None
+    postprocess: tuple[str, ...] | None = None
+    transductive: bool | None = None
 
     def values(self) -> dict[str, Any]:
-        """Return the fields by name; `weights_of` and `part` only where they say something."""
-        return {k: v for k, v in asdict(self).items() if v is not None or k not in ("weights_of", "part")}
+        """Return the fields by name; some of them only where they say something."""
+        return {k: v for k, v in asdict(self).items() if v is not None or k not in _LEFT_OUT}
 
 
 def leaderboard_rows(
@@ -117,12 +132,15 @@ def data_key(row: LeaderboardRow) -> tuple[str, str, str, str]:
     """Return in words what a row was measured on: data set, split, further arguments, direction with part.
 
     For text-to-image, the direction is an empty text, so that such rows come first. A part of a model that was measured
-    alone is named with the direction, so that its figures are compared with those of parts of that name alone.
+    alone is named with the direction, so that its figures are compared with those of parts of that name alone. So is
+    what was done to the embeddings and similarities of the first stage.
     """
     arguments = ", ".join(f"{name} {value}" for name, value in sorted(row.dataset_arguments.items()))
     direction = [row.direction] if row.direction != TEXT_TO_IMAGE else []
     part = [f"part {row.part} alone"] if row.part is not None else []
-    return row.dataset, row.split, arguments, ", ".join([*direction, *part])
+    steps = [] if row.postprocess is None else [f"post-processed by {' then '.join(row.postprocess)}"]
+    kind = ["transductive"] if row.transductive else []
+    return row.dataset, row.split, arguments, ", ".join([*direction, *part, *steps, *kind])
 
 
 def comparison_group(row: LeaderboardRow) -> tuple[str, str, str, str, bool]:
@@ -140,9 +158,9 @@ def _card_rows(measured_again: set[tuple[str | None, ...]]) -> list[LeaderboardR
         method = _with_weights(card)
         for result in card.results:
             if result.record is None:
-                rows.append(_result_row(result, method, card.paper, card.code, has_card=True))
+                rows.append(_result_row(result, method, card))
             elif measured_thing(result.record) not in measured_again:
-                row = _result_row(result, method, card.paper, card.code, has_card=True)
+                row = _result_row(result, method, card)
                 url = str(card.path.parent / result.source_url)
                 rows.append(replace(row, source_url=url, date=result.record.date))
     return rows
@@ -151,16 +169,18 @@ def _card_rows(measured_again: set[tuple[str | None, ...]]) -> list[LeaderboardR
 def _reference_rows() -> list[LeaderboardRow]:
     """Make a row for each result of every reference."""
     return [
-        _result_row(result, reference.method, reference.paper, reference.code, has_card=False)
+        _result_row(result, reference.method, reference)
         for reference in read_references()
         for result in reference.results
     ]
 
 
-def _result_row(
-    result: Result, method: MethodFacts, paper: Link | None, code: Link | None, has_card: bool
-) -> LeaderboardRow:
-    """Make the row of a result of a card or a reference."""
+def _result_row(result: Result, method: MethodFacts, owner: ModelCard | Reference) -> LeaderboardRow:
+    """Make the row of a result of a card or a reference.
+
+    A card tells how many vectors its model has, and one that says nothing of ranking again has no score of pairs.
+    """
+    card = owner if isinstance(owner, ModelCard) else None
     return LeaderboardRow(
         model=result.model,
         dataset=result.dataset,
@@ -174,10 +194,20 @@ def _result_row(
         date=None,
         selected_on=result.selected_on,
         method=method,
-        has_card=has_card,
-        paper=paper,
-        code=code,
+        has_card=card is not None,
+        paper=owner.paper,
+        code=owner.code,
+        vectors=result.vectors or _vectors(card),
+        rerank=0 if card is not None and result.rerank is None else result.rerank,
+        rerank_rest=result.rerank_rest,
     )
+
+
+def _vectors(card: ModelCard | None) -> int | None:
+    """Return how many vectors a card's model compares by; None where it does not tell."""
+    if card is None or card.method.vectors:
+        return card.method.vectors if card else None
+    return max(1, len(card.size.parts)) if card.size else None
 
 
 def _read_records(folder: Path) -> dict[Path, Record]:
@@ -227,6 +257,11 @@ def _record_rows(
                 is_of_unknown_data=record.pictures_sha256 is None,
                 weights_of=record.weights_of,
                 part=record.part,
+                vectors=record.vectors or (1 if record.part else _vectors(card)),
+                rerank=record.rerank or 0,
+                rerank_rest=record.rerank_rest,
+                postprocess=record.postprocess,
+                transductive=record.transductive,
             )
         )
     return rows
@@ -244,11 +279,11 @@ def _flag_disagreements(rows: Iterable[LeaderboardRow]) -> list[LeaderboardRow]:
     for row in rows:
         if row.origin == "reported":
             for metric, value in row.metrics.items():
-                by_thing[row.model, data_key(row)][metric].add(round(value, 2))
+                by_thing[row.model, row.rerank, data_key(row)][metric].add(round(value, 2))
     return [
         replace(row, disagrees_on=disputed)
         if row.origin == "reported"
-        and (disputed := tuple(m for m in row.metrics if len(by_thing[row.model, data_key(row)][m]) > 1))
+        and (disputed := tuple(m for m in row.metrics if len(by_thing[row.model, row.rerank, data_key(row)][m]) > 1))
         else row
         for row in rows
     ]

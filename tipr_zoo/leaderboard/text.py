@@ -9,7 +9,16 @@ from urllib.parse import quote
 from tipr_zoo.cards.record import METRICS
 from tipr_zoo.display.tables import Cell, one_line, render_table
 from tipr_zoo.display.text_layout import wrap
-from tipr_zoo.leaderboard.marks import code_license, encoder, extra_data, is_web_address, marked_model, notes, weights
+from tipr_zoo.leaderboard.marks import (
+    code_license,
+    encoder,
+    extra_data,
+    is_web_address,
+    marked_model,
+    notes,
+    ranks_by,
+    weights,
+)
 from tipr_zoo.leaderboard.published_rows import published_rows
 from tipr_zoo.leaderboard.ranks import RULE
 from tipr_zoo.leaderboard.rows import LeaderboardRow
@@ -17,6 +26,7 @@ from tipr_zoo.leaderboard.sections import Section, Sources, leaderboard_sections
 
 _FURTHER: dict[str, Callable[[LeaderboardRow], str]] = {
     "encoder": encoder,
+    "ranks by": ranks_by,
     "extra data": extra_data,
     "weights": weights,
     "code licence": code_license,
@@ -86,11 +96,11 @@ def _text_table(section: Section, sources: Sources, width: int | None) -> tuple[
 
 
 def _markdown_table(section: Section) -> str:
-    columns = ["model", *METRICS, "encoder", "extra data", "weights", "code licence", "origin", "source"]
+    columns = ["model", *METRICS, "encoder", "ranks by", "extra data", "weights", "code licence", "origin", "source"]
     cells: list[list[Cell]] = []
     for row, figures in zip(section.rows, section.figures, strict=True):
         source = _escaped(f"{row.date[:10]}, {row.source}") if row.date else _link(row.source, row.source_url)
-        facts = map(_escaped, [encoder(row), extra_data(row), weights(row), code_license(row)])
+        facts = map(_escaped, [encoder(row), ranks_by(row), extra_data(row), weights(row), code_license(row)])
         cells.append([_escaped(marked_model(row)), *figures, *facts, row.origin, source])
     return render_table(columns, cells, "markdown")
 

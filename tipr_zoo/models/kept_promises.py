@@ -16,6 +16,8 @@ from tipr_zoo.errors import ConfigError, NotFiniteError, TiprZooError, error_lin
 from tipr_zoo.machine.shortage import shortage
 from tipr_zoo.models.component_check import PAGE
 
+RERANKING_PAGE = "see Retrievers in docs/plugin_contract.md"
+
 
 @contextmanager
 def told_failures(what: str, parts: Mapping[str, object] | None = None) -> Iterator[None]:
@@ -108,6 +110,51 @@ def embedded(encode: Callable[[Tensor], Tensor], given: Tensor, owner: object) -
         )
     rows: Tensor = embeddings.float().cpu()
     return rows
+
+
+def tokens_of(encode: Callable[[Tensor], Tensor], given: Tensor, owner: object) -> Tensor:
+    """Encode pictures or captions to tokens: (B, ...) -> (B, T, W) of floating-point numbers, where the model lives.
+
+    Args:
+        encode: The retriever's ``encode_picture_tokens``, or ``encode_caption_tokens``, whose T is that of the ids.
+        given: What is encoded.
+        owner: The retriever.
+
+    Raises:
+        ConfigError: It raises, or gives something else.
+    """
+    name = getattr(encode, "__name__", "encoding")
+    what = f"{name} of {type(owner).__name__}"
+    with told_failures(what):
+        tokens: Any = encode(given)
+    is_right = isinstance(tokens, Tensor) and tokens.ndim == 3 and tokens.is_floating_point()
+    length = given.shape[1] if given.ndim == 2 else None
+    if not is_right or len(tokens) != len(given) or tokens.shape[1] != (length or tokens.shape[1]):
+        wanted = f"a ({len(given)}, {length or 'T'}, W) tensor of floating-point numbers"
+        raise ConfigError(f"{what} must give {wanted}, got {_found(tokens)}; {RERANKING_PAGE}")
+    return tokens
+
+
+def scored(score: Callable[..., Tensor], given: Sequence[Tensor], owner: object) -> Tensor:
+    """Score pairs: -> (n,) float32, where the model lives. Whether they are finite is for the caller, who names pairs.
+
+    Args:
+        score: The retriever's ``score_pairs`` or ``score_captions``.
+        given: Its arguments. The first one has n rows.
+        owner: The retriever.
+
+    Raises:
+        ConfigError: It raises, or gives something else than one floating-point number for each pair.
+    """
+    what, count = f"{getattr(score, '__name__', 'scoring')} of {type(owner).__name__}", len(given[0])
+    with told_failures(what):
+        scores: Any = score(*given)
+    if not isinstance(scores, Tensor) or scores.shape != (count,) or not scores.is_floating_point():
+        raise ConfigError(
+            f"{what} must score {count} pairs as a ({count},) tensor of floating-point numbers, got {_found(scores)};"
+            f" {RERANKING_PAGE}"
+        )
+    return scores.float()
 
 
 def _found(given: Any) -> str:

@@ -11,14 +11,18 @@ from mmengine.config import Config, ConfigDict
 
 from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.close_matches import unknown_name
-from tipr_zoo.errors import ConfigError, TiprZooError, error_line
+from tipr_zoo.errors import ConfigError, TiprZooError, UnknownNameError, error_line
 from tipr_zoo.models.plugin_import import import_plugin
-from tipr_zoo.models.recipe_schema import ModelSettings, RecipeFile, TrainingSettings
+from tipr_zoo.models.recipe_schema import EvaluationSettings, ModelSettings, RecipeFile, TrainingSettings
 from tipr_zoo.models.recipe_sources import CONFIGS_FOLDER, configs_folder, find_sources, runnable
 from tipr_zoo.schemas.declared import keys_of
+from tipr_zoo.schemas.problems import UNKNOWN, problems_of
 
 DEFAULT_MODEL = "DualEncoder"
 """The class of a recipe whose ``model`` has no ``type``."""
+
+EVALUATION = "evaluation"
+"""The entry of a recipe that says how its figures are measured. A recipe may leave it out."""
 
 RECIPE_FIELDS, MODEL_FIELDS, TRAINING_FIELDS = map(keys_of, (RecipeFile, ModelSettings, TrainingSettings))
 
@@ -125,7 +129,27 @@ def change_recipe(recipe: ConfigDict, card: ModelCard, overrides: Mapping[str, A
                 raise unknown_name(
                     "recipe entry", f"{place}.{entry}".strip("."), [f"{place}.{k}".strip(".") for k in known]
                 )
+    evaluation_settings(recipe)  # says at once what is wrong with them
     return recipe
+
+
+def evaluation_settings(recipe: Mapping[str, Any]) -> EvaluationSettings:
+    """Return how a recipe says that its figures are measured; the defaults where it says nothing.
+
+    Raises:
+        ConfigError: The ``evaluation`` entry is no dict, or a value makes no sense.
+        UnknownNameError: It has an entry that nothing reads.
+    """
+    given = recipe.get(EVALUATION)
+    if given is None:
+        return EvaluationSettings()
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"the recipe's {EVALUATION} must be a dict, such as dict(rerank=128), got {given!r}")
+    for problem in problems_of(EvaluationSettings, given, f"entry of {EVALUATION}"):
+        if problem.kind == UNKNOWN:
+            raise UnknownNameError(problem.message)
+        raise ConfigError(f"the recipe's {EVALUATION}: {problem.message}")
+    return EvaluationSettings(**given)
 
 
 def import_plugins(card: ModelCard, recipe: Mapping[str, Any]) -> None:
@@ -167,12 +191,14 @@ def _named_file(file: Path) -> Path:
 
 
 def _override(recipe: ConfigDict, name: str, value: Any) -> None:
-    """Set one entry by its dotted name; every dict on the way must exist, except those of ``training``."""
+    """Set one entry by its dotted name; dicts on the way must exist, except ``training``'s and ``evaluation``."""
     *parents, last = name.split(".")
     place: Any = recipe
     for depth, parent in enumerate(parents):
         if not isinstance(place, Mapping):
             raise ConfigError(f"override {name!r}: {'.'.join(parents[:depth])} is no dict")
+        if depth == 0 and parent == EVALUATION and parent not in place:
+            place[parent] = {}  # type: ignore[index]  # as below
         if parent not in place and parents[:depth] == ["training"] and parent in TRAINING_FIELDS:
             place[parent] = {}  # type: ignore[index]  # as below
         if parent not in place:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from tipr_zoo.cards.record import FIRST_STAGE, RERANK_RESTS
 from tipr_zoo.schemas.declared import Declared
-from tipr_zoo.schemas.marks import Check, FromList, Limits, Told
+from tipr_zoo.schemas.marks import Check, FromList, Limits, Told, must_be
 from tipr_zoo.schemas.value_kinds import NumberFromZero
 
 WEIGHTS_DTYPES = ("float32", "float16")
@@ -43,7 +44,22 @@ Seed = Annotated[FromZero, Check(lambda seed: seed <= LARGEST_SEED, _must_be(f"a
 Switch = Annotated[bool, Told(_must_be("True or False"))]
 Rate = Annotated[NumberFromZero, Told(_must_be("a number from 0"))]
 AboveZero = Annotated[float, Limits(above=0), Told(_must_be("a number above 0"))]
+RerankCount = Annotated[int, Limits(smallest=0), Told(must_be("a whole number from 0"))]
+RerankRest = Annotated[str, Check(RERANK_RESTS.__contains__), Told(must_be(" or ".join(map(repr, RERANK_RESTS))))]
 WeightsDtype = Annotated[str, Check(WEIGHTS_DTYPES.__contains__), Told(_must_be(f"one of {', '.join(WEIGHTS_DTYPES)}"))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSettings(Declared):
+    """``evaluation`` of a recipe: how its figures are measured where nobody says something else.
+
+    Attributes:
+        rerank: How many of each caption's best pictures are ranked again by the score of the pair; 0 for none.
+        rerank_rest: The order of the others, one of `tipr_zoo.cards.record.RERANK_RESTS`.
+    """
+
+    rerank: RerankCount = 0
+    rerank_rest: RerankRest = FIRST_STAGE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +116,7 @@ class TrainingSettings(Declared):
     seed: Seed = 0
     num_workers: FromZero = 0
     validate_every: FromOne = 1
+    rerank: FromZero = 0
     accumulate_steps: FromOne = 1
     clip_gradient_norm: AboveZero | None = None
     weights_dtype: WeightsDtype = "float32"
@@ -150,8 +167,9 @@ class ModelSettings(Declared):
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeFile(Declared):
-    """A recipe: the model, how it is trained, and the plugins that parts come from besides the model's own."""
+    """A recipe: the model, how it is trained and measured, and plugins that parts come from besides the model's own."""
 
     plugins: Any = ()
     model: ModelSettings
     training: TrainingSettings
+    evaluation: Any = None

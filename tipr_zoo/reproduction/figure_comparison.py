@@ -54,12 +54,13 @@ class Comparison(MeasuredSeeds):
     verdict: str
 
 
-def compare(result: Result, measured: Mapping[int, Mapping[str, float]]) -> list[Comparison]:
+def compare(result: Result, measured: Mapping[int, Mapping[str, float]], rerank: int = 0) -> list[Comparison]:
     """Compare every figure of one result of a card.
 
     Args:
         result: The card's figures on one split of one data set.
         measured: What was measured on that split: figures by metric, by training seed.
+        rerank: How many pictures of each caption were ranked again in measuring.
     """
     comparisons = []
     for metric, figure in result.metrics.items():
@@ -72,6 +73,7 @@ def compare(result: Result, measured: Mapping[int, Mapping[str, float]]) -> list
                 split=result.split,
                 dataset_arguments=result.dataset_arguments,
                 metric=metric,
+                rerank=rerank,
                 figure=figure,
                 origin=result.origin,
                 source=result.source_name,

@@ -20,6 +20,7 @@ class MeasuredSeeds:
         by_seed: What was measured, by training seed.
         mean: Its mean.
         spread: Its standard deviation (of a sample); None with one seed.
+        rerank: How many pictures of each caption were ranked again; 0 for none.
     """
 
     dataset: str
@@ -29,6 +30,7 @@ class MeasuredSeeds:
     by_seed: dict[int, float]
     mean: float
     spread: float | None
+    rerank: int = 0
 
 
 def mean_and_spread(by_seed: Mapping[int, float]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from tipr_zoo.cards.record import TEXT_TO_IMAGE, Record
+from tipr_zoo.cards.record import FIRST_STAGE, TEXT_TO_IMAGE, Record
+from tipr_zoo.cards.results import Result
 from tipr_zoo.datasets.arguments import dataset_arguments
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import started_by_torchrun
@@ -17,12 +18,14 @@ from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.evaluation.kept_queries import KeptQueries
 from tipr_zoo.evaluation.loaded_model import load_resolved
 from tipr_zoo.evaluation.measuring import Outcome, measure
+from tipr_zoo.evaluation.reranking import Reranking
 from tipr_zoo.models.lookup import load_card
+from tipr_zoo.models.recipe import evaluation_settings
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
 from tipr_zoo.reproduction.figure_comparison import Comparison, compare
 from tipr_zoo.reproduction.seed_figures import SeedFigures, seed_figures
 from tipr_zoo.reproduction.seed_training import WITHOUT_EFFECT, SeedTraining, TrainingPlan, train_seeds
-from tipr_zoo.reproduction.targets import drawn_targets, named, targets_in
+from tipr_zoo.reproduction.targets import Target, drawn_targets, named, targets_in
 from tipr_zoo.training.pairs.training_data import open_training_data
 
 SEED = "training.seed"
@@ -88,6 +91,7 @@ def reproduce(
     device: torch.device | str = "cpu",
     num_workers: int = 0,
     progress: bool = False,
+    rerank: int | None = None,
 ) -> Reproduction:
     """Train a card's recipe over several seeds, and measure each on what the card has figures on.
 
@@ -110,6 +114,9 @@ def reproduce(
         device: Where to train and measure.
         num_workers: Processes that decode pictures while measuring.
         progress: Whether to show progress bars on stderr.
+        rerank: How many pictures of each caption are ranked again in measuring, 0 for none. Only figures of the card
+            that rank as many again are compared. None measures as each figure of the card was; what does not say it,
+            as the recipe says.
 
     Raises:
         ConfigError: The data set has nothing to measure on; `seeds`, `jobs`, `num_workers`, `max_minutes` or the recipe
@@ -123,12 +130,13 @@ def reproduce(
     _check(seeds, jobs, overrides, weights)
     if num_workers < 0:
         raise ConfigError(f"the number of workers must be at least 0, got {num_workers}")
+    Reranking(rerank or 0)  # says at once what is wrong with it
     if max_minutes is not None and not max_minutes >= 0:  # NaN, too, is refused
         raise ConfigError(f"the time limit must be a number of minutes from 0, got {max_minutes}")
     resolved = resolve_card(card, overrides, name)
     data = open_training_data(resolved, root, select_on, dataset)
     targets = drawn_targets(card, resolved.recipe.training) if root is None else targets_in(card, root, data.train)
-    measured = [result for target in targets for result in target.results]
+    rankings = _rankings(targets, resolved, rerank)
     plan = TrainingPlan(
         resolved=resolved,
         data=data,
@@ -142,13 +150,14 @@ def reproduce(
     comparisons: list[Comparison] = []
     unjudged: list[SeedFigures] = []
     outcomes: list[Outcome] = []
-    for target in targets:
-        measured_here = _measured(plan, trainings, target.dataset, torch.device(device), num_workers, progress)
+    for split, reranking, results in rankings:
+        measured_here = _measured(plan, trainings, split, reranking, num_workers, progress)
         by_seed = {seed: outcome.record for seed, outcome in measured_here.items()}
         figures = {seed: record.metrics for seed, record in by_seed.items()}
-        comparisons += [comparison for result in target.results for comparison in compare(result, figures)]
-        unjudged += [] if target.results else seed_figures(by_seed)
+        comparisons += [each for result in results for each in compare(result, figures, reranking.count)]
+        unjudged += [] if results else seed_figures(by_seed)
         outcomes += measured_here.values()
+    measured = [result for _, _, results in rankings for result in results]
     return Reproduction(
         model=name,
         protocol=card.protocol,
@@ -184,6 +193,34 @@ def _check(seeds: Sequence[int], jobs: int, overrides: Mapping[str, Any], weight
         raise WeightsError(f"weights {weights} do not exist; check the path")
 
 
+def _rankings(
+    targets: Sequence[Target], resolved: ResolvedModel, rerank: int | None
+) -> list[tuple[PersonDataset, Reranking, list[Result]]]:
+    """Return every split to measure with each ranking, and the card's figures of both; without any, nothing is judged.
+
+    Args:
+        targets: The splits.
+        resolved: The model.
+        rerank: How many pictures to rank again; None for as many as the card's figures do.
+    """
+    evaluation = evaluation_settings(resolved.recipe)
+    rankings = []
+    for target in targets:
+
+        def ranking(count: int | None, rest: str | None, pictures: int = len(target.dataset.pictures)) -> Reranking:
+            count = min(evaluation.rerank if count is None else count, pictures)
+            return Reranking(count, (rest or evaluation.rerank_rest) if count else FIRST_STAGE)
+
+        found: dict[Reranking, list[Result]] = {} if target.results else {ranking(rerank, None): []}
+        for result in target.results:
+            found.setdefault(ranking(result.rerank, result.rerank_rest), []).append(result)
+        if rerank is not None:
+            found = {ranking(rerank, None): found.get(ranking(rerank, None), [])}
+        rankings += [(target.dataset, each, results) for each, results in found.items()]
+    with_figures = [each for each in rankings if each[2]]
+    return with_figures or rankings
+
+
 def _recipe_changes(resolved: ResolvedModel) -> tuple[str, ...]:
     """Say in words what the overrides change. What has no effect on figures is not counted."""
     changes = []
@@ -216,14 +253,14 @@ def _measured(
     plan: TrainingPlan,
     trainings: Iterable[SeedTraining],
     dataset: PersonDataset,
-    device: torch.device,
+    reranking: Reranking,
     num_workers: int,
     progress: bool,
 ) -> dict[int, Outcome]:
     """Evaluate every training on a split; return the evaluations by seed."""
-    return {
-        training.seed: measure(
-            load_resolved(plan.resolved, training.weights, device), dataset, [TEXT_TO_IMAGE], num_workers, progress
-        )[0]
-        for training in trainings
-    }
+    outcomes = {}
+    for training in trainings:
+        loaded = load_resolved(plan.resolved, training.weights, torch.device(plan.device))
+        loaded = loaded.with_reranking(reranking.count, reranking.rest)
+        outcomes[training.seed] = measure(loaded, dataset, [TEXT_TO_IMAGE], num_workers, progress)[0]
+    return outcomes

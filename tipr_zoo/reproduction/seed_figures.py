@@ -48,6 +48,7 @@ def seed_figures(records: Mapping[int, Record]) -> list[SeedFigures]:
                 split=first.split,
                 dataset_arguments=first.dataset_arguments,
                 metric=metric,
+                rerank=first.rerank or 0,
                 interval=confidence_interval(list(by_seed.values())),
                 **mean_and_spread(by_seed),
             )

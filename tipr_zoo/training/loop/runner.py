@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import is_main_process, process_count
 from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.evaluation.reranking import Reranking, check_can_rerank
 from tipr_zoo.training.checkpoints.best_weights_hook import BestWeightsHook
 from tipr_zoo.training.checkpoints.checkpoint_hook import CheckpointHook
 from tipr_zoo.training.checkpoints.reading import loaded_by_mmengine
@@ -80,7 +81,7 @@ def build_runner(
         set_up: What `tipr_zoo.models.objective_setup.set_up_objectives` has added; the best weights are without it.
 
     Raises:
-        ConfigError: An entry makes no sense.
+        ConfigError: An entry makes no sense, or pictures are to be ranked again and the model cannot do it.
         UnknownNameError: There is no such sampler, augmentation, optimiser or entry.
     """
     device = next(model.parameters()).device
@@ -124,7 +125,7 @@ def build_runner(
         log_level="ERROR",
         # MMEngine keeps what it notes of a run under this name for as long as the process lives.
         experiment_name=uuid.uuid4().hex,
-        **_validation(validation_set),
+        **_validation(model, validation_set, training.get("rerank", 0)),
     )
     runner.model.to(device)  # MMEngine takes a GPU wherever there is one
     if is_main_process():
@@ -132,13 +133,14 @@ def build_runner(
     return runner
 
 
-def _validation(validation_set: PersonDataset | None) -> dict[str, Any]:
+def _validation(model: DualEncoder, validation_set: PersonDataset | None, rerank: int) -> dict[str, Any]:
     """Return what MMEngine's Runner needs to validate; nothing where there is no split to validate on."""
     if validation_set is None:
         return {}
+    check_can_rerank(model, Reranking(rerank))  # before the first epoch, not after it
     return {
         "val_dataloader": DataLoader(validation_set),  # type: ignore[arg-type]
-        "val_cfg": {"type": ValidationLoop},
+        "val_cfg": {"type": ValidationLoop, "rerank": rerank},
         "val_evaluator": Evaluator([]),
     }
 
