@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from tipr_zoo.display.hits_picture import HitsRow, PictureHit, draw_hits
 
@@ -38,3 +39,16 @@ class TestHitsPicture:
         assert right <= sheet.width - 20
         assert bottom <= sheet.height - 20
         assert ink.crop((24 + 330 + 1, 0, 24 + 330 + 13, sheet.height)).getbbox() is None
+
+    def test_what_was_ranked_again_says_its_rank_before(self, hit: Any) -> None:
+        before = HitsRow("a man", [hit(None), hit(None)])
+        moved = [replace(hit(None), rank_before=rank) for rank in (2, 1)]
+        unmoved = [replace(hit(None), rank_before=rank) for rank in (1, 2)]
+        plain, told, same = (
+            draw_hits([before, HitsRow("ranked again", hits, is_remark=True)]) for hits in (before.hits, moved, unmoved)
+        )
+        assert plain.tobytes() == same.tobytes()
+        assert plain.size == told.size
+        changed = ImageChops.difference(plain, told).getbbox()
+        assert changed is not None
+        assert plain.height // 2 < changed[1] < changed[3] < plain.height // 2 + 40

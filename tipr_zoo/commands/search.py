@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tipr_zoo.commands.options import add_model_arguments, build_model
+
+if TYPE_CHECKING:
+    from tipr_zoo.display.hits_picture import HitsRow
+    from tipr_zoo.gallery.search import Hit
 
 NAME = "search"
 HELP = "find the pictures of a folder that fit a sentence; nothing leaves the machine"
@@ -37,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Search and print the hits. Draw them if an option asks for it."""
-    from tipr_zoo.display.hits_picture import HitsRow, PictureHit, draw_hits
+    from tipr_zoo.display.hits_picture import draw_hits
     from tipr_zoo.display.picture_file import save_picture
     from tipr_zoo.display.tables import Cell, render_table, terminal_width, to_json
     from tipr_zoo.gallery.search import search
@@ -49,10 +55,11 @@ def run(arguments: argparse.Namespace) -> None:
     model = build_model(arguments)
     shows_progress = is_terminal(sys.stderr)
     part, rerank = arguments.part, arguments.rerank
-    hits = search(model, arguments.folder, arguments.text, arguments.top, shows_progress, part, rerank=rerank)
+    count = max(arguments.top, rerank)  # what was among the best before is drawn, too
+    found = search(model, arguments.folder, arguments.text, count, shows_progress, part, rerank=rerank)
+    hits = found[: arguments.top]
     if arguments.picture:
-        row = HitsRow(arguments.text, [PictureHit(hit.picture, hit.score, None) for hit in hits])
-        save_picture(draw_hits([row]), arguments.picture)
+        save_picture(draw_hits(_drawn_rows(arguments.text, found, arguments.top)), arguments.picture)
         print(f"drawn: {arguments.picture}", file=sys.stderr)
     if arguments.json:
         write_document(to_json([hit.values() for hit in hits]))
@@ -62,3 +69,18 @@ def run(arguments: argparse.Namespace) -> None:
         [hit.rank, f"{hit.score:.3f}", *([hit.first_rank] if rerank else []), str(hit.picture)] for hit in hits
     ]
     print(render_table(columns, rows, width=terminal_width()))
+
+
+def _drawn_rows(text: str, found: Sequence[Hit], top: int) -> list[HitsRow]:
+    """Return the row of the hits; where pictures were ranked again, that of the first stage before it."""
+    from tipr_zoo.display.hits_picture import RANKED_AGAIN, HitsRow, PictureHit
+
+    last = [PictureHit(hit.picture, hit.score, None, hit.first_rank) for hit in found[:top]]
+    if not any(hit.first_rank for hit in found):
+        return [HitsRow(text, last)]
+    by_first_rank = sorted(found, key=lambda hit: hit.first_rank or hit.rank)[:top]
+    first = [
+        PictureHit(hit.picture, hit.score if hit.first_score is None else hit.first_score, None)
+        for hit in by_first_rank
+    ]
+    return [HitsRow(text, first), HitsRow(RANKED_AGAIN, last, is_remark=True)]

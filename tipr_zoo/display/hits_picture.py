@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,10 @@ _FRAMES = {True: (34, 150, 72), False: (206, 48, 48), None: (150, 156, 164)}
 _MARKS = {True: "right", False: "wrong", None: ""}
 
 
+RANKED_AGAIN = "ranked again by the score of the pair"
+"""What stands beside the second row of a caption."""
+
+
 @dataclass(frozen=True)
 class PictureHit:
     """One picture of a row.
@@ -29,23 +33,37 @@ class PictureHit:
         picture: Its file.
         score: Its similarity to the sentence.
         is_right: Whether it shows the person of the sentence. None where it is not known.
+        rank_before: Its rank in the row above, where that shows the first stage; None where there is none.
     """
 
     picture: Path
     score: float
     is_right: bool | None
+    rank_before: int | None = None
 
 
 @dataclass(frozen=True)
 class HitsRow:
-    """A sentence and its best pictures, the best first."""
+    """A sentence and its best pictures, the best first.
+
+    Attributes:
+        sentence: The sentence, or what tells this row from the one above.
+        hits: The pictures.
+        is_remark: Whether `sentence` is a remark, such as "ranked again", and is drawn in pale ink.
+    """
 
     sentence: str
     hits: Sequence[PictureHit]
+    is_remark: bool = False
+
+
+Hits = list[PictureHit]
 
 
 def hits_rows(outcome: Outcome, count: int, top: int = 5) -> list[HitsRow]:
     """Return the best hits of some captions. They are at equal distances through the split, so none is picked.
+
+    Where pictures were ranked again, each caption has a row of the first stage, and one of what was made of it.
 
     Args:
         outcome: An evaluation of the direction text-to-image.
@@ -64,16 +82,25 @@ def hits_rows(outcome: Outcome, count: int, top: int = 5) -> list[HitsRow]:
     rows = []
     for query in queries:
         identity = dataset.caption_ids[query]
-        hits = [
-            PictureHit(dataset.pictures[index], score, dataset.picture_ids[index] == identity)
-            for index, score in outcome.best(query, top)
-        ]
-        rows.append(HitsRow(dataset.captions[query], hits))
+
+        def hits(found: Sequence[tuple[int, float]], before: Mapping[int, int], identity: int = identity) -> Hits:
+            return [
+                PictureHit(dataset.pictures[index], score, dataset.picture_ids[index] == identity, before.get(index))
+                for index, score in found[:top]
+            ]
+
+        first = outcome.best_of_first_stage(query, len(dataset.pictures))
+        rows.append(HitsRow(dataset.captions[query], hits(first, {})))
+        if outcome.reranked is not None:
+            before = {index: rank for rank, (index, _) in enumerate(first, start=1)}
+            rows.append(HitsRow(RANKED_AGAIN, hits(outcome.best(query, top), before), is_remark=True))
     return rows
 
 
 def draw_hits(rows: Sequence[HitsRow]) -> Image.Image:
     """Draw a row for each sentence: the sentence, then its pictures with rank and score.
+
+    A picture that was ranked again has its rank before behind its rank, as in ``1 was 7``.
 
     Right pictures have a green frame and wrong ones a red one. The frame is grey where it is not known. A word under
     the frame says the same without colour.
@@ -96,7 +123,8 @@ def draw_hits(rows: Sequence[HitsRow]) -> Image.Image:
     )
     top = _MARGIN
     for row, sentence, height in zip(rows, sentences, heights, strict=True):
-        _draw_sentence(sheet, sentence, top + (height - _GAP - sentence.height) // 2)
+        ink = PALE_INK if row.is_remark else INK
+        _draw_sentence(sheet, sentence, top + (height - _GAP - sentence.height) // 2, ink)
         for rank, hit in enumerate(row.hits, start=1):
             left = _MARGIN + _CAPTION_WIDTH + _GAP + (rank - 1) * column_width
             _draw_hit(sheet, hit, rank, left, top)
@@ -129,11 +157,11 @@ def _fit(sentence: str, height: int) -> _FittedSentence:
     return fitted
 
 
-def _draw_sentence(sheet: Image.Image, sentence: _FittedSentence, top: int) -> None:
+def _draw_sentence(sheet: Image.Image, sentence: _FittedSentence, top: int, ink: tuple[int, int, int]) -> None:
     """Write the lines into the column on the left."""
     draw = ImageDraw.Draw(sheet)
     for index, line in enumerate(sentence.lines):
-        draw.text((_MARGIN, top + index * sentence.line_height), line, font=sentence.font, fill=INK)
+        draw.text((_MARGIN, top + index * sentence.line_height), line, font=sentence.font, fill=ink)
 
 
 def _draw_hit(sheet: Image.Image, hit: PictureHit, rank: int, left: int, top: int) -> None:
@@ -141,6 +169,9 @@ def _draw_hit(sheet: Image.Image, hit: PictureHit, rank: int, left: int, top: in
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(15)
     draw.text((left + _FRAME, top + 3), f"{rank}", font=font, fill=INK)
+    if hit.rank_before not in (None, rank):
+        after = left + _FRAME + font.getlength(f"{rank} ")
+        draw.text((after, top + 5), f"was {hit.rank_before}", font=ImageFont.load_default(12), fill=PALE_INK)
     mark = _MARKS[hit.is_right]
     draw.text((left + _FRAME + _WIDTH, top + 3), mark, font=font, fill=_FRAMES[hit.is_right], anchor="ra")
     y = top + _LABEL_HEIGHT

@@ -92,15 +92,19 @@ class Outcome:
             query: Its number.
             top: Number of items. All of them where there are fewer.
         """
-        row = np.empty((1, self.similarity.gallery), self.similarity.dtype)
-        self.similarity.read(query, query + 1, row)
-        order = (-row[0]).argsort(kind="stable")
-        found = [(int(column), float(row[0, column])) for column in order]
+        found = self.best_of_first_stage(query, self.similarity.gallery)
         if self.reranked is not None:
             columns, scores = self.reranked.order(query)
             again = dict(zip(columns.tolist(), scores.tolist(), strict=True))
             found = [*again.items(), *(each for each in found if each[0] not in again)]
         return found[:top]
+
+    def best_of_first_stage(self, query: int, top: int) -> list[tuple[int, float]]:
+        """Return the best gallery items of one query as `best` does, whatever was ranked again."""
+        row = np.empty((1, self.similarity.gallery), self.similarity.dtype)
+        self.similarity.read(query, query + 1, row)
+        order = (-row[0]).argsort(kind="stable")[:top]
+        return [(int(column), float(row[0, column])) for column in order]
 
 
 def evaluate_and_record(

@@ -32,15 +32,17 @@ class Hit:
         score: Cosine of the picture's and the sentence's embeddings, in [-1, 1]; of a picture that was ranked again the
             model's score of the pair.
         first_rank: Of a picture that was ranked again, its rank before; None of others.
+        first_score: Its cosine; None of others.
     """
 
     rank: int
     picture: Path
     score: float
     first_rank: int | None = None
+    first_score: float | None = None
 
     def values(self) -> dict[str, Any]:
-        """Return the fields by name; `first_rank` only where it says something."""
+        """Return the fields by name; those of the first stage only where the picture was ranked again."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
@@ -118,7 +120,7 @@ def _ranked_again(hits: list[Hit], indices: list[int], again: Reranked) -> list[
     hit_of = dict(zip(indices, hits, strict=True))
     columns, scores = again.order(0)
     first = [(hit_of.pop(column), score) for column, score in zip(columns.tolist(), scores.tolist(), strict=True)]
-    ranked = [Hit(rank, hit.picture, score, hit.rank) for rank, (hit, score) in enumerate(first, start=1)]
+    ranked = [Hit(rank, hit.picture, score, hit.rank, hit.score) for rank, (hit, score) in enumerate(first, start=1)]
     rest = [replace(hit, rank=rank) for rank, hit in enumerate(hit_of.values(), start=len(ranked) + 1)]
     return ranked + rest
 
