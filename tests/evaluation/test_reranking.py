@@ -8,9 +8,8 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -73,10 +72,8 @@ def plain_scores(model: Any, dataset: PersonDataset) -> tuple[Floats, Floats]:
     return cosines, scores
 
 
-def plain_figures(
-    cosines: Floats, scores: Floats, dataset: PersonDataset, count: int, rest: str
-) -> dict[str, float]:
-    """The figures of the best `count` by cosine in the order of their scores, and of the rest below; ties pessimistic."""
+def plain_figures(cosines: Floats, scores: Floats, dataset: PersonDataset, count: int, rest: str) -> dict[str, float]:
+    """The figures of the best `count` by cosine in the order of their scores, the rest below; ties pessimistic."""
     found: dict[str, list[float]] = {name: [] for name in METRICS}
     for row, identity in enumerate(dataset.caption_ids):
         best = set(sorted(range(len(scores[row])), key=lambda column: -cosines[row, column])[:count])
@@ -240,9 +237,7 @@ def test_more_than_there_are_is_told_once_and_is_all(
     assert told == ["there are 4 pictures: all are ranked again, instead of the best 128"]
 
 
-def test_of_both_directions_captions_are_not_ranked_again(
-    synthpedes: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_of_both_directions_captions_are_not_ranked_again(synthpedes: Path, capsys: pytest.CaptureFixture[str]) -> None:
     forth, back = evaluated(capsys, synthpedes, OWN_K, "--direction", "both")
     assert forth["rerank"] == 2
     assert "rerank" not in back
@@ -330,13 +325,18 @@ def test_a_model_without_a_score_is_told_those_that_have_one(test_split: PersonD
         evaluate(tipr_zoo.build(NONE, pretrained=True), test_split, rerank=2)
     expected = f"; {PAIRS}, {TOKENS}, {OWN_K} have one"
     assert str(raised.value).endswith(expected)
-    assert str(raised.value).startswith("NoPairs has no score of pairs (score_pairs) to rank pictures again by; measure")
+    assert str(raised.value).startswith(
+        "NoPairs has no score of pairs (score_pairs) to rank pictures again by; measure"
+    )
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--rerank", "-1"], "rerank must be how many pictures of each caption are ranked again, a whole number from 1"),
+        (
+            ["--rerank", "-1"],
+            "rerank must be how many pictures of each caption are ranked again, a whole number from 1",
+        ),
         (["--rerank", "two"], "argument --rerank: invalid int value: 'two'"),
         (["--rerank", "2", "--direction", "image-to-text"], "rerank 2 ranks the pictures of a caption again, and"),
         (["--rerank-rest", "tied"], "--rerank-rest tied needs pictures that are ranked again: add --rerank K"),
@@ -369,7 +369,11 @@ def _raise(error: Exception) -> Any:
 WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "raises": (lambda n: _raise(KeyError("odd")), ConfigError, "failed: KeyError: 'odd'; mend it"),
     "out of memory": (lambda n: _raise(torch.OutOfMemoryError("CUDA out of memory")), torch.OutOfMemoryError, "memory"),
-    "nan": (lambda n: torch.full((n,), torch.nan), WeightsError, "as nan, which is not finite; its weights are damaged"),
+    "nan": (
+        lambda n: torch.full((n,), torch.nan),
+        WeightsError,
+        "as nan, which is not finite; its weights are damaged",
+    ),
     "inf": (lambda n: torch.full((n,), torch.inf), WeightsError, "as inf, which is not finite"),
     "two columns": (lambda n: torch.zeros(n, 2), ConfigError, "(#, 2) torch.float32; see Retrievers in docs"),
     "one too many": (lambda n: torch.zeros(n + 1), ConfigError, "as a (#,) tensor of floating-point numbers, got"),
@@ -427,12 +431,10 @@ def test_tokens_that_are_none_are_told(
         evaluate(model, test_split, rerank=3)
 
 
-def test_a_picture_that_is_gone_between_the_stages_is_named(
-    test_split: PersonDataset, tmp_path: Path
-) -> None:
+def test_a_picture_that_is_gone_between_the_stages_is_named(test_split: PersonDataset, tmp_path: Path) -> None:
     model: Any = tipr_zoo.build(TOKENS, pretrained=True)
     pictures = PreprocessedPictures([*test_split.pictures[:3], tmp_path / "gone.jpg"], model)
-    with pytest.raises(DataError, match="gone.jpg"):
+    with pytest.raises(DataError, match=r"gone\.jpg"):
         score_candidates(PairScoring(model, test_split.captions, pictures, np.tile(np.arange(4), (8, 1))))
 
 
