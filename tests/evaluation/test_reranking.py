@@ -73,7 +73,7 @@ def plain_scores(model: Any, dataset: PersonDataset) -> tuple[Floats, Floats]:
 
 
 def plain_figures(cosines: Floats, scores: Floats, dataset: PersonDataset, count: int, rest: str) -> dict[str, float]:
-    """The figures of the best `count` by cosine in the order of their scores, and of the rest below; ties pessimistic."""
+    """The figures of the best `count` by cosine in the order of their scores, the rest below; ties pessimistic."""
     found: dict[str, list[float]] = {name: [] for name in METRICS}
     for row, identity in enumerate(dataset.caption_ids):
         best = set(sorted(range(len(scores[row])), key=lambda column: -cosines[row, column])[:count])
@@ -438,7 +438,7 @@ def test_tokens_that_are_none_are_told(
 def test_a_picture_that_is_gone_between_the_stages_is_named(test_split: PersonDataset, tmp_path: Path) -> None:
     model: Any = tipr_zoo.build(TOKENS, pretrained=True)
     pictures = PreprocessedPictures([*test_split.pictures[:3], tmp_path / "gone.jpg"], model)
-    with pytest.raises(DataError, match="gone.jpg"):
+    with pytest.raises(DataError, match=r"gone\.jpg"):
         score_candidates(PairScoring(model, test_split.captions, pictures, np.tile(np.arange(4), (8, 1))))
 
 

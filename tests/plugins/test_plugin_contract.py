@@ -22,6 +22,7 @@ from tipr_zoo.commands.plugin_rows import plugin_rows
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.features import Features
 from tipr_zoo.models import recipe
+from tipr_zoo.models.recipe_schema import EvaluationSettings
 from tipr_zoo.plugins.contract import PLUGIN_CONTRACT, contract_problem, stated_contract
 from tipr_zoo.schemas.declared import keys_of
 
@@ -130,6 +131,7 @@ def test_the_zoos_own_plugins_rely_on_nothing_else(folder: str) -> None:
         ("a recipe", recipe.RECIPE_FIELDS),
         ("a recipe's `model`", recipe.MODEL_FIELDS),
         ("a recipe's `training`", recipe.TRAINING_FIELDS),
+        ("a recipe's `evaluation`", keys_of(EvaluationSettings)),
         ("a card", keys_of(FrontMatter)),
         ("a card's `tipr_zoo`", keys_of(ZooBlock)),
         ("a record", [field.name for field in fields(records.Record)]),

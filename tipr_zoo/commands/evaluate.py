@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tipr_zoo.cards.record import DIRECTIONS, METRICS, TEXT_TO_IMAGE, Record, ranking_words
-from tipr_zoo.commands.evaluation_options import add_reranking_arguments, directions_of, write_records
+from tipr_zoo.commands.evaluation_options import (
+    add_postprocessing_argument,
+    add_reranking_arguments,
+    directions_of,
+    write_records,
+)
 from tipr_zoo.commands.options import parse_option
 from tipr_zoo.display.selection_mark import TEST_SELECTION_LEGEND, marked
 from tipr_zoo.display.tables import FORMATS, Cell, render_table, terminal_width, to_json
@@ -63,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--part", metavar="NAME", help="measure one part of the model's similarity alone")
     add_reranking_arguments(parser)
+    add_postprocessing_argument(parser)
     parser.add_argument("--matrix", action="store_true", help="a table of every model on every data set")
     parser.add_argument("--metric", metavar="METRIC", choices=METRICS, help="what --matrix shows (default: R1)")
     parser.add_argument("--records", metavar="DIR", type=Path, help="write records there, for the leaderboard")
@@ -143,11 +149,14 @@ def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
     from tipr_zoo.evaluation.embedding_export import export_embeddings
     from tipr_zoo.evaluation.loaded_model import load_model
     from tipr_zoo.evaluation.measuring import measure
+    from tipr_zoo.evaluation.postprocessing import parse_steps
 
     overrides = dict(parse_option(option) for option in arguments.cfg_options)
     dataset = open_dataset(arguments.data[0], arguments.dataset, arguments.split)
     directions, use_cache = directions_of(arguments), not arguments.no_cache
-    loaded = replace(load_model(arguments.names[0], arguments.weights, device, overrides), part=arguments.part)
+    steps = parse_steps(arguments.postprocess)
+    loaded = load_model(arguments.names[0], arguments.weights, device, overrides)
+    loaded = replace(loaded, part=arguments.part, postprocess=steps)
     loaded = loaded.with_reranking(arguments.rerank, arguments.rerank_rest, directions)
     if arguments.rerank_rest and not loaded.reranking.count:
         raise ConfigError(f"--rerank-rest {arguments.rerank_rest} needs pictures that are ranked again: add --rerank K")

@@ -60,6 +60,7 @@ def run_matrix(arguments: argparse.Namespace, device: torch.device) -> int:
         use_cache=not arguments.no_cache,
         rerank=arguments.rerank,
         rerank_rest=arguments.rerank_rest,
+        postprocess=arguments.postprocess,
         on_outcome=on_outcome,
     )
     if is_main_process():

@@ -31,6 +31,19 @@ def add_reranking_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_postprocessing_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--postprocess``."""
+    parser.add_argument(
+        "--postprocess",
+        metavar="STEP",
+        nargs="+",
+        default=[],
+        help="change the first stage by steps, one after the other: flip_averaging, query_expansion:count=5,alpha=0,"
+        " k_reciprocal:k1=20,k2=6,weight=0.3, dual_softmax:scale=100; all but the first are transductive, as records"
+        " and the leaderboard say",
+    )
+
+
 def directions_of(arguments: argparse.Namespace) -> tuple[str, ...]:
     """Return the directions that the options ask for."""
     return DIRECTIONS if arguments.direction == "both" else (arguments.direction,)

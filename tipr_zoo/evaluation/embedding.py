@@ -56,7 +56,13 @@ class ReadablePictures:
 
 @torch.inference_mode()
 def embed_pictures(
-    model: Retriever, paths: Sequence[Path], batch_size: int = 64, num_workers: int = 0, progress: bool = False
+    model: Retriever,
+    paths: Sequence[Path],
+    batch_size: int = 64,
+    num_workers: int = 0,
+    progress: bool = False,
+    *,
+    mirrored: bool = False,
 ) -> Tensor:
     """Embed pictures from disk. Of several processes each embeds some batches, and all get all embeddings.
 
@@ -66,6 +72,7 @@ def embed_pictures(
         batch_size: Pictures in one forward pass.
         num_workers: Processes that decode pictures beside this one.
         progress: Whether to show a progress bar on stderr.
+        mirrored: Whether to embed their mirror images instead.
 
     Returns:
         (G, D) float32 on the CPU, not normalised.
@@ -73,7 +80,8 @@ def embed_pictures(
     Raises:
         DataError: A picture is missing or cannot be read.
     """
-    return embed_readable_pictures(model, paths, batch_size, num_workers, progress).embeddings
+    found = embed_readable_pictures(model, paths, batch_size, num_workers, progress, mirrored=mirrored)
+    return found.embeddings
 
 
 @torch.inference_mode()
@@ -84,6 +92,8 @@ def embed_readable_pictures(
     num_workers: int = 0,
     progress: bool = False,
     on_unreadable: Callable[[DataError], None] | None = None,
+    *,
+    mirrored: bool = False,
 ) -> ReadablePictures:
     """Embed those pictures that can be read. Of several processes each embeds some batches, and all get all embeddings.
 
@@ -94,6 +104,7 @@ def embed_readable_pictures(
         num_workers: Processes that decode pictures beside this one.
         progress: Whether to show a progress bar on stderr.
         on_unreadable: Told of each picture that is missing or cannot be read; that picture is then left out.
+        mirrored: Whether to embed their mirror images instead.
 
     Raises:
         DataError: A picture is missing or cannot be read, and there is no `on_unreadable`; or none can be read.
@@ -104,7 +115,7 @@ def embed_readable_pictures(
         return ReadablePictures(model.encode_image(images).float().cpu(), torch.empty(0, dtype=torch.bool))
     batches = list(torch.arange(len(paths)).split(batch_size))
     own = [batch.tolist() for batch in batches[process_rank() :: process_count()]]
-    pictures = PreprocessedPictures(paths, model)
+    pictures = PreprocessedPictures(paths, model, mirrored)
     if num_workers:
         check_shared_memory()
     loader = DataLoader(pictures, batch_sampler=own, num_workers=num_workers, collate_fn=stacked)

@@ -14,6 +14,7 @@ from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.cards.record import IMAGE_TO_TEXT, SELECTED_ON, TEXT_TO_IMAGE
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.evaluation.embedding_cache import model_sha256
+from tipr_zoo.evaluation.first_stage import PostprocessStep
 from tipr_zoo.evaluation.reranking import FIRST_STAGE_ALONE, Reranking
 from tipr_zoo.hub.card import pinned_model
 from tipr_zoo.hub.weights import local_weights, pinned_weights
@@ -51,6 +52,7 @@ class LoadedModel:
         part: The part of its similarity that is measured alone; None for the whole.
         reranking: How many of each caption's best pictures are ranked again.
         own_reranking: What its recipe says of that.
+        postprocess: The steps that change its first stage, in their order.
     """
 
     name: str
@@ -67,6 +69,7 @@ class LoadedModel:
     part: str | None = None
     reranking: Reranking = FIRST_STAGE_ALONE
     own_reranking: Reranking = FIRST_STAGE_ALONE
+    postprocess: tuple[PostprocessStep, ...] = ()
 
     def with_reranking(
         self, rerank: int | None, rest: str | None, directions: Sequence[str] = (TEXT_TO_IMAGE,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import TiprZooError, error_line
 from tipr_zoo.evaluation.loaded_model import LoadedModel, load_of_card
 from tipr_zoo.evaluation.measuring import Outcome, measure
+from tipr_zoo.evaluation.postprocessing import parse_steps
 from tipr_zoo.evaluation.reranking import Reranking
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.terminal.published_paths import told_apart
@@ -114,6 +115,7 @@ def evaluate_matrix(
     use_cache: bool = False,
     rerank: int | None = None,
     rerank_rest: str | None = None,
+    postprocess: Sequence[str] = (),
     on_outcome: Callable[[MatrixColumn, Outcome], None] = lambda column, outcome: None,
 ) -> EvaluationMatrix:
     """Measure every model on every data set. A cell that fails does not stop the others.
@@ -130,13 +132,15 @@ def evaluate_matrix(
         rerank: How many of each caption's best pictures are ranked again, 0 for none; None for what each recipe says.
         rerank_rest: The order of the others, one of `tipr_zoo.cards.record.RERANK_RESTS`; None for what each recipe
             says.
+        postprocess: Steps that change the first stage; see `tipr_zoo.evaluation.postprocessing`.
         on_outcome: Told of each evaluation as soon as it is there.
 
     Raises:
         UnknownNameError: There is no such model; nothing was measured.
-        ConfigError: `rerank` makes no sense.
+        ConfigError: `rerank` or a step makes no sense.
     """
     Reranking(rerank or 0)  # says at once what is wrong with it
+    steps = parse_steps(postprocess)
     cards = {name: load_card(name) for name in dict.fromkeys(name for name, _ in models)}
 
     def measure_cell(loaded: LoadedModel, column: MatrixColumn) -> MatrixCell:
@@ -153,7 +157,7 @@ def evaluate_matrix(
     def measure_row(name: str, weights: Path | None) -> tuple[MatrixRow, list[MatrixCell]]:
         try:
             loaded = load_of_card(cards[name], name, weights, device, overrides)
-            loaded = loaded.with_reranking(rerank, rerank_rest, directions)
+            loaded = replace(loaded.with_reranking(rerank, rerank_rest, directions), postprocess=steps)
         except FAILURES as error:
             return MatrixRow(name, weights, None, None), [MatrixCell({}, error_line(error)) for _ in columns]
         row = MatrixRow(name, weights, loaded.trained_on, loaded.selected_on)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from tipr_zoo.cards.record import DIRECTIONS, FIRST_STAGE, IMAGE_TO_TEXT, TEXT_TO_IMAGE, TIED, Record
 from tipr_zoo.datasets import recognise_dataset
@@ -21,14 +23,15 @@ from tipr_zoo.errors import TiprZooError
 from tipr_zoo.evaluation.embedding import (
     Embeddings,
     directed_ids,
-    directed_rows,
     embed_captions,
     embed_dataset,
     embed_pictures,
 )
 from tipr_zoo.evaluation.embedding_cache import EmbeddingCache, captions_sha256, pictures_sha256
+from tipr_zoo.evaluation.first_stage import FirstStage
 from tipr_zoo.evaluation.kept_queries import KeptQueries, kept_queries
 from tipr_zoo.evaluation.loaded_model import LoadedModel, load_model
+from tipr_zoo.evaluation.postprocessing import parse_steps, postprocessed
 from tipr_zoo.evaluation.query_figures import SimilarityRows, figures_of_queries
 from tipr_zoo.evaluation.reranked_rows import Reranked, reranked_rows
 from tipr_zoo.evaluation.reranking import FIRST_STAGE_ALONE, check_can_rerank, rank_again
@@ -57,6 +60,9 @@ RERANKED = {
     " score below these",
 }
 """What is said besides of pictures that are ranked again, by the order of the others."""
+
+TRANSDUCTIVE = "transductive: this looks at other queries, or at other items of the gallery"
+"""What is said besides of such post-processing."""
 
 NOT_RERANKED = "the first stage alone, without the score of pairs"
 """What is said besides where captions are ranked, and pictures of the same evaluation are ranked again."""
@@ -120,6 +126,7 @@ def evaluate_and_record(
     use_cache: bool = False,
     rerank: int | None = None,
     rerank_rest: str | None = None,
+    postprocess: Sequence[str] = (),
 ) -> Outcome:
     """Evaluate a model on a split.
 
@@ -137,6 +144,8 @@ def evaluate_and_record(
             what the recipe says.
         rerank_rest: The order of the others, one of `tipr_zoo.cards.record.RERANK_RESTS`; None for what the recipe
             says.
+        postprocess: Steps that change the first stage, such as ``"k_reciprocal:k1=20"``; see
+            `tipr_zoo.evaluation.postprocessing`.
 
     Raises:
         ConfigError: The model has no score of pairs to rank pictures again by, or `rerank` makes no sense.
@@ -144,7 +153,9 @@ def evaluate_and_record(
         DataError: A picture is missing or cannot be read, or a query has no match.
         TiprZooError: Whatever else `tipr_zoo.build` raises.
     """
+    steps = parse_steps(postprocess)
     loaded = load_model(name, weights, device, overrides).with_reranking(rerank, rerank_rest, [direction])
+    loaded = replace(loaded, postprocess=steps)
     return measure(loaded, dataset, [direction], num_workers, progress, use_cache)[0]
 
 
@@ -187,9 +198,14 @@ def measure(
     cache = EmbeddingCache(loaded.sha256) if use_cache else None
     whole, from_cache = _embed(loaded, dataset, pictures_hash, cache, num_workers, progress)
     embeddings = Embeddings(*(of_part(side, loaded.model, loaded.part) for side in (whole.captions, whole.pictures)))
+    stage = FirstStage(
+        embeddings.captions,
+        embeddings.pictures,
+        functools.cache(lambda: _embed_mirrored(loaded, dataset, pictures_hash, cache, num_workers, progress)),
+    )
     outcomes = []
     for direction in directions:
-        rows = directed_rows(embeddings, direction)
+        rows = postprocessed(replace(stage, direction=direction), loaded.postprocess).rows()
         reranked = _ranked_again(loaded, dataset, rows, direction, num_workers, progress)
         final = rows if reranked is None else reranked_rows(rows, reranked)
         figures = figures_of_queries(final, *directed_ids(dataset, direction), None)
@@ -239,6 +255,24 @@ def _embed(
     return Embeddings(captions, pictures), tuple(kind for kind, found in from_cache.items() if found)
 
 
+def _embed_mirrored(
+    loaded: LoadedModel,
+    dataset: PersonDataset,
+    pictures_hash: str,
+    cache: EmbeddingCache | None,
+    num_workers: int,
+    progress: bool,
+) -> Tensor:
+    """Embed the mirrored pictures of a split, or take them from the cache."""
+
+    def embed() -> Tensor:
+        pictures = dataset.pictures
+        return embed_pictures(loaded.model, pictures, num_workers=num_workers, progress=progress, mirrored=True)
+
+    found = embed() if cache is None else cache.embed("mirrored pictures", pictures_hash, embed)[0]
+    return of_part(found, loaded.model, loaded.part)
+
+
 def _ranked_again(
     loaded: LoadedModel,
     dataset: PersonDataset,
@@ -262,6 +296,13 @@ def _facts_of_ranking(loaded: LoadedModel, reranked: Reranked | None, direction:
     is_joined = loaded.part is None and isinstance(parts, Mapping) and len(parts) > 1
     facts: dict[str, Any] = {"vectors": len(parts) if is_joined and parts else 1}
     words = [PROTOCOLS[direction]]
+    if steps := loaded.postprocess:
+        facts |= {
+            "postprocess": tuple(step.text() for step in steps),
+            "transductive": any(step.IS_TRANSDUCTIVE for step in steps),
+        }
+        words.append(f"the first stage is post-processed by {' then '.join(facts['postprocess'])}")
+        words += [TRANSDUCTIVE] * facts["transductive"]
     if reranked is not None:
         facts |= {"rerank": reranked.candidates.shape[1], "rerank_rest": reranked.rest}
         words.append(RERANKED[reranked.rest].format(count=facts["rerank"]))
@@ -311,6 +352,8 @@ def _command(loaded: LoadedModel, dataset: PersonDataset, direction: str, rerank
     if loaded.part is not None:
         words += ["--part", loaded.part]
     words += _reranking_words(loaded, direction, reranked)
+    if loaded.postprocess:
+        words += ["--postprocess", *(step.text() for step in loaded.postprocess)]
     if loaded.overrides:
         words += ["--cfg-options", *(f"{key}={value!r}" for key, value in loaded.overrides.items())]
     return without_folders(suggested_command(*words))

@@ -23,10 +23,11 @@ class PreprocessedPictures(Dataset["Tensor | TiprZooError"]):
     Args:
         paths: The files.
         model: The model that takes them.
+        mirrored: Whether they are mirrored, left and right.
     """
 
-    def __init__(self, paths: Sequence[Path], model: Retriever) -> None:
-        self.paths, self.model = list(paths), model
+    def __init__(self, paths: Sequence[Path], model: Retriever, mirrored: bool = False) -> None:
+        self.paths, self.model, self.mirrored = list(paths), model, mirrored
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -34,7 +35,8 @@ class PreprocessedPictures(Dataset["Tensor | TiprZooError"]):
     def __getitem__(self, index: int) -> Tensor | TiprZooError:
         """Return (3, H, W) float32, or what is wrong."""
         try:
-            return preprocessed(self.model, open_picture(self.paths[index]))
+            pixels = preprocessed(self.model, open_picture(self.paths[index]))
+            return pixels.flip(-1) if self.mirrored else pixels
         except TiprZooError as error:
             return error
 

@@ -72,7 +72,11 @@ def drawn_targets(card: ModelCard, training: Mapping[str, Any]) -> list[Target]:
 
 def named(results: Iterable[Result]) -> list[str]:
     """Say in words what these results are on, each once."""
-    return list(dict.fromkeys(_name(result.dataset, result.split, result.dataset_arguments) for result in results))
+    names = []
+    for result in results:
+        reranked = f", re-ranks {result.rerank}" if result.rerank else ""
+        names.append(_name(result.dataset, result.split, result.dataset_arguments) + reranked)
+    return list(dict.fromkeys(names))
 
 
 def _without_figures(card: ModelCard, root: str, train_set: PersonDataset) -> Target:
