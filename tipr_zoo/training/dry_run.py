@@ -22,6 +22,7 @@ from tipr_zoo.training.checkpoints.fingerprint import check_fingerprint, trainin
 from tipr_zoo.training.loop.failures import explained_failures
 from tipr_zoo.training.loop.hook_caller import HookCaller
 from tipr_zoo.training.loop.interruption import Interruption
+from tipr_zoo.training.loop.moving_average import average_settings, check_averages
 from tipr_zoo.training.loop.runner import build_runner
 from tipr_zoo.training.measured_step import MeasuredStep, measured_step, pair_flops
 from tipr_zoo.training.pairs.training_data import TrainingData
@@ -152,6 +153,7 @@ def dry_run(
         if checkpoint is not None:
             now = training_fingerprint(recipe, data.train, data.validation)
             check_fingerprint(checkpoint, now, data.train.root)
+            check_averages(checkpoint, average_settings(recipe.training))
         start = Start(resolved, recipe, data, work_dir, place, weights, checkpoint)
         trail.hooks(start)  # tells what is not installed
         runner = build_runner(

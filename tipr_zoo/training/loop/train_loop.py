@@ -62,12 +62,16 @@ class TrainLoop(EpochBasedTrainLoop):
         except NotFiniteError as error:
             raise not_finite_error(self.runner, idx, data_batch, error) from error
 
+    def end_with_epoch(self) -> None:
+        """End the training with this epoch, which is validated as a last one is."""
+        self.stop_training = True
+
     def _is_validated(self) -> bool:
         return bool(validation_of(Path(self.runner.work_dir), self._epoch))
 
     def validates_after(self, epoch: int) -> bool:
         """Tell whether an epoch, counted from 1, is validated."""
-        is_end: Any = epoch % self.val_interval == 0 or epoch == self._max_epochs
+        is_end: Any = self.stop_training or epoch % self.val_interval == 0 or epoch == self._max_epochs
         return self.runner.val_loop is not None and bool(is_end)
 
     def _validation_is_due(self) -> bool:
