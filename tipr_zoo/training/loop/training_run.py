@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -39,12 +40,14 @@ class TrainingRun:
     Attributes:
         step_in_epoch: Steps of the epoch that are done.
         most_batches: How many batches `measure_pairs` goes through at most; the other pairs get 0. None for all.
+        left_out_seconds: About how long the others would have taken.
     """
 
     def __init__(self, runner: Runner, seed: int, figures: dict[str, float | None]) -> None:
         self._runner, self.seed, self._figures = runner, seed, figures
         self.step_in_epoch = 0
         self.most_batches: int | None = None
+        self.left_out_seconds = 0.0
 
     @property
     def retriever(self) -> Retriever:
@@ -91,7 +94,8 @@ class TrainingRun:
         """
         found: dict[str, Tensor] = {}
         names: set[str] | None = None
-        batches = self._batches()[: self.most_batches][process_rank() :: process_count()]
+        own = self._batches()[process_rank() :: process_count()]
+        batches, ended = own[: self.most_batches], time.monotonic()
         with torch.no_grad(), as_one_process(), self._model.autocast(self.device):
             for batch in self._loaded(batches):
                 indices = batch[PAIR_INDICES].cpu()
@@ -103,6 +107,9 @@ class TrainingRun:
                 for name, values in measured.items():
                     whole = found.setdefault(name, torch.zeros(len(self._pairs), dtype=torch.float64))
                     whole[indices] = values.detach().to("cpu", torch.float64)
+                began, ended = ended, time.monotonic()
+        if len(batches) < len(own):  # the last of them stands for the others; the first may have had to wait
+            self.left_out_seconds += (ended - began) * (len(own) - len(batches))
         return _of_all_processes(found, len(self._pairs), self.device)
 
     def note(self, name: str, value: float) -> None:
