@@ -372,6 +372,11 @@ def test_a_hook_brings_what_it_says(tiny_zoo: Path, splits: Splits, tmp_path: Pa
         train(TINY, *splits, tmp_path, overrides=hooks({"type": "Forgetful"}))
 
 
+def test_two_hooks_do_not_bring_the_same(tiny_zoo: Path, splits: Splits, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Counting and Counting both bring the batch entry 'count'; leave one"):
+        train(TINY, *splits, tmp_path, overrides=hooks({"type": "Counting"}, {"type": "Counting"}))
+
+
 class Remembering:
     """Has a state that a test chooses."""
 
