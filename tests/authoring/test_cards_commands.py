@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,10 @@ from tipr_zoo.authoring.new_model import NewModel
 from tipr_zoo.cards.card import read_card
 from tipr_zoo.cards.index import core_cards_folder
 from tipr_zoo.cards.lines import front_matter_node, line_of, replace_values
+from tipr_zoo.cards.record import queries_file, read_record, write_record
 from tipr_zoo.command_line import main
 from tipr_zoo.errors import ConfigError, RecordError, TiprZooError, UnknownNameError
+from tipr_zoo.outside.files import file_sha256
 
 CARDS = core_cards_folder()
 MODEL = "irra_tiny_synth"
@@ -379,6 +382,23 @@ def test_a_record_of_the_same_recipe_bears_the_new_name_and_is_else_the_same(tmp
     copy = json.loads(next(file for file in others if file.suffix == ".json").read_text())
     assert copy == {**json.loads(RECORDS[0].read_text()), "model": "mine"}
     assert read_card(path).results[0].source_name == copy["command"]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_was_found_of_single_queries_comes_along(
+    tmp_path: Path, is_there: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    measured, folder = tmp_path / "measured.json", tmp_path / "card"
+    queries_file(measured).write_bytes(b"what was found")
+    named = replace(read_record(RECORDS[0]), queries_sha256=file_sha256(queries_file(measured)))
+    write_record(named, measured)
+    if not is_there:
+        queries_file(measured).unlink()
+    written = write_card(NewModel("my_model", weights=WEIGHTS, records=(measured,)), folder)
+    record = next(path for path in written if path.suffix == ".json")
+    assert (read_record(record).queries_sha256 is not None) == is_there
+    assert queries_file(record).is_file() == (queries_file(record) in written) == is_there
+    assert ("the card's record is without it" in caplog.text) != is_there
 
 
 @pytest.mark.parametrize("rank_1", [80.125, 12.375, 8.125, 0.625])

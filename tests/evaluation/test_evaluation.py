@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 import tipr_zoo
-from tipr_zoo.cards.record import METRICS, read_record
+from tipr_zoo.cards.record import METRICS, queries_file, read_record
 from tipr_zoo.command_line import main
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
@@ -35,7 +35,6 @@ from tipr_zoo.evaluation.embedding import (
     embed_readable_pictures,
     evaluate,
 )
-from tipr_zoo.evaluation.kept_queries import queries_file
 from tipr_zoo.evaluation.loaded_model import load_model
 from tipr_zoo.evaluation.measuring import evaluate_and_record, measure
 from tipr_zoo.machine.devices import choose_device, describe_device

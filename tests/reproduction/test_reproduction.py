@@ -18,12 +18,11 @@ import torch
 from mmengine.config import Config
 
 from tipr_zoo.cards.index import card_index
-from tipr_zoo.cards.record import read_record
+from tipr_zoo.cards.record import queries_file, read_record
 from tipr_zoo.cards.results import Result
 from tipr_zoo.command_line import main
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.errors import ConfigError, TrainingError
-from tipr_zoo.evaluation.kept_queries import queries_file
 from tipr_zoo.models.resolved_model import ResolvedModel
 from tipr_zoo.reproduction import seed_training
 from tipr_zoo.reproduction.figure_comparison import allowed_difference, compare

@@ -61,6 +61,18 @@ def test_what_is_asked_for_is_there_and_changes_nothing_else(people: PersonDatas
             assert ids in others
 
 
+def test_an_augmentation_in_place_changes_no_other_view(people: PersonDataset, tiny_model: DualEncoder) -> None:
+    views = {"second_images": [], "third_images": [{"type": "RandomErasing", "p": 1.0, "inplace": True}]}
+    found, _ = batches(
+        people, tiny_model, augmentation={"type": "RandomErasing", "p": 1.0, "inplace": True}, views=views
+    )
+    whole, _ = batches(people, tiny_model, augmentation=[])
+    for batch, untouched in zip(found, whole, strict=True):
+        assert torch.equal(batch["second_images"], untouched["images"])
+        assert not torch.equal(batch["images"], untouched["images"])
+        assert not torch.equal(batch["third_images"], batch["images"])
+
+
 def test_second_captions_are_drawn_anew_each_time(people: PersonDataset, tiny_model: DualEncoder) -> None:
     _, pairs = batches(people, tiny_model, (Needing("second_caption_ids"),))
     drawn = {tuple(pairs[epoch, 0]["second_caption_ids"].tolist()) for epoch in range(20)}

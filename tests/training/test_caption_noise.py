@@ -89,6 +89,8 @@ def test_a_file_of_something_else_is_told(content: Any, told: str, tmp_path: Pat
         ({"rate": 1.5}, "is a share of the pairs, from 0 to 1, got 1.5"),
         ({"rate": -0.1}, "is a share of the pairs"),
         ({"rate": "x"}, r"training\.noise\.rate must be like 0\.0, got 'x'"),
+        ({"seed": -1}, r"training\.noise\.seed must be .*got -1"),
+        ({"seed": 10**30}, r"training\.noise\.seed must be"),
         ({"rates": 0.1}, "did you mean 'rate'"),
         ({"rate": 0.1, "file": "noise.npy"}, "has a rate and a file"),
         (0.2, r"training\.noise must be a dict, got 0\.2"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,8 @@ import torch
 import tipr_zoo
 from tipr_zoo.command_line import main
 from tipr_zoo.datasets.person_dataset import PersonDataset
+from tipr_zoo.errors import ConfigError
+from tipr_zoo.registries import HOOKS
 from tipr_zoo.training.trail import disk_use
 from tipr_zoo.training.train import train
 
@@ -228,3 +231,52 @@ def test_the_most_memory_of_a_block_is_noted() -> None:
             block = torch.ones(50_000_000)
             del block
     assert 150e6 < memory.bytes < 400e6
+
+
+def test_averages_that_cannot_go_on_are_told(
+    tiny_zoo: Path, splits: Splits, synthpedes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(TINY, *splits, tmp_path / "run", overrides={"training.max_epochs": 1})
+    options = ("--resume", "--cfg-options", "training.max_epochs=2", "training.ema={'decay': 0.9}")
+    assert main(words(synthpedes, tmp_path / "run", *options)) == 2
+    assert "was written without moving averages" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_passes_of_hooks_over_all_pairs_are_in_the_time_of_an_epoch(
+    tiny_zoo: Path,
+    synthpedes: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batches = []
+
+    class Passing:
+        def before_epoch(self, run: Any) -> None:
+            def measure(batch: Any) -> dict[str, torch.Tensor]:
+                batches.append(batch)
+                time.sleep(0.05)
+                return {"a": batch["pids"]}
+
+            run.measure_pairs(measure)
+
+    monkeypatch.setitem(HOOKS._module_dict, "Passing", Passing)
+    options = ("training.hooks=[{'type': 'Passing'}]", "training.batch_size=2")
+    assert main(words(synthpedes, tmp_path / "run", "--json", "--cfg-options", *options)) == 0
+    found = report(capsys)
+    assert len(batches) == 2
+    assert found["pass_seconds"] >= 0.05 * (found["steps"] - 2)
+    assert found["epoch_seconds"] > found["pass_seconds"]
+    assert main(words(synthpedes, tmp_path / "run", "--cfg-options", *options)) == 0
+    assert "of it passes of hooks over all pairs)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [f"{TINY}.safetensors", "best.json", "history.jsonl"])
+def test_a_folder_in_the_place_of_a_file_is_told_before_the_training(
+    tiny_zoo: Path, splits: Splits, synthpedes: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run" / name).mkdir(parents=True)
+    with pytest.raises(ConfigError, match=f"{name} is a folder, and a training writes a file of this name; move it"):
+        train(TINY, *splits, tmp_path / "run", overrides={"training.max_epochs": 1})
+    assert main(words(synthpedes, tmp_path / "run")) == 1
+    assert f"{name} is a folder" in capsys.readouterr().out

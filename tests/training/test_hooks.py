@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -126,10 +127,10 @@ def test_a_hook_is_called_at_its_moments(tiny_zoo: Path, splits: Splits, tmp_pat
     assert [each[1:] for each in said if each[0] == "after_epoch"] == [(0, steps), (1, steps)]
     assert [each[1] for each in said if each[0] == "before_step"] == list(range(2 * steps))
     assert "loss" in next(each for each in said if each[0] == "after_step")[2]
-    rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
-    assert [row["noted"] for row in rows if "noted" in row] == [0.25, 1.25]
+    lines = rows(tmp_path)
+    assert [row["noted"] for row in lines if "noted" in row] == [0.25, 1.25]
     assert [each[2] for each in said if each[0] == "after_validation"] == [
-        row["validation"] for row in rows if "validation" in row
+        row["validation"] for row in lines if "validation" in row
     ]
 
 
@@ -204,8 +205,7 @@ def test_training_ends_when_validation_does_not_become_better(
     overrides = {"training.max_epochs": 9, "training.optimizer.lr": 0.0}
     train(TINY, *splits, tmp_path, overrides=hooks({"type": "StopEarly", "patience": 2}, **overrides))
     assert "was not better than" in caplog.text
-    rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
-    figures = [row["validation"]["R1"] for row in rows if "validation" in row]
+    figures = [row["validation"]["R1"] for row in rows(tmp_path) if "validation" in row]
     assert len(figures) < 9
     assert max(figures[-2:]) <= max(figures[:-2])
     assert all(max(figures[i - 2 : i]) > max(figures[: i - 2]) for i in range(3, len(figures)))
@@ -309,7 +309,7 @@ def test_a_hook_that_raises_is_named(tiny_zoo: Path, splits: Splits, tmp_path: P
     [
         (
             {"images": torch.zeros(1, 3, 8, 8)},
-            r"'images' must be a tensor with one row for each .* got shape \(1, 3, 8",
+            r"'images' must be a tensor with one row for each .* of shape \(1, 3, 8",
         ),
         ({"more": 5}, "'more' must be a tensor with one row for each of the batch's"),
         ([1], "must give batch entries by name or None, got list"),
@@ -327,12 +327,202 @@ def test_a_hook_cannot_change_the_size_of_a_batch(
         train(TINY, *splits, tmp_path, overrides=hooks({"type": "Cutting"}))
 
 
+def _shrink(batch: Batch) -> None:
+    for value in batch.values():
+        value.resize_(1, *value.shape[1:])
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        (_shrink, r"'images' must be a tensor with one row for each .* got torch\.float32 of shape \(1, 3"),
+        (lambda batch: {"images": batch["images"].double()}, r"'images' must stay torch\.float32 .* torch\.float64"),
+        (lambda batch: {"images": batch["images"][..., :8]}, r"'images' must stay .* and becomes .* 8\)"),
+        (lambda batch: {"pids": batch["pids"].float()}, "'pids' must stay torch.int64"),
+        (lambda batch: {"more": batch["pids"].to("meta")}, "'more' must be .* without numbers"),
+        (lambda batch: {5: batch["pids"]}, "got the name 5"),
+        (lambda batch: {"mlm_labels": batch["mlm_labels"][:, :3]}, "are of one length, .*mlm_labels 3"),
+        (lambda batch: torch.set_grad_enabled(False) and None, r"changes torch\.set_grad_enabled from True to False"),
+        (lambda batch: torch.set_default_dtype(torch.float64), r"changes torch\.set_default_dtype from torch\.float32"),
+    ],
+)
+def test_a_hook_leaves_the_batch_and_the_process_as_steps_need_them(
+    tiny_zoo: Path, splits: Splits, tmp_path: Path, step: Any, told: str
+) -> None:
+    class Meddling:
+        def before_step(self, run: TrainingRun, batch: Batch) -> Any:
+            return step(batch)
+
+    HOOKS.register_module()(Meddling)
+    overrides = hooks({"type": "Meddling"}, **{"training.masking": True})
+    with pytest.raises(ConfigError, match=f"before_step of .*Meddling.*{told}"):
+        train(TINY, *splits, tmp_path, overrides=overrides)
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() == torch.float32
+
+
+def test_a_hook_brings_what_it_says(tiny_zoo: Path, splits: Splits, tmp_path: Path) -> None:
+    class Forgetful:
+        brings_to_batch = ("count",)
+
+        def before_step(self, run: TrainingRun, batch: Batch) -> None: ...
+
+    HOOKS.register_module()(Forgetful)
+    with pytest.raises(ConfigError, match="brings_to_batch of Forgetful has 'count', and its before_step does not"):
+        train(TINY, *splits, tmp_path, overrides=hooks({"type": "Forgetful"}))
+
+
+def test_two_hooks_do_not_bring_the_same(tiny_zoo: Path, splits: Splits, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Counting and Counting both bring the batch entry 'count'; leave one"):
+        train(TINY, *splits, tmp_path, overrides=hooks({"type": "Counting"}, {"type": "Counting"}))
+
+
+class Remembering:
+    """Has a state that a test chooses."""
+
+    state: Any = None
+
+    def before_run(self, run: TrainingRun) -> None: ...
+
+    def state_dict(self) -> Any:
+        return self.state
+
+    def load_state_dict(self, state: Any) -> None:
+        said.append(state)
+
+
+_ROUND: dict[str, Any] = {}
+_ROUND["self"] = _ROUND
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (None, "must give a dict, got NoneType"),
+        ({"a": [object()]}, r"'a'\[0\] is object, which a checkpoint cannot hold"),
+        ({"a": {1, 2}}, "'a' is set, which"),
+        ({"a": np.float64(1)}, "'a' is float64, which"),
+        ({"a": torch.zeros(2).to_sparse()}, "'a' is torch.float32 torch.sparse_coo"),
+        ({"a": torch.zeros(2, dtype=torch.complex64)}, "'a' is torch.complex64"),
+        (_ROUND, "levels deep, or holds itself"),
+    ],
+)
+def test_a_state_that_no_checkpoint_can_hold_is_told_before_one_is_written(
+    tiny_zoo: Path, splits: Splits, tmp_path: Path, state: Any, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    HOOKS.register_module()(Remembering)
+    monkeypatch.setattr(Remembering, "state", state)
+    with pytest.raises(ConfigError, match=f"state_dict of Remembering.*{told}") as caught:
+        train(TINY, *splits, tmp_path, overrides=hooks({"type": "Remembering"}))
+    assert len(str(caught.value)) < 300
+    assert not list(tmp_path.glob("*.pth"))
+
+
+def test_a_state_comes_back_as_it_was(
+    tiny_zoo: Path, splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    HOOKS.register_module()(Remembering)
+    state = {
+        "tensor": torch.tensor([float("nan"), 1.0]),
+        "list": [None, (1, "a")],
+        "best": float("-inf"),
+        "by": {3: True},
+    }
+    monkeypatch.setattr(Remembering, "state", state)
+    train(TINY, *splits, tmp_path, overrides=hooks({"type": "Remembering"}))
+    overrides = hooks({"type": "Remembering"}, **{"training.max_epochs": 2})
+    train(TINY, *splits, tmp_path, resume=True, overrides=overrides)
+    assert torch.equal(said[0].pop("tensor"), state.pop("tensor")) is False  # NaN is equal to nothing
+    assert said[0] == state
+
+
+def rows(work_dir: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (work_dir / "history.jsonl").read_text().splitlines()]
+
+
+def test_notes_go_into_the_next_line_of_the_history(
+    tiny_zoo: Path, splits: Splits, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Noting:
+        def before_run(self, run: TrainingRun) -> None:
+            run.note("at_start", 1)
+
+        def after_step(self, run: TrainingRun, losses: Any) -> None:
+            run.note("share", float("nan"))
+
+        def after_validation(self, run: TrainingRun, figures: Any) -> None:
+            run.note("gain", 0.25)
+
+    HOOKS.register_module()(Noting)
+    train(TINY, *splits, tmp_path, overrides=hooks({"type": "Noting"}))
+    epoch, validation = rows(tmp_path)
+    assert (epoch["at_start"], epoch["share"], validation["gain"]) == (1, None, 0.25)
+    assert "share, which a hook notes, is nan" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["loss", "loss_itc", "validation", "lr_by_rule", 5, ""])
+def test_a_note_has_a_name_of_its_own(tiny_zoo: Path, splits: Splits, tmp_path: Path, name: Any) -> None:
+    class Noting:
+        def before_epoch(self, run: TrainingRun) -> None:
+            run.note(name, 1.0)
+
+    HOOKS.register_module()(Noting)
+    with pytest.raises(ConfigError, match=f"{name!r} must be a text, and neither begin with loss_"):
+        train(TINY, *splits, tmp_path, overrides=hooks({"type": "Noting"}))
+
+
+def test_notes_of_an_epoch_that_is_interrupted_are_kept(tiny_zoo: Path, splits: Splits, tmp_path: Path) -> None:
+    class NotingOnce:
+        def before_epoch(self, run: TrainingRun) -> None:
+            if not run.step_in_epoch:
+                run.note("clean_share", 0.75)
+
+    HOOKS.register_module()(NotingOnce)
+    changed = {"training.batch_size": 4}
+    entries = ({"type": "NotingOnce"}, {"type": "Counting", "stop_at": 2})
+    with pytest.raises(TrainingInterrupted):
+        train(TINY, *splits, tmp_path, overrides=hooks(*entries, **changed))
+    entries = ({"type": "NotingOnce"}, {"type": "Counting"})
+    train(TINY, *splits, tmp_path, resume=True, overrides=hooks(*entries, **changed))
+    assert rows(tmp_path)[0]["clean_share"] == 0.75
+
+
+def test_an_epoch_in_which_a_hook_stops_the_training_is_validated(
+    tiny_zoo: Path, splits: Splits, tmp_path: Path
+) -> None:
+    class Stopping:
+        def after_step(self, run: TrainingRun, losses: Any) -> None:
+            run.stop()
+
+    HOOKS.register_module()(Stopping)
+    overrides = hooks({"type": "Stopping"}, **{"training.max_epochs": 4, "training.validate_every": 3})
+    result = train(TINY, *splits, tmp_path, overrides=overrides)
+    assert [sorted(row)[:1] for row in rows(tmp_path)] == [["epoch"], ["epoch"]]
+    assert (result.selected_epoch, result.selected_on) == (1, "val")
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("just text"), ConnectionResetError("peer")])
+def test_an_error_of_the_system_is_told_with_the_hook_that_came_upon_it(
+    tiny_zoo: Path, splits: Splits, tmp_path: Path, error: OSError
+) -> None:
+    class Reading:
+        def before_validation(self, run: TrainingRun) -> None:
+            raise error
+
+    HOOKS.register_module()(Reading)
+    with pytest.raises(ConfigError, match=f"before_validation of the hook Reading, in epoch 1, failed: .*{error}"):
+        train(TINY, *splits, tmp_path, overrides=hooks({"type": "Reading"}))
+
+
 @pytest.mark.parametrize(
     ("measured", "told"),
     [
         (lambda batch: batch["pids"], "must be a dict of tensors, got Tensor"),
         (lambda batch: {"a": batch["pids"][:1]}, r"'a' must be one number a pair, of shape \(\d+,\), got shape \(1,\)"),
         (lambda batch: {"a": 1.0}, "'a' must be one number a pair.*got float"),
+        (lambda batch: {5: batch["pids"]}, "must be a dict of tensors by name, got 5"),
+        (lambda batch: {"a": batch["pids"] * 1j}, "'a' must be one number a pair"),
+        (lambda batch: {str(len(batch["pids"])): batch["pids"]}, "of one batch 5 is measured, and of another 4"),
     ],
 )
 def test_what_is_measured_is_one_number_a_pair(
@@ -343,8 +533,9 @@ def test_what_is_measured_is_one_number_a_pair(
             run.measure_pairs(measured)
 
     HOOKS.register_module()(Measuring)
+    overrides = hooks({"type": "Measuring"}, **{"training.batch_size": 5})
     with pytest.raises(ConfigError, match=f"measure_pairs: .*{told}"):
-        train(TINY, *splits, tmp_path, overrides=hooks({"type": "Measuring"}))
+        train(TINY, *splits, tmp_path, overrides=overrides)
 
 
 def test_a_hook_that_does_not_return_is_told(

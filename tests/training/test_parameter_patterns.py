@@ -64,6 +64,7 @@ def test_a_pattern_counts_before_the_rules(tiny_model: DualEncoder) -> None:
         ([{"pattern": "heads.irr.*"}], "'heads.irr.*' changes nothing; give it a rate, a weight_decay or frozen=True"),
         ([{"pattern": "heads.irr.*", "frozen": True, "rate": 2}], "'heads.irr.*' is frozen, so it has no rate"),
         ([{"pattern": "*", "frozen": True}], "freezes every parameter ('*'), so there is nothing to train"),
+        ([{"pattern": "*", "rate": 0}], "give every parameter the rate 0, so there is nothing to train"),
         ("heads.irr.*", "training.parameter_patterns must be a list of dicts"),
         ({"pattern": "heads.irr.*"}, "training.parameter_patterns must be a list of dicts"),
         (["heads.irr.*"], "training.parameter_patterns must be a list of dicts"),

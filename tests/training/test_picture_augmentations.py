@@ -96,6 +96,16 @@ class Failing:
         raise KeyError("oh\nno")
 
 
+class OnNoDevice:
+    def __call__(self, picture: Tensor, generator: torch.Generator) -> Any:
+        return picture.to("meta")
+
+
+class Thin:
+    def __call__(self, picture: Tensor, generator: torch.Generator) -> Any:
+        return picture.to_sparse()
+
+
 class NoCall:
     pass
 
@@ -124,6 +134,8 @@ class NoCall:
         (Smaller, r"Smaller must give a picture as it gets it, torch\.uint8 \(3, 48, 24\), and gives .*\(3, 47, 24\)"),
         (Floating, r"and gives torch\.float32"),
         (Nothing, "and gives NoneType"),
+        (OnNoDevice, r"and gives torch\.uint8 \(3, 48, 24\) meta"),
+        (Thin, r"and gives torch\.uint8 \(3, 48, 24\) torch\.sparse_coo"),
         (Failing, r"training\.augmentation: Failing failed: KeyError: .*; mend it"),
         (NoCall, "NoCall lacks __call__"),
     ],

@@ -12,12 +12,13 @@ from tipr_zoo.authoring.card_text import RECORDS_FOLDER, WEIGHTS_FOLDER, card_li
 from tipr_zoo.authoring.new_model import NewModel
 from tipr_zoo.cards.card import MODEL_NAME, ModelCard
 from tipr_zoo.cards.index import card_index
-from tipr_zoo.cards.record import TEXT_TO_IMAGE, Record, read_record, record_file_name, write_record
+from tipr_zoo.cards.record import TEXT_TO_IMAGE, Record, queries_file, read_record, record_file_name, write_record
 from tipr_zoo.errors import ConfigError, RecordError
 from tipr_zoo.machine.result_place import check_folder, make_folder
 from tipr_zoo.machine.whole_file import whole_file, write_whole
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.outside.files import file_sha256
+from tipr_zoo.terminal.log import logger
 from tipr_zoo.terminal.published_paths import without_folders
 from tipr_zoo.terminal.suggested_command import quoted
 
@@ -43,7 +44,7 @@ def write_card(model: NewModel, folder: Path) -> list[Path]:
         WeightsError: The weights cannot be read, or are not finite.
         UnknownNameError: There is no such plugin, or no model of the name in a record.
     """
-    records = [_published(read_record(path)) for path in model.records]
+    records = [_published(read_record(path), path) for path in model.records]
     base = _base(model, records)
     model = _completed(model, records, base)
     contents = _files(model, records, folder)
@@ -74,12 +75,16 @@ def write_card(model: NewModel, folder: Path) -> list[Path]:
     return written
 
 
-def _published(record: Record) -> Record:
+def _published(record: Record, file: Path) -> Record:
     """Return the record without folders of the machine that measured, which older records name.
 
-    What was found of single queries stays where it was measured.
+    What was found of its queries comes along. Where that is lost, it is told, and the record names it no more.
     """
-    return replace(record, command=without_folders(record.command), queries_sha256=None)
+    kept, queries = record.queries_sha256, queries_file(file)
+    if kept is not None and not (queries.is_file() and file_sha256(queries) == kept):
+        logger.warning("%s is missing or another one than %s names: the card's record is without it", queries, file)
+        kept = None
+    return replace(record, command=without_folders(record.command), queries_sha256=kept)
 
 
 def _base(model: NewModel, records: Sequence[Record]) -> ModelCard | None:
@@ -160,9 +165,12 @@ def _files(model: NewModel, records: Sequence[Record], folder: Path) -> list[tup
     files: list[tuple[Path, Path | Record]] = []
     if model.weights is not None and not lies_in(model.weights, folder):
         files.append((folder / WEIGHTS_FOLDER / f"{model.name}.safetensors", model.weights))
-    for record in records:
+    for record, source in zip(records, model.records, strict=True):
         named = replace(record, model=model.name)
-        files.append((folder / RECORDS_FOLDER / record_file_name(named), named))
+        file = folder / RECORDS_FOLDER / record_file_name(named)
+        files.append((file, named))
+        if record.queries_sha256 is not None:
+            files.append((queries_file(file), queries_file(source)))
     return files
 
 

@@ -233,6 +233,11 @@ def check_records_folder(folder: Path) -> None:
         raise RecordError(f"{folder}: cannot hold records: it is not writable; name another folder")
 
 
+def queries_file(record: Path) -> Path:
+    """Return the file beside a record that what was found of its queries is kept in."""
+    return record.with_suffix(".queries.safetensors")
+
+
 def write_record(record: Record, path: Path) -> None:
     """Write `record` to `path` as JSON. Make its folder where it is missing.
 

@@ -59,14 +59,16 @@ def _facts(found: DryRun) -> list[str]:
     if found.forward_flops is not None and found.step_flops is not None:
         forward, both = (f"{value / 1e9:.3g} GFLOPs" for value in (found.forward_flops, found.step_flops))
         flops = f"a pair: {forward} forward, {both} forward and backward (multiply and add are two)"
+    passing = f" ({_time(found.pass_seconds)} of it passes of hooks over all pairs)" if found.pass_seconds else ""
     begins = f"goes on from {found.goes_on_from}" if found.goes_on_from else "begins anew"
     return [
         flops,
         f"a step of {found.batch_size} pairs: {_time(step.seconds)}, loading them {_time(step.loading_seconds)} in one"
         f" process ({_steps(step.steps)} done on {found.device}); about {in_words(step.memory)} of memory with the"
         f" model ({step.memory_of})",
-        f"an epoch of {_steps(found.steps)}: about {_time(found.epoch_seconds)}, validation aside; it {begins},"
-        f" {found.epochs_left} of {found.epochs} epochs: about {_time(found.epoch_seconds * found.epochs_left)}",
+        f"an epoch of {_steps(found.steps)}: about {_time(found.epoch_seconds)}{passing}, validation aside; it"
+        f" {begins}, {found.epochs_left} of {found.epochs} epochs: about"
+        f" {_time(found.epoch_seconds * found.epochs_left)}",
     ]
 
 

@@ -30,6 +30,7 @@ CHOSEN = {
     "test": "best on test, whose figures it makes a little too good",
     "none": "the last: the data set has no validation split",
     "lost": "the last: the weights of the best one are lost",
+    "unbegun": "as they were at the start: the training ended before its first epoch",
 }
 """The ways of choosing an epoch, in words."""
 
@@ -119,6 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
         if not is_main_process():
             return 0
     chosen = "lost" if data.validation is not None and result.selected_on == "none" else result.selected_on
+    chosen = chosen if result.selected_epoch else "unbegun"
     print(f"weights: {result.weights} (epoch {result.selected_epoch}, {CHOSEN[chosen]})")
     changes = arguments.cfg_options if arguments.recipe is None else _changes_of_model(resolved)
     options = "".join(f" {quoted(option)}" for option in changes)

@@ -15,16 +15,13 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
-from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, record_text
+from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, queries_file, record_text
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import RecordError
 from tipr_zoo.evaluation.query_figures import QueryFigures
 from tipr_zoo.machine.result_place import make_folder
 from tipr_zoo.machine.whole_file import whole_file, write_whole
 from tipr_zoo.outside.files import read_bytes
-
-ENDING = ".queries.safetensors"
-"""What stands in the place of a record's ``.json``."""
 
 _TYPES: dict[str, Any] = {
     "first_rank": np.dtype(np.int32),
@@ -67,11 +64,6 @@ def kept_queries(figures: QueryFigures, dataset: PersonDataset, direction: str) 
         digest.update(f"{identity}\0{text}\0".encode(errors="surrogatepass"))
     numbers = np.unique(np.array(identities), return_inverse=True)[1]
     return KeptQueries(figures, numbers.astype(np.int64), digest.hexdigest())
-
-
-def queries_file(record: Path) -> Path:
-    """Return the file beside a record that what was found of its queries is kept in."""
-    return record.with_suffix(ENDING)
 
 
 def write_with_queries(record: Record, queries: KeptQueries, path: Path) -> Record:

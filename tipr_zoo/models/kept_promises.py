@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -17,6 +18,8 @@ from tipr_zoo.machine.shortage import shortage
 from tipr_zoo.models.component_check import PAGE
 
 RERANKING_PAGE = "see Retrievers in docs/plugin_contract.md"
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EPIPE)
+"""Errors of the disk and of what reads the output, whoever comes upon them."""
 
 
 @contextmanager
@@ -32,9 +35,11 @@ def told_failures(what: str, parts: Mapping[str, object] | None = None) -> Itera
     """
     try:
         yield
-    except (TiprZooError, NotFiniteError, OSError):
+    except (TiprZooError, NotFiniteError):
         raise
     except (Exception, SystemExit) as error:  # a plugin may raise what it likes
+        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+            raise
         if isinstance(error, Exception) and (shortage(error) is not None or is_process_gone(error)):
             raise
         place = _part_that_raised(error.__traceback__, parts or {})

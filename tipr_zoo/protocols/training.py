@@ -176,10 +176,13 @@ class TrainingRun(Protocol):
         """
 
     def note(self, name: str, value: float) -> None:
-        """Note a figure of this epoch. It goes into ``history.jsonl``."""
+        """Note a figure of this epoch. It goes into the next line of ``history.jsonl``, of the epoch or its validation.
+
+        One that is not finite is null there. The names of the history's own figures are refused.
+        """
 
     def stop(self) -> None:
-        """Let the training end with this epoch, or after the validation that calls this."""
+        """Let the training end with this epoch, which is validated, or after the validation that calls this."""
 
 
 class TrainingHook(Protocol):
@@ -213,7 +216,8 @@ class TrainingHook(Protocol):
             batch: This process's rows, on the CPU.
 
         Returns:
-            Entries to add to the batch or to replace in it, with as many rows; or None.
+            Entries to add to the batch or to replace in it, with as many rows; or None. What is replaced keeps its
+            type and shape; only token ids may become shorter or longer, all alike.
         """
 
     def after_step(self, run: TrainingRun, losses: Mapping[str, float]) -> None:
@@ -226,7 +230,7 @@ class TrainingHook(Protocol):
         """End a validation. `figures` are percentages by name, e.g. ``R1``."""
 
     def state_dict(self) -> Mapping[str, object]:
-        """Return what is to be in checkpoints: tensors, numbers, texts, and lists and dicts of them."""
+        """Return what is to be in checkpoints: tensors, numbers, texts, None, and lists and dicts of them."""
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
         """Take over what `state_dict` returned; before `before_run`."""

@@ -22,6 +22,7 @@ from tipr_zoo.training.checkpoints.fingerprint import check_fingerprint, trainin
 from tipr_zoo.training.loop.failures import explained_failures
 from tipr_zoo.training.loop.hook_caller import HookCaller
 from tipr_zoo.training.loop.interruption import Interruption
+from tipr_zoo.training.loop.moving_average import average_settings, check_averages
 from tipr_zoo.training.loop.runner import build_runner
 from tipr_zoo.training.measured_step import MeasuredStep, measured_step, pair_flops
 from tipr_zoo.training.pairs.training_data import TrainingData
@@ -88,6 +89,7 @@ class DryRun:
         epochs_left: Epochs from there.
         step: What a step costs.
         epoch_seconds: About how long an epoch takes, without its validation.
+        pass_seconds: The share of it in which hooks go through all pairs, as `TrainingRun.measure_pairs` does.
         files: What would be written.
         room: Whether the disk has room for it, in words.
         fits: Whether it has.
@@ -106,6 +108,7 @@ class DryRun:
     epochs_left: int
     step: MeasuredStep
     epoch_seconds: float
+    pass_seconds: float
     files: list[PlannedFile]
     room: str
     fits: bool
@@ -152,6 +155,7 @@ def dry_run(
         if checkpoint is not None:
             now = training_fingerprint(recipe, data.train, data.validation)
             check_fingerprint(checkpoint, now, data.train.root)
+            check_averages(checkpoint, average_settings(recipe.training))
         start = Start(resolved, recipe, data, work_dir, place, weights, checkpoint)
         trail.hooks(start)  # tells what is not installed
         runner = build_runner(
@@ -167,8 +171,10 @@ def dry_run(
         )
         for hook in runner.hooks:
             if isinstance(hook, HookCaller):
-                hook.most_batches = 1  # a pass over all pairs takes too long for a look at what a step costs
+                hook.most_batches = 2  # a pass over all pairs takes too long for a look at what a step costs
         step = measured_step(runner, started.model, place)
+        callers = [hook for hook in runner.hooks if isinstance(hook, HookCaller)]
+        passing = sum(caller.run.left_out_seconds for caller in callers if caller.run is not None)
         files = trail.planned_files(start, runner)
         flops = pair_flops(runner, started.model)
         steps, epochs = len(runner.train_dataloader), int(recipe.training.max_epochs)
@@ -188,7 +194,8 @@ def dry_run(
         checkpoint.name if checkpoint else None,
         max(0, epochs - done),
         step,
-        each * steps,
+        each * steps + passing,
+        passing,
         files,
         room,
         fits,

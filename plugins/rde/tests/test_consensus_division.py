@@ -133,6 +133,10 @@ class TestTheConsensus:
         divided(run)
         assert run.noted["wrong_pairs_found"] == pytest.approx(0.8)
         assert run.noted["right_pairs_kept"] == 1.0
+        run = Run(bge=losses(40), tse=losses(40))
+        run.exchanged_pairs = torch.ones(200, dtype=torch.bool)
+        divided(run)
+        assert "right_pairs_kept" not in run.noted  # there are none, and their share is no number
 
     def test_without_a_clean_pair_all_are_learnt_from(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -148,8 +152,10 @@ class TestTheConsensus:
             divided(Run(bge=losses(), tse=broken))
 
     def test_a_fit_that_does_not_converge_is_told(self, caplog: pytest.LogCaptureFixture) -> None:
+        run = Run(bge=losses())
         with caplog.at_level("INFO", "tipr_zoo"):
-            divided(Run(bge=losses()), ConsensusDivision(max_iter=1, tol=0.0, reg_covar=1e-6))
+            divided(run, ConsensusDivision(max_iter=1, tol=0.0, reg_covar=1e-6))
+        assert run.noted["not_converged_bge"] == 1
         assert "epoch 1: the mixture of bge has not converged in 1 iterations" in caplog.text
 
     @pytest.mark.parametrize(

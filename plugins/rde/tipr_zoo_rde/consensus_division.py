@@ -132,6 +132,7 @@ class ConsensusDivision:
         if not has_converged:
             told = "epoch %d: the mixture of %s has not converged in %d iterations; its verdict counts all the same"
             logger.info(told, run.epoch + 1, key, self.mixture.max_iter)
+            run.note(f"not_converged_{key}", 1)  # the published number of iterations often ends before
         return clean
 
     def _note(self, run: TrainingRun) -> None:
@@ -141,4 +142,5 @@ class ConsensusDivision:
         wrong = run.exchanged_pairs
         if wrong.any():
             run.note("wrong_pairs_found", float((~self.verdicts[wrong]).double().mean()))
+        if wrong.any() and not wrong.all():
             run.note("right_pairs_kept", float(self.verdicts[~wrong].double().mean()))

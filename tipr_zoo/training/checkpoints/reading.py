@@ -15,7 +15,17 @@ from tipr_zoo.weights.whole_checkpoint import describe_checkpoint, read_checkpoi
 _SCHEME = "tipr-zoo-checkpoint:"
 """What leads the path of a checkpoint, so that MMEngine asks this module for it, and not ``torch.load``."""
 
-_ENTRIES = ("meta", "state_dict", "message_hub", "optimizer", "progress", "hooks", "tipr_zoo", "moving_average")
+_ENTRIES = (
+    "meta",
+    "state_dict",
+    "message_hub",
+    "optimizer",
+    "progress",
+    "hooks",
+    "noted",
+    "tipr_zoo",
+    "moving_average",
+)
 _META = ("epoch", "iter", "seed")
 """What MMEngine may learn. It would run the text of a further one, ``config``."""
 

@@ -9,6 +9,9 @@ from typing import Any
 BASE_RULE = "base"
 """The rule of parameters that no other rule is for."""
 
+OF_HISTORY = ("epoch", "loss", "lr", "lr_by_rule", "grad_norm", "grad_norm_largest", "seconds", "validation")
+"""What lines of the history have besides ``loss_`` with the key of an objective."""
+
 
 class EpochFigures:
     """Sums up the steps of an epoch.

@@ -10,17 +10,20 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch import Tensor
 
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.kept_promises import told_failures
 from tipr_zoo.protocols import TrainingHook
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.training.checkpoints.history import DIGITS, validation_of
+from tipr_zoo.training.loop.hook_results import check_brought, checked_entries, checked_state, unchanged_switches
 from tipr_zoo.training.loop.training_run import TrainingRun
 
 PATIENCE = 120.0
 """Seconds after which a hook that does not return is told, and after as many more again."""
+
+_AFTER_AN_EPOCH = ("before_validation", "after_validation", "after_run")
+"""Moments at which the epoch that is meant counts as done."""
 
 
 class HookCaller(Hook):
@@ -37,7 +40,7 @@ class HookCaller(Hook):
 
     priority = "HIGHEST"  # before the seed of each step, so that what a hook draws changes nothing in it
 
-    def __init__(self, hooks: Sequence[TrainingHook], seed: int, figures: dict[str, float]) -> None:
+    def __init__(self, hooks: Sequence[TrainingHook], seed: int, figures: dict[str, float | None]) -> None:
         self.hooks, self.seed, self.figures = hooks, seed, figures
         self.run: TrainingRun | None = None
         self.states: Mapping[str, Any] | None = None
@@ -59,17 +62,18 @@ class HookCaller(Hook):
             self._call("after_validation", figures)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        self.figures.clear()
         self._call("before_epoch")
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         self._of_run.step_in_epoch = batch_idx
         if not self.has_steps:
             return
+        count = len(data_batch["pids"])
         for hook in self.hooks:
             if hasattr(hook, "before_step"):
                 entries = self._call_one(hook, "before_step", dict(data_batch))
-                data_batch.update(_checked(entries, len(data_batch["pids"]), hook))
+                data_batch.update(checked_entries(entries, data_batch, count, hook))
+                check_brought(data_batch, hook)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         self._of_run.step_in_epoch = batch_idx + 1
@@ -91,15 +95,18 @@ class HookCaller(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         states = {
-            key: dict(self._call_one(hook, "state_dict", with_run=False))
+            key: checked_state(self._call_one(hook, "state_dict", with_run=False), hook)
             for key, hook in self._by_key().items()
             if hasattr(hook, "state_dict")
         }
         if states:
             checkpoint["hooks"] = states
+        if self.figures:  # within an epoch; at its end they are in the history
+            checkpoint["noted"] = dict(self.figures)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         self.states = checkpoint.get("hooks", {})
+        self.figures.update(checkpoint.get("noted", {}))
 
     def close(self) -> None:
         """End the watch, also where training ended with an error."""
@@ -133,32 +140,15 @@ class HookCaller(Hook):
     def _call_one(self, hook: TrainingHook, moment: str, *arguments: Any, with_run: bool = True) -> Any:
         """Call a method of a hook; what it raises is told with its name and the epoch."""
         kind, run = type(hook).__name__, (self.run,) if with_run else ()
-        at = f", in epoch {self.run.epoch + 1}," if self.run else ""
+        is_over = moment in _AFTER_AN_EPOCH
+        at = f", in epoch {self.run.epoch + (not is_over)}," if self.run else ""
+        said = f"{moment} of the hook {kind}"
         self.watch.running = (kind, moment, time.monotonic())
         try:
-            with told_failures(f"{moment} of the hook {kind}{at}"):
+            with unchanged_switches(said), told_failures(f"{said}{at}"):
                 return getattr(hook, moment)(*run, *arguments)
         finally:
             self.watch.running = None
-
-
-def _checked(entries: object, count: int, hook: TrainingHook) -> Mapping[str, Tensor]:
-    """Return what ``before_step`` gives, if it is entries of a batch, one row a pair."""
-    if entries is None:
-        return {}
-    kind = type(hook).__name__
-    if not isinstance(entries, Mapping):
-        raise ConfigError(
-            f"before_step of {kind} must give batch entries by name or None, got {type(entries).__name__}"
-        )
-    for name, value in entries.items():
-        if not isinstance(value, Tensor) or not value.ndim or len(value) != count:
-            found = f"shape {(*value.shape,)}" if isinstance(value, Tensor) else type(value).__name__
-            raise ConfigError(
-                f"before_step of {kind}: {name!r} must be a tensor with one row for each of the batch's {count} pairs,"
-                f" got {found}"
-            )
-    return entries
 
 
 class _Watch:

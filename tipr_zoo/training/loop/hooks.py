@@ -77,5 +77,4 @@ class TimeLimitHook(Hook):
 
     def after_train_epoch(self, runner: Runner) -> None:
         if any_process(time.monotonic() - self.started > self.seconds, self.device):
-            runner.train_loop.stop_training = True
-            runner.train_loop.dynamic_intervals = [1]
+            runner.train_loop.end_with_epoch()

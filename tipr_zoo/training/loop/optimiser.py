@@ -15,6 +15,7 @@ from torch import nn
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError, error_line
 from tipr_zoo.models.recipe_values import check_values
+from tipr_zoo.terminal.log import logger
 from tipr_zoo.training.loop.parameter_groups import parameter_groups
 
 OF_TORCH = {
@@ -76,6 +77,7 @@ def build_optimiser(
     groups = parameter_groups(
         model, arguments["lr"], arguments.get("weight_decay", 0.0), multipliers, patterns, layer_decay
     )
+    _check_rates(groups, arguments["lr"])
     if "deterministic" in known:
         arguments.setdefault("deterministic", True)  # what it draws is then in its state, and the same in all processes
     if name in ("Adam", "AdamW"):
@@ -83,6 +85,22 @@ def build_optimiser(
     optimiser = _made(name, make, groups, arguments)
     _try(name, make, groups[0], arguments)
     return optimiser
+
+
+def _check_rates(groups: list[dict[str, Any]], lr: float) -> None:
+    """Check that some parameter learns.
+
+    Raises:
+        ConfigError: The patterns and rules give every parameter the rate 0.
+    """
+    if any(group["lr"] for group in groups):
+        return
+    if lr:
+        raise ConfigError(
+            "training.parameter_patterns, .parameter_groups and .layer_decay give every parameter the rate 0, so there"
+            " is nothing to train; let some learn"
+        )
+    logger.warning("training.optimizer.lr is 0: nothing is learnt")
 
 
 def _found(name: str) -> tuple[Callable[..., torch.optim.Optimizer], Any]:

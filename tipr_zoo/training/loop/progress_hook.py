@@ -23,14 +23,14 @@ class ProgressHook(Hook):
     Args:
         work_dir: Where the history goes.
         note: What else each of its lines is given to.
-        noted: What the recipe's hooks note of an epoch, by name; it goes into the history, too.
+        noted: What the recipe's hooks note, by name; it goes into the next line of the history, and is emptied.
     """
 
     def __init__(
-        self, work_dir: Path, note: Callable[[str], None] | None = None, noted: Mapping[str, float] | None = None
+        self, work_dir: Path, note: Callable[[str], None] | None = None, noted: dict[str, float | None] | None = None
     ) -> None:
         self.work_dir, self.note = work_dir, note or (lambda line: None)
-        self.noted: Mapping[str, float] = {} if noted is None else noted
+        self.noted: dict[str, float | None] = {} if noted is None else noted
         self.figures = EpochFigures()
         self.resumed: dict[str, Any] | None = None
         self.bar: ProgressBar = ProgressBar(disable=True)
@@ -66,10 +66,10 @@ class ProgressHook(Hook):
         self.bar.update()
 
     def after_train_epoch(self, runner: Runner) -> None:
+        noted = self._taken_notes()
         if not is_main_process():
             return
-        row = self.figures.row(runner.epoch + 1)
-        row |= {key: round(value, 5) for key, value in self.noted.items() if key not in row}
+        row = self.figures.row(runner.epoch + 1) | noted
         append_history(self.work_dir, row)
         self.note(_in_words(row))
         if left_out := runner.optim_wrapper.left_out:
@@ -80,8 +80,9 @@ class ProgressHook(Hook):
 
     def after_val_epoch(self, runner: Runner, metrics: Mapping[str, float] | None = None) -> None:
         rounded = {key: round(value, DIGITS) for key, value in (metrics or {}).items()}
+        noted = self._taken_notes()
         if is_main_process():
-            append_history(self.work_dir, {"epoch": runner.epoch, "validation": rounded})
+            append_history(self.work_dir, {"epoch": runner.epoch, "validation": rounded} | noted)
             self._say(f"epoch {runner.epoch}: " + ", ".join(f"{key} {value:.2f}" for key, value in rounded.items()))
         self.at = time.perf_counter()
 
@@ -99,6 +100,11 @@ class ProgressHook(Hook):
     def close(self) -> None:
         """End the line of the bar, also where training ended with an error."""
         self.bar.close()
+
+    def _taken_notes(self) -> dict[str, float | None]:
+        noted = {key: None if value is None else round(value, 5) for key, value in self.noted.items()}
+        self.noted.clear()
+        return noted
 
     def _say(self, line: str) -> None:
         self.bar.write(line, file=sys.stderr)

@@ -92,7 +92,7 @@ def build_runner(
     loader = training_loader(training, model, train_set, own_hooks)
     optim_wrapper = _optim_wrapper(training, model, device)
     checkpoints = CheckpointHook(work_dir, fingerprint, set_up)
-    figures: dict[str, float] = {}
+    figures: dict[str, float | None] = {}
     hooks: list[Hook | None] = [
         LearningRateHook(recipe_schedule(training, len(loader), optim_wrapper.optimizer)),
         RandomStateHook(training.get("seed", 0)),

@@ -10,6 +10,7 @@ from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
 from torch import Tensor, nn
 
+from tipr_zoo.distributed import any_process
 from tipr_zoo.errors import NotFiniteError
 from tipr_zoo.training.checkpoints.history import validation_of
 from tipr_zoo.training.loop.not_finite import not_finite_error
@@ -24,6 +25,7 @@ class TrainLoop(EpochBasedTrainLoop):
     """
 
     first_step = 0
+    stop_training: bool
 
     def run(self) -> nn.Module:
         """Train to the last epoch, or until a hook stops the training."""
@@ -33,9 +35,11 @@ class TrainLoop(EpochBasedTrainLoop):
             self.runner.val_loop.run()
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
+            self._agree_on_the_end()
             self._decide_current_val_interval()
             if self._validation_is_due():
                 self.runner.val_loop.run()
+                self._agree_on_the_end()
         self.runner.call_hook("after_train")
         return self.runner.model
 
@@ -62,12 +66,20 @@ class TrainLoop(EpochBasedTrainLoop):
         except NotFiniteError as error:
             raise not_finite_error(self.runner, idx, data_batch, error) from error
 
+    def _agree_on_the_end(self) -> None:
+        """End the training in every process where one of them is to end it; the others would wait for it forever."""
+        self.stop_training = any_process(self.stop_training, next(self.runner.model.parameters()).device)
+
+    def end_with_epoch(self) -> None:
+        """End the training with this epoch, which is validated as a last one is."""
+        self.stop_training = True
+
     def _is_validated(self) -> bool:
         return bool(validation_of(Path(self.runner.work_dir), self._epoch))
 
     def validates_after(self, epoch: int) -> bool:
         """Tell whether an epoch, counted from 1, is validated."""
-        is_end: Any = epoch % self.val_interval == 0 or epoch == self._max_epochs
+        is_end: Any = self.stop_training or epoch % self.val_interval == 0 or epoch == self._max_epochs
         return self.runner.val_loop is not None and bool(is_end)
 
     def _validation_is_due(self) -> bool:

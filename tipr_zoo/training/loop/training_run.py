@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +18,9 @@ from tipr_zoo.distributed import as_one_process, gather_objects, process_count, 
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import Batch
 from tipr_zoo.protocols import Retriever
+from tipr_zoo.terminal.log import logger
+from tipr_zoo.training.checkpoints.history import HISTORY
+from tipr_zoo.training.loop.epoch_figures import OF_HISTORY
 from tipr_zoo.training.loop.runner_model import RunnerModel
 from tipr_zoo.training.pairs.batch_entries import PAIR_INDICES
 from tipr_zoo.training.pairs.pairs import PairKey, TrainingPairs
@@ -35,12 +40,14 @@ class TrainingRun:
     Attributes:
         step_in_epoch: Steps of the epoch that are done.
         most_batches: How many batches `measure_pairs` goes through at most; the other pairs get 0. None for all.
+        left_out_seconds: About how long the others would have taken.
     """
 
-    def __init__(self, runner: Runner, seed: int, figures: dict[str, float]) -> None:
+    def __init__(self, runner: Runner, seed: int, figures: dict[str, float | None]) -> None:
         self._runner, self.seed, self._figures = runner, seed, figures
         self.step_in_epoch = 0
         self.most_batches: int | None = None
+        self.left_out_seconds = 0.0
 
     @property
     def retriever(self) -> Retriever:
@@ -86,22 +93,46 @@ class TrainingRun:
             ConfigError: `measure` gives something else than one number a pair, or other names for other batches.
         """
         found: dict[str, Tensor] = {}
-        batches = self._batches()[: self.most_batches][process_rank() :: process_count()]
+        names: set[str] | None = None
+        own = self._batches()[process_rank() :: process_count()]
+        batches, ended = own[: self.most_batches], time.monotonic()
         with torch.no_grad(), as_one_process(), self._model.autocast(self.device):
             for batch in self._loaded(batches):
                 indices = batch[PAIR_INDICES].cpu()
-                for name, values in _checked(measure(batch), len(indices)).items():
+                measured = _checked(measure(dict(batch)), len(indices))
+                if names is not None and names != measured.keys():
+                    now, before = (", ".join(sorted(each)) or "nothing" for each in (measured, names))
+                    raise ConfigError(f"measure_pairs: of one batch {before} is measured, and of another {now}")
+                names = set(measured)
+                for name, values in measured.items():
                     whole = found.setdefault(name, torch.zeros(len(self._pairs), dtype=torch.float64))
                     whole[indices] = values.detach().to("cpu", torch.float64)
+                began, ended = ended, time.monotonic()
+        if len(batches) < len(own):  # the last of them stands for the others; the first may have had to wait
+            self.left_out_seconds += (ended - began) * (len(own) - len(batches))
         return _of_all_processes(found, len(self._pairs), self.device)
 
     def note(self, name: str, value: float) -> None:
-        """Note a figure of this epoch. It goes into ``history.jsonl``."""
-        self._figures[name] = float(value)
+        """Note a figure of this epoch. It goes into ``history.jsonl``; one that is not finite is null there, and told.
+
+        Raises:
+            ConfigError: The name is no text, or that of a figure of the history's own.
+        """
+        if not isinstance(name, str) or not name or name in OF_HISTORY or name.startswith("loss_"):
+            raise ConfigError(
+                f"note of a hook: {name!r} must be a text, and neither begin with loss_ nor be one of"
+                f" {', '.join(OF_HISTORY)}; take another name"
+            )
+        number = float(value)
+        if not math.isfinite(number):
+            logger.warning(
+                "epoch %d: %s, which a hook notes, is %s: %s says null", self.epoch + 1, name, number, HISTORY
+            )
+        self._figures[name] = number if math.isfinite(number) else None
 
     def stop(self) -> None:
-        """Let the training end with this epoch, or after the validation that calls this."""
-        self._runner.train_loop.stop_training = True
+        """Let the training end with this epoch, which is validated, or after the validation that calls this."""
+        self._runner.train_loop.end_with_epoch()
 
     @property
     def _model(self) -> RunnerModel:
@@ -138,7 +169,9 @@ def _checked(values: object, count: int) -> Mapping[str, Tensor]:
     if not isinstance(values, Mapping):
         raise ConfigError(f"measure_pairs: what is measured must be a dict of tensors, got {type(values).__name__}")
     for name, each in values.items():
-        if not isinstance(each, Tensor) or each.shape != (count,):
+        if not isinstance(name, str):
+            raise ConfigError(f"measure_pairs: what is measured must be a dict of tensors by name, got {name!r}")
+        if not isinstance(each, Tensor) or each.shape != (count,) or each.is_complex():
             found = f"shape {(*each.shape,)}" if isinstance(each, Tensor) else type(each).__name__
             raise ConfigError(f"measure_pairs: {name!r} must be one number a pair, of shape ({count},), got {found}")
     return values

@@ -101,12 +101,21 @@ def _changed(place: str, step: PictureAugmentation, picture: Tensor, generator: 
     name = type(step).__name__
     with told_failures(f"{place}: {name}"):
         changed = step(picture, generator)
-    if not isinstance(changed, Tensor) or changed.shape != picture.shape or changed.dtype != picture.dtype:
-        found = f"{changed.dtype} {(*changed.shape,)}" if isinstance(changed, Tensor) else type(changed).__name__
+    if not isinstance(changed, Tensor) or _kind(changed) != _kind(picture):
+        found = type(changed).__name__
+        if isinstance(changed, Tensor):
+            others = [
+                str(each) for each in (changed.layout, changed.device) if each not in (torch.strided, picture.device)
+            ]
+            found = " ".join([f"{changed.dtype} {(*changed.shape,)}", *others])
         raise ConfigError(
             f"{place}: {name} must give a picture as it gets it, {picture.dtype} {(*picture.shape,)}, and gives {found}"
         )
     return changed
+
+
+def _kind(picture: Tensor) -> tuple[object, ...]:
+    return picture.shape, picture.dtype, picture.layout, picture.device
 
 
 def _takes_normalised(step: PictureAugmentation) -> bool:

@@ -62,7 +62,7 @@ class BatchEntries:
         """
         views = _views(training, model)
         of_pairs = _checked_rows(train_set)
-        masked = MASKED if training.get("masking", True) else ()
+        masked, needing = MASKED if training.get("masking", True) else (), tuple(needing)
         parts = [*getattr(model, "objectives", {}).values(), model, *needing]
         brought = {*USUAL, *masked, *ON_REQUEST, *views, *of_pairs}
         brought.update(name for part in parts for name in _names(part, "brings_to_batch"))
@@ -70,11 +70,25 @@ class BatchEntries:
             raise ConfigError(f"training.views.{name}: every batch may have {name!r} already; give it another name")
         for name in [name for name in of_pairs if name in (*USUAL, *MASKED, *ON_REQUEST)]:
             raise ConfigError(f"pair_entries of {type(train_set).__name__}: {name!r} is an entry of the zoo's own")
+        _check_one_brings(needing, {*views, *of_pairs})
         needs = [(name, part) for part in parts for name in _names(part, "needs_of_batch")]
         for name, part in needs:
             if name not in brought:
                 raise _nothing_brings(name, part, brought)
         return cls({name for name, _ in needs if name in ON_REQUEST}, views, of_pairs)
+
+
+def _check_one_brings(needing: Iterable[object], others: Collection[str]) -> None:
+    """Raise ConfigError where two hooks, or one and the sampler, a view or the data set bring the same entry."""
+    bringing: dict[str, str] = dict.fromkeys(others, "training.views or the data set")
+    for part in needing:
+        for name in _names(part, "brings_to_batch"):
+            kind = type(part).__name__
+            if name in bringing:
+                raise ConfigError(
+                    f"{bringing[name]} and {kind} both bring the batch entry {name!r}; leave one of them out"
+                )
+            bringing[name] = kind
 
 
 def _views(training: Mapping[str, Any], model: Retriever) -> dict[str, PictureChange]:

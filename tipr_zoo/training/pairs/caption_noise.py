@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from tipr_zoo.errors import ConfigError, DataError, RefusedFileError
+from tipr_zoo.models.recipe_schema import Seed
 from tipr_zoo.outside.files import ANNOTATION_LIMIT, read_bytes
 from tipr_zoo.schemas.declared import Declared
 from tipr_zoo.training.settings import settings
@@ -35,7 +36,7 @@ class CaptionNoise(Declared):
     """
 
     rate: float = 0.0
-    seed: int = 0
+    seed: Seed = 0
     file: str | None = None
 
     def __post_init__(self) -> None:

@@ -98,7 +98,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         generator = torch.Generator().manual_seed(((self.seed * 1_000_003 + epoch) * 1_000_003 + index) % 2**64)
         picture_index = self.picture_indices[index]
         pixels = resize_picture(open_picture(self.pictures[picture_index]), self.image_size)
-        picture = self.augmentation(pixels, self.normalisation, generator)
+        picture = self.augmentation(self._own(pixels), self.normalisation, generator)
         ids = self._augmented_ids(index, generator)
         pair = {
             "images": picture,
@@ -115,13 +115,17 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         """Return what a pair has besides; every draw comes from the generator."""
         pair = {name: rows[index] for name, rows in self.entries.of_pairs.items()}
         for name, change in self.entries.views.items():
-            pair[name] = change(pixels, self.normalisation, generator)
+            pair[name] = change(self._own(pixels), self.normalisation, generator)
         for name in self.entries.on_request:
             if name == SECOND_CAPTION:
                 pair[name] = self._augmented_ids(self._second_pair(index, generator), generator)
             else:
                 pair[name] = torch.tensor(index if name == PAIR_INDICES else self.picture_indices[index])
         return pair
+
+    def _own(self, pixels: Tensor) -> Tensor:
+        """Return pixels that an augmentation may change in place: others are to see them as they were."""
+        return pixels.clone() if self.entries.views else pixels
 
     def _second_pair(self, index: int, generator: torch.Generator) -> int:
         """Draw the number of another pair of the same person; the same one where there is no other."""

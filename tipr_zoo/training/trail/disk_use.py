@@ -141,8 +141,9 @@ def check_room(work_dir: Path, files: Sequence[PlannedFile], max_epochs: int) ->
         One line that says both.
 
     Raises:
-        ConfigError: It cannot fit.
+        ConfigError: It cannot fit, or a folder lies where one of the files is to be written.
     """
+    _check_no_folders(work_dir, files)
     needed = sum(each.bytes * min(each.count, max(1, max_epochs)) for each in files)
     there, folder = 0, work_dir
     if work_dir.is_dir():
@@ -155,6 +156,13 @@ def check_room(work_dir: Path, files: Sequence[PlannedFile], max_epochs: int) ->
     if needed > free:
         raise ConfigError(f"{line}; make room, or name another --work-dir")
     return line + ("; that is close" if needed * CLOSE > free else "")
+
+
+def _check_no_folders(work_dir: Path, files: Sequence[PlannedFile]) -> None:
+    """Raise ConfigError where a folder has the name of a file: some are written at the end of a training alone."""
+    for name in ", ".join(each.name for each in files).split(", "):
+        if not name.endswith("/") and name != LOCK and (work_dir / name).is_dir():
+            raise ConfigError(f"{work_dir / name} is a folder, and a training writes a file of this name; move it away")
 
 
 def in_words(size: int) -> str:
