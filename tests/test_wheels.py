@@ -31,7 +31,7 @@ OWN_PARTS = {
     "rde": {"TripletAlignment", "GatedITC", "GatedSDM"},
     "sen": {"CrossModalTriplet"},
 }
-WITHOUT_WEIGHTS = {"rde"}
+WITHOUT_WEIGHTS: set[str] = set()
 """Plugins whose small model comes without weights."""
 SOURCES = {"core": ROOT, **{plugin: ROOT / "plugins" / plugin for plugin in OWN_PARTS}}
 OTHER = {"fmfa": "sen", "rde": "fmfa", "sen": "rde"}
