@@ -37,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("H", "W"),
         type=int,
         nargs=2,
-        default=(384, 128),
-        help="height and width of the pictures it was trained on (default: 384 128)",
+        help="height and width of the pictures it was trained on (default: the method's, 384 128 for most)",
     )
     parser.add_argument("--stride", metavar="S", type=int, default=16, help="pixels between patches (default: 16)")
     parser.add_argument("--force", action="store_true", help="overwrite files that exist")
@@ -52,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.file,
         arguments.method,
         arguments.output,
-        image_size=tuple(arguments.image_size),
+        image_size=arguments.image_size and tuple(arguments.image_size),
         stride=arguments.stride,
         overwrite=arguments.force,
     )

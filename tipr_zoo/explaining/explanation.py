@@ -116,8 +116,9 @@ def explain(model: DualEncoder | BuiltModel, picture: Image.Image, caption: str)
         ExplainedWord(word, scores[0] - score, weights[list(word.tokens)].mean(dim=0))
         for word, score in zip(words, scores[1:], strict=True)
     ]
-    read = min((word.start for word in all_words if not word.tokens), default=len(clean(caption)))
-    return Explanation(clean(caption), scores[0], read, explained, grid)
+    cleaned = getattr(model.tokenize, "cleaned", clean)(caption)  # as its `words` counts characters
+    read = min((word.start for word in all_words if not word.tokens), default=len(cleaned))
+    return Explanation(cleaned, scores[0], read, explained, grid)
 
 
 def _check_explainable(model: object) -> None:
