@@ -159,8 +159,8 @@ def gather_computed(batch: Mapping[str, Tensor], name: str, compute: Callable[[T
     Returns:
         What was computed of the rows of all processes, with gradients. In a process alone: `compute` of the entry.
     """
-    own = getattr(batch, "own", batch)  # of a batch that is gathered entry by entry
-    return gather_rows(compute(own[name]))
+    own: Mapping[str, Tensor] | None = getattr(batch, "own", None)  # of a batch that is gathered entry by entry
+    return compute(batch[name]) if own is None else gather_rows(compute(own[name]))
 
 
 def own_rows(count: int) -> slice:
