@@ -104,13 +104,23 @@ def _entries_of(source: Source) -> tuple[list[Entry], list[tuple[str, str]], lis
         files = " and ".join(map(str, source.paths))
         raise DataError(f"{files} {'holds' if len(source.paths) == 1 else 'hold'} no records; {owner}")
     _check_every_entry(entries, source)
-    for key in FURTHER_CAPTION_KEYS:
-        having = sum(isinstance(entry.values, dict) and bool(entry.values.get(key)) for entry in entries)
-        if having:
-            files = " and ".join(map(str, source.paths))
-            message = f"{files}: further captions ({key}) of {having:,} records, for a training.caption_augmentation"
-            remarks.append(("further captions", f"{message} that takes them; nothing else reads them"))
+    remarks += _further_captions(entries, source)
     return entries, remarks, rules
+
+
+def _further_captions(entries: list[Entry], source: Source) -> list[tuple[str, str]]:
+    """Return a remark for each key under which entries have further wordings of their captions."""
+    remarks = []
+    files = " and ".join(map(str, source.paths))
+    for key in FURTHER_CAPTION_KEYS:
+        having = [entry.values for entry in entries if isinstance(entry.values, dict) and entry.values.get(key)]
+        lists = [(each[key], each.get(CAPTION_KEYS[0])) for each in having]
+        uneven = sum(isinstance(a, list) and isinstance(b, list) and len(a) != len(b) for a, b in lists)
+        told = f"; {uneven:,} of them have not one for each caption, so that no augmentation can take them" if uneven else ""
+        if having:
+            message = f"{files}: {len(having):,} records have further captions ({key}), for an augmentation that asks{told}"
+            remarks.append(("further captions", message))
+    return remarks
 
 
 def _check_every_entry(entries: list[Entry], source: Source) -> None:
