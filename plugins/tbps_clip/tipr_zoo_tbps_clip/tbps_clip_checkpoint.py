@@ -26,8 +26,8 @@ class TBPSCLIPCheckpoint:
     unused: tuple[str, ...] = ()
 
     def recognises(self, names: Collection[str]) -> bool:
-        """Tell whether a checkpoint has a learned scale and nothing besides but TBPS-CLIP's projector."""
-        return "logit_scale" in names and all(name == "logit_scale" or name.startswith(_PROJECTOR) for name in names)
+        """Tell whether a checkpoint has TBPS-CLIP's projector, or a learned scale and nothing besides."""
+        return any(name.startswith(_PROJECTOR) for name in names) or set(names) == {"logit_scale"}
 
     def sizes(self, tensors: Mapping[str, Tensor], model: Mapping[str, Any]) -> Mapping[str, Any]:
         """Read the sizes of the projector off the tensors."""
