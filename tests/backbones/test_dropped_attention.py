@@ -1,4 +1,4 @@
-"""Dropout of attention weights in CLIP's text tower: in training alone, by the seed, the same for any number of processes."""
+"""Dropout of attention weights in CLIP's text tower: in training alone, and by the seed."""
 
 from __future__ import annotations
 

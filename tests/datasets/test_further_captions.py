@@ -1,4 +1,4 @@
-"""Further wordings of captions, such as back-translations: one for each caption, or told where something asks for them."""
+"""Further wordings of captions, such as back-translations: one for each caption, or told where they are asked for."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ def test_another_number_than_of_captions_is_told(changed: Callable[[Change], Pat
 
     folder = changed(change)
     data = open_dataset(folder, split="train")  # what nothing asks for does no harm
-    with pytest.raises(DataError, match=rf"record \d+ .*its 'captions_bt' {told}2 captions; write one for each, or leave"):
+    with pytest.raises(
+        DataError, match=rf"record \d+ .*its 'captions_bt' {told}2 captions; write one for each, or leave it out"
+    ):
         _ = data.further_captions
 
 
@@ -156,5 +158,11 @@ def test_what_is_wrong_with_them_is_told_before_the_training(
 ) -> None:
     data = open_dataset(changed(lambda number, record: record.update(captions_bt=["One."] * 9)), split="train")
     with pytest.raises(DataError, match="'captions_bt' has 9 texts for"):
-        train("a_tiny_model", data, None, tmp_path / "asking", overrides={"training.caption_augmentation": {"type": "Noting"}})
+        train(
+            "a_tiny_model",
+            data,
+            None,
+            tmp_path / "asking",
+            overrides={"training.caption_augmentation": {"type": "Noting"}},
+        )
     train("a_tiny_model", data, None, tmp_path / "not_asking", overrides={"training.max_epochs": 1})

@@ -1,7 +1,7 @@
 """TBPS-CLIP computes what its official code computes: embeddings, each loss, and every gradient, full and simplified.
 
-Every file of such figures in the folder is compared, ``tests/parity/files`` or what ``TIPR_PARITY_DIR`` names, with each
-ratio of soft labels in it. The figures are without dropout, so the models are in evaluation mode.
+Every file of such figures in the folder is compared, ``tests/parity/files`` or what ``TIPR_PARITY_DIR`` names, with
+each ratio of soft labels in it. The figures are without dropout, so the models are in evaluation mode.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ SHIPPED = Path(__file__).parent / "files"
 FILES = Path(os.environ.get("TIPR_PARITY_DIR") or SHIPPED)
 _SCRIPT = "parity_inputs.py"
 INPUTS = SimpleNamespace(**runpy.run_path(str((FILES if (FILES / _SCRIPT).is_file() else SHIPPED) / _SCRIPT)))
-CASES = [path for path in sorted(FILES.glob("tbps_clip_*.json")) if "by_soft_label_ratio" in json.loads(path.read_text())]
+CASES = [
+    path for path in sorted(FILES.glob("tbps_clip_*.json")) if "by_soft_label_ratio" in json.loads(path.read_text())
+]
 RATIOS = [
     pytest.param((path, ratio), id=f"{path.stem}-{ratio}")
     for path in CASES
@@ -127,5 +129,7 @@ def test_losses_and_gradients(case: tuple[Path, str], made: dict[Path, Step]) ->
     usual, rules = usual_names(step.names), reader_named(step.method).rules
     learning = [name for name in expected["grad_norms"] if name not in step.figures["frozen"]]
     norms = {name: float(to_official(usual[name], gradients, rules).norm()) for name in learning}
-    assert norms == pytest.approx({name: expected["grad_norms"][name] for name in learning}, rel=GRADIENT_NORMS, abs=1e-6)
+    assert norms == pytest.approx(
+        {name: expected["grad_norms"][name] for name in learning}, rel=GRADIENT_NORMS, abs=1e-6
+    )
     assert len(norms) == len(step.names) - len(step.figures["frozen"])

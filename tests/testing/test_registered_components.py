@@ -130,7 +130,7 @@ def test_heads(config: dict[str, Any], retriever: DualEncoder) -> None:
 def test_plugins(plugin: str, caplog: pytest.LogCaptureFixture) -> None:
     check_plugin(plugin)
     told = [record.getMessage() for record in caplog.records]
-    # RDE's further losses are in none of its recipes, and N-ITC alone in no small one of TBPS-CLIP. They are tried above.
+    # RDE's further losses are in none of its recipes, and TBPS-CLIP's N-ITC alone in no small one: tried above.
     tried = "loss Gated(ITC|SDM) is not tried: no recipe .*|head NormalisedITC is not tried: .* is too large, .*"
     told = [line for line in told if not re.fullmatch(tried, line)]
     assert told  # its models of full size are built without numbers, and nothing else is left out

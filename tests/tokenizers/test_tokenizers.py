@@ -95,7 +95,7 @@ def test_case_white_space_entities_and_broken_encoding_are_mended(
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("A man (tall), in a \"red\" coat.", "a man tall , in a red coat"),
+        ('A man (tall), in a "red" coat.', "a man tall , in a red coat"),
         ("#1: a man; a dog!!!", "1 a man a dog"),
         ("...", ""),
     ],

@@ -622,7 +622,7 @@ def test_a_rate_may_end_above_nothing() -> None:
     assert ending.factor(0.5, 5) == usual.factor(0.5, 5)  # the warm-up is the same
     assert ending.factor(3, 5) == pytest.approx(0.05 + 0.95 * usual.factor(3, 5))
     assert Schedule("linear", 0, final_factor=0.2).factor(10, 10) == pytest.approx(0.2)
-    with pytest.raises(ConfigError, match="schedule final_factor must be from 0 to 1, got 1.5"):
+    with pytest.raises(ConfigError, match=r"schedule final_factor must be from 0 to 1, got 1\.5"):
         Schedule(final_factor=1.5)
 
 

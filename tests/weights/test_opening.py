@@ -444,7 +444,7 @@ def test_a_packed_archive_is_told(tmp_path: Path) -> None:
 
 @pytest.fixture
 def easydict(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """A class ``easydict.EasyDict`` like the real one: a dict whose items are attributes, too. Its module is not there later."""
+    """A class ``easydict.EasyDict`` like the real one: a dict whose items are attributes, too."""
     module = ModuleType("easydict")
 
     class EasyDict(dict[str, Any]):
@@ -506,10 +506,7 @@ def test_what_calls_a_program_is_refused_and_what_calls_anything_else_is_inert(
     touched = Malicious(Path.touch, made)
     path = save({"model": zoo_state(), "config": [easydict(), touched]}, tmp_path / "w.pth", legacy)
     monkeypatch.setitem(sys.modules, "easydict", None)
-    try:
-        assert open_weights(path).tensors.keys() == zoo_state().keys()
-    except WeightsError as error:
-        assert "none is run" in str(error)  # refused is right, too
+    assert open_weights(path).tensors.keys() == zoo_state().keys()
     assert not made.exists()
 
 

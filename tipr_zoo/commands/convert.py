@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 NAME = "convert"
 HELP = "turn a checkpoint of a method's official code into weights of the zoo"
-METHOD_HELP = "irra, nam, ham, ga_dms; of a plugin: sen, fmfa, rde, icl, conquer, or what another brings"
+METHOD_HELP = (
+    "irra, nam, ham, ga_dms; of a plugin: sen, fmfa, rde, icl, conquer, tbps_clip, tbps_clip_simplified, or what"
+    " another brings"
+)
 EXAMPLE = """
 tipr-zoo convert best.pth --method irra -o irra_mine.safetensors
 tipr-zoo convert best.pth --method sen --image-size 384 128 --stride 16 -o sen_mine.safetensors

@@ -47,7 +47,7 @@ def _wordings(annotation: Annotation, key: str) -> Sequence[str | None]:
     place = f"{annotation.file}, {annotation.place} for {annotation.picture!r}"
     if len(found) != count:
         raise DataError(
-            f"{place}: its {key!r} has {len(found)} texts for {count} captions; write one for each, or leave {key!r} out"
+            f"{place}: its {key!r} has {len(found)} texts for {count} captions; write one for each, or leave it out"
         )
     try:
         texts = [wording if wording is None else read_captions([wording]) for wording in found]

@@ -98,7 +98,8 @@ def from_official(
             a ``model`` or ``state_dict`` entry, and ``module.`` may stand before every name.
         method: The core has ``"irra"``, and ``"nam"``, ``"ham"`` and ``"ga_dms"``, which pretrain IRRA. The zoo's
             plugins have ``"sen"``, ``"fmfa"``, ``"rde"``, ``"tbps_clip"``, and ``"icl"`` and ``"conquer"``, which have
-            RDE's model; any other plugin may bring more. Where methods share their names, the losses are those of the one named here.
+            RDE's model; any other plugin may bring more. Where methods share their names, the losses are those of the
+            one named here.
         image_size: Height and width in pixels of the pictures that it was trained on; None for those of the method's
             model, which are 384 x 128 for most, and 224 x 224 for TBPS-CLIP. The tensors tell the number of patches
             alone: 384 x 128 and 256 x 192 cannot be told apart.
@@ -274,8 +275,8 @@ def _check_kind(tensors: Mapping[str, Tensor], reader: MethodReader, place: str)
         else:
             kind = f"it holds {listed(list(tensors))}" if tensors else "it is empty"
         raise WeightsError(
-            f"{place} is no checkpoint of {reader.method}: no names of it begin with {TOWERS!r}, or with 'encode_text.' and"
-            f" 'visual.': {kind}"
+            f"{place} is no checkpoint of {reader.method}: no names of it begin with {TOWERS!r}, or with"
+            f" 'encode_text.' and 'visual.': {kind}"
         )
     if not reader.recognises(tensors) and (others := readers_of(tensors)):
         raise WeightsError(

@@ -75,8 +75,8 @@ class OwnPreprocessing(ImageNormalisation):
 def resize_picture(picture: Image.Image, image_size: tuple[int, int], interpolation: str = "bilinear") -> Tensor:
     """Resize a picture to (3, H, W) uint8.
 
-    The aspect ratio is not kept. The interpolation is antialiased. The pixels are those of torchvision's ``Resize`` on a
-    PIL picture, which the official code uses.
+    The aspect ratio is not kept. The interpolation is antialiased. The pixels are those of torchvision's ``Resize`` on
+    a PIL picture, which the official code uses.
 
     Args:
         picture: A picture in any mode; see `tipr_zoo.pictures.files.to_rgb`.

@@ -43,8 +43,8 @@ class CaptionAugmentation(Protocol, metaclass=SeesSubmodules):
 
     What is registered in `tipr_zoo.registries.CAPTION_AUGMENTATIONS` is constructed with ``captions``, every caption of
     the training split, and with ``tokenizer`` and ``further_captions`` where its constructor names them. The latter are
-    other wordings of every caption by their key in the annotations, such as ``captions_bt``, None where there is none; no
-    key where the annotations have none. So what takes time can be done once. Further arguments are the recipe's.
+    other wordings of every caption by their key in the annotations, such as ``captions_bt``, None where there is none;
+    no key where the annotations have none. So what takes time can be done once. Further arguments are the recipe's.
 
     It may have ``change_ids(ids, generator)`` besides, which is handed the (L,) int64 token ids of that caption, and
     returns those to learn from, as many. Masked language modelling comes after it.

@@ -61,8 +61,8 @@ def further_entries(objective: object, batch: dict[str, Tensor]) -> dict[str, Te
         batch: From `sample_batch`.
 
     Returns:
-        Pairs and pictures are numbered, and second captions are those of the next pair. What has any other name is taken
-        for a further view of each picture.
+        Pairs and pictures are numbered, and second captions are those of the next pair. What has any other name is
+        taken for a further view of each picture.
     """
     count = len(batch["pids"])
     known = {

@@ -79,7 +79,9 @@ class CaptionTokenizer:
         rows = torch.zeros(len(captions), self.context_length, dtype=torch.int64)
         room = self.context_length - 2
         too_long = 0
-        encodings = self.pieces.encode_batch_fast([self.cleaned(caption) for caption in captions], add_special_tokens=False)
+        encodings = self.pieces.encode_batch_fast(
+            [self.cleaned(caption) for caption in captions], add_special_tokens=False
+        )
         for row, encoding in zip(rows, encodings, strict=True):
             ids = encoding.ids
             too_long += len(ids) > room
@@ -90,7 +92,7 @@ class CaptionTokenizer:
         return rows
 
     def cleaned(self, caption: str) -> str:
-        """Return a caption as it is cut into pieces: without the characters that are removed, then as `clean` does it."""
+        """Return a caption as it is cut into pieces: without what is removed, then cleaned by `clean`."""
         return clean(caption.translate(dict.fromkeys(map(ord, self.removed), " ")) if self.removed else caption)
 
     def words(self, caption: str) -> list[CaptionWord]:

@@ -75,7 +75,12 @@ def test_its_pictures_are_224_pixels_high_and_wide_where_nothing_is_said() -> No
 @pytest.mark.parametrize(
     ("method", "simplified", "objectives", "told"),
     [
-        ("tbps_clip", True, ["citc", "nitc", "ritc"], "model.heads.ss is left out: the checkpoint has no weights of it"),
+        (
+            "tbps_clip",
+            True,
+            ["citc", "nitc", "ritc"],
+            "model.heads.ss is left out: the checkpoint has no weights of it",
+        ),
         ("tbps_clip_simplified", True, ["nitc", "ritc"], ""),
     ],
 )
@@ -88,7 +93,9 @@ def test_a_simplified_one_has_no_projector(
 
 
 def test_a_full_one_is_none_of_the_simplified_method() -> None:
-    with pytest.raises(WeightsError, match=r"is no checkpoint of tbps_clip_simplified: it looks like one of TBPS-CLIP;"):
+    with pytest.raises(
+        WeightsError, match=r"is no checkpoint of tbps_clip_simplified: it looks like one of TBPS-CLIP;"
+    ):
         tipr_zoo.from_official(state(), "tbps_clip_simplified", SIZE)
 
 
@@ -144,7 +151,9 @@ def test_a_damaged_one_is_told_by_the_names_in_it(changes: dict[str, Any], messa
 
 
 def test_what_is_unknown_in_it_is_told_by_its_name() -> None:
-    official = read_official(state(**{"visual.extra": torch.ones(2), "mlm_head.weight": torch.ones(2)}), "tbps_clip", SIZE)
+    official = read_official(
+        state(**{"visual.extra": torch.ones(2), "mlm_head.weight": torch.ones(2)}), "tbps_clip", SIZE
+    )
     assert official.unknown == ("visual.extra", "mlm_head.weight")
 
 
@@ -157,7 +166,10 @@ def test_pictures_of_another_size_are_told() -> None:
     ("content", "message"),
     [
         ({}, "it is empty"),
-        ({"a": torch.ones(2)}, "no names of it begin with 'base_model.', or with 'encode_text.' and 'visual.': it holds a"),
+        (
+            {"a": torch.ones(2)},
+            "no names of it begin with 'base_model.', or with 'encode_text.' and 'visual.': it holds a",
+        ),
         (
             {name.removeprefix("encode_text."): tensor for name, tensor in _state().items() if "simclr" not in name},
             "it looks like plain CLIP weights",

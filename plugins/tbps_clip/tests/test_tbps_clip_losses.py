@@ -16,7 +16,6 @@ from tipr_zoo_tbps_clip.components import (
     MultiViewITC,
     NormalisedITC,
     ReversedITC,
-    SelfSupervisedContrast,
 )
 from tipr_zoo_tbps_clip.second_pass import draws
 from torch import Tensor
@@ -165,11 +164,15 @@ def test_soft_labels_are_those_of_another_draw(model: DualEncoder) -> None:
     torch.manual_seed(0)
     features = model.features(given)
     softened, hard = (NormalisedITC(ratio)(features, given, model).item() for ratio in (1.0, 0.0))
-    own = plain_nitc(features.image_embedding, features.text_embedding, given["pids"], 1.0, float(model.similarity_scale))
+    own = plain_nitc(
+        features.image_embedding, features.text_embedding, given["pids"], 1.0, float(model.similarity_scale)
+    )
     assert softened != pytest.approx(own, rel=1e-6)
     assert softened == pytest.approx(own, rel=0.2)
     assert hard == pytest.approx(
-        plain_nitc(features.image_embedding, features.text_embedding, given["pids"], 0.0, float(model.similarity_scale)),
+        plain_nitc(
+            features.image_embedding, features.text_embedding, given["pids"], 0.0, float(model.similarity_scale)
+        ),
         rel=1e-5,
     )
 
@@ -180,7 +183,9 @@ def test_no_gradient_flows_through_soft_labels(model: DualEncoder) -> None:
     embeddings = features.image_embedding.detach().requires_grad_(), features.text_embedding.detach()
     cosines = scale * F.normalize(embeddings[0]) @ F.normalize(embeddings[1]).t()
     targets = [way.detach().softmax(1) for way in (cosines, cosines.t())]
-    expected = sum(-(t * way.log_softmax(1)).sum(1).mean() / 2 for t, way in zip(targets, (cosines, cosines.t()), strict=True))
+    expected = sum(
+        -(t * way.log_softmax(1)).sum(1).mean() / 2 for t, way in zip(targets, (cosines, cosines.t()), strict=True)
+    )
     (wanted,) = torch.autograd.grad(expected, embeddings[0])
     fixed = replace(features, image_embedding=embeddings[0], text_embedding=embeddings[1])
     (found,) = torch.autograd.grad(NormalisedITC(1.0)(fixed, given, model), embeddings[0])

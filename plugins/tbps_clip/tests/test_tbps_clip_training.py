@@ -7,6 +7,7 @@ import math
 import os
 import runpy
 import signal
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -95,7 +96,9 @@ def test_a_training_that_was_stopped_ends_with_the_same_bits(
     assert losses[0] == losses[1]
 
 
-def test_a_training_without_the_views_does_not_begin(splits: tuple[PersonDataset, PersonDataset], tmp_path: Path) -> None:
+def test_a_training_without_the_views_does_not_begin(
+    splits: tuple[PersonDataset, PersonDataset], tmp_path: Path
+) -> None:
     overrides = SMALL | {"training.views": None}
     with pytest.raises(TiprZooError, match=r"needed by MultiViewITC.*'augmented'.*training\.views=dict\(augmented="):
         train(NAME, *splits, tmp_path / "run", overrides=overrides)
@@ -142,7 +145,7 @@ def test_the_rate_of_every_step() -> None:
     rates = [1e-4 * schedule.factor(step / steps, training.max_epochs) for step in range(5 * steps)]
     assert rates[0] == pytest.approx(1e-6)
     assert rates[steps] == pytest.approx(1e-4)
-    assert all(after > before for before, after in zip(rates[:steps], rates[1 : steps + 1], strict=True))
+    assert all(after > before for before, after in pairwise(rates[: steps + 1]))
     for step in (steps, 3 * steps, 5 * steps - 1):
         share = (step - steps) / (4 * steps)
         assert rates[step] == pytest.approx(5e-6 + 0.5 * (1e-4 - 5e-6) * (1 + math.cos(math.pi * share)))
@@ -228,7 +231,10 @@ def test_a_picture_keeps_its_size_and_type_and_the_draws_are_the_generator_s(
         assert (one.shape, one.dtype) == (picture.shape, torch.uint8)
         assert torch.equal(one, other)
     assert torch.equal(torch.random.get_rng_state(), before)
-    assert len({tuple(change(picture.clone(), torch.Generator().manual_seed(s)).flatten().tolist()) for s in range(12)}) > 1
+    assert (
+        len({tuple(change(picture.clone(), torch.Generator().manual_seed(s)).flatten().tolist()) for s in range(12)})
+        > 1
+    )
 
 
 def test_a_change_may_be_drawn_twice_and_each_is_drawn() -> None:

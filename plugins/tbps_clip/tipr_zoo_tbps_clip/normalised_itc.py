@@ -24,7 +24,7 @@ RATIO = "soft_label_ratio"
 
 @HEADS.register_module()
 class NormalisedITC(nn.Module):
-    """N-ITC (arXiv 2308.10045): cross-entropy to the distribution of identities, mixed with soft labels; the mean of both ways.
+    """N-ITC (arXiv 2308.10045): cross-entropy to the distribution of identities, mixed with soft labels, both ways.
 
     The target of a row is ``ratio * softmax(similarities) + (1 - ratio) * same identities``, each row of sum 1. The
     similarities in it are those of a second pass without gradient; see `tipr_zoo_tbps_clip.second_pass`.
@@ -78,7 +78,9 @@ class NormalisedITC(nn.Module):
         if given is None:
             return like.new_full((count, 1), self.ratio)
         if given.shape != (count,):
-            raise DataError(f"the batch's {RATIO!r} must be one number a pair, of shape ({count},), got {(*given.shape,)}")
+            raise DataError(
+                f"the batch's {RATIO!r} must be one number a pair, of shape ({count},), got {(*given.shape,)}"
+            )
         ratio = given.to(like).unsqueeze(1)
         if not bool(((ratio >= 0) & (ratio <= 1)).all()):  # NaN, too, is refused
             raise DataError(f"the batch's {RATIO!r} must be numbers from 0 to 1, got {given.tolist()}")

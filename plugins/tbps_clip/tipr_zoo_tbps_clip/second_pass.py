@@ -19,8 +19,8 @@ from tipr_zoo_tbps_clip.embedded_view import embedded_view
 def draws(*modules: object) -> bool:
     """Tell whether any of these modules draws random numbers in a forward pass, as they are now.
 
-    It does where it, or a module in it, is in training mode and has a probability above 0 under a name with "drop" in it,
-    or is one of PyTorch's dropouts. One that draws in another way says so by ``draws_in_training = True``.
+    It does where it, or a module in it, is in training mode, and is one of PyTorch's dropouts or has a probability
+    above 0 under a name with "drop" in it. One that draws in another way says so by ``draws_in_training = True``.
     """
     parts = [part for module in modules if isinstance(module, nn.Module) for part in module.modules()]
     return any(part.training and (getattr(part, "draws_in_training", False) or _drops(part)) for part in parts)
@@ -49,9 +49,7 @@ def second_captions(features: Features, batch: Batch, retriever: DualEncoder) ->
     """Return the (B, D) embeddings of captions in a second pass, without a gradient."""
     if not draws(retriever.text_encoder, retriever.neck):
         return features.text_embedding.detach()
-    ends = gather_computed(
-        batch, "caption_ids", lambda ids: retriever.end_tokens(retriever.text_encoder(ids), ids)
-    )
+    ends = gather_computed(batch, "caption_ids", lambda ids: retriever.end_tokens(retriever.text_encoder(ids), ids))
     return ends if retriever.neck is None else retriever.neck.text(ends)
 
 

@@ -16,7 +16,7 @@ from tipr_zoo_tbps_clip.embedded_view import embedded_view
 
 @HEADS.register_module()
 class SelfSupervisedContrast(nn.Module):
-    """SS-I (arXiv 2308.10045), after SimCLR (arXiv 2002.05709): cross-entropy of each view among all others; the mean of both.
+    """SS-I (arXiv 2308.10045), after SimCLR (arXiv 2002.05709): each view is to find the other among all views.
 
     A recipe brings the views by ``training.views=dict(self_supervised_1=..., self_supervised_2=...)``. Captions take no
     part.

@@ -116,9 +116,15 @@ def _further_captions(entries: list[Entry], source: Source) -> list[tuple[str, s
         having = [entry.values for entry in entries if isinstance(entry.values, dict) and entry.values.get(key)]
         lists = [(each[key], each.get(CAPTION_KEYS[0])) for each in having]
         uneven = sum(isinstance(a, list) and isinstance(b, list) and len(a) != len(b) for a, b in lists)
-        told = f"; {uneven:,} of them have not one for each caption, so that no augmentation can take them" if uneven else ""
+        told = (
+            f"; {uneven:,} of them have not one for each caption, so that no augmentation can take them"
+            if uneven
+            else ""
+        )
         if having:
-            message = f"{files}: {len(having):,} records have further captions ({key}), for an augmentation that asks{told}"
+            message = (
+                f"{files}: {len(having):,} records have further captions ({key}), for an augmentation that asks{told}"
+            )
             remarks.append(("further captions", message))
     return remarks
 

@@ -20,8 +20,8 @@ class Schedule(Declared):
 
     Let t go from 0 at the end of the warm-up to 1 at the end of the training. Then the factor is
     (1 + cos(pi t)) / 2 for ``"cosine"``, 1 - t for ``"linear"``, power^t for ``"exp"``, power^(1 - t) for ``"poly"``,
-    `gamma` to the number of milestones that are over for ``"step"``, and 1 for ``"constant"``. With a `final_factor` f it is
-    f + (1 - f) times that: ``"cosine"`` and ``"linear"`` end at f.
+    `gamma` to the number of milestones that are over for ``"step"``, and 1 for ``"constant"``. With a `final_factor` f
+    it is f + (1 - f) times that: ``"cosine"`` and ``"linear"`` end at f.
 
     Attributes:
         type: One of `SHAPES`.
@@ -35,8 +35,8 @@ class Schedule(Declared):
 
     Raises:
         UnknownNameError: There is no such shape.
-        ConfigError: `milestones` is no list of numbers, `gamma` or `power` is no number above 0, or `final_factor` is above
-            1.
+        ConfigError: `milestones` is no list of numbers, `gamma` or `power` is no number above 0, or `final_factor` is
+            above 1.
 
     Example:
         >>> schedule = Schedule(type="linear", warmup_epochs=0)

@@ -119,13 +119,13 @@ def _caption_augmentation(
     model: Retriever,
     further: Callable[[], Mapping[str, Sequence[str | None]]],
 ) -> CaptionAugmentation:
-    """Make the caption augmentation of a recipe, with those of tokenizer and further captions that its constructor names."""
+    """Make the caption augmentation of a recipe, with what its constructor names of tokenizer and further captions."""
     place, entry = "training.caption_augmentation", training.get("caption_augmentation") or {"type": "WholeCaptions"}
     offered: dict[str, Any] = {"tokenizer": model.tokenize}
     kind = entry.get("type") if isinstance(entry, Mapping) else None
-    if isinstance(kind, str) and kind in CAPTION_AUGMENTATIONS:
-        if "further_captions" in accepted_arguments(CAPTION_AUGMENTATIONS.get(kind)):
-            offered["further_captions"] = further()  # checked only where something takes them
+    is_known = isinstance(kind, str) and kind in CAPTION_AUGMENTATIONS
+    if is_known and "further_captions" in accepted_arguments(CAPTION_AUGMENTATIONS.get(kind)):
+        offered["further_captions"] = further()  # checked only where something takes them
     component = build_component(CAPTION_AUGMENTATIONS, entry, place, offered, captions=captions)
     augmentation: CaptionAugmentation = checked(component, CaptionAugmentation, place)
     return augmentation

@@ -1,4 +1,4 @@
-"""The simplified TBPS-CLIP at full size: CLIP ViT-B/16 at 224 x 224, N-ITC and R-ITC (arXiv 2308.10045), as in its code."""
+"""The simplified TBPS-CLIP at full size: CLIP ViT-B/16 at 224 x 224, N-ITC and R-ITC (arXiv 2308.10045)."""
 
 _base_ = ["core::_base_/clip_vitb16_towers.py"]
 

@@ -1,4 +1,4 @@
-"""TBPS-CLIP at full size: the simplified one with C-ITC, multi-view supervision and self-supervision, as in its code."""
+"""TBPS-CLIP at full size: the simplified one with C-ITC, multi-view supervision and self-supervision."""
 
 _base_ = ["./tbps_clip_simplified_vitb16.py"]
 
