@@ -4,20 +4,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 OLDEST := build/oldest
-SOURCES := pyproject.toml constraints.txt plugins/fmfa/pyproject.toml plugins/rde/pyproject.toml plugins/sen/pyproject.toml
+SOURCES := pyproject.toml constraints.txt plugins/fmfa/pyproject.toml plugins/rde/pyproject.toml plugins/sen/pyproject.toml \
+	plugins/tbps_clip/pyproject.toml
 
 .PHONY: help install demo test test-oldest lint rooms docs bench release-check clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
 
-install: $(INSTALLED)  ## make a virtual environment with the core and both plugins
+install: $(INSTALLED)  ## make a virtual environment with the core and its plugins
 
 $(INSTALLED): $(SOURCES)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "tipr-zoo needs Python 3.10 or newer; try make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable '.[dev]' --editable plugins/fmfa --editable plugins/rde --editable plugins/sen
+		--editable '.[dev]' --editable plugins/fmfa --editable plugins/rde --editable plugins/sen \
+		--editable plugins/tbps_clip
 	touch $@
 
 demo: $(INSTALLED)  ## list, draw, evaluate, rank and search with the shipped tiny model
@@ -32,7 +34,8 @@ test-oldest: $(OLDEST)/.installed  ## run every test with the oldest dependencie
 $(OLDEST)/.installed: constraints-oldest.txt $(SOURCES)
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-oldest.txt \
-		--editable '.[dev]' --editable plugins/fmfa --editable plugins/rde --editable plugins/sen
+		--editable '.[dev]' --editable plugins/fmfa --editable plugins/rde --editable plugins/sen \
+		--editable plugins/tbps_clip
 	touch $@
 
 lint: $(INSTALLED)  ## check format, style, types, and which room imports which
@@ -65,6 +68,8 @@ bench: $(INSTALLED)  ## measure speed and memory against what is usual; prints r
 	$(BIN)/python benchmarks/training_step.py fmfa
 	$(BIN)/python benchmarks/training_step.py sen
 	$(BIN)/python benchmarks/training_step.py rde
+	$(BIN)/python benchmarks/training_step.py tbps_clip
+	$(BIN)/python benchmarks/training_step.py tbps_clip_simplified
 	$(BIN)/python benchmarks/hooks_and_augmentations.py
 	$(BIN)/python benchmarks/training_extras.py
 	$(BIN)/python benchmarks/training_trail.py

@@ -24,7 +24,7 @@ from tipr_zoo.weights.tensors import read_weights
 
 pytestmark = pytest.mark.slow
 
-METHODS = ("irra_tiny_synth", "fmfa_tiny_synth", "sen_tiny_synth", "rde_tiny_synth")
+METHODS = ("irra_tiny_synth", "fmfa_tiny_synth", "sen_tiny_synth", "rde_tiny_synth", "tbps_clip_tiny_synth")
 ANY_OBJECTIVE = "irra_tiny_synth with other objectives"
 
 
@@ -49,7 +49,8 @@ import copy, json, logging, sys
 import torch
 import tipr_zoo
 from tipr_zoo.registries import HEADS
-from tipr_zoo.distributed import is_main_process, joined_processes, mean_over_processes, process_count, process_rank
+from tipr_zoo.distributed import as_one_process, is_main_process, joined_processes
+from tipr_zoo.distributed import mean_over_processes, process_count, process_rank
 from tipr_zoo.training.loop.global_batch import global_loss, synchronise_features
 
 logging.disable(logging.CRITICAL)
@@ -70,7 +71,7 @@ class Unaware(torch.nn.Module):
 
 def one_step(name):
     torch.manual_seed(0)
-    overrides = {} if name.startswith("rde") else {"model.heads.id.num_identities": 6}
+    overrides = {} if name.startswith(("rde", "tbps")) else {"model.heads.id.num_identities": 6}
     if " " in name:
         overrides |= {"model.losses.itc": {"type": "ITC"}, "model.losses.cmpm": {"type": "CMPM"}}
         overrides |= {"model.heads.odd": {"type": "Unaware"}}
@@ -84,10 +85,13 @@ def one_step(name):
     batch = {
         "images": torch.randn(8, 3, *spread.image_size, dtype=torch.float64),
         "caption_ids": ids[:, :20], "mlm_ids": ids[:, :20], "mlm_labels": labels[:, :20],
-        "pids": torch.tensor([0, 1, 2, 3, 4, 5, 0, 1]),
+        "pids": torch.tensor([0, 1, 2, 3, 4, 5, 0, 1]), "soft_label_ratio": torch.linspace(0, 0.5, 8),
     }
+    for view in ("augmented", "self_supervised_1", "self_supervised_2"):
+        batch[view] = torch.randn_like(batch["images"])
     torch.manual_seed(5)
-    expected = alone.loss(batch)
+    with as_one_process():  # which draws for every row
+        expected = alone.loss(batch)
     sum(expected.values()).backward()
     synchronise_features(spread)
     rows = 8 // process_count()

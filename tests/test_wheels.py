@@ -30,11 +30,12 @@ OWN_PARTS = {
     "fmfa": {"AdaptiveSDM", "ExplicitFineGrainedAlignment"},
     "rde": {"TripletAlignment", "GatedITC", "GatedSDM"},
     "sen": {"CrossModalTriplet"},
+    "tbps_clip": {"CyclicITC"},
 }
-WITHOUT_WEIGHTS: set[str] = set()
+WITHOUT_WEIGHTS = {"tbps_clip"}
 """Plugins whose small model comes without weights."""
 SOURCES = {"core": ROOT, **{plugin: ROOT / "plugins" / plugin for plugin in OWN_PARTS}}
-OTHER = {"fmfa": "sen", "rde": "fmfa", "sen": "rde"}
+OTHER = {"fmfa": "sen", "rde": "fmfa", "sen": "rde", "tbps_clip": "sen"}
 TUTORIALS = sorted((ROOT / "docs").glob("plugin_tutorial*.md"))
 
 OFFLINE_PIP = {

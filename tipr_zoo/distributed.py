@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
@@ -144,6 +144,23 @@ def gather_rows(rows: Tensor) -> Tensor:
     if process_count() == 1:
         return rows
     return _GatherRows.apply(rows) if rows.is_floating_point() else _all_gather(rows)
+
+
+def gather_computed(batch: Mapping[str, Tensor], name: str, compute: Callable[[Tensor], Tensor]) -> Tensor:
+    """Compute something of every row of a batch entry; each process does so for its own rows.
+
+    For an objective that runs a tower again on an entry of a batch that is spread over several processes.
+
+    Args:
+        batch: What an objective is handed.
+        name: The entry's.
+        compute: Gets (B, ...) rows and gives (B, ...), each row of its row alone.
+
+    Returns:
+        What was computed of the rows of all processes, with gradients. In a process alone: `compute` of the entry.
+    """
+    own: Mapping[str, Tensor] | None = getattr(batch, "own", None)  # of a batch that is gathered entry by entry
+    return compute(batch[name]) if own is None else gather_rows(compute(own[name]))
 
 
 def own_rows(count: int) -> slice:

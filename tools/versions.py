@@ -16,6 +16,7 @@ SOURCE = "tipr_zoo/version.py"
 COPIES = {
     "plugins/fmfa/pyproject.toml": r'^version = "(.+)"$',
     "plugins/rde/pyproject.toml": r'^version = "(.+)"$',
+    "plugins/tbps_clip/pyproject.toml": r'^version = "(.+)"$',
     "plugins/sen/pyproject.toml": r'^version = "(.+)"$',
     "CITATION.cff": r"^version: (.+)$",
 }

@@ -45,7 +45,7 @@ LINES = (
     # Installing
     StandIn(
         "*",
-        "pip install -c constraints.txt . ./plugins/fmfa ./plugins/rde ./plugins/sen",
+        "pip install -c constraints.txt . ./plugins/fmfa ./plugins/rde ./plugins/sen ./plugins/tbps_clip",
         "tests/test_wheels.py does it",
         None,
     ),

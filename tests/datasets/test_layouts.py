@@ -300,8 +300,9 @@ def test_what_is_not_read_is_noted(tmp_path: Path) -> None:
     assert f"{tmp_path}/RSTPReid/data_process.json: not read beside the splits: query, gallery" in notes
     report = check_dataset(in_layout(tmp_path / "CUHK-PEDES", "CUHK-PEDES", "TBPS-CLIP"))
     assert report.layout == "TBPS-CLIP's layout"
-    (note,) = [note for note in report.notes if note.kind == "back-translations not read"]
-    assert note.message.endswith("not read are the back-translations (captions_bt) of 12 records")
+    (note,) = [note for note in report.notes if note.kind == "further captions"]
+    assert "12 records have further captions (captions_bt), for an augmentation that asks" in note.message
+    assert note.message.endswith("; 12 of them have not one for each caption, so that no augmentation can take them")
 
 
 # What cannot be understood

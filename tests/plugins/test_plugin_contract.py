@@ -100,6 +100,7 @@ def test_what_is_there_is_promised() -> None:
         "plugins/sen/tipr_zoo_sen",
         "plugins/fmfa/tipr_zoo_fmfa",
         "plugins/rde/tipr_zoo_rde",
+        "plugins/tbps_clip/tipr_zoo_tbps_clip",
         "tipr_zoo/authoring/plugin_template",
     ],
 )

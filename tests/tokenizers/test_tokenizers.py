@@ -92,6 +92,25 @@ def test_case_white_space_entities_and_broken_encoding_are_mended(
 
 
 @pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('A man (tall), in a "red" coat.', "a man tall , in a red coat"),
+        ("#1: a man; a dog!!!", "1 a man a dog"),
+        ("...", ""),
+    ],
+)
+def test_characters_that_are_removed_count_as_blanks(name: str, one: str, other: str) -> None:
+    removing, plain = TOKENIZERS.build({**CONFIGS[name], "removed": '.!"()*#:;~'}), TOKENIZERS.build(CONFIGS[name])
+    assert torch.equal(removing(one), plain(other))
+    assert not torch.equal(plain(one), plain(other))
+    assert removing.cleaned(one) == other
+    words = removing.words(one)
+    assert [word.text for word in words] == [other[word.start : word.end] for word in words]
+    assert [word.text for word in words] == [word.text for word in plain.words(other)]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
 def test_a_shorter_context_is_kept_to(name: str) -> None:
     tokenizer = TOKENIZERS.build({**CONFIGS[name], "context_length": 5})
     ids = tokenizer("one two three four five six")

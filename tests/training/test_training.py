@@ -616,6 +616,16 @@ def test_a_rate_that_changes_every_step_meets_the_one_of_every_epoch_at_its_begi
     assert Schedule("cosine", 0).factor(0, 10) == 1
 
 
+def test_a_rate_may_end_above_nothing() -> None:
+    usual, ending = Schedule("cosine", 1, 0.01, True), Schedule("cosine", 1, 0.01, True, final_factor=0.05)
+    assert [ending.factor(epoch, 5) for epoch in (0, 1, 5)] == [0.01, 1, pytest.approx(0.05)]
+    assert ending.factor(0.5, 5) == usual.factor(0.5, 5)  # the warm-up is the same
+    assert ending.factor(3, 5) == pytest.approx(0.05 + 0.95 * usual.factor(3, 5))
+    assert Schedule("linear", 0, final_factor=0.2).factor(10, 10) == pytest.approx(0.2)
+    with pytest.raises(ConfigError, match=r"schedule final_factor must be from 0 to 1, got 1\.5"):
+        Schedule(final_factor=1.5)
+
+
 def test_the_optimiser_gets_every_parameter_once(tiny_model: Any) -> None:
     optimiser = build_optimiser(tiny_model, {"type": "SGD", "lr": 0.5, "momentum": 0.9}, {"bias": 2.0})
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import pickle
 import re
 import struct
+import subprocess
+import sys
 import time
 import tracemalloc
 import zipfile
@@ -17,6 +20,7 @@ from contextlib import suppress
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -433,3 +437,80 @@ def test_a_packed_archive_is_told(tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_bytes(packed.getvalue())
     with pytest.raises(WeightsError, match="it was packed again, and PyTorch does not compress"):
         open_weights(tmp_path / "w.pth")
+
+
+# Settings of a class that is not installed, as TBPS-CLIP's checkpoints have them
+
+
+@pytest.fixture
+def easydict(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A class ``easydict.EasyDict`` like the real one: a dict whose items are attributes, too."""
+    module = ModuleType("easydict")
+
+    class EasyDict(dict[str, Any]):
+        def __init__(self, items: dict[str, Any] | None = None) -> None:
+            for name, value in (items or {}).items():
+                setattr(self, name, value)
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            value = type(self)(value) if isinstance(value, dict) else value
+            super().__setattr__(name, value)
+            super().__setitem__(name, value)
+
+        __setitem__ = __setattr__
+
+    EasyDict.__module__, EasyDict.__qualname__ = "easydict", "EasyDict"
+    module.EasyDict = EasyDict
+    monkeypatch.setitem(sys.modules, "easydict", module)
+    return EasyDict
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_an_easydict_beside_the_tensors_is_left_out(
+    easydict: Callable[..., Any], legacy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = easydict({"model": {"ckpt": "x.pth", "sizes": [1, 2]}, "device": torch.device("cpu"), "lr": 1e-4})
+    state = zoo_state()
+    optimiser = {"state": {0: {"exp_avg": torch.ones(3), "step": torch.tensor(1.0)}}, "param_groups": [{"lr": 1e-4}]}
+    path = save({"model": state, "optimizer": optimiser, "config": config}, tmp_path / "checkpoint_best.pth", legacy)
+    with pytest.raises(pickle.UnpicklingError):  # what people meet with PyTorch's own loading
+        torch.load(path, weights_only=True)
+    monkeypatch.setitem(sys.modules, "easydict", None)  # an import of it would fail from here on
+    opened = open_weights(path)
+    assert opened.entry == ("model",)
+    assert all(torch.equal(opened.tensors[name], tensor) for name, tensor in state.items())
+    assert opened.tensors.keys() == state.keys()
+
+
+class Malicious:
+    """What calls something when it is unpickled."""
+
+    def __init__(self, call: Callable[..., Any], *arguments: Any) -> None:
+        self.call = (call, arguments)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.call
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_what_calls_a_program_is_refused_and_what_calls_anything_else_is_inert(
+    easydict: Callable[..., Any], legacy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tmp_path / "made"
+    for call in (os.system, exec, subprocess.Popen):
+        config = easydict({"lr": 1.0})
+        dict.__setitem__(config, "bad", Malicious(call, f"open({str(made)!r}, 'w')"))
+        path = save({"model": zoo_state(), "config": config}, tmp_path / "w.pth", legacy)
+        with pytest.raises(WeightsError, match="which only code in the file could bring back, and none is run"):
+            open_weights(path)
+    touched = Malicious(Path.touch, made)
+    path = save({"model": zoo_state(), "config": [easydict(), touched]}, tmp_path / "w.pth", legacy)
+    monkeypatch.setitem(sys.modules, "easydict", None)
+    assert open_weights(path).tensors.keys() == zoo_state().keys()
+    assert not made.exists()
+
+
+def test_an_easydict_that_holds_the_tensors_is_refused(easydict: Callable[..., Any], tmp_path: Path) -> None:
+    path = save(easydict({"model": zoo_state()}), tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"beside tensors it holds easydict\.EasyDict"):
+        open_weights(path)

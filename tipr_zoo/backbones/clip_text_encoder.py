@@ -10,11 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
+from tipr_zoo.backbones.dropped_attention import DroppedAttention
 from tipr_zoo.backbones.gradient_checkpointing import run_block, switch_layers
 from tipr_zoo.backbones.last_attention import attention_weights, noted_input
 from tipr_zoo.backbones.plain_modules import are_plain, kinds_of, parts_of
 from tipr_zoo.backbones.quick_gelu import QuickGELU
 from tipr_zoo.backbones.tower_sizes import checked_text_heads
+from tipr_zoo.errors import ConfigError
 from tipr_zoo.registries import BACKBONES
 from tipr_zoo.sentence_ends import largest_ids, pooled_positions
 
@@ -31,6 +33,10 @@ class CLIPTextEncoder(nn.Module):
         depth: Number of blocks.
         num_heads: Attention heads of a block; None for CLIP's one head per 64 of the width.
         activation: Activation of the MLPs, by its name in transformers; CLIP's by default.
+        dropout: Probability with which training drops each weight of an attention.
+
+    Raises:
+        ConfigError: The sizes do not fit each other, or `dropout` is not from 0 to below 1.
     """
 
     is_causal = True
@@ -45,8 +51,11 @@ class CLIPTextEncoder(nn.Module):
         depth: int = 12,
         num_heads: int | None = None,
         activation: str = "quick_gelu",
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        if not 0 <= dropout < 1:
+            raise ConfigError(f"dropout of CLIPTextEncoder must be from 0 to below 1, got {dropout!r}")
         num_heads = checked_text_heads(embedding_size, vocabulary_size, context_length, width, depth, num_heads)
         self.embedding_size = embedding_size
         self.context_length = context_length
@@ -61,6 +70,7 @@ class CLIPTextEncoder(nn.Module):
             max_position_embeddings=context_length,
             projection_dim=embedding_size,
             hidden_act=activation,
+            attention_dropout=dropout,
             pad_token_id=0,
             bos_token_id=vocabulary_size - 2,
             eos_token_id=vocabulary_size - 1,
@@ -69,6 +79,12 @@ class CLIPTextEncoder(nn.Module):
         if activation == "quick_gelu":
             for block in self.trunk.text_model.encoder.layers:
                 block.mlp.activation_fn = QuickGELU()
+        if dropout:
+            for block in self.trunk.text_model.encoder.layers:
+                dropped = DroppedAttention(config)
+                dropped.load_state_dict(block.self_attn.state_dict())
+                block.self_attn = dropped
+        self.dropout = dropout
         self._kinds = kinds_of(self)
         self._checkpoints = False
 
@@ -98,7 +114,7 @@ class CLIPTextEncoder(nn.Module):
         """Encode captions into the token at their end alone: what `forward` gives there, for less work.
 
         The last block answers the end tokens' queries only; the other tokens are only attended to. Where modules were
-        wrapped, hooked or replaced, `forward` is run as a whole.
+        wrapped, hooked or replaced, and where dropout draws, `forward` is run as a whole.
 
         Args:
             ids: (B, L) int64 token ids, zero after the end token.
@@ -107,7 +123,7 @@ class CLIPTextEncoder(nn.Module):
             (B, D) projected end tokens.
         """
         text_model = self.trunk.text_model
-        if not are_plain(self._passed_by(), self._kinds):
+        if (self.training and self.dropout) or not are_plain(self._passed_by(), self._kinds):
             return self(ids)[torch.arange(len(ids), device=ids.device), pooled_positions(self, ids)]
         tokens = text_model.embeddings(input_ids=ids)
         *earlier, last = text_model.encoder.layers

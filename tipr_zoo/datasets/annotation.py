@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.datasets.specification import DatasetSpecification, SplitCounts
@@ -27,6 +28,8 @@ class Annotation:
         picture: Path relative to the picture folder, with forward slashes. Absolute in some custom data sets.
         captions: One or more sentences, none of them blank.
         file: The annotation file that it is from.
+        further_captions: What stands under the keys of further wordings of its captions, as it is; see
+            `tipr_zoo.datasets.further_captions`.
     """
 
     number: int
@@ -35,6 +38,7 @@ class Annotation:
     picture: str
     captions: tuple[str, ...]
     file: Path
+    further_captions: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def place(self) -> str:

@@ -20,6 +20,9 @@ CAPTION_KEYS = ("captions", "caption", "sentence", "text")
 The others hold a list or a single sentence.
 """
 
+FURTHER_CAPTION_KEYS = ("captions_bt",)
+"""Keys under which an entry may hold other wordings of its captions, one for each: TBPS-CLIP's back-translations."""
+
 FILE_WORDS: dict[str | None, tuple[str, ...]] = {"val": ("val", "valid", "validation", "dev")}
 """Words for a split in file names, the official one first. The others have one word."""
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from tipr_zoo.datasets.annotation import Annotation
 from tipr_zoo.datasets.annotations import read_annotations
+from tipr_zoo.datasets.further_captions import further_captions
 from tipr_zoo.datasets.location import find_source
 from tipr_zoo.datasets.picture_folder import find_picture_folder
 from tipr_zoo.datasets.reading.text import read_bytes
@@ -110,6 +111,15 @@ class PersonDataset:
     def captions(self) -> list[str]:
         """Every caption, picture by picture."""
         return [caption for annotation in self.records for caption in annotation.captions]
+
+    @cached_property
+    def further_captions(self) -> dict[str, list[str | None]]:
+        """Further wordings of every caption by their key in the annotations, such as ``captions_bt``; mostly none.
+
+        Raises:
+            DataError: An annotation has another number of them than of captions, or one that is no text.
+        """
+        return further_captions(self.records)
 
     @cached_property
     def caption_picture_indices(self) -> list[int]:

@@ -160,9 +160,10 @@ def explain(
             "the model embeds the picture or the caption as numbers that are not finite; its weights are damaged: load"
             " others"
         )
-    read = min((word.start for word in all_words if not word.tokens), default=len(clean(caption)))
+    cleaned = getattr(model.tokenize, "cleaned", clean)(caption)  # as its `words` counts characters
+    read = min((word.start for word in all_words if not word.tokens), default=len(cleaned))
     explained = _explained(words, found, maps)
-    return Explanation(clean(caption), float(found[0]), read, explained, grid, map, weights)
+    return Explanation(cleaned, float(found[0]), read, explained, grid, map, weights)
 
 
 def _explained(words: Sequence[CaptionWord], scores: Tensor, maps: Tensor) -> list[ExplainedWord]:

@@ -24,18 +24,19 @@ def matching_distribution(pids: Tensor) -> Tensor:
     return same / same.sum(dim=1, keepdim=True)
 
 
-def row_divergences(logits: Tensor, target: Tensor) -> Tensor:
+def row_divergences(logits: Tensor, target: Tensor, epsilon: float = EPSILON) -> Tensor:
     """Compute the KL divergence of each row's softmax from its target.
 
     Args:
         logits: (B, B) float, scaled similarities.
         target: (B, B) float, rows of sum 1.
+        epsilon: What is added to the target before its logarithm.
 
     Returns:
-        (B,) sum over j of p_ij (log p_ij - log(q_ij + 1e-8)).
+        (B,) sum over j of p_ij (log p_ij - log(q_ij + epsilon)).
     """
     log_probability = torch.log_softmax(logits, dim=1)
-    return (log_probability.exp() * (log_probability - (target + EPSILON).log())).sum(dim=1)
+    return (log_probability.exp() * (log_probability - (target + epsilon).log())).sum(dim=1)
 
 
 @LOSSES.register_module()

@@ -82,7 +82,7 @@ class OfficialCheckpoint:
 def from_official(
     checkpoint: str | Path | Mapping[str, Any],
     method: str,
-    image_size: Sequence[int] = (384, 128),
+    image_size: Sequence[int] | None = None,
     stride: int | None = 16,
     *,
     num_identities: int | None = None,
@@ -97,10 +97,12 @@ def from_official(
         checkpoint: A PyTorch or safetensors file, or what it holds: tensors under official names. They may stand under
             a ``model`` or ``state_dict`` entry, and ``module.`` may stand before every name.
         method: The core has ``"irra"``, and ``"nam"``, ``"ham"`` and ``"ga_dms"``, which pretrain IRRA. The zoo's
-            plugins have ``"sen"``, ``"fmfa"``, ``"rde"``, and ``"icl"`` and ``"conquer"``, which have RDE's model; any
-            other plugin may bring more. Where methods share their names, the losses are those of the one named here.
-        image_size: Height and width in pixels of the pictures that it was trained on. The tensors tell the number of
-            patches alone: 384 x 128 and 256 x 192 cannot be told apart.
+            plugins have ``"sen"``, ``"fmfa"``, ``"rde"``, ``"tbps_clip"``, and ``"icl"`` and ``"conquer"``, which have
+            RDE's model; any other plugin may bring more. Where methods share their names, the losses are those of the
+            one named here.
+        image_size: Height and width in pixels of the pictures that it was trained on; None for those of the method's
+            model, which are 384 x 128 for most, and 224 x 224 for TBPS-CLIP. The tensors tell the number of patches
+            alone: 384 x 128 and 256 x 192 cannot be told apart.
         stride: Pixels between two patches, whatever their size; None is for patches that touch. The official code
             takes 16 by default. Patches of 14 pixels then do not touch, and patches of 32 overlap. The squares of a
             ResNet always touch.
@@ -129,7 +131,7 @@ def from_official(
 def read_official(
     checkpoint: str | Path | Mapping[str, Any],
     method: str,
-    image_size: Sequence[int] = (384, 128),
+    image_size: Sequence[int] | None = None,
     stride: int | None = 16,
     *,
     num_identities: int | None = None,
@@ -140,7 +142,7 @@ def read_official(
     Args:
         checkpoint: A PyTorch or safetensors file, or what it holds, as in `from_official`.
         method: The method, as in `from_official`.
-        image_size: Height and width in pixels of the pictures that it was trained on.
+        image_size: Height and width in pixels of the pictures that it was trained on; None for the method's own.
         stride: Pixels between two patches; None for patches that touch.
         num_identities: How many identities the classifier is to have; None for as many as the checkpoint knows.
         training: Whether every head of the method must be in the checkpoint and fit.
@@ -157,39 +159,41 @@ def read_official(
     place = _place(checkpoint)
     _check_identities(model, num_identities, resolved.card.name)
     tensors = official_tensors(checkpoint, place)
-    _check_kind(tensors, reader, place)
-    for part, entry in tower_entries(tensors, image_size, stride, place).items():
-        model[part] = entry if "type" in entry else model[part] | entry
-    places = reader.places(tensors)
-    dropped = fit_heads(model, reader.sizes(tensors, model, place), tensors, places, num_identities)
-    if training and dropped:
-        key, reason = next(iter(dropped.items()))
-        raise WeightsError(
-            f"{place} cannot be trained on as {method}, for its head {key!r}: {reason}; without training=True it is"
-            " left out"
+    size = tuple(model["image_encoder"]["image_size"]) if image_size is None else image_size
+    with tensors.told():
+        _check_kind(tensors, reader, place)
+        for part, entry in tower_entries(tensors, size, stride, place).items():
+            model[part] = entry if "type" in entry else model[part] | entry
+        places = reader.places(tensors)
+        dropped = fit_heads(model, reader.sizes(tensors, model, place), tensors, places, num_identities)
+        if training and dropped:
+            key, reason = next(iter(dropped.items()))
+            raise WeightsError(
+                f"{place} cannot be trained on as {method}, for its head {key!r}: {reason}; without training=True it is"
+                " left out"
+            )
+        own = _names(model, reader)
+        needed = [name for name in own if not name.startswith(_CHECKED_BEFORE) and not name.endswith("." + COUNTER)]
+        if missing := [name for name in needed if name not in places.values()]:
+            raise WeightsError(f"{place} is incomplete: no tensor of it becomes {listed(missing)} of {method}'s model")
+        fitting = [name for name, zoo in places.items() if zoo in own]
+        used = {name: tensors[name] for name in [*tower_names(tensors, place), *fitting]}
+        _check_numbers(used, place)
+        of_dropped = {name for name, zoo in places.items() if zoo.startswith("heads.") and zoo.split(".")[1] in dropped}
+        left_over = [
+            name for name in tensors if name not in used and name not in of_dropped and not name.endswith("." + COUNTER)
+        ]
+        return OfficialCheckpoint(
+            method=method,
+            title=reader.title,
+            card=resolved.card,
+            model=model,
+            state=zoo_state(used, has_modified_resnet(tensors), reader.rules),
+            unused=tuple(tensors.written(name) for name in left_over if reader.is_unused(name)),
+            unknown=tuple(tensors.written(name) for name in left_over if not reader.is_unused(name)),
+            dropped=dropped,
+            needed=tuple(map(tensors.written, used)),
         )
-    own = _names(model, reader)
-    needed = [name for name in own if not name.startswith(_CHECKED_BEFORE) and not name.endswith("." + COUNTER)]
-    if missing := [name for name in needed if name not in places.values()]:
-        raise WeightsError(f"{place} is incomplete: no tensor of it becomes {listed(missing)} of {method}'s model")
-    fitting = [name for name, zoo in places.items() if zoo in own]
-    used = {name: tensors[name] for name in [*tower_names(tensors, place), *fitting]}
-    _check_numbers(used, place)
-    of_dropped = {name for name, zoo in places.items() if zoo.startswith("heads.") and zoo.split(".")[1] in dropped}
-    left_over = [
-        name for name in tensors if name not in used and name not in of_dropped and not name.endswith("." + COUNTER)
-    ]
-    return OfficialCheckpoint(
-        method=method,
-        title=reader.title,
-        card=resolved.card,
-        model=model,
-        state=zoo_state(used, has_modified_resnet(tensors), reader.rules),
-        unused=tuple(name for name in left_over if reader.is_unused(name)),
-        unknown=tuple(name for name in left_over if not reader.is_unused(name)),
-        dropped=dropped,
-        needed=tuple(used),
-    )
 
 
 def load_official(official: OfficialCheckpoint, place: str) -> DualEncoder:
@@ -270,7 +274,10 @@ def _check_kind(tensors: Mapping[str, Tensor], reader: MethodReader, place: str)
             kind = f"it is {recognised.words}"
         else:
             kind = f"it holds {listed(list(tensors))}" if tensors else "it is empty"
-        raise WeightsError(f"{place} is no checkpoint of {reader.method}, whose names begin with {TOWERS!r}: {kind}")
+        raise WeightsError(
+            f"{place} is no checkpoint of {reader.method}: no names of it begin with {TOWERS!r}, or with"
+            f" 'encode_text.' and 'visual.': {kind}"
+        )
     if not reader.recognises(tensors) and (others := readers_of(tensors)):
         raise WeightsError(
             f"{place} is no checkpoint of {reader.method}: it looks like one of {titles(others)}; name that method"

@@ -11,8 +11,9 @@ from tipr_zoo.models.plugin_import import import_plugin
 from tipr_zoo.plugins.discovery import FIRST_PARTY, installed_plugins
 from tipr_zoo.registries import CHECKPOINTS
 from tipr_zoo.terminal.log import logger
+from tipr_zoo.weights.official_names import usual_names
 
-_BROUGHT_BY = {"icl": "rde", "conquer": "rde"}
+_BROUGHT_BY = {"icl": "rde", "conquer": "rde", "tbps_clip_simplified": "tbps_clip"}
 """The first-party plugins that bring methods of other names than their own."""
 
 
@@ -59,7 +60,7 @@ def readers_of(names: Iterable[str]) -> list[MethodReader]:
         All of them: methods share names, and none is chosen silently. IRRA comes before those that inherit from it.
     """
     import_every_plugin()
-    names = list(names)
+    names = list(usual_names(names).values())
     readers = []
     for method in CHECKPOINTS.names():
         try:

@@ -64,20 +64,22 @@ def _load_official(model: DualEncoder, tensors: dict[str, Tensor], path: Path) -
     """Load both towers from an official checkpoint, as from CLIP's weights, and every other part that both have."""
     place = f"checkpoint {path}"
     official = official_tensors(tensors, place)
-    towers = tower_names(official, place)
     own = model.state_dict()
+    with official.told():
+        towers = tower_names(official, place)
     known = _places(official, place)
     places = {name: zoo for name, zoo in known.items() if zoo in own}
     parts = _without_other_classifier(model, {zoo: official[name] for name, zoo in places.items()}, path)
     if problems := _problems_of_parts(parts, own):
         raise WeightsError(f"{place} does not fit the model: {first_of(problems)}")
-    loaded = load_clip_tensors(model, {name.removeprefix(TOWERS): official[name] for name in towers}, place)
+    with official.told():
+        loaded = load_clip_tensors(model, {name.removeprefix(TOWERS): official[name] for name in towers}, place)
     model.load_state_dict(parts, strict=False)  # what fits was checked above
     initial = [part for part in loaded.initial if not any(name.startswith(part + ".") for name in parts)]
     left_over = [name for name in official if name not in known and not name.startswith(TOWERS)]
     left_over += [name for name in known if name not in places]
     told = [replace(loaded, initial=tuple(initial)).line("the checkpoint")]
-    told += [f"left over: {listed(left_over)}"] if left_over else []
+    told += [official.written(f"left over: {listed(left_over)}")] if left_over else []
     logger.warning("%s: %s", place, "; ".join(told))
 
 

@@ -138,7 +138,10 @@ class RestoringHead(Head, Protocol):
 
 @runtime_checkable
 class CheckpointReader(Protocol, metaclass=SeesSubmodules):
-    """What knows the checkpoints of a method's official code, in which CLIP's towers stand behind ``base_model.``.
+    """What knows the checkpoints of a method's official code.
+
+    CLIP's towers stand behind ``base_model.`` in it, or behind ``visual.`` and ``encode_text.``. Readers are asked as
+    if they always stood behind ``base_model.``.
 
     A class is registered in `tipr_zoo.registries.CHECKPOINTS` under the method's name, such as ``"sen"``, and is
     constructed without arguments. `tipr_zoo.checkpoint_readers` has IRRA's, from which others may inherit.

@@ -42,8 +42,9 @@ class CaptionAugmentation(Protocol, metaclass=SeesSubmodules):
     """Random changes to one caption.
 
     What is registered in `tipr_zoo.registries.CAPTION_AUGMENTATIONS` is constructed with ``captions``, every caption of
-    the training split, and with ``tokenizer`` where its constructor names that. So what takes time can be done once.
-    Further arguments are the recipe's.
+    the training split, and with ``tokenizer`` and ``further_captions`` where its constructor names them. The latter are
+    other wordings of every caption by their key in the annotations, such as ``captions_bt``, None where there is none;
+    no key where the annotations have none. So what takes time can be done once. Further arguments are the recipe's.
 
     It may have ``change_ids(ids, generator)`` besides, which is handed the (L,) int64 token ids of that caption, and
     returns those to learn from, as many. Masked language modelling comes after it.
@@ -141,6 +142,10 @@ class TrainingRun(Protocol):
     @property
     def step_in_epoch(self) -> int:
         """Steps of this epoch that are done. ``before_epoch`` sees more than 0 where a run is resumed within one."""
+
+    @property
+    def epoch_length(self) -> int:
+        """Steps that this epoch has."""
 
     @property
     def max_epochs(self) -> int:

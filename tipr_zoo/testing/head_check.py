@@ -13,7 +13,7 @@ from tipr_zoo.models.component_check import check_needs
 from tipr_zoo.protocols import Head, TwoTowerRetriever, missing_names
 from tipr_zoo.sentence_ends import SentenceEnds
 from tipr_zoo.testing.objective_check import Case, check_objective
-from tipr_zoo.testing.sample_batch import CAPTIONS, sample_batch
+from tipr_zoo.testing.sample_batch import CAPTIONS, further_entries, sample_batch
 from tipr_zoo.testing.trial import Trial, alike_every_time, expect
 
 
@@ -42,15 +42,16 @@ def check_head(head: nn.Module, retriever: DualEncoder) -> None:
         if hasattr(own, "setup"):
             with trial.promise("can be set up"):
                 cast(Any, own).setup(model)
-        check_objective(trial, own, _case(model))
+        check_objective(trial, own, _case(own, model))
 
 
-def _case(retriever: DualEncoder) -> Case:
+def _case(head: nn.Module, retriever: DualEncoder) -> Case:
     """Make a case with random pictures and real captions that go through both towers."""
     images, ids = torch.randn(len(CAPTIONS), 3, *retriever.image_size), retriever.tokenize(CAPTIONS)
     with torch.no_grad():
         tokens = retriever.image_encoder(images[:1]).shape[1]
     batch = sample_batch(images, ids, retriever.tokenize.mask_id, tokens, SentenceEnds.of(retriever.text_encoder))
+    batch = further_entries(head, batch)
     sources = {
         side: [
             parameter

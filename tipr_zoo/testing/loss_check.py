@@ -13,7 +13,7 @@ from tipr_zoo.features import Features
 from tipr_zoo.protocols import Loss, missing_names
 from tipr_zoo.sentence_ends import largest_ids
 from tipr_zoo.testing.objective_check import Case, check_objective
-from tipr_zoo.testing.sample_batch import IDENTITIES, sample_batch
+from tipr_zoo.testing.sample_batch import IDENTITIES, further_entries, sample_batch
 from tipr_zoo.testing.trial import Trial, alike_every_time, expect
 
 PATCHES, LENGTH, VOCABULARY = 6, 12, 100
@@ -48,10 +48,10 @@ def check_loss(
             with trial.promise("can be set up"):
                 expect(retriever is not None, "it has setup, so say what with: check_loss(loss, retriever=...)")
                 cast(Any, own).setup(deepcopy(retriever))
-        check_objective(trial, own, _case(embedding_size, tuple(parts)))
+        check_objective(trial, own, _case(own, embedding_size, tuple(parts)))
 
 
-def _case(embedding_size: int, parts: tuple[str, ...]) -> Case:
+def _case(loss: nn.Module, embedding_size: int, parts: tuple[str, ...]) -> Case:
     """Make a case with random tokens in place of towers."""
     rows = len(IDENTITIES)
     ids = torch.randint(1, VOCABULARY - 2, (rows, LENGTH))
@@ -61,6 +61,7 @@ def _case(embedding_size: int, parts: tuple[str, ...]) -> Case:
     text_tokens = torch.randn(rows, LENGTH, embedding_size, requires_grad=True)
     turns = [torch.randn(embedding_size, embedding_size) / embedding_size**0.5 for _ in parts]
     batch = sample_batch(torch.randn(rows, 3, 32, 16), ids, mask_id=VOCABULARY - 3, tokens=1 + PATCHES)
+    batch = further_entries(loss, batch)
 
     def forward() -> Features:
         image, text = _rounded(image_tokens), _rounded(text_tokens)

@@ -55,7 +55,8 @@ def check_objective(trial: Trial, objective: nn.Module, case: Case) -> None:
     with trial.promise("gives a finite scalar"):
         value = objective(features, case.batch, *case.further)
         _expect_finite_scalar(value)
-    _check_gradients(trial, value, case.sources)
+    trained = getattr(objective, "trains", tuple(case.sources))
+    _check_gradients(trial, value, {tower: tensors for tower, tensors in case.sources.items() if tower in trained})
     _check_training_mode(trial, deepcopy(fresh), replace(case, further=further), features)
     with trial.promise("gives the same with patch tokens, as it says it needs none"):
         expect_same(objective(whole, case.batch, *case.further), value, "both values")

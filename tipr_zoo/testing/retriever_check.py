@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tipr_zoo.models.component_check import checked_retriever
 from tipr_zoo.models.similarity_part import of_part
-from tipr_zoo.testing.sample_batch import CAPTIONS, sample_batch
+from tipr_zoo.testing.sample_batch import CAPTIONS, further_entries, sample_batch
 from tipr_zoo.testing.trial import Trial, alike_every_time, expect, expect_finite, expect_same
 
 
@@ -83,7 +83,10 @@ def _check_loss(trial: Trial, retriever: Any, images: Tensor, ids: Tensor) -> No
         mask_id = getattr(retriever.tokenize, "mask_id", None)
         batch = sample_batch(images, ids, mask_id or 0, tokens=1)
         needed = ("images", "caption_ids", "pids") if mask_id is None else tuple(batch)[:-1]
-        losses = retriever.loss({name: batch[name] for name in needed})
+        given = {name: batch[name] for name in needed}
+        for objective in (getattr(retriever, "objectives", None) or {}).values():
+            given = further_entries(objective, given)
+        losses = retriever.loss(given)
         expect(isinstance(losses, dict) and bool(losses), f"it gives {losses!r}")
         for key, loss in losses.items():
             expect(isinstance(loss, Tensor) and not loss.ndim, f"{key} is no scalar")

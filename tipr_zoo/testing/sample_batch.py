@@ -53,6 +53,30 @@ def sample_batch(
     }
 
 
+def further_entries(objective: object, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the batch with what an objective needs of it besides, by its ``needs_of_batch``.
+
+    Args:
+        objective: The loss or head.
+        batch: From `sample_batch`.
+
+    Returns:
+        Pairs and pictures are numbered, and second captions are those of the next pair. What has any other name is
+        taken for a further view of each picture.
+    """
+    count = len(batch["pids"])
+    known = {
+        "pair_indices": torch.arange(count),
+        "picture_indices": torch.arange(count),
+        "second_caption_ids": batch["caption_ids"].roll(1, 0),
+    }
+    further = {}
+    for name in getattr(objective, "needs_of_batch", ()):
+        if name not in batch:
+            further[name] = known[name] if name in known else torch.randn_like(batch["images"])
+    return {**batch, **further}
+
+
 def rows_of(features: Features, batch: dict[str, Tensor], rows: Tensor) -> tuple[Features, dict[str, Tensor]]:
     """Return some rows of a batch and of its features.
 

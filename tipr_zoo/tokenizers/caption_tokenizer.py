@@ -28,6 +28,7 @@ class CaptionTokenizer:
         mask_id: Id of the mask token of masked language modelling.
         context_length: Length L of a row, in tokens.
         vocabulary_size: Number of ids; None where the end token is the last one.
+        removed: Characters that count as blanks, such as ``".!"``.
 
     Raises:
         ConfigError: `context_length` is below 3.
@@ -44,12 +45,14 @@ class CaptionTokenizer:
         mask_id: int,
         context_length: int = 77,
         vocabulary_size: int | None = None,
+        removed: str = "",
     ) -> None:
         if context_length < 3:
             raise ConfigError(f"context_length must be at least 3, got {context_length}")
         self.pieces = pieces
         self.start_id, self.end_id, self.mask_id = start_id, end_id, mask_id
         self.context_length = context_length
+        self.removed = removed
         self.vocabulary_size = end_id + 1 if vocabulary_size is None else vocabulary_size
 
     @property
@@ -76,7 +79,9 @@ class CaptionTokenizer:
         rows = torch.zeros(len(captions), self.context_length, dtype=torch.int64)
         room = self.context_length - 2
         too_long = 0
-        encodings = self.pieces.encode_batch_fast([clean(caption) for caption in captions], add_special_tokens=False)
+        encodings = self.pieces.encode_batch_fast(
+            [self.cleaned(caption) for caption in captions], add_special_tokens=False
+        )
         for row, encoding in zip(rows, encodings, strict=True):
             ids = encoding.ids
             too_long += len(ids) > room
@@ -86,17 +91,21 @@ class CaptionTokenizer:
             logger.warning("%d of %d captions exceed %d tokens and were cut", too_long, len(captions), room)
         return rows
 
+    def cleaned(self, caption: str) -> str:
+        """Return a caption as it is cut into pieces: without what is removed, then cleaned by `clean`."""
+        return clean(caption.translate(dict.fromkeys(map(ord, self.removed), " ")) if self.removed else caption)
+
     def words(self, caption: str) -> list[CaptionWord]:
         """Find the words of a caption, with the tokens that they are made of.
 
         Args:
-            caption: One caption. It is cleaned in the same way as for its ids (`clean`).
+            caption: One caption. It is cleaned in the same way as for its ids (`cleaned`).
 
         Returns:
             The words in order. The ``tokens`` of each are columns of the row of ids that a call of the tokenizer gives.
             A word that is cut off because the caption is too long has none.
         """
-        caption = clean(caption)
+        caption = self.cleaned(caption)
         offsets = self.pieces.encode(caption, add_special_tokens=False).offsets[: self.context_length - 2]
         return caption_words(caption, offsets)
 

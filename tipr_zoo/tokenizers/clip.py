@@ -31,13 +31,14 @@ class CLIPTokenizer(CaptionTokenizer):
 
     Args:
         context_length: Length L of a row, in tokens.
+        removed: Characters that count as blanks, such as ``".!"``.
 
     Raises:
         ConfigError: CLIP's vocabulary is missing, or `context_length` is below 3.
     """
 
-    def __init__(self, context_length: int = 77) -> None:
-        super().__init__(clip_pieces(), START_ID, END_ID, MASK_ID, context_length)
+    def __init__(self, context_length: int = 77, removed: str = "") -> None:
+        super().__init__(clip_pieces(), START_ID, END_ID, MASK_ID, context_length, removed=removed)
 
 
 @cache

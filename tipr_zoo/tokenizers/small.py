@@ -24,12 +24,13 @@ class SmallTokenizer(CaptionTokenizer):
     Args:
         file: A ``tokenizer.json`` written by `train_small_tokenizer`. A bare name is a file beside this module.
         context_length: Length L of a row, in tokens.
+        removed: Characters that count as blanks, such as ``".!"``.
 
     Raises:
         ConfigError: The file is missing or broken, or `context_length` is below 3.
     """
 
-    def __init__(self, file: str, context_length: int = 77) -> None:
+    def __init__(self, file: str, context_length: int = 77, removed: str = "") -> None:
         path = Path(__file__).parent / file
         if not path.is_file():
             raise ConfigError(f"tokenizer file {path} is missing")
@@ -39,7 +40,7 @@ class SmallTokenizer(CaptionTokenizer):
             raise ConfigError(f"tokenizer file {path} cannot be read: {error}") from error
         pieces.encode_special_tokens = True  # a caption that spells the padding token keeps its letters
         mask_id, start_id, end_id = (pieces.get_vocab_size() + offset for offset in range(3))
-        super().__init__(pieces, start_id, end_id, mask_id, context_length)
+        super().__init__(pieces, start_id, end_id, mask_id, context_length, removed=removed)
 
 
 def train_small_tokenizer(captions: Iterable[str], vocabulary_size: int) -> tokenizers.Tokenizer:

@@ -252,6 +252,7 @@ _NAMED: dict[tuple[str, str], Any] = {
 _RUNS_PROGRAMS = (
     *("builtins", "__builtin__", "os", "posix", "nt", "sys", "subprocess", "shutil", "socket", "importlib", "runpy"),
     *("pty", "code", "ctypes", "webbrowser", "pickle", "marshal", "multiprocessing", "torch"),
+    "commands",  # under which older pickles name what subprocess has
 )
 """Modules that nobody's settings are made of. Whoever names them has something else in mind."""
 

@@ -7,13 +7,16 @@ adds to the towers is known by its reader; see `tipr_zoo.protocols.CheckpointRea
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 TOWERS = "base_model."
 """The beginning of the names of both towers."""
+
+_OTHER_TOWERS = {"encode_text.": TOWERS, "visual.": TOWERS + "visual."}
+"""Where TBPS-CLIP's code, which is not built on IRRA's, has the text tower and the image tower."""
 
 _IMAGE = "image_encoder.trunk."
 _TEXT = "text_encoder.trunk."
@@ -64,6 +67,29 @@ _BLOCK = [
 
 _SPLIT = "{q,k,v}"
 _TRANSPOSED = ("base_model.visual.proj", "base_model.text_projection")
+
+
+def has_other_towers(names: Iterable[str]) -> bool:
+    """Tell whether the towers stand where TBPS-CLIP's code has them, and not behind ``base_model.``."""
+    names = list(names)
+    return any(name.startswith("encode_text.") for name in names) and not any(name.startswith(TOWERS) for name in names)
+
+
+def usual_names(names: Iterable[str]) -> dict[str, str]:
+    """Return, for each official name, that with both towers behind ``base_model.``; most names are so already."""
+    names = list(names)
+    others = _OTHER_TOWERS if has_other_towers(names) else {}
+    return {
+        name: next((usual + name.removeprefix(own) for own, usual in others.items() if name.startswith(own)), name)
+        for name in names
+    }
+
+
+def as_written(text: str) -> str:
+    """Return a message about a checkpoint with other towers, in which their names are those in the file."""
+    for own, usual in reversed(_OTHER_TOWERS.items()):
+        text = text.replace(usual, own)
+    return text
 
 
 Rules = Sequence[tuple[str, str]]

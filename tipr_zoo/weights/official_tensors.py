@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.weights.clip_names import clip_to_zoo
-from tipr_zoo.weights.official_names import TOWERS, Rules, to_zoo
+from tipr_zoo.weights.official_names import TOWERS, Rules, as_written, has_other_towers, to_zoo, usual_names
 from tipr_zoo.weights.opening import open_mapping
 from tipr_zoo.weights.tensors import read_weights
 
@@ -20,6 +21,33 @@ COUNTER = "num_batches_tracked"
 """The end of the name of a batch normalisation's counter; nothing is computed from it."""
 
 _JOINT = re.compile(r"attn\.in_proj_(?:weight|bias)$")
+
+
+class OfficialTensors(dict[str, Tensor]):
+    """Tensors by official name, both towers behind ``base_model.``, wherever the method's code has them.
+
+    Args:
+        written: Tensors under the names that the checkpoint has.
+    """
+
+    def __init__(self, written: Mapping[str, Tensor]) -> None:
+        usual = usual_names(written)
+        super().__init__({usual[name]: tensor for name, tensor in written.items()})
+        self.are_renamed = has_other_towers(written)
+
+    def written(self, text: str) -> str:
+        """Return a text with the names that the checkpoint itself has."""
+        return as_written(text) if self.are_renamed else text
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Let the block's errors name tensors as the checkpoint does."""
+        try:
+            yield
+        except WeightsError as error:
+            if not self.are_renamed:
+                raise
+            raise WeightsError(self.written(str(error))) from error
 
 
 def zoo_state(official: Mapping[str, Tensor], resnet: bool, rules: Rules) -> dict[str, Tensor]:
@@ -43,7 +71,7 @@ def zoo_state(official: Mapping[str, Tensor], resnet: bool, rules: Rules) -> dic
     return {norm + COUNTER: torch.tensor(0) for norm in norms} | state
 
 
-def official_tensors(checkpoint: str | Path | Mapping[str, Any], place: str) -> dict[str, Tensor]:
+def official_tensors(checkpoint: str | Path | Mapping[str, Any], place: str) -> OfficialTensors:
     """Return the tensors of a checkpoint by official name, without entries around them and without ``module.``.
 
     Args:
@@ -66,4 +94,4 @@ def official_tensors(checkpoint: str | Path | Mapping[str, Any], place: str) -> 
             raise WeightsError(
                 f"{place}: {name} has shape {tuple(value.shape)}, which cannot be cut into query, key and value"
             )
-    return {name: value.detach() for name, value in state.items()}
+    return OfficialTensors({name: value.detach() for name, value in state.items()})

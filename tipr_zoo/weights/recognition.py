@@ -8,7 +8,7 @@ from enum import Enum
 
 from torch import Tensor
 
-from tipr_zoo.weights.official_names import TOWERS
+from tipr_zoo.weights.official_names import TOWERS, has_other_towers
 from tipr_zoo.weights.other_kinds import adapter_in_words, other_kind_in_words, timm_tower_in_words
 
 
@@ -60,7 +60,8 @@ def is_hugging_face_clip(tensors: Mapping[str, object]) -> bool:
 
 def is_official_format(tensors: Mapping[str, object]) -> bool:
     """Tell whether the towers are named as in the checkpoints of official code, perhaps behind ``module.``."""
-    return any(name.removeprefix("module.").startswith(TOWERS) for name in tensors)
+    names = [name.removeprefix("module.") for name in tensors]
+    return any(name.startswith(TOWERS) for name in names) or has_other_towers(names)
 
 
 def recognise(tensors: Mapping[str, Tensor], is_script: bool = False) -> Recognised:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from tipr_zoo.datasets.annotation import Annotation, AnnotationProblem, Annotations, place_in
-from tipr_zoo.datasets.layouts import CAPTION_KEYS, PATH_KEYS, Layout
+from tipr_zoo.datasets.further_captions import joined_rows
+from tipr_zoo.datasets.layouts import CAPTION_KEYS, FURTHER_CAPTION_KEYS, PATH_KEYS, Layout
 from tipr_zoo.datasets.reading.captions import read_captions
 from tipr_zoo.datasets.reading.json_files import Entry, entries_in, json_type, read_json
 from tipr_zoo.datasets.reading.paths import is_absolute, read_picture_path
@@ -42,7 +42,7 @@ def read_json_annotations(source: Source) -> Annotations:
         if is_row and not source.specification.one_caption_a_picture:
             if key in rows_of:
                 known = annotations[rows_of[key]]
-                annotations[rows_of[key]] = replace(known, captions=known.captions + annotation.captions)
+                annotations[rows_of[key]] = joined_rows(known, annotation)
                 continue
             rows_of[key] = len(annotations)
         annotations.append(annotation)
@@ -104,12 +104,29 @@ def _entries_of(source: Source) -> tuple[list[Entry], list[tuple[str, str]], lis
         files = " and ".join(map(str, source.paths))
         raise DataError(f"{files} {'holds' if len(source.paths) == 1 else 'hold'} no records; {owner}")
     _check_every_entry(entries, source)
-    translated = sum(isinstance(entry.values, dict) and bool(entry.values.get("captions_bt")) for entry in entries)
-    if translated:
-        files = " and ".join(map(str, source.paths))
-        message = f"{files}: not read are the back-translations (captions_bt) of {translated:,} records"
-        remarks.append(("back-translations not read", message))
+    remarks += _further_captions(entries, source)
     return entries, remarks, rules
+
+
+def _further_captions(entries: list[Entry], source: Source) -> list[tuple[str, str]]:
+    """Return a remark for each key under which entries have further wordings of their captions."""
+    remarks = []
+    files = " and ".join(map(str, source.paths))
+    for key in FURTHER_CAPTION_KEYS:
+        having = [entry.values for entry in entries if isinstance(entry.values, dict) and entry.values.get(key)]
+        lists = [(each[key], each.get(CAPTION_KEYS[0])) for each in having]
+        uneven = sum(isinstance(a, list) and isinstance(b, list) and len(a) != len(b) for a, b in lists)
+        told = (
+            f"; {uneven:,} of them have not one for each caption, so that no augmentation can take them"
+            if uneven
+            else ""
+        )
+        if having:
+            message = (
+                f"{files}: {len(having):,} records have further captions ({key}), for an augmentation that asks{told}"
+            )
+            remarks.append(("further captions", message))
+    return remarks
 
 
 def _check_every_entry(entries: list[Entry], source: Source) -> None:
@@ -155,7 +172,9 @@ def _read_annotation(entry: Entry, layout: Layout, may_be_absolute: bool) -> tup
     if not isinstance(value, str) or not (is_row or value.lstrip().startswith("[")):
         value = _read_field(values, captions_key, list, "a list of sentences")
     picture = read_picture_path(picture, path_key, may_be_absolute)
-    return Annotation(entry.number, split, identity, picture, read_captions(value), entry.file), is_row
+    captions = read_captions(value)
+    further = {key: values[key] for key in FURTHER_CAPTION_KEYS if values.get(key) not in (None, [])}
+    return Annotation(entry.number, split, identity, picture, captions, entry.file, further), is_row
 
 
 def _key_of(values: Mapping[str, Any], keys: Sequence[str]) -> str:

@@ -20,7 +20,8 @@ class Schedule(Declared):
 
     Let t go from 0 at the end of the warm-up to 1 at the end of the training. Then the factor is
     (1 + cos(pi t)) / 2 for ``"cosine"``, 1 - t for ``"linear"``, power^t for ``"exp"``, power^(1 - t) for ``"poly"``,
-    `gamma` to the number of milestones that are over for ``"step"``, and 1 for ``"constant"``.
+    `gamma` to the number of milestones that are over for ``"step"``, and 1 for ``"constant"``. With a `final_factor` f
+    it is f + (1 - f) times that: ``"cosine"`` and ``"linear"`` end at f.
 
     Attributes:
         type: One of `SHAPES`.
@@ -30,10 +31,12 @@ class Schedule(Declared):
         milestones: The epochs at which ``"step"`` takes a step, counted from 0.
         gamma: What each of these steps multiplies the rate by.
         power: The base of ``"exp"`` and ``"poly"``.
+        final_factor: What the factor after the warm-up stays above.
 
     Raises:
         UnknownNameError: There is no such shape.
-        ConfigError: `milestones` is no list of numbers, or `gamma` or `power` is no number above 0.
+        ConfigError: `milestones` is no list of numbers, `gamma` or `power` is no number above 0, or `final_factor` is
+            above 1.
 
     Example:
         >>> schedule = Schedule(type="linear", warmup_epochs=0)
@@ -48,6 +51,7 @@ class Schedule(Declared):
     milestones: NumbersFromZero = (20, 50)
     gamma: NumberFromZero = 0.1
     power: NumberFromZero = 0.9
+    final_factor: NumberFromZero = 0.0
 
     def __post_init__(self) -> None:
         if self.type not in SHAPES:
@@ -57,6 +61,8 @@ class Schedule(Declared):
         for name in ("gamma", "power"):
             if not _is_number(value := getattr(self, name)) or value <= 0:
                 raise ConfigError(f"schedule {name} must be a number above 0, got {value!r}")
+        if self.final_factor > 1:
+            raise ConfigError(f"schedule final_factor must be from 0 to 1, got {self.final_factor!r}")
 
     def factor(self, epoch: float, max_epochs: float) -> float:
         """Return the factor of the base rate.
@@ -70,6 +76,11 @@ class Schedule(Declared):
         if epoch < self.warmup_epochs:
             return self.warmup_factor + (1 - self.warmup_factor) * epoch / self.warmup_epochs
         progress = min((epoch - self.warmup_epochs) / max(max_epochs - self.warmup_epochs, 1e-9), 1.0)
+        shape = self._shape(epoch, progress)
+        return self.final_factor + (1 - self.final_factor) * shape if self.final_factor else shape
+
+    def _shape(self, epoch: float, progress: float) -> float:
+        """Return the factor after the warm-up, from 1; `progress` goes from 0 to 1."""
         match self.type:
             case "cosine":
                 return 0.5 * (1 + math.cos(math.pi * progress))

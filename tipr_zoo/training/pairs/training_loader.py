@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from tipr_zoo.errors import ConfigError
 from tipr_zoo.machine.processes import check_shared_memory
 from tipr_zoo.models.component_check import checked
 from tipr_zoo.models.recipe_values import build_component
+from tipr_zoo.plugins.accepted_arguments import accepted_arguments
 from tipr_zoo.protocols import CaptionAugmentation, PairSampler, Retriever
 from tipr_zoo.registries import CAPTION_AUGMENTATIONS, SAMPLERS
 from tipr_zoo.training.pairs.augmentation_steps import build_augmentation, normalisation_of
@@ -107,19 +108,33 @@ def _pairs(training: Mapping[str, Any], model: Retriever, train_set: PersonDatas
         training.get("masking", True),
         captions=captions,
     )
-    pairs.caption_augmentation = _caption_augmentation(training, captions, model)
+    pairs.caption_augmentation = _caption_augmentation(training, captions, model, partial(_further, train_set, order))
     pairs.exchanged = wrong_pairs(order, pairs.identities)
     return pairs
 
 
 def _caption_augmentation(
-    training: Mapping[str, Any], captions: Sequence[str], model: Retriever
+    training: Mapping[str, Any],
+    captions: Sequence[str],
+    model: Retriever,
+    further: Callable[[], Mapping[str, Sequence[str | None]]],
 ) -> CaptionAugmentation:
-    """Make the caption augmentation of a recipe; it is handed the tokenizer where its constructor names it."""
+    """Make the caption augmentation of a recipe, with what its constructor names of tokenizer and further captions."""
     place, entry = "training.caption_augmentation", training.get("caption_augmentation") or {"type": "WholeCaptions"}
-    component = build_component(CAPTION_AUGMENTATIONS, entry, place, {"tokenizer": model.tokenize}, captions=captions)
+    offered: dict[str, Any] = {"tokenizer": model.tokenize}
+    kind = entry.get("type") if isinstance(entry, Mapping) else None
+    is_known = isinstance(kind, str) and kind in CAPTION_AUGMENTATIONS
+    if is_known and "further_captions" in accepted_arguments(CAPTION_AUGMENTATIONS.get(kind)):
+        offered["further_captions"] = further()  # checked only where something takes them
+    component = build_component(CAPTION_AUGMENTATIONS, entry, place, offered, captions=captions)
     augmentation: CaptionAugmentation = checked(component, CaptionAugmentation, place)
     return augmentation
+
+
+def _further(train_set: PersonDataset, order: Sequence[int]) -> dict[str, list[str | None]]:
+    """Return the further wordings of a split's captions, of which `order` says whose caption each pair has."""
+    found = getattr(train_set, "further_captions", None) or {}
+    return {key: [wordings[index] for index in order] for key, wordings in found.items()}
 
 
 def _sampler(training: Mapping[str, Any], pairs: TrainingPairs) -> PairSampler:

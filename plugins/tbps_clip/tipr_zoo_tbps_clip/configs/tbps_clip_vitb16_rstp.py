@@ -1,0 +1,5 @@
+"""TBPS-CLIP on RSTPReid."""
+
+_base_ = ["./_base_/tbps_clip_vitb16.py"]
+
+training = dict(dataset="RSTPReid")
