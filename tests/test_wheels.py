@@ -34,7 +34,7 @@ OWN_PARTS = {
 WITHOUT_WEIGHTS = {"rde"}
 """Plugins whose small model comes without weights."""
 SOURCES = {"core": ROOT, **{plugin: ROOT / "plugins" / plugin for plugin in OWN_PARTS}}
-OTHER = {"fmfa": "sen", "rde": "fmfa", "sen": "rde"}
+OTHER = {"fmfa": "sen", "rasa": "fmfa", "rde": "rasa", "sen": "rde"}
 TUTORIALS = sorted((ROOT / "docs").glob("plugin_tutorial*.md"))
 
 OFFLINE_PIP = {

@@ -50,6 +50,9 @@ class DualEncoder(nn.Module):
     takes_cut_captions = True
     """Whether a caption's embedding is the same where the padding after its end token is cut off."""
 
+    interpolation = "bilinear"
+    """How `preprocess` resizes pictures: ``"bilinear"`` or ``"bicubic"``. Training resizes bilinearly."""
+
     def __init__(
         self,
         image_encoder: ImageTower,
@@ -135,7 +138,7 @@ class DualEncoder(nn.Module):
 
     def preprocess(self, picture: Image.Image) -> Tensor:
         """Resize and normalise a picture of any size and mode: -> (3, H, W) float32."""
-        return preprocess_picture(picture, self.image_size, self.normalisation)
+        return preprocess_picture(picture, self.image_size, self.normalisation, self.interpolation)
 
     def features(self, batch: Batch, patch_tokens: bool = True) -> Features:
         """Run both towers once over ``images`` and ``caption_ids``.

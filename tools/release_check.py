@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tools.versions import ROOT, source_version, stated_versions
 
-SOURCES = {"tipr_zoo": ROOT, **{f"tipr_zoo_{name}": ROOT / "plugins" / name for name in ("fmfa", "rde", "sen")}}
+SOURCES = {"tipr_zoo": ROOT, **{f"tipr_zoo_{name}": ROOT / "plugins" / name for name in ("fmfa", "rasa", "rde", "sen")}}
 FOLDER = ROOT / "build" / "release"
 COMMANDS = (
     ["--version"],

@@ -45,7 +45,7 @@ LINES = (
     # Installing
     StandIn(
         "*",
-        "pip install -c constraints.txt . ./plugins/fmfa ./plugins/rde ./plugins/sen",
+        "pip install -c constraints.txt . ./plugins/fmfa ./plugins/rasa ./plugins/rde ./plugins/sen",
         "tests/test_wheels.py does it",
         None,
     ),

@@ -99,6 +99,7 @@ def test_what_is_there_is_promised() -> None:
         "plugins/sen/tipr_zoo_sen",
         "plugins/fmfa/tipr_zoo_fmfa",
         "plugins/rde/tipr_zoo_rde",
+        "plugins/rasa/tipr_zoo_rasa",
         "tipr_zoo/authoring/plugin_template",
     ],
 )

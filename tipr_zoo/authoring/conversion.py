@@ -50,7 +50,7 @@ def convert_checkpoint(
     source: Path,
     method: str,
     output: Path,
-    image_size: Sequence[int] = (384, 128),
+    image_size: Sequence[int] | None = None,
     stride: int | None = 16,
     overwrite: bool = False,
 ) -> Conversion:
@@ -63,7 +63,7 @@ def convert_checkpoint(
         source: The checkpoint file.
         method: The method of the checkpoint, as in `tipr_zoo.from_official`.
         output: The safetensors file to write.
-        image_size: Height and width in pixels.
+        image_size: Height and width in pixels; None for the method's own.
         stride: Pixels from a patch to the next. None for patches that touch.
         overwrite: Whether files that exist may be overwritten.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 NAME = "convert"
 HELP = "turn a checkpoint of a method's official code into weights of the zoo"
-METHOD_HELP = "irra, nam, ham, ga_dms; of a plugin: sen, fmfa, rde, icl, conquer, or what another brings"
+METHOD_HELP = "irra, nam, ham, ga_dms; of a plugin: sen, fmfa, rde, icl, conquer, rasa, or what another brings"
 EXAMPLE = """
 tipr-zoo convert best.pth --method irra -o irra_mine.safetensors
 tipr-zoo convert best.pth --method sen --image-size 384 128 --stride 16 -o sen_mine.safetensors
@@ -37,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("H", "W"),
         type=int,
         nargs=2,
-        default=(384, 128),
-        help="height and width of the pictures it was trained on (default: 384 128)",
+        help="height and width of the pictures it was trained on (default: the method's, 384 128 for most)",
     )
     parser.add_argument("--stride", metavar="S", type=int, default=16, help="pixels between patches (default: 16)")
     parser.add_argument("--force", action="store_true", help="overwrite files that exist")
@@ -52,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.file,
         arguments.method,
         arguments.output,
-        image_size=tuple(arguments.image_size),
+        image_size=arguments.image_size and tuple(arguments.image_size),
         stride=arguments.stride,
         overwrite=arguments.force,
     )

@@ -82,14 +82,14 @@ def _check_parameters(entry: Mapping[str, Any], own: Mapping[str, str], tensors:
     Raises:
         _DoesNotFitError: It cannot.
     """
-    if not own:
-        raise _DoesNotFitError("the checkpoint has no weights of it")
     try:
         with torch.device("meta"):
             head = HEADS.build({name: value for name, value in entry.items() if name != "weight"})
     except ConfigError as error:  # for example pictures that SEN's restoration cannot cut into patches
-        raise _DoesNotFitError(str(error)) from error
+        raise _DoesNotFitError(str(error) if own else "the checkpoint has no weights of it") from error
     parameters = {name: value for name, value in head.state_dict().items() if not name.endswith(COUNTER)}
+    if parameters and not own:
+        raise _DoesNotFitError("the checkpoint has no weights of it")
     if missing := [name for name in parameters if name not in own]:
         raise _DoesNotFitError(f"the checkpoint lacks {listed(missing)}")
     for name, parameter in parameters.items():

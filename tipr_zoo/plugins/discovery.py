@@ -23,7 +23,7 @@ from tipr_zoo.terminal.suggested_command import quoted
 
 ENTRY_POINT_GROUP = "tipr_zoo.plugins"
 
-FIRST_PARTY = {"sen": "tipr-zoo-sen", "fmfa": "tipr-zoo-fmfa", "rde": "tipr-zoo-rde"}
+FIRST_PARTY = {"sen": "tipr-zoo-sen", "fmfa": "tipr-zoo-fmfa", "rde": "tipr-zoo-rde", "rasa": "tipr-zoo-rasa"}
 """The plugins whose cards ship with the core, with their distributions."""
 
 _OWNERS = {**FIRST_PARTY, "core": "tipr-zoo"}

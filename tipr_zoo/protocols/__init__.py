@@ -5,7 +5,16 @@ Each is runtime-checkable: ``isinstance(tower, PatchImageTower)`` says whether a
 """
 
 from tipr_zoo.protocols.promises import missing_names, promised_names
-from tipr_zoo.protocols.retrievers import CheckpointReader, Head, Loss, RestoringHead, Retriever, TwoTowerRetriever
+from tipr_zoo.protocols.retrievers import (
+    CheckpointReader,
+    Head,
+    Loss,
+    PairScorer,
+    RestoringHead,
+    Retriever,
+    TokenPairScorer,
+    TwoTowerRetriever,
+)
 from tipr_zoo.protocols.towers import (
     AttendingImageTower,
     AttendingTextTower,
@@ -37,11 +46,13 @@ __all__ = [
     "MaskableImageTower",
     "Neck",
     "PairSampler",
+    "PairScorer",
     "PatchImageTower",
     "PictureAugmentation",
     "RestoringHead",
     "Retriever",
     "TextTower",
+    "TokenPairScorer",
     "Tokenizer",
     "TrainingHook",
     "TrainingRun",

@@ -55,6 +55,52 @@ class TwoTowerRetriever(Retriever, Protocol):
 
 
 @runtime_checkable
+class PairScorer(Retriever, Protocol):
+    """A retriever that can also score a caption and a picture together: what ranking in two stages needs.
+
+    The cosine finds the best pictures of each caption, and the score of the pairs ranks these again.
+    """
+
+    def score_pairs(self, ids: Tensor, images: Tensor) -> Tensor:
+        """Score pairs, each of one caption and one picture.
+
+        Args:
+            ids: (n, L) int64 token ids.
+            images: (n, 3, H, W) float pictures.
+
+        Returns:
+            (n,) float, higher is better.
+        """
+
+
+@runtime_checkable
+class TokenPairScorer(PairScorer, Protocol):
+    """A `PairScorer` whose work on each caption and on each picture alone can be done once.
+
+    It gives what `score_pairs` gives. Captions come without padding where they are alone, and with as much as the
+    longest of a batch needs; ids of padding are 0, and so are its tokens. The scores must not depend on it.
+    """
+
+    def encode_picture_tokens(self, images: Tensor) -> Tensor:
+        """Encode pictures: (B, 3, H, W) float -> (B, T, W) float."""
+
+    def encode_caption_tokens(self, ids: Tensor) -> Tensor:
+        """Encode captions: (B, L) int64 -> (B, L, D) float."""
+
+    def score_captions(self, ids: Tensor, caption_tokens: Tensor, picture_tokens: Tensor) -> Tensor:
+        """Score captions with one picture, so that the picture's keys and values are computed once.
+
+        Args:
+            ids: (n, L) int64 token ids.
+            caption_tokens: (n, L, D) float, of `encode_caption_tokens`.
+            picture_tokens: (T, W) float, of `encode_picture_tokens`.
+
+        Returns:
+            (n,) float, higher is better.
+        """
+
+
+@runtime_checkable
 class Loss(Protocol, metaclass=SeesSubmodules):
     """An objective without parameters."""
 

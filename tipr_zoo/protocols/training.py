@@ -143,6 +143,10 @@ class TrainingRun(Protocol):
         """Steps of this epoch that are done. ``before_epoch`` sees more than 0 where a run is resumed within one."""
 
     @property
+    def epoch_length(self) -> int:
+        """Steps that this epoch has."""
+
+    @property
     def max_epochs(self) -> int:
         """Epochs that the training is to have."""
 

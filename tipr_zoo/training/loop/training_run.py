@@ -58,6 +58,11 @@ class TrainingRun:
         return int(self._runner.iter)
 
     @property
+    def epoch_length(self) -> int:
+        """Steps that this epoch has."""
+        return len(self._runner.train_dataloader)
+
+    @property
     def max_epochs(self) -> int:
         """Epochs that the training is to have."""
         return int(self._runner.max_epochs)
