@@ -106,8 +106,9 @@ def from_official(
         checkpoint: A PyTorch or safetensors file, or what it holds: tensors under official names. They may stand under
             a ``model`` or ``state_dict`` entry, and ``module.`` may stand before every name.
         method: The core has ``"irra"``, and ``"nam"``, ``"ham"`` and ``"ga_dms"``, which pretrain IRRA. The zoo's
-            plugins have ``"sen"``, ``"fmfa"``, ``"rde"``, ``"rasa"``, and ``"icl"`` and ``"conquer"``, which have RDE's model; any
-            other plugin may bring more. Where methods share their names, the losses are those of the one named here.
+            plugins have ``"sen"``, ``"fmfa"``, ``"rde"``, ``"rasa"``, and ``"icl"`` and ``"conquer"``, which have
+            RDE's model; any other plugin may bring more. Where methods share their names, the losses are those of the
+            one named here.
         image_size: Height and width in pixels of the pictures that it was trained on; None for those of the method's
             model, which are 384 x 128 for most, and 224 x 224 for TBPS-CLIP. The tensors tell the number of patches
             alone: 384 x 128 and 256 x 192 cannot be told apart.

@@ -13,6 +13,7 @@ from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import Batch, Features
 from tipr_zoo.registries import HEADS
 from tipr_zoo_rasa.fusion_features import Contrasted, contrasted_of, needed
+from tipr_zoo_rasa.precision import in_full
 from tipr_zoo_rasa.soft_label_ratio import soft_label_ratio
 
 EMPTY = -100
@@ -112,16 +113,16 @@ class MomentumContrast(nn.Module):
         others = contrasted_of(features, self)
         teachers = needed(features, "momentum_images", self), needed(features, "momentum_texts", self)
         ratio = soft_label_ratio(batch, retriever).unsqueeze(-1)
-        same = (batch["pids"].unsqueeze(1) == others.pids).float()
+        same = (batch["pids"].unsqueeze(1) == others.pids).to(others.images)
         same = same / same.sum(1, keepdim=True).clamp(min=1)
-        total = torch.zeros((), device=same.device)
+        total = torch.zeros((), dtype=same.dtype, device=same.device)
         with torch.autocast(same.device.type, enabled=False):
             rows = (features.image_embedding, features.text_embedding)
             for row, teacher in zip(rows, teachers, strict=True):
-                row = F.normalize(row.float(), dim=1)
-                for columns in (others.images.float(), others.texts.float()):
+                row = F.normalize(in_full(row), dim=1)
+                for columns in (others.images, others.texts):
                     with torch.no_grad():
-                        soft = (teacher.float() @ columns.t() / retriever.temperature).softmax(1)
+                        soft = (teacher @ columns.t() / retriever.temperature).softmax(1)
                     target = ratio * soft + (1 - ratio) * same
                     total = total - (target * (row @ columns.t() / retriever.temperature).log_softmax(1)).sum(1).mean()
         return total / 4

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tipr_zoo.features import Batch, Features
 from tipr_zoo.registries import HEADS
 from tipr_zoo_rasa.fusion_features import needed
+from tipr_zoo_rasa.precision import in_full
 
 
 @HEADS.register_module()
@@ -34,7 +35,7 @@ class ProbabilisticMatching(nn.Module):
             batch: Has ``pids``.
             retriever: Has the ``matching_head``.
         """
-        logits = retriever.matching_head(needed(features, "pair_tokens", self)).float()
+        logits = in_full(retriever.matching_head(needed(features, "pair_tokens", self)))
         labels = batch["pids"].new_tensor([1, 0, 0]).expand(len(logits), -1)
         return F.cross_entropy(logits.flatten(0, 1), labels.flatten())
 
@@ -67,4 +68,4 @@ class PositiveRelationDetection(nn.Module):
             retriever: Has no effect.
         """
         tokens, weak = needed(features, "pair_tokens", self)[:, 0], needed(features, "weak", self)
-        return F.cross_entropy(self.relation(tokens).float(), weak)
+        return F.cross_entropy(in_full(self.relation(tokens)), weak)

@@ -36,7 +36,8 @@ class RaSa(FusedTowers, DualEncoder):
     - ``images_m``, (B, 3, H, W): the second view of the pictures; the first one where it is missing.
     - ``weak_ids``, (B, L) int64, and ``weak``, (B,) int64: captions of which some are others of the same person, and
       which are. Without them they are drawn from ``second_caption_ids``, or none is weak.
-    - ``mrtd_ids``, (B, L) int64: captions with masked words for the momentum copy to write in. They are drawn otherwise.
+    - ``mrtd_ids``, (B, L) int64: captions with masked words for the momentum copy to write in; drawn where they are
+      missing.
     - ``matching_noise``, (B, 2), and ``replacement_noise``, (B, L), both in [0, 1): what decides which pictures and
       captions are drawn for wrong pairs, and which tokens the momentum copy writes. 0 takes the likeliest.
     - ``soft_label_ratio``, (B,): in the place of the model's own.

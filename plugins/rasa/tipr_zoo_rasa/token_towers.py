@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 from torch import nn
 
@@ -86,6 +87,6 @@ class TokenBert(BertTextEncoder):
                 f"context_length {context_length} of TokenBert is more than its positions, {positions}; lower it, or"
                 " raise positions"
             )
-        self.text_projection: nn.Module = nn.Identity()
+        self.text_projection = cast(Any, nn.Identity())
         self.context_length, self.width = context_length, width
         del self.embedding_size

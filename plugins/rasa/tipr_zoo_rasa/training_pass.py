@@ -16,6 +16,7 @@ from tipr_zoo_rasa.caption_draws import masked_for_replacement, padded, weak_cap
 from tipr_zoo_rasa.cross_attention_layers import KeysValues, joined, rows_of
 from tipr_zoo_rasa.drawing import draw_among_pairs, draw_tokens
 from tipr_zoo_rasa.fusion_features import FusionFeatures
+from tipr_zoo_rasa.precision import in_full
 from tipr_zoo_rasa.word_objectives import IGNORED
 
 
@@ -49,11 +50,10 @@ class TrainingPass:
         image_tokens = model.image_encoder(batch["images"])
         weak_ids, weak = weak_captions(batch, model.weak_probability)
         text_tokens = model.text_encoder(weak_ids)
-        embeddings = model.embeddings_of_tokens(image_tokens, text_tokens)
         shown = image_tokens if self.patch_tokens else image_tokens[:, :1]
-        features = FusionFeatures(
-            model.image_projection(shown), model.text_projection(text_tokens), *embeddings, weak=weak
-        )
+        shown_tokens = model.image_projection(shown), model.text_projection(text_tokens)
+        image_embedding, text_embedding = model.embeddings_of_tokens(image_tokens, text_tokens)
+        features = FusionFeatures(*shown_tokens, image_embedding, text_embedding, weak=weak)
         pictures = model.fusion_encoder.keys_values(image_tokens) if self.needs - {"momentum"} else []
         if self.needs & {"momentum", "masked", "replaced"}:
             features = self._with_momentum(features, weak_ids, pictures)
@@ -71,7 +71,7 @@ class TrainingPass:
             image_tokens = teacher.image_encoder(batch["images_m"] if "images_m" in batch else batch["images"])
             if "momentum" in self.needs:
                 embeddings = teacher.embeddings_of_tokens(image_tokens, teacher.text_encoder(weak_ids))
-                images, texts = (F.normalize(each.float(), dim=1) for each in embeddings)
+                images, texts = (F.normalize(in_full(each), dim=1) for each in embeddings)
                 contrast = self.model.contrast_head
                 contrast.setup(self.model)  # where nobody has, as in a loss outside of a training
                 others = contrast.contrast(images, texts, batch["pids"], enqueue=self.learns)
@@ -146,7 +146,7 @@ class TrainingPass:
     @torch.no_grad()
     def _compared(self, features: FusionFeatures) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """Return the embeddings of this process, and those of all that they are compared with, of unit length."""
-        image, text = (F.normalize(each.float(), dim=1) for each in (features.image_embedding, features.text_embedding))
+        image, text = (F.normalize(in_full(each), dim=1) for each in (features.image_embedding, features.text_embedding))
         count = process_count() * len(image)
         if (contrasted := features.contrasted) is not None:
             return (image, text), (contrasted.images[:count], contrasted.texts[:count])

@@ -14,6 +14,7 @@ from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import Batch, Features
 from tipr_zoo.registries import HEADS
 from tipr_zoo_rasa.fusion_features import needed
+from tipr_zoo_rasa.precision import in_full
 from tipr_zoo_rasa.soft_label_ratio import soft_label_ratio
 
 IGNORED = -100
@@ -58,7 +59,7 @@ class MomentumMaskedWords(nn.Module):
     def logits(self, tokens: Tensor, text_encoder: Any) -> Tensor:
         """Say how likely each word is: (..., W) fused tokens -> (..., V)."""
         words = text_encoder.trunk.embeddings.word_embeddings.weight
-        return F.linear(self.transform(tokens), words, self.bias).float()
+        return in_full(F.linear(self.transform(tokens), words, self.bias))
 
     def count_terms(self, batch: Batch) -> Tensor:
         """Return the number of masked words, over which the mean is taken."""
@@ -131,4 +132,4 @@ class ReplacedTokenDetection(nn.Module):
             retriever: Has no effect.
         """
         tokens, labels = needed(features, "replaced_tokens", self), needed(features, "replaced_labels", self)
-        return F.cross_entropy(self.detection(tokens).float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
+        return F.cross_entropy(in_full(self.detection(tokens)).flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
