@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 OLDEST := build/oldest
-SOURCES := pyproject.toml constraints.txt plugins/fmfa/pyproject.toml plugins/rde/pyproject.toml plugins/sen/pyproject.toml \
+SOURCES := pyproject.toml constraints.txt plugins/fmfa/pyproject.toml plugins/rasa/pyproject.toml plugins/rde/pyproject.toml plugins/sen/pyproject.toml \
 	plugins/tbps_clip/pyproject.toml
 
 .PHONY: help install demo test test-oldest lint rooms docs bench release-check clean
@@ -18,7 +18,7 @@ $(INSTALLED): $(SOURCES)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "tipr-zoo needs Python 3.10 or newer; try make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable '.[dev]' --editable plugins/fmfa --editable plugins/rde --editable plugins/sen \
+		--editable '.[dev]' --editable plugins/fmfa --editable plugins/rasa --editable plugins/rde --editable plugins/sen \
 		--editable plugins/tbps_clip
 	touch $@
 
@@ -34,7 +34,7 @@ test-oldest: $(OLDEST)/.installed  ## run every test with the oldest dependencie
 $(OLDEST)/.installed: constraints-oldest.txt $(SOURCES)
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-oldest.txt \
-		--editable '.[dev]' --editable plugins/fmfa --editable plugins/rde --editable plugins/sen \
+		--editable '.[dev]' --editable plugins/fmfa --editable plugins/rasa --editable plugins/rde --editable plugins/sen \
 		--editable plugins/tbps_clip
 	touch $@
 

@@ -24,7 +24,14 @@ from tipr_zoo.weights.tensors import read_weights
 
 pytestmark = pytest.mark.slow
 
-METHODS = ("irra_tiny_synth", "fmfa_tiny_synth", "sen_tiny_synth", "rde_tiny_synth", "tbps_clip_tiny_synth")
+METHODS = (
+    "irra_tiny_synth",
+    "fmfa_tiny_synth",
+    "sen_tiny_synth",
+    "rde_tiny_synth",
+    "tbps_clip_tiny_synth",
+    "rasa_tiny_synth",
+)
 ANY_OBJECTIVE = "irra_tiny_synth with other objectives"
 
 
@@ -71,11 +78,14 @@ class Unaware(torch.nn.Module):
 
 def one_step(name):
     torch.manual_seed(0)
-    overrides = {} if name.startswith(("rde", "tbps")) else {"model.heads.id.num_identities": 6}
+    overrides = {} if name.startswith(("rde", "rasa", "tbps")) else {"model.heads.id.num_identities": 6}
     if " " in name:
         overrides |= {"model.losses.itc": {"type": "ITC"}, "model.losses.cmpm": {"type": "CMPM"}}
         overrides |= {"model.heads.odd": {"type": "Unaware"}}
     spread = tipr_zoo.build(name.split()[0], overrides=overrides).double().train()
+    for objective in spread.objectives.values():
+        if hasattr(objective, "setup"):
+            objective.setup(spread)
     alone = copy.deepcopy(spread)
     captions = ["A man in a red coat.", "A woman with a black bag and blue jeans.", "A man.", "A woman in a dress."]
     ids = spread.tokenize(captions * 2)
@@ -92,7 +102,7 @@ def one_step(name):
     torch.manual_seed(5)
     with as_one_process():  # which draws for every row
         expected = alone.loss(batch)
-    sum(expected.values()).backward()
+        sum(expected.values()).backward()
     synchronise_features(spread)
     rows = 8 // process_count()
     own = {key: value[process_rank() * rows:(process_rank() + 1) * rows] for key, value in batch.items()}

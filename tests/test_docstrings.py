@@ -14,7 +14,10 @@ import pytest
 import tipr_zoo
 
 ROOT = Path(tipr_zoo.__file__).parents[1]
-SOURCES = (ROOT / "tipr_zoo", *(ROOT / "plugins" / name / f"tipr_zoo_{name}" for name in ("fmfa", "rde", "sen")))
+SOURCES = (
+    ROOT / "tipr_zoo",
+    *(ROOT / "plugins" / name / f"tipr_zoo_{name}" for name in ("fmfa", "rasa", "rde", "sen")),
+)
 MANY = 3
 """A function of so many parameters or more describes each of them."""
 

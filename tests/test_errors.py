@@ -14,7 +14,7 @@ import tipr_zoo
 from tipr_zoo import errors
 
 ROOT = Path(tipr_zoo.__file__).parent
-FOLDERS = (ROOT, *(ROOT.parent / "plugins" / name / f"tipr_zoo_{name}" for name in ("sen", "fmfa", "rde")))
+FOLDERS = (ROOT, *(ROOT.parent / "plugins" / name / f"tipr_zoo_{name}" for name in ("sen", "fmfa", "rde", "rasa")))
 
 
 def public_docstrings(tree: ast.AST, place: str) -> Iterator[tuple[str, str]]:

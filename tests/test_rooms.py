@@ -120,7 +120,7 @@ def test_what_lists_models_imports_no_torch(place: str) -> None:
     ],
 )
 def test_an_import_upwards_fails_the_lint_and_is_named(module: str, line: str, told: str, tmp_path: Path) -> None:
-    plugins = [ROOT / "plugins" / name / f"tipr_zoo_{name}" for name in ("fmfa", "rde", "sen")]
+    plugins = [ROOT / "plugins" / name / f"tipr_zoo_{name}" for name in ("fmfa", "rasa", "rde", "sen")]
     for folder in (PACKAGE, *plugins):
         shutil.copytree(folder, tmp_path / folder.name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "model_cards", tmp_path / "tipr_zoo" / "model_cards")

@@ -53,6 +53,9 @@ class DualEncoder(nn.Module):
     takes_cut_captions = True
     """Whether a caption's embedding is the same where the padding after its end token is cut off."""
 
+    interpolation = "bilinear"
+    """How `preprocess` resizes pictures: ``"bilinear"`` or ``"bicubic"``. Training resizes bilinearly."""
+
     def __init__(
         self,
         image_encoder: ImageTower,

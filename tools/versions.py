@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = "tipr_zoo/version.py"
 COPIES = {
     "plugins/fmfa/pyproject.toml": r'^version = "(.+)"$',
+    "plugins/rasa/pyproject.toml": r'^version = "(.+)"$',
     "plugins/rde/pyproject.toml": r'^version = "(.+)"$',
     "plugins/tbps_clip/pyproject.toml": r'^version = "(.+)"$',
     "plugins/sen/pyproject.toml": r'^version = "(.+)"$',

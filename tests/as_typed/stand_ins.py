@@ -45,7 +45,8 @@ LINES = (
     # Installing
     StandIn(
         "*",
-        "pip install -c constraints.txt . ./plugins/fmfa ./plugins/rde ./plugins/sen ./plugins/tbps_clip",
+        "pip install -c constraints.txt . ./plugins/fmfa ./plugins/rasa ./plugins/rde ./plugins/sen"
+        " ./plugins/tbps_clip",
         "tests/test_wheels.py does it",
         None,
     ),

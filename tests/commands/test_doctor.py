@@ -21,4 +21,4 @@ def test_doctor_reports_versions_device_cache_and_what_is_missing(tmp_path: Path
     assert report["cache"] == {"folder": str(tmp_path / "home"), "exists": False, "bytes": 0}
     assert {"torch", "timm", "mmengine"} <= {row["name"] for row in report["dependencies"] if row["version"]}
     assert done.returncode == (1 if any(row["needed"] for row in report["missing"]) else 0)
-    assert {row["plugin"] for row in report["plugins"]} >= {"sen", "fmfa", "rde"}
+    assert {row["plugin"] for row in report["plugins"]} >= {"sen", "fmfa", "rde", "rasa"}

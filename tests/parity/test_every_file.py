@@ -18,7 +18,7 @@ from tipr_zoo.registries import CHECKPOINTS
 
 FILES = Path(os.environ.get("TIPR_PARITY_DIR") or Path(__file__).parent / "files")
 COMPARED = re.compile(
-    r"(?:(?:irra|sen|fmfa|rde|tbps_clip)_|losses_(?:sen|fmfa|rde)|metrics|posembed|schedule|tokens).*\.(?:json|npz)"
+    r"(?:(?:irra|sen|fmfa|rde|rasa|tbps_clip)_|losses_(?:sen|fmfa|rde)|metrics|posembed|schedule|tokens).*\.(?:json|npz)"
 )
 
 

@@ -101,6 +101,7 @@ def test_what_is_there_is_promised() -> None:
         "plugins/fmfa/tipr_zoo_fmfa",
         "plugins/rde/tipr_zoo_rde",
         "plugins/tbps_clip/tipr_zoo_tbps_clip",
+        "plugins/rasa/tipr_zoo_rasa",
         "tipr_zoo/authoring/plugin_template",
     ],
 )

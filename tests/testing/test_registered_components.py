@@ -16,7 +16,7 @@ from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, TOKENIZERS
 from tipr_zoo.registry import Registry
 from tipr_zoo.testing import check_head, check_image_tower, check_loss, check_plugin, check_text_tower
 
-for plugin in ("sen", "fmfa", "rde", "tbps_clip"):
+for plugin in ("sen", "fmfa", "rde", "rasa", "tbps_clip"):
     import_plugin(plugin)
 
 VIT = {"model_name": "vit_tiny_patch16_224", "embedding_size": 64, "image_size": (64, 32)}
@@ -62,7 +62,14 @@ def own(registry: Registry) -> set[str]:
     registry.names()
     return {
         name
-        for package in ("tipr_zoo", "tipr_zoo_sen", "tipr_zoo_fmfa", "tipr_zoo_rde", "tipr_zoo_tbps_clip")
+        for package in (
+            "tipr_zoo",
+            "tipr_zoo_sen",
+            "tipr_zoo_fmfa",
+            "tipr_zoo_rde",
+            "tipr_zoo_rasa",
+            "tipr_zoo_tbps_clip",
+        )
         for name in registry.names_from(package)
     }
 
@@ -126,7 +133,7 @@ def test_heads(config: dict[str, Any], retriever: DualEncoder) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plugin", ["sen", "fmfa", "rde", "tbps_clip"])
+@pytest.mark.parametrize("plugin", ["sen", "fmfa", "rde", "rasa", "tbps_clip"])
 def test_plugins(plugin: str, caplog: pytest.LogCaptureFixture) -> None:
     check_plugin(plugin)
     told = [record.getMessage() for record in caplog.records]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 NAME = "convert"
 HELP = "turn a checkpoint of a method's official code into weights of the zoo"
 METHOD_HELP = (
-    "irra, nam, ham, ga_dms; of a plugin: sen, fmfa, rde, icl, conquer, tbps_clip, tbps_clip_simplified, or what"
+    "irra, nam, ham, ga_dms; of a plugin: sen, fmfa, rde, icl, conquer, tbps_clip, tbps_clip_simplified, rasa, or what"
     " another brings"
 )
 EXAMPLE = """

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from torch import Tensor
 
@@ -58,14 +58,61 @@ class MethodReader:
             raise PluginError(f"{self.place} claims every checkpoint, also one of towers alone, which is no method's")
         return bool(own) and bool(self._asked(lambda: self.reader.recognises(own)))
 
-    def places(self, names: Iterable[str]) -> dict[str, str]:
-        """Return where the tensors go that are no tower's: the zoo's name by the official one.
+    @property
+    def has_own_towers(self) -> bool:
+        """Whether the towers are none of CLIP's, so that the reader names and measures them itself."""
+        return hasattr(self.reader, "zoo_names")
+
+    @property
+    def has_training_state(self) -> bool:
+        """Whether the method's checkpoints may hold something that only a training needs."""
+        return hasattr(self.reader, "training_names")
+
+    def training_places(self, tensors: Mapping[str, Tensor]) -> dict[str, str]:
+        """Return where a training keeps what it alone needs: the zoo's name by the official one.
+
+        Raises:
+            PluginError: The reader raised something.
+        """
+        if not self.has_training_state:
+            return {}
+        return dict(self._asked(lambda: cast(Any, self.reader).training_names(dict(tensors))))
+
+    def fitted(self, tensors: Mapping[str, Tensor], model: Any) -> tuple[dict[str, Tensor], list[str]]:
+        """Return the tensors as they fit a model that starts from them, and in words what was done for that.
+
+        Raises:
+            WeightsError: They cannot be fitted.
+            PluginError: The reader raised something else.
+        """
+        if not hasattr(self.reader, "fitted"):
+            return dict(tensors), []
+        fitted, told = self._asked(lambda: cast(Any, self.reader).fitted(dict(tensors), model))
+        return dict(fitted), list(told)
+
+    def places(self, tensors: Mapping[str, Tensor], place: str = "the checkpoint") -> dict[str, str]:
+        """Return where the tensors go that are no tower of CLIP's: the zoo's name by the official one.
+
+        Args:
+            tensors: By official name.
+            place: What messages call the checkpoint.
 
         Raises:
             PluginError: Two of them would go to one place.
+            WeightsError: The reader says that it is another method's.
         """
+        names: Iterable[str] = tensors
         places: dict[str, str] = {}
         owners: dict[str, str] = {}
+        if self.has_own_towers:
+            try:
+                named = dict(self._asked(lambda: cast(Any, self.reader).zoo_names(dict(tensors))))
+            except WeightsError as error:
+                raise WeightsError(f"{place}: {error}") from error
+            for name, zoo in named.items():
+                if (other := owners.setdefault(zoo, name)) != name:
+                    raise PluginError(f"{self.place} has one place, {zoo}, for two tensors, {other} and {name}")
+            return named
         for name in names:
             found = [] if name.startswith(TOWERS) else zoo_names(name, self.rules)
             if not found:

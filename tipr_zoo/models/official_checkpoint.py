@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,11 +21,14 @@ from tipr_zoo.models.resolved_model import resolve
 from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.official_names import TOWERS
-from tipr_zoo.weights.official_sizes import has_modified_resnet, listed, tower_entries, tower_names
+from tipr_zoo.weights.official_sizes import checked_image_size, has_modified_resnet, listed, tower_entries, tower_names
 from tipr_zoo.weights.official_tensors import COUNTER, official_tensors, zoo_state
 from tipr_zoo.weights.recognition import WeightsKind, recognise
 
 _CHECKED_BEFORE = ("image_encoder.", "text_encoder.", "heads.")
+NO_TRAINING_STATE = (
+    "it is for inference alone: a training begins with a new momentum copy of its weights and new queues"
+)
 _CLIP_KINDS = (WeightsKind.CLIP, WeightsKind.HUGGING_FACE_CLIP)
 
 
@@ -43,6 +46,8 @@ class OfficialCheckpoint:
         unknown: Entries left over because the method has no such parameter.
         dropped: Heads of the method that the model does not have, by key, and why.
         needed: Entries that became part of the model.
+        training_state: What a training goes on from besides, such as a momentum copy, under the names of the model.
+        lacks_training_state: Whether the method has such a thing, and the checkpoint has nothing of it.
     """
 
     method: str
@@ -54,6 +59,8 @@ class OfficialCheckpoint:
     unknown: tuple[str, ...]
     dropped: dict[str, str]
     needed: tuple[str, ...] = ()
+    training_state: Mapping[str, Tensor] = field(default_factory=dict)
+    lacks_training_state: bool = False
 
     @property
     def notes(self) -> list[str]:
@@ -64,6 +71,8 @@ class OfficialCheckpoint:
             notes.append(f"left over, not needed by {self.method}: {modules} ({len(self.unused)} tensors)")
         if self.unknown:
             notes.append(f"left over, unknown to {self.method}: {listed(self.unknown)}")
+        if self.lacks_training_state:
+            notes.append(NO_TRAINING_STATE)
         return notes + [f"model.heads.{key} is left out: {reason}" for key, reason in self.dropped.items()]
 
     def _unused_modules(self) -> list[str]:
@@ -97,9 +106,9 @@ def from_official(
         checkpoint: A PyTorch or safetensors file, or what it holds: tensors under official names. They may stand under
             a ``model`` or ``state_dict`` entry, and ``module.`` may stand before every name.
         method: The core has ``"irra"``, and ``"nam"``, ``"ham"`` and ``"ga_dms"``, which pretrain IRRA. The zoo's
-            plugins have ``"sen"``, ``"fmfa"``, ``"rde"``, ``"tbps_clip"``, and ``"icl"`` and ``"conquer"``, which have
-            RDE's model; any other plugin may bring more. Where methods share their names, the losses are those of the
-            one named here.
+            plugins have ``"sen"``, ``"fmfa"``, ``"rde"``, ``"rasa"``, ``"tbps_clip"``, and ``"icl"`` and ``"conquer"``,
+            which have RDE's model; any other plugin may bring more. Where methods share their names, the losses are
+            those of the one named here.
         image_size: Height and width in pixels of the pictures that it was trained on; None for those of the method's
             model, which are 384 x 128 for most, and 224 x 224 for TBPS-CLIP. The tensors tell the number of patches
             alone: 384 x 128 and 256 x 192 cannot be told apart.
@@ -162,9 +171,9 @@ def read_official(
     size = tuple(model["image_encoder"]["image_size"]) if image_size is None else image_size
     with tensors.told():
         _check_kind(tensors, reader, place)
-        for part, entry in tower_entries(tensors, size, stride, place).items():
+        for part, entry in _towers(tensors, reader, size, stride, place).items():
             model[part] = entry if "type" in entry else model[part] | entry
-        places = reader.places(tensors)
+        places = reader.places(tensors, place)
         dropped = fit_heads(model, reader.sizes(tensors, model, place), tensors, places, num_identities)
         if training and dropped:
             key, reason = next(iter(dropped.items()))
@@ -173,27 +182,47 @@ def read_official(
                 " left out"
             )
         own = _names(model, reader)
-        needed = [name for name in own if not name.startswith(_CHECKED_BEFORE) and not name.endswith("." + COUNTER)]
+        checked = "heads." if reader.has_own_towers else _CHECKED_BEFORE
+        needed = [name for name in own if not name.startswith(checked) and not name.endswith("." + COUNTER)]
         if missing := [name for name in needed if name not in places.values()]:
             raise WeightsError(f"{place} is incomplete: no tensor of it becomes {listed(missing)} of {method}'s model")
         fitting = [name for name, zoo in places.items() if zoo in own]
-        used = {name: tensors[name] for name in [*tower_names(tensors, place), *fitting]}
+        towers = () if reader.has_own_towers else tower_names(tensors, place)
+        used = {name: tensors[name] for name in [*towers, *fitting]}
+        training_state = reader.training_places(tensors) if training else {}
         _check_numbers(used, place)
         of_dropped = {name for name, zoo in places.items() if zoo.startswith("heads.") and zoo.split(".")[1] in dropped}
         left_over = [
-            name for name in tensors if name not in used and name not in of_dropped and not name.endswith("." + COUNTER)
+            name
+            for name in tensors
+            if name not in {*used, *of_dropped, *training_state} and not name.endswith("." + COUNTER)
         ]
         return OfficialCheckpoint(
             method=method,
             title=reader.title,
             card=resolved.card,
             model=model,
-            state=zoo_state(used, has_modified_resnet(tensors), reader.rules),
+            state=(
+                {places[name]: tensor for name, tensor in used.items()}
+                if reader.has_own_towers
+                else zoo_state(used, has_modified_resnet(tensors), reader.rules)
+            ),
             unused=tuple(tensors.written(name) for name in left_over if reader.is_unused(name)),
             unknown=tuple(tensors.written(name) for name in left_over if not reader.is_unused(name)),
             dropped=dropped,
             needed=tuple(map(tensors.written, used)),
+            training_state={zoo: tensors[name] for name, zoo in training_state.items()},
+            lacks_training_state=training and reader.has_training_state and not training_state,
         )
+
+
+def _towers(
+    tensors: Mapping[str, Tensor], reader: MethodReader, image_size: Sequence[int], stride: int | None, place: str
+) -> dict[str, dict[str, Any]]:
+    """Return the entries of both towers. A reader that has towers of its own tells their sizes itself."""
+    if reader.has_own_towers:
+        return {"image_encoder": {"image_size": checked_image_size(image_size)}}
+    return tower_entries(tensors, image_size, stride, place)
 
 
 def load_official(official: OfficialCheckpoint, place: str) -> DualEncoder:
@@ -215,6 +244,8 @@ def load_official(official: OfficialCheckpoint, place: str) -> DualEncoder:
                 f" {tuple(own[name].shape)}"
             )
     model.load_state_dict(state, strict=True)
+    if official.training_state:
+        cast(Any, model).keep_training_state(official.training_state)
     return model.eval()
 
 
@@ -264,7 +295,13 @@ def _check_numbers(tensors: Mapping[str, Tensor], place: str) -> None:
 
 def _check_kind(tensors: Mapping[str, Tensor], reader: MethodReader, place: str) -> None:
     """Check that the names are those of the method's checkpoints. Towers alone are any method's."""
-    if not any(name.startswith(TOWERS) for name in tensors):
+    if reader.has_own_towers:
+        reader.places(tensors, place)  # which knows its method's relatives by name
+        has_towers, told = reader.recognises(tensors), ""
+    else:
+        has_towers = any(name.startswith(TOWERS) for name in tensors)
+        told = f": no names of it begin with {TOWERS!r}, or with 'encode_text.' and 'visual.'"
+    if not has_towers:
         recognised = recognise(tensors)
         if recognised.kind is WeightsKind.ZOO:
             kind = "it has the zoo's own names already; pass it to tipr_zoo.build as weights="
@@ -274,10 +311,7 @@ def _check_kind(tensors: Mapping[str, Tensor], reader: MethodReader, place: str)
             kind = f"it is {recognised.words}"
         else:
             kind = f"it holds {listed(list(tensors))}" if tensors else "it is empty"
-        raise WeightsError(
-            f"{place} is no checkpoint of {reader.method}: no names of it begin with {TOWERS!r}, or with"
-            f" 'encode_text.' and 'visual.': {kind}"
-        )
+        raise WeightsError(f"{place} is no checkpoint of {reader.method}{told}: {kind}")
     if not reader.recognises(tensors) and (others := readers_of(tensors)):
         raise WeightsError(
             f"{place} is no checkpoint of {reader.method}: it looks like one of {titles(others)}; name that method"

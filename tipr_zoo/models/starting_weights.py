@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 from torch import Tensor
 
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.hub.weights import local_weights
-from tipr_zoo.models.clip_weights import load_clip_tensors, part_of
+from tipr_zoo.models.clip_weights import load_clip_tensors, part_of, parts_besides
 from tipr_zoo.models.objective_setup import without_set_up
+from tipr_zoo.models.official_checkpoint import NO_TRAINING_STATE
 from tipr_zoo.models.reader_lookup import reader_named, readers_of
 from tipr_zoo.models.timm_weights import load_timm_tower
 from tipr_zoo.protocols import TwoTowerRetriever, missing_names
@@ -21,8 +23,10 @@ from tipr_zoo.weights.official_names import TOWERS
 from tipr_zoo.weights.official_sizes import listed, tower_names
 from tipr_zoo.weights.official_tensors import COUNTER, official_tensors
 from tipr_zoo.weights.opening import open_weights
-from tipr_zoo.weights.recognition import WeightsKind
+from tipr_zoo.weights.recognition import WeightsKind, is_fusion_format
 from tipr_zoo.weights.tensors import first_of, load_tensors
+
+_ENCODERS = ("image_encoder.", "text_encoder.", "fusion_encoder.")
 
 
 def load_starting_weights(model: DualEncoder, path: Path) -> None:
@@ -64,6 +68,9 @@ def _load_official(model: DualEncoder, tensors: dict[str, Tensor], path: Path) -
     """Load both towers from an official checkpoint, as from CLIP's weights, and every other part that both have."""
     place = f"checkpoint {path}"
     official = official_tensors(tensors, place)
+    if is_fusion_format(official):
+        _load_whole(model, official, place)
+        return
     own = model.state_dict()
     with official.told():
         towers = tower_names(official, place)
@@ -83,6 +90,34 @@ def _load_official(model: DualEncoder, tensors: dict[str, Tensor], path: Path) -
     logger.warning("%s: %s", place, "; ".join(told))
 
 
+def _load_whole(model: DualEncoder, official: Mapping[str, Tensor], place: str) -> None:
+    """Load every part that both have from a checkpoint whose towers are none of CLIP's."""
+    readers = [reader for reader in readers_of(official) if reader.has_own_towers]
+    if not readers:
+        raise WeightsError(f"{place} is one of ALBEF's kind, and no installed plugin knows it; see tipr-zoo plugins")
+    reader, own = readers[0], model.state_dict()
+    fitted, done = reader.fitted(official, model)
+    known = reader.places(fitted, place)
+    parts = {zoo: fitted[name] for name, zoo in known.items() if zoo in own}
+    problems = _problems_of_parts(parts, own)
+    problems += [f"{name} is missing" for name in own if name.startswith(_ENCODERS) and name not in parts]
+    if problems:
+        raise WeightsError(f"{place} does not fit the model: {first_of(problems)}")
+    model.load_state_dict(parts, strict=False)  # what fits was checked above
+    further = reader.training_places(fitted)
+    if further:
+        cast(Any, model).keep_training_state({zoo: fitted[name] for name, zoo in further.items()})
+    initial = parts_besides(own, parts)
+    left_over = [name for name in official if name not in {*known, *further} and not reader.is_unused(name)] + [
+        name for name, zoo in known.items() if zoo not in own
+    ]
+    told = [f"the model has the weights of {reader.title}'s kind", *done]
+    told += [] if further else [NO_TRAINING_STATE]
+    told += [f"still random: {', '.join(initial)}"] if initial else []
+    told += [f"left over: {listed(left_over)}"] if left_over else []
+    logger.warning("%s: %s", place, "; ".join(told))
+
+
 def _places(official: Mapping[str, Tensor], place: str) -> dict[str, str]:
     """Return where the tensors go that are no tower's, as every method says that has these names.
 
@@ -91,9 +126,9 @@ def _places(official: Mapping[str, Tensor], place: str) -> dict[str, str]:
     """
     readers = readers_of(official)
     if not readers:  # no method's own part is there; an identity classifier is IRRA's
-        return reader_named("irra").places(official)
-    places = readers[0].places(official)
-    if other := next((reader for reader in readers if reader.places(official) != places), None):
+        return reader_named("irra").places(official, place)
+    places = readers[0].places(official, place)
+    if other := next((reader for reader in readers if reader.places(official, place) != places), None):
         raise WeightsError(
             f"{place} is recognised by the readers of {readers[0].method} and {other.method}, which name its tensors"
             " differently; say whose it is: tipr-zoo convert FILE --method METHOD, and start from what that writes"

@@ -27,6 +27,7 @@ FIRST_PARTY = {
     "sen": "tipr-zoo-sen",
     "fmfa": "tipr-zoo-fmfa",
     "rde": "tipr-zoo-rde",
+    "rasa": "tipr-zoo-rasa",
     "tbps_clip": "tipr-zoo-tbps-clip",
 }
 """The plugins whose cards ship with the core, with their distributions."""

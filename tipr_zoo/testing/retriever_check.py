@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tipr_zoo.models.component_check import checked_retriever
 from tipr_zoo.models.similarity_part import of_part
+from tipr_zoo.sentence_ends import end_positions
 from tipr_zoo.testing.sample_batch import CAPTIONS, further_entries, sample_batch
 from tipr_zoo.testing.trial import Trial, alike_every_time, expect, expect_finite, expect_same
 
@@ -68,7 +69,8 @@ def _check_embeddings(trial: Trial, retriever: Any, images: Tensor, ids: Tensor)
         expect_same(retriever.encode_text(ids[2:3]), sides["captions"][2:3], "alone and among others, a caption's")
     if getattr(retriever, "takes_cut_captions", False):
         with trial.promise("embeds a caption alike without the padding after its end token"):
-            cut = ids[2:3, : int(ids[2].argmax()) + 1]
+            ends = end_positions(getattr(retriever, "text_encoder", None), ids)
+            cut = ids[2:3, : int(ends[2]) + 1]
             expect_same(retriever.encode_text(cut), sides["captions"][2:3], "with and without padding, a caption's")
     for part in getattr(retriever, "parts", None) or {}:
         with trial.promise(f"has the columns of the part {part!r}"):

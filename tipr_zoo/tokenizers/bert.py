@@ -11,7 +11,9 @@ from tokenizers import models, normalizers, pre_tokenizers
 from torch import Tensor
 
 from tipr_zoo.cache_folder import cache_folder
-from tipr_zoo.errors import ConfigError
+from tipr_zoo.cards.hub_reference import is_hub_reference, parse_hub_reference
+from tipr_zoo.errors import ConfigError, HubError
+from tipr_zoo.hub.download import fetch_hub_file
 from tipr_zoo.outside.files import read_text
 from tipr_zoo.registries import TOKENIZERS
 from tipr_zoo.tokenizers.caption_tokenizer import CaptionTokenizer
@@ -30,8 +32,9 @@ class BertTokenizer(CaptionTokenizer):
 
     Args:
         file: The vocabulary, one piece a line (``vocab.txt``), a path. A bare name is looked for in the current folder,
-            then in ``vocabularies`` of the cache folder (see `tipr_zoo.cache_folder`). Nothing is downloaded. The first
-            piece is ``[PAD]``, so that padding is id 0.
+            then in ``vocabularies`` of the cache folder (see `tipr_zoo.cache_folder`). One of the Hub's,
+            ``hub:owner/name[@revision]:file``, is fetched; nothing else is. The first piece is ``[PAD]``, so that
+            padding is id 0.
         context_length: Length L of a row, in tokens.
 
     Attributes:
@@ -39,6 +42,7 @@ class BertTokenizer(CaptionTokenizer):
 
     Raises:
         ConfigError: The file is missing, too large, no text, or no such vocabulary; or `context_length` is below 3.
+        HubError: The Hub cannot be reached, or does not have or give the file.
     """
 
     def __init__(self, file: str, context_length: int = 77) -> None:
@@ -68,6 +72,8 @@ def _found(file: str) -> Path:
     """Find a vocabulary by its path or its name."""
     if not isinstance(file, str) or not file:
         raise ConfigError(f"file of BertTokenizer must be the path of a vocab.txt, got {file!r}")
+    if is_hub_reference(file):
+        return _fetched(file)
     places = [Path(file).expanduser() if file.startswith("~/") else Path(file)]
     if Path(file).name == file:
         places.append(cache_folder() / "vocabularies" / file)
@@ -78,6 +84,19 @@ def _found(file: str) -> Path:
         f"vocabulary {' or '.join(map(str, places))} is missing; name BERT's vocab.txt, which comes with its weights"
         " (model.tokenizer.file)"
     )
+
+
+def _fetched(file: str) -> Path:
+    """Fetch a vocabulary from the Hub."""
+    reference = parse_hub_reference(file)
+    if reference.file is None:
+        raise ConfigError(f"{file} names no file of the repository; write {file}:vocab.txt (model.tokenizer.file)")
+    try:
+        return fetch_hub_file(reference)[0]
+    except HubError as error:
+        raise type(error)(
+            f"{error}; or name a vocab.txt on this machine: --cfg-options model.tokenizer.file=vocab.txt"
+        ) from error
 
 
 def _read_vocabulary(path: Path) -> dict[str, int]:

@@ -97,7 +97,7 @@ def _vision_transformer(
     if patch_size not in CLIP_TOWERS:
         known = ", ".join(map(str, CLIP_TOWERS))
         raise WeightsError(f"{place} has patches of {patch_size} pixels; CLIP's towers have {known}")
-    image_size = _checked_image_size(image_size)
+    image_size = checked_image_size(image_size)
     if stride is None:
         stride = patch_size
     if isinstance(stride, bool) or not isinstance(stride, int) or stride < 1:
@@ -122,7 +122,7 @@ def _modified_resnet(
     width = _shape(official, _IMAGE + "conv3.weight", 4, place)[0]
     embedding_size, _ = _shape(official, _IMAGE + "attnpool.c_proj.weight", 2, place)
     positions, _ = _shape(official, _IMAGE + "attnpool.positional_embedding", 2, place)
-    image_size = _checked_image_size(image_size)
+    image_size = checked_image_size(image_size)
     _check_grid(positions - 1, image_size, SQUARE, SQUARE, place)
     return {
         "type": "ModifiedResNetEncoder",
@@ -176,7 +176,12 @@ def _num_heads(width: int, tower: str, place: str) -> int:
     return width // _HEAD_WIDTH
 
 
-def _checked_image_size(image_size: Sequence[int]) -> tuple[int, int]:
+def checked_image_size(image_size: Sequence[int]) -> tuple[int, int]:
+    """Return the height and width in pixels.
+
+    Raises:
+        ConfigError: They are none.
+    """
     sides = tuple(image_size) if isinstance(image_size, Sequence) else (image_size,)
     if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
         raise ConfigError(f"image_size must be the height and width in pixels, e.g. (384, 128), got {image_size!r}")

@@ -64,6 +64,13 @@ def is_official_format(tensors: Mapping[str, object]) -> bool:
     return any(name.startswith(TOWERS) for name in names) or has_other_towers(names)
 
 
+def is_fusion_format(tensors: Mapping[str, object]) -> bool:
+    """Tell whether these entries are named as those of ALBEF and what is built on it: a ViT, and a BERT behind it."""
+    return any(name.startswith("visual_encoder.") for name in tensors) and any(
+        name.startswith("text_encoder.bert.encoder.layer.") and ".crossattention." in name for name in tensors
+    )
+
+
 def recognise(tensors: Mapping[str, Tensor], is_script: bool = False) -> Recognised:
     """Say what a set of tensors is.
 
@@ -72,6 +79,8 @@ def recognise(tensors: Mapping[str, Tensor], is_script: bool = False) -> Recogni
         is_script: Whether they were in a TorchScript archive.
     """
     adapter = adapter_in_words(tensors)
+    if adapter is None and is_fusion_format(tensors):
+        return Recognised(WeightsKind.OFFICIAL, "a checkpoint of ALBEF's kind, of a method's official code")
     if adapter is None and any(name.startswith(("image_encoder.", "text_encoder.")) for name in tensors):
         heads = sorted({name.split(".")[1] for name in tensors if name.startswith("heads.")})
         return Recognised(WeightsKind.ZOO, f"a model of tipr-zoo ({_heads(heads)})")

@@ -66,6 +66,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         self.caption_ids = tokenized(self.tokenizer, self.captions, self.model_kind)
         self.find_ends = SentenceEnds.of(getattr(model, "text_encoder", None))
         self.image_size = model.image_size
+        self.interpolation = getattr(model, "training_interpolation", "bilinear")
         self.normalisation = normalisation_of(model)
         self.augmentation, self.seed, self.masking = augmentation, seed, masking
         self.caption_augmentation = caption_augmentation or WholeCaptions(self.captions)
@@ -97,7 +98,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         # Seeds such as 20231121 would be beyond 64 bits.
         generator = torch.Generator().manual_seed(((self.seed * 1_000_003 + epoch) * 1_000_003 + index) % 2**64)
         picture_index = self.picture_indices[index]
-        pixels = resize_picture(open_picture(self.pictures[picture_index]), self.image_size)
+        pixels = resize_picture(open_picture(self.pictures[picture_index]), self.image_size, self.interpolation)
         picture = self.augmentation(self._own(pixels), self.normalisation, generator)
         ids = self._augmented_ids(index, generator)
         pair = {
