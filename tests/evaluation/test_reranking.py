@@ -26,7 +26,7 @@ from tipr_zoo.comparison.record_comparison import compare_records
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.display.hits_picture import hits_rows
-from tipr_zoo.errors import ConfigError, DataError, TiprZooError, WeightsError
+from tipr_zoo.errors import BrokenPromiseError, ConfigError, DataError, TiprZooError, WeightsError
 from tipr_zoo.evaluation.embedding import evaluate
 from tipr_zoo.evaluation.kept_queries import read_kept_queries
 from tipr_zoo.evaluation.loaded_model import load_model
@@ -35,6 +35,7 @@ from tipr_zoo.evaluation.pair_scoring import PairBatches, PairScoring, score_can
 from tipr_zoo.evaluation.preprocessed_pictures import PreprocessedPictures
 from tipr_zoo.leaderboard.rows import leaderboard_rows
 from tipr_zoo.pictures.files import open_picture
+from tipr_zoo.testing import check_retriever
 
 Floats = npt.NDArray[np.float64]
 
@@ -440,6 +441,21 @@ def test_a_picture_that_is_gone_between_the_stages_is_named(test_split: PersonDa
     pictures = PreprocessedPictures([*test_split.pictures[:3], tmp_path / "gone.jpg"], model)
     with pytest.raises(DataError, match=r"gone\.jpg"):
         score_candidates(PairScoring(model, test_split.captions, pictures, np.tile(np.arange(4), (8, 1))))
+
+
+@pytest.mark.parametrize("name", [PAIRS, TOKENS])
+def test_a_check_tries_the_promises_of_both_kinds(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model: Any = tipr_zoo.build(name, pretrained=True)
+    check_retriever(model)
+    if name == TOKENS:
+        score = type(model).score_captions
+        monkeypatch.setattr(type(model), "score_captions", lambda *given: 1.01 * score(*given))
+        with pytest.raises(BrokenPromiseError, match="scores captions with one picture, by tokens without padding"):
+            check_retriever(model)
+    else:
+        monkeypatch.setattr(type(model), "score_pairs", lambda self, ids, images: torch.zeros(len(ids), 1))
+        with pytest.raises(BrokenPromiseError, match="scores pairs as finite"):
+            check_retriever(model)
 
 
 # Elsewhere

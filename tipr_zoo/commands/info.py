@@ -12,6 +12,7 @@ from tipr_zoo.cards.hub_reference import is_hub_reference
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.cards.method_facts import MethodFacts
 from tipr_zoo.cards.record import METRICS
+from tipr_zoo.cards.results import Result
 from tipr_zoo.cards.schema import Link, SizeBlock
 from tipr_zoo.display.model_size import millions, pixels
 from tipr_zoo.display.selection_mark import TEST_SELECTION_LEGEND, marked
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
                 result.dataset,
                 result.split,
                 *map(result.metrics.get, METRICS),
-                marked(result.origin, result.selected_on),
+                marked(_origin(result), result.selected_on),
                 result.source_name,
             ]
             for result in card.results
@@ -69,6 +70,11 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"\n{TEST_SELECTION_LEGEND}")
     print("\n" + "\n".join(_commands(card)))
     print("\n" + printable(card.description))
+
+
+def _origin(result: Result) -> str:
+    """Return where figures come from, and how many pictures of each caption were ranked again."""
+    return f"{result.origin}, re-ranks {result.rerank}" if result.rerank else result.origin
 
 
 def _is_file(name: str) -> bool:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tipr_zoo.models.component_check import checked_retriever
 from tipr_zoo.models.similarity_part import of_part
+from tipr_zoo.protocols import PairScorer, TokenPairScorer
 from tipr_zoo.sentence_ends import end_positions
 from tipr_zoo.testing.sample_batch import CAPTIONS, further_entries, sample_batch
 from tipr_zoo.testing.trial import Trial, alike_every_time, expect, expect_finite, expect_same
@@ -32,6 +33,8 @@ def check_retriever(retriever: nn.Module) -> None:
         copy: Any = deepcopy(retriever).eval()
         images, ids = _inputs(trial, copy)
         _check_embeddings(trial, copy, images, ids)
+        if isinstance(copy, PairScorer):
+            _check_pairs(trial, copy, images, ids)
         _check_loss(trial, copy, images, ids)
 
 
@@ -75,6 +78,24 @@ def _check_embeddings(trial: Trial, retriever: Any, images: Tensor, ids: Tensor)
     for part in getattr(retriever, "parts", None) or {}:
         with trial.promise(f"has the columns of the part {part!r}"):
             of_part(sides["pictures"], retriever, part)
+
+
+@torch.no_grad()
+def _check_pairs(trial: Trial, retriever: PairScorer, images: Tensor, ids: Tensor) -> None:
+    with trial.promise("scores pairs as finite (n,) numbers, each alike whatever else is in the batch"):
+        scores = retriever.score_pairs(ids, images)
+        expect(isinstance(scores, Tensor) and scores.shape == (len(ids),), "it gives something else")
+        expect_finite(scores, "the scores")
+        expect_same(retriever.score_pairs(ids[2:3], images[2:3]), scores[2:3], "alone and among others, a pair's")
+    if not isinstance(retriever, TokenPairScorer):
+        return
+    with trial.promise("scores captions with one picture, by tokens without padding, as it scores the pairs"):
+        expected = retriever.score_pairs(ids, images[:1].expand(len(ids), -1, -1, -1))
+        length = int((ids != 0).any(dim=0).nonzero().max()) + 1
+        tokens = retriever.encode_caption_tokens(ids[:, :length])
+        tokens = tokens * (ids[:, :length] != 0).unsqueeze(-1)
+        picture = retriever.encode_picture_tokens(images)[0]
+        expect_same(retriever.score_captions(ids[:, :length], tokens, picture), expected, "by tokens and by pairs, the")
 
 
 def _check_loss(trial: Trial, retriever: Any, images: Tensor, ids: Tensor) -> None:
