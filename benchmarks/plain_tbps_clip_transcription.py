@@ -1,7 +1,7 @@
 """The objectives of TBPS-CLIP, written line by line from their formulas.
 
-As in the published code, both towers run on all tokens, and a second time without gradient for the soft labels, each view
-included. Dropout is PyTorch's, so models are compared in evaluation mode, in which neither way drops.
+As in the published code, both towers run on all tokens, and a second time without gradient for the soft labels, each
+view included. There is no dropout, which two ways cannot draw alike.
 """
 
 from __future__ import annotations

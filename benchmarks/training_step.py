@@ -6,8 +6,8 @@ A step is forward, backward and the optimiser: PyTorch's Adam as it is for the p
 Both run the same towers with the same (random) weights; the zoo also under bfloat16 autocast, where the processor has
 bfloat16. The learning rate is 0, so that all steps start from the same weights: the losses must be equal, those in
 bfloat16 within 1 %, RDE's within 2 %. SEN's plain way encodes each caption twice, and RDE's asks every block for its
-attention, as the published code does. TBPS-CLIP's runs both towers a second time, and is without dropout, which two ways
-cannot draw alike; its step is to take 1.15 times as long at least.
+attention, as the published code does. TBPS-CLIP's runs both towers a second time, and is without dropout, which two
+ways cannot draw alike; its step is to take 1.15 times as long at least.
 
 On a GPU, where there is one, FMFA and RDE with B = 64 and SEN with B = 128, as they are trained. Each way runs in a
 process of its own, and they take turns.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,24 @@ class Annotation:
     def place(self) -> str:
         """Its place in its file, e.g. ``"record 3 (counted from 0)"`` or ``"line 5"``."""
         return place_in(self.file, self.number)
+
+    def with_row(self, row: Annotation) -> Annotation:
+        """Return the annotation with the caption of one more row of its picture, and with its further wordings."""
+        further: dict[str, Any] = {}
+        for key in (*self.further_captions, *row.further_captions):
+            further[key] = [
+                wording
+                for part in (self, row)
+                for wording in wordings_of(part.further_captions.get(key), len(part.captions))
+            ]
+        return replace(self, captions=self.captions + row.captions, further_captions=further)
+
+
+def wordings_of(value: Any, count: int) -> list[Any]:
+    """Return what stands under a key of further wordings as a list; where nothing does, a None for each caption."""
+    if value is None:
+        return [None] * count
+    return list(value) if isinstance(value, list) else [value]
 
 
 def place_in(file: Path, number: int) -> str:

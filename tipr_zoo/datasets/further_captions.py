@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import Any
 
-from tipr_zoo.datasets.annotation import Annotation
+from tipr_zoo.datasets.annotation import Annotation, wordings_of
 from tipr_zoo.datasets.reading.captions import read_captions
 from tipr_zoo.errors import DataError, UnusableAnnotationError
-
-
-def joined_rows(first: Annotation, row: Annotation) -> Annotation:
-    """Return the annotation of a picture with the caption of one more row, and with its further wordings."""
-    further: dict[str, Any] = {}
-    for key in (*first.further_captions, *row.further_captions):
-        further[key] = [
-            wording for part in (first, row) for wording in _listed(part.further_captions.get(key), len(part.captions))
-        ]
-    return replace(first, captions=first.captions + row.captions, further_captions=further)
 
 
 def further_captions(annotations: Iterable[Annotation]) -> dict[str, list[str | None]]:
@@ -43,7 +31,7 @@ def _wordings(annotation: Annotation, key: str) -> Sequence[str | None]:
     count = len(annotation.captions)
     if key not in annotation.further_captions:
         return [None] * count
-    found = _listed(annotation.further_captions[key], count)
+    found = wordings_of(annotation.further_captions[key], count)
     place = f"{annotation.file}, {annotation.place} for {annotation.picture!r}"
     if len(found) != count:
         raise DataError(
@@ -57,10 +45,3 @@ def _wordings(annotation: Annotation, key: str) -> Sequence[str | None]:
     if any(text is not None and len(text) != 1 for text in texts):
         raise DataError(f"{place}: one of its {key!r} is a list; write one text for each caption")
     return [text if text is None else text[0] for text in texts]
-
-
-def _listed(value: Any, count: int) -> list[Any]:
-    """Return what stands under a key as a list; one text alone is a list of it, and nothing is a None a caption."""
-    if value is None:
-        return [None] * count
-    return list(value) if isinstance(value, list) else [value]

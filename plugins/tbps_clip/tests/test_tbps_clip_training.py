@@ -16,13 +16,13 @@ import pytest
 import torch
 from tipr_zoo_tbps_clip.components import DrawnChanges, RewordedCaptions, SelfSupervisedView, SoftLabelRamp
 
-import tipr_zoo
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import ConfigError, TiprZooError, TrainingInterrupted
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.reader_lookup import reader_named
 from tipr_zoo.models.recipe import load_recipe
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.registries import CAPTION_AUGMENTATIONS, HOOKS, PICTURE_AUGMENTATIONS
 from tipr_zoo.synthpedes import draw_synthpedes
 from tipr_zoo.training.loop.optimiser import build_optimiser
@@ -123,7 +123,7 @@ def test_what_has_no_decay_and_what_is_frozen_is_as_in_the_official_code(kind: s
     card = load_card(f"{kind}_vitb16_cuhk")
     training = load_recipe(card).training
     with torch.device("meta"):
-        model = tipr_zoo.build(card.name, device=None)
+        model = build_retriever(load_recipe(card).model)
     inputs = SimpleNamespace(**runpy.run_path(str(PARITY)))
     shapes = inputs.model_shapes("tbps_clip", inputs.CONFIGS["vitb16_square"])
     shapes = {name: shape for name, shape in shapes.items() if kind == "tbps_clip" or not name.startswith("simclr")}

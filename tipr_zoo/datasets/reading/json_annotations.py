@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tipr_zoo.datasets.annotation import Annotation, AnnotationProblem, Annotations, place_in
-from tipr_zoo.datasets.further_captions import joined_rows
 from tipr_zoo.datasets.layouts import CAPTION_KEYS, FURTHER_CAPTION_KEYS, PATH_KEYS, Layout
 from tipr_zoo.datasets.reading.captions import read_captions
 from tipr_zoo.datasets.reading.json_files import Entry, entries_in, json_type, read_json
@@ -42,7 +41,7 @@ def read_json_annotations(source: Source) -> Annotations:
         if is_row and not source.specification.one_caption_a_picture:
             if key in rows_of:
                 known = annotations[rows_of[key]]
-                annotations[rows_of[key]] = joined_rows(known, annotation)
+                annotations[rows_of[key]] = known.with_row(annotation)
                 continue
             rows_of[key] = len(annotations)
         annotations.append(annotation)

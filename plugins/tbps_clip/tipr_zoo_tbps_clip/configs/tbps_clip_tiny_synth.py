@@ -8,6 +8,7 @@ model = dict(
     std=(0.229, 0.224, 0.225),
     text_encoder=dict(dropout=0.05),
     tokenizer=dict(removed='.!"()*#:;~'),
+    neck=dict(type="BNNeck", embedding_size=128),  # as in irra_tiny_synth: towers from nothing begin to learn sooner
     losses=dict(citc=dict(type="CyclicITC", weight=0.1)),
     heads=dict(
         nitc=dict(type="MultiViewITC"),
