@@ -146,7 +146,9 @@ class TrainingPass:
     @torch.no_grad()
     def _compared(self, features: FusionFeatures) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """Return the embeddings of this process, and those of all that they are compared with, of unit length."""
-        image, text = (F.normalize(in_full(each), dim=1) for each in (features.image_embedding, features.text_embedding))
+        image, text = (
+            F.normalize(in_full(each), dim=1) for each in (features.image_embedding, features.text_embedding)
+        )
         count = process_count() * len(image)
         if (contrasted := features.contrasted) is not None:
             return (image, text), (contrasted.images[:count], contrasted.texts[:count])
