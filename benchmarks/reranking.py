@@ -6,8 +6,8 @@ Every caption is scored with the same 128 pictures, as if they were the best of 
 published code: for each caption, its tokens are padded to 50 and repeated 128 times, all tokens of the 128 pictures are
 attended to, and keys and values are computed for each pair; all layers compute all tokens. The zoo goes through the
 pictures, whose keys and values it computes once each, with the captions in groups of one length, without padding. Both
-begin with the tokens of pictures and captions. The scores must be equal: in float32 to 1e-4, in bfloat16, which both run
-under autocast, to 5 % of their length. The zoo must be at least 1.5 times as fast in float32, and 3 times in bfloat16
+begin with the tokens of pictures and captions. The scores must be equal: in float32 to 1e-4, in bfloat16 (under
+autocast) to 5 % of their length. The zoo must be at least 1.5 times as fast in float32, and 3 times in bfloat16, both
 beside the plain way in float32.
 
 On a machine with other work the times mean nothing.

@@ -72,11 +72,11 @@ def test_a_model_is_built_without_its_vocabulary_and_says_so_when_a_caption_come
 def test_a_vocabulary_of_another_size_or_order(tmp_path: Path) -> None:
     file = tmp_path / "vocab.txt"
     file.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"]))
-    with pytest.raises(ConfigError, match="has 6 pieces and the model knows 30522; name the vocab.txt that its"):
+    with pytest.raises(ConfigError, match=r"has 6 pieces and the model knows 30522; name the vocab\.txt that its"):
         CleanedBertTokenizer(str(file))("a man")
     with pytest.raises(ConfigError, match=r"at \(2, 3, 4\) and the model at \(1, 2, 3\)"):
         CleanedBertTokenizer(str(file), vocabulary_size=6, special_ids=(1, 2, 3))("a man")
-    with pytest.raises(ConfigError, match="write hub:owner/name:vocab.txt"):
+    with pytest.raises(ConfigError, match=r"write hub:owner/name:vocab\.txt"):
         CleanedBertTokenizer("hub:owner/name")("a man")
 
 

@@ -202,7 +202,7 @@ def test_what_is_missing_is_told(left_out: str, message: str) -> None:
 
 def test_a_start_that_does_not_fit_is_told(model: Any, tmp_path: Path) -> None:
     torch.save(of_mars(), tmp_path / "mars.pth")
-    with pytest.raises(WeightsError, match="mars.pth: it is a checkpoint of MARS|no installed plugin knows it"):
+    with pytest.raises(WeightsError, match=r"mars\.pth: it is a checkpoint of MARS"):
         load_starting_weights(model, tmp_path / "mars.pth")
     torch.save(checkpoint(words=121), tmp_path / "words.pth")
     with pytest.raises(WeightsError, match=r"word_embeddings.weight has shape \(121, 64\), the model \(120, 64\)"):
