@@ -29,10 +29,15 @@ IMAGE_TOWERS: dict[str, list[dict[str, Any]]] = {
     "ModifiedResNetEncoder": [
         {"model_name": "resnet50_clip", "embedding_size": 64, "image_size": (64, 32), "width": 8, "depths": (1,) * 4}
     ],
+    "TokenVisionTransformer": [
+        {name: value for name, value in VIT.items() if name != "embedding_size"},
+    ],
     "TimmEncoder": [{"model_name": "test_vit", "embedding_size": 64, "image_size": (64, 32)}],
 }
 TEXT = {"embedding_size": 64, "vocabulary_size": 800, "width": 32, "depth": 2, "num_heads": 2}
-TEXT_TOWERS = {"BertTextEncoder": [TEXT], "CLIPTextEncoder": [TEXT]}
+UNPROJECTED = {"vocabulary_size": 800, "context_length": 77, "width": 32, "depth": 2, "num_heads": 2}
+TEXT_TOWERS = {"BertTextEncoder": [TEXT], "CLIPTextEncoder": [TEXT], "TokenBert": [UNPROJECTED]}
+FUSIONS = {"CrossAttentionLayers"}
 NECKS = {"BNNeck": [{"embedding_size": 64}]}
 LOSSES_WITH = {
     "AdaptiveSDM": [{}, {"variant": "paper"}],
@@ -55,6 +60,15 @@ HEADS_WITH = {
     "ImplicitRelationReasoning": [{"embedding_size": 64, "vocabulary_size": 800, "depth": 2}],
     "TextGuidedRestoration": [{"embedding_size": 64, "image_size": (64, 32), "depth": 1}],
 }
+
+RASA_HEADS = {
+    "MomentumContrast",
+    "MomentumMaskedWords",
+    "PositiveRelationDetection",
+    "ProbabilisticMatching",
+    "ReplacedTokenDetection",
+}
+"""Heads of RaSa's model alone, which `test_plugins` tries with it."""
 
 
 def own(registry: Registry) -> set[str]:
@@ -94,9 +108,9 @@ def retriever() -> DualEncoder:
 
 
 def test_nothing_that_is_registered_is_left_out() -> None:
-    assert own(BACKBONES) == {*IMAGE_TOWERS, *TEXT_TOWERS, *NECKS}
+    assert own(BACKBONES) == {*IMAGE_TOWERS, *TEXT_TOWERS, *NECKS, *FUSIONS}
     assert own(LOSSES) == set(LOSSES_WITH)
-    assert own(HEADS) == set(HEADS_WITH)
+    assert own(HEADS) == {*HEADS_WITH, *RASA_HEADS}
 
 
 @pytest.mark.parametrize("config", every(IMAGE_TOWERS))

@@ -78,7 +78,7 @@ def _summary(conversion: Conversion) -> list[str]:
         f" {rows} x {columns} patches every {image.get('stride', SQUARE)} pixels",
         f"text tower: {text['depth']} blocks of width {text['width']}; {text['context_length']} tokens of"
         f" {text['vocabulary_size']:,} ids",
-        f"embedding size: {image['embedding_size']}",
+        f"embedding size: {image.get('embedding_size') or official.model['embedding_size']}",
         f"heads: {', '.join(map(_head, (official.model.get('heads') or {}).items())) or 'none'}",
         *(official.notes or ["nothing is left over, nothing is missing"]),
         *(

@@ -12,12 +12,14 @@ from torch import Tensor
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import WeightsError
 from tipr_zoo.hub.weights import local_weights
+from tipr_zoo.models.checkpoint_reader import checked_reader
 from tipr_zoo.models.clip_weights import load_clip_tensors, part_of, parts_besides
 from tipr_zoo.models.objective_setup import without_set_up
 from tipr_zoo.models.official_checkpoint import NO_TRAINING_STATE
 from tipr_zoo.models.reader_lookup import reader_named, readers_of
 from tipr_zoo.models.timm_weights import load_timm_tower
 from tipr_zoo.protocols import TwoTowerRetriever, missing_names
+from tipr_zoo.registries import CHECKPOINTS
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.weights.official_names import TOWERS
 from tipr_zoo.weights.official_sizes import listed, tower_names
@@ -94,6 +96,9 @@ def _load_whole(model: DualEncoder, official: Mapping[str, Tensor], place: str) 
     """Load every part that both have from a checkpoint whose towers are none of CLIP's."""
     readers = [reader for reader in readers_of(official) if reader.has_own_towers]
     if not readers:
+        for method in CHECKPOINTS.names():
+            if (relative := checked_reader(method)).has_own_towers:
+                relative.places(official, place)  # which knows its method's relatives by name
         raise WeightsError(f"{place} is one of ALBEF's kind, and no installed plugin knows it; see tipr-zoo plugins")
     reader, own = readers[0], model.state_dict()
     fitted, done = reader.fitted(official, model)

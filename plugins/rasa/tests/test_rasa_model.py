@@ -39,8 +39,8 @@ def built() -> RaSa:
 
 
 @pytest.fixture
-def model(built: RaSa) -> Iterator[RaSa]:
-    yield copy.deepcopy(built).eval()
+def model(built: RaSa) -> RaSa:
+    return copy.deepcopy(built).eval()
 
 
 def batch(model: RaSa, pids: tuple[int, ...] = (0, 0, 1, 1, 2, 2)) -> dict[str, Tensor]:
