@@ -1,13 +1,17 @@
-"""The core's hook, and the hooks of a recipe: built, and checked for methods that nothing calls."""
+"""The core's hooks, and the hooks of a recipe: built, and checked for methods that nothing calls."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from tipr_zoo.cards.record import METRICS
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.features import Batch
 from tipr_zoo.models.component_check import PAGE
 from tipr_zoo.models.recipe_values import build_component
 from tipr_zoo.protocols import TrainingHook, TrainingRun
@@ -27,6 +31,8 @@ MOMENTS = (
 """The methods of a hook that a training calls."""
 
 STATE = ("state_dict", "load_state_dict")
+_SOFT_LABEL_RATIO = "soft_label_ratio"
+"""The batch entry of `SoftLabelRamp`: (B,) in [0, 1], the same for each pair."""
 
 
 def build_hooks(training: Mapping[str, Any]) -> list[TrainingHook]:
@@ -105,3 +111,30 @@ class StopEarly:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` returned."""
         self.best, self.without = float(state["best"]), int(state["without"])
+
+
+@HOOKS.register_module()
+class SoftLabelRamp:
+    """Lets the ratio of soft labels rise from 0, step by step; it then stays. Losses read ``soft_label_ratio``.
+
+    Args:
+        ratio: The ratio in the end: 0.5 in TBPS-CLIP (arXiv 2308.10045), 0.4 in RaSa (arXiv 2305.13653).
+        epochs: In how many epochs it is reached.
+
+    Raises:
+        ConfigError: `ratio` is not from 0 to 1, or `epochs` is no number above 0.
+    """
+
+    brings_to_batch = (_SOFT_LABEL_RATIO,)
+
+    def __init__(self, ratio: float = 0.5, epochs: float = 1.0) -> None:
+        if not 0 <= ratio <= 1:
+            raise ConfigError(f"ratio of SoftLabelRamp must be from 0 to 1, got {ratio!r}")
+        if not epochs > 0:
+            raise ConfigError(f"epochs of SoftLabelRamp must be a number above 0, got {epochs!r}")
+        self.ratio, self.epochs = ratio, epochs
+
+    def before_step(self, run: TrainingRun, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the ratio of the step. It depends on time alone, resumed or not."""
+        share = min(1.0, run.step / (self.epochs * run.epoch_length))
+        return {_SOFT_LABEL_RATIO: torch.full((len(batch["pids"]),), self.ratio * share)}

@@ -6,7 +6,6 @@ from tipr_zoo_rasa.momentum_contrast import MomentumContrast
 from tipr_zoo_rasa.pair_objectives import PositiveRelationDetection, ProbabilisticMatching
 from tipr_zoo_rasa.rasa_checkpoint import RaSaCheckpoint
 from tipr_zoo_rasa.relation_sensitive import RaSa
-from tipr_zoo_rasa.soft_label_ratio import SoftLabelRamp
 from tipr_zoo_rasa.token_towers import TokenBert, TokenVisionTransformer
 from tipr_zoo_rasa.word_objectives import MomentumMaskedWords, ReplacedTokenDetection
 
@@ -20,7 +19,6 @@ __all__ = [
     "RaSa",
     "RaSaCheckpoint",
     "ReplacedTokenDetection",
-    "SoftLabelRamp",
     "TokenBert",
     "TokenVisionTransformer",
 ]

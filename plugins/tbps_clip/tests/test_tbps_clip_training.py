@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from tipr_zoo_tbps_clip.components import DrawnChanges, RewordedCaptions, SelfSupervisedView, SoftLabelRamp
+from tipr_zoo_tbps_clip.components import DrawnChanges, RewordedCaptions, SelfSupervisedView
 
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
@@ -29,6 +29,7 @@ from tipr_zoo.training.loop.optimiser import build_optimiser
 from tipr_zoo.training.loop.parameter_groups import freeze_parameters
 from tipr_zoo.training.loop.schedule import Schedule
 from tipr_zoo.training.train import train
+from tipr_zoo.training.training_hooks import SoftLabelRamp
 from tipr_zoo.weights.official_names import usual_names, zoo_names
 
 NAME = "tbps_clip_tiny_synth"

@@ -8,7 +8,6 @@ from tipr_zoo_tbps_clip.reversed_itc import ReversedITC
 from tipr_zoo_tbps_clip.reworded_captions import RewordedCaptions
 from tipr_zoo_tbps_clip.self_supervised_contrast import SelfSupervisedContrast
 from tipr_zoo_tbps_clip.self_supervised_view import SelfSupervisedView
-from tipr_zoo_tbps_clip.soft_label_ramp import SoftLabelRamp
 from tipr_zoo_tbps_clip.tbps_clip_checkpoint import SimplifiedTBPSCLIPCheckpoint, TBPSCLIPCheckpoint
 
 __all__ = [
@@ -22,6 +21,5 @@ __all__ = [
     "SelfSupervisedContrast",
     "SelfSupervisedView",
     "SimplifiedTBPSCLIPCheckpoint",
-    "SoftLabelRamp",
     "TBPSCLIPCheckpoint",
 ]

@@ -47,5 +47,5 @@ model = dict(
 
 training = dict(
     views=dict(images_m=dict(flip=0.5, pad=6, erase=0.2, erased_area=(0.02, 0.15))),
-    hooks=[dict(type="SoftLabelRamp")],
+    hooks=[dict(type="SoftLabelRamp", ratio=0.4)],
 )

@@ -51,7 +51,7 @@ training = dict(
     schedule=dict(type="CosineAnnealingLR", eta_min=1e-6),
     views=dict(images_m=dict(flip=0.5, pad=0, erase=0.0)),
     augmentation=dict(flip=0.5, pad=0, erase=0.0),
-    hooks=[dict(type="SoftLabelRamp")],
+    hooks=[dict(type="SoftLabelRamp", ratio=0.4)],
     masking=True,
     trim_padding=True,
 )
