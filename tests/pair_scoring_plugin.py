@@ -22,14 +22,14 @@ from torch import nn
 from tipr_zoo.registries import MODELS
 
 class Letters:
-    """Letters as ids, an end of the largest id, and padding 0."""
+    """Every other word as an id, an end of the largest id, and padding 0, so that lengths differ."""
 
     def __call__(self, captions):
         captions = [captions] if isinstance(captions, str) else captions
         ids = torch.zeros(len(captions), 24, dtype=torch.int64)
         for row, caption in zip(ids, captions):
-            letters = [1 + ord(letter) % 62 for letter in caption[:: max(1, len(caption) // 23)][:23]]
-            row[: len(letters) + 1] = torch.tensor([*letters, 63])
+            words = [1 + sum(map(ord, word)) % 62 for word in caption.split()[::2][:23]]
+            row[: len(words) + 1] = torch.tensor([*words, 63])
         return ids
 
 @MODELS.register_module()
