@@ -626,7 +626,7 @@ def test_text_at_80_columns_is_one_line_a_row(
 
 @pytest.mark.parametrize(
     ("columns", "left_out"),
-    [(80, "encoder, extra data, weights, code licence"), (100, "extra data, weights, code licence"), (200, None)],
+    [(80, "encoder, extra data, weights, code licence"), (112, "extra data, weights, code licence"), (200, None)],
 )
 def test_text_says_what_it_has_no_room_for(
     columns: int, left_out: str | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
