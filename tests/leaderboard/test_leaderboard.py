@@ -630,7 +630,7 @@ def test_text_at_80_columns_is_one_line_a_row(
     ("columns", "left_out"),
     [
         (80, "encoder, ranks by, extra data, weights, code licence"),
-        (100, "ranks by, extra data, weights, code licence"),
+        (112, "ranks by, extra data, weights, code licence"),
         (200, None),
     ],
 )

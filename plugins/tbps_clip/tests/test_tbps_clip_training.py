@@ -25,8 +25,7 @@ from tipr_zoo.models.recipe import load_recipe
 from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.registries import CAPTION_AUGMENTATIONS, HOOKS, PICTURE_AUGMENTATIONS
 from tipr_zoo.synthpedes import draw_synthpedes
-from tipr_zoo.training.loop.optimiser import build_optimiser
-from tipr_zoo.training.loop.parameter_groups import freeze_parameters
+from tipr_zoo.training.loop.parameter_groups import freeze_parameters, parameter_groups
 from tipr_zoo.training.loop.schedule import Schedule
 from tipr_zoo.training.train import train
 from tipr_zoo.training.training_hooks import SoftLabelRamp
@@ -129,7 +128,9 @@ def test_what_has_no_decay_and_what_is_frozen_is_as_in_the_official_code(kind: s
     shapes = inputs.model_shapes("tbps_clip", inputs.CONFIGS["vitb16_square"])
     shapes = {name: shape for name, shape in shapes.items() if kind == "tbps_clip" or not name.startswith("simclr")}
     freeze_parameters(model, training.parameter_patterns)
-    groups = build_optimiser(model, training.optimizer, {}, training.parameter_patterns).param_groups
+    groups = parameter_groups(
+        model, training.optimizer.lr, training.optimizer.weight_decay, {}, training.parameter_patterns
+    )
     found = {group["name"]: (group["lr"], group["weight_decay"]) for group in groups}
     usual, rules = usual_names(shapes), reader_named(kind).rules
     expected = {}

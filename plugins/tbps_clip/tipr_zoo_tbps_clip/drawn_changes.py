@@ -59,8 +59,7 @@ class DrawnChanges:
 def _built(change: Mapping[str, Any], image_size: tuple[int, int]) -> PictureAugmentation:
     """Build a change; it is handed the size of the pictures where its constructor names that."""
     name = change.get("type") if isinstance(change, Mapping) else None
-    is_sized = (
-        name in PICTURE_AUGMENTATIONS and "image_size" in inspect.signature(PICTURE_AUGMENTATIONS.get(name)).parameters
-    )
+    kind = PICTURE_AUGMENTATIONS.get(name) if isinstance(name, str) and name in PICTURE_AUGMENTATIONS else None
+    is_sized = kind is not None and "image_size" in inspect.signature(kind).parameters
     built: PictureAugmentation = PICTURE_AUGMENTATIONS.build(change, **({"image_size": image_size} if is_sized else {}))
     return built

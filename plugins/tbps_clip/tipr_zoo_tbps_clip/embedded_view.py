@@ -30,7 +30,15 @@ def embedded_view(batch: Batch, name: str, retriever: DualEncoder, needed_by: st
             f"{needed_by} needs the batch entry {name!r}, a further view of each picture, and the batch has"
             f" {', '.join(batch)}; training.views=dict({name}=...) brings it"
         )
-    if retriever.neck is None:
-        return gather_computed(batch, name, retriever.encode_image)
+
+    def embed(images: Tensor) -> Tensor:
+        if tuple(images.shape[1:]) != (3, *retriever.image_size):
+            raise DataError(
+                f"{needed_by}: the batch's {name!r} must be pictures of shape (B, 3, H, W) of the model's size,"
+                f" {retriever.image_size}, got {tuple(images.shape)}"
+            )
+        return retriever.encode_image(images) if retriever.neck is None else retriever.image_encoder(images)[:, 0]
+
+    embedding = gather_computed(batch, name, embed)
     # A neck may normalise over the batch, so it gets all of it.
-    return retriever.neck.image(gather_computed(batch, name, lambda images: retriever.image_encoder(images)[:, 0]))
+    return embedding if retriever.neck is None else retriever.neck.image(embedding)

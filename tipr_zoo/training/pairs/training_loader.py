@@ -123,8 +123,8 @@ def _caption_augmentation(
     place, entry = "training.caption_augmentation", training.get("caption_augmentation") or {"type": "WholeCaptions"}
     offered: dict[str, Any] = {"tokenizer": model.tokenize}
     kind = entry.get("type") if isinstance(entry, Mapping) else None
-    is_known = isinstance(kind, str) and kind in CAPTION_AUGMENTATIONS
-    if is_known and "further_captions" in accepted_arguments(CAPTION_AUGMENTATIONS.get(kind)):
+    registered = CAPTION_AUGMENTATIONS.get(kind) if isinstance(kind, str) and kind in CAPTION_AUGMENTATIONS else None
+    if registered is not None and "further_captions" in accepted_arguments(registered):
         offered["further_captions"] = further()  # checked only where something takes them
     component = build_component(CAPTION_AUGMENTATIONS, entry, place, offered, captions=captions)
     augmentation: CaptionAugmentation = checked(component, CaptionAugmentation, place)
