@@ -26,6 +26,7 @@ STANDS_FOR = {
     "person.jpg": "the reader's own picture: a drawn one",
     "ViT-B-16.pt": "OpenAI's weights, 335 MB to download: a narrow CLIP with random weights, saved as OpenAI does",
     "best.pth": "hours of training with the code of IRRA's authors: random weights under its names",
+    "checkpoint_best.pth": "what TBPS-CLIP's authors published: random weights under its names",
     "nam.pth": "what NAM's authors publish, which is a checkpoint of that code: the same",
     "best0.pth": "the same",
     "best1.pth": "the same",
@@ -63,7 +64,8 @@ def write_page_folder(folder: Path) -> None:
     shutil.copy(data / "synthpedes" / "imgs" / "test" / "00010_0.jpg", folder / "person.jpg")
     _write_own_table(data / "synthpedes", folder / "mine")
     _write_clip(folder / "ViT-B-16.pt")
-    _write_official_checkpoint(folder / "best.pth")
+    _write_official_checkpoint(folder / "best.pth", "irra", "vitb16")
+    _write_official_checkpoint(folder / "checkpoint_best.pth", "tbps_clip", "vitb16_square")
     for name in ("nam.pth", "best0.pth", "best1.pth", "best2.pth", "HAM.pth"):
         shutil.copy(folder / "best.pth", folder / name)
     shutil.copy(ROOT / "model_cards" / "weights" / "irra_tiny_synth.safetensors", folder / "best.safetensors")
@@ -134,14 +136,14 @@ def _write_clip(path: Path) -> None:
         torch.jit.save(traced.half(), path)
 
 
-def _write_official_checkpoint(path: Path) -> None:
-    """Write a checkpoint with the names of IRRA's official code, as in the parity tests."""
+def _write_official_checkpoint(path: Path, method: str, config: str) -> None:
+    """Write a checkpoint with the names of a method's official code, as in the parity tests."""
     specification = importlib.util.spec_from_file_location("parity_inputs", _PARITY_INPUTS)
     assert specification is not None
     assert specification.loader is not None
     inputs = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(inputs)
-    sizes = {**inputs.CONFIGS["vitb16"], **dict.fromkeys(("embed_dim", "vision_width", "text_width"), WIDTH)}
+    sizes = {**inputs.CONFIGS[config], **dict.fromkeys(("embed_dim", "vision_width", "text_width"), WIDTH)}
     sizes |= {**dict.fromkeys(("vision_layers", "text_layers", "cmt_depth"), 1), "num_classes": IDENTITIES}
-    weights = inputs.state_dict(inputs.model_shapes("irra", sizes), 0)
-    torch.save({"model": {name: torch.from_numpy(weight) for name, weight in weights.items()}}, path)
+    weights = inputs.state_dict(inputs.model_shapes(method, sizes), 0)
+    torch.save({"model": {name: torch.as_tensor(weight) for name, weight in weights.items()}}, path)

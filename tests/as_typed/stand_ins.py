@@ -71,6 +71,7 @@ LINES = (
         f"{{line}} training.max_epochs=1 training.batch_size={IDENTITIES} --data data/synthpedes",
     ),
     StandIn("*", "tipr-zoo train rde_tiny_synth*", "half an hour", "{line} " + SHORT_WITHOUT_HEADS),
+    StandIn("*", "tipr-zoo train tbps_clip_tiny_synth*", "half an hour", "{line} " + SHORT_WITHOUT_HEADS),
     StandIn("*", "tipr-zoo train *_tiny_synth", "half an hour", "{line} " + SHORT),
     StandIn("*", "tipr-zoo train *_tiny_synth --resume", "half an hour", "{line} " + SHORT),
     StandIn("*", "tipr-zoo train *_tiny_*synth --work-dir work_dirs/mine", "half an hour", "{line} " + SHORT),
