@@ -275,8 +275,8 @@ def _check_kind(tensors: Mapping[str, Tensor], reader: MethodReader, place: str)
         else:
             kind = f"it holds {listed(list(tensors))}" if tensors else "it is empty"
         raise WeightsError(
-            f"{place} is no checkpoint of {reader.method}: it has no tower behind 'encode_text.', and no names begin with"
-            f" {TOWERS!r}: {kind}"
+            f"{place} is no checkpoint of {reader.method}: it has no tower behind 'encode_text.', and no names begin"
+            f" with {TOWERS!r}: {kind}"
         )
     if not reader.recognises(tensors) and (others := readers_of(tensors)):
         raise WeightsError(
