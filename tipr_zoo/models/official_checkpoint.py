@@ -300,7 +300,7 @@ def _check_kind(tensors: Mapping[str, Tensor], reader: MethodReader, place: str)
         has_towers, told = reader.recognises(tensors), ""
     else:
         has_towers = any(name.startswith(TOWERS) for name in tensors)
-        told = f": no names of it begin with {TOWERS!r}, or with 'encode_text.' and 'visual.'"
+        told = f": it has no tower behind 'encode_text.', and no names begin with {TOWERS!r}"
     if not has_towers:
         recognised = recognise(tensors)
         if recognised.kind is WeightsKind.ZOO:

@@ -168,7 +168,7 @@ def test_pictures_of_another_size_are_told() -> None:
         ({}, "it is empty"),
         (
             {"a": torch.ones(2)},
-            "no names of it begin with 'base_model.', or with 'encode_text.' and 'visual.': it holds a",
+            "it has no tower behind 'encode_text.', and no names begin with 'base_model.': it holds a",
         ),
         (
             {name.removeprefix("encode_text."): tensor for name, tensor in _state().items() if "simclr" not in name},
