@@ -12,6 +12,7 @@ from transformers.models.bert.modeling_bert import BertLayer
 
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.registries import BACKBONES
+from tipr_zoo_rasa.bert_initialisation import begin_like_bert
 
 KeysValues = list[tuple[Tensor, Tensor]]
 """Of each layer, what it attends to in pictures: keys and values, each (B, heads, T, width / heads)."""
@@ -68,7 +69,7 @@ class CrossAttentionLayers(nn.Module):
             for layer in self._layers:
                 attention = layer.crossattention.self
                 attention.key, attention.value = nn.Linear(image_width, width), nn.Linear(image_width, width)
-        self.apply(_initialise)
+        begin_like_bert(self, width)
 
     def keys_values(self, picture_tokens: Tensor) -> KeysValues:
         """Compute what every layer attends to in pictures: (B, T, image width) -> keys and values of each layer."""
@@ -145,11 +146,3 @@ def joined(*several: KeysValues) -> KeysValues:
         (torch.cat([keys for keys, _ in layers]), torch.cat([values for _, values in layers]))
         for layers in zip(*several, strict=True)
     ]
-
-
-@torch.no_grad()
-def _initialise(module: nn.Module) -> None:
-    """Begin as BERT does."""
-    if isinstance(module, nn.Linear):
-        module.weight.normal_(std=0.02)
-        module.bias.zero_()

@@ -11,6 +11,7 @@ from tipr_zoo.backbones.bert_text_encoder import BertTextEncoder
 from tipr_zoo.backbones.vision_transformer import VisionTransformerEncoder
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.registries import BACKBONES
+from tipr_zoo_rasa.bert_initialisation import begin_like_bert
 
 
 @BACKBONES.register_module()
@@ -89,4 +90,5 @@ class TokenBert(BertTextEncoder):
             )
         self.text_projection = cast(Any, nn.Identity())
         self.context_length, self.width = context_length, width
+        begin_like_bert(self.trunk, width)
         del self.embedding_size

@@ -13,6 +13,7 @@ from transformers.models.bert.modeling_bert import BertPredictionHeadTransform
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import Batch, Features
 from tipr_zoo.registries import HEADS
+from tipr_zoo_rasa.bert_initialisation import begin_like_bert
 from tipr_zoo_rasa.fusion_features import needed
 from tipr_zoo_rasa.precision import in_full
 from tipr_zoo_rasa.soft_label_ratio import soft_label_ratio
@@ -48,8 +49,7 @@ class MomentumMaskedWords(nn.Module):
             raise ConfigError(f"soft_over of MomentumMaskedWords must be 'places' or 'words', got {soft_over!r}")
         self.vocabulary_size, self.soft_over = vocabulary_size, soft_over
         self.transform = cast(Any, BertPredictionHeadTransform)(BertConfig(hidden_size=width))
-        self.transform.dense.weight.data.normal_(std=0.02)
-        self.transform.dense.bias.data.zero_()
+        begin_like_bert(self.transform, width)
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
 
     def setup(self, retriever: Any) -> None:
