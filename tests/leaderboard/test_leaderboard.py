@@ -452,7 +452,11 @@ class TestFilters:
                 {"sen_vitl14_cuhk", "MARS", "PLOT", "ViTAA"},
             ),
             (["--weights"], {"irra_vitb16_cuhk", "rde_vitb16_cuhk"}, {"sen_vitb16_cuhk", "PLOT"}),
-            (["--weights", "--encoder", "ALBEF"], {"MARS", "rasa_vitb16_cuhk"}, {"rde_vitb16_cuhk", "irra_vitb16_cuhk"}),
+            (
+                ["--weights", "--encoder", "ALBEF"],
+                {"MARS", "rasa_vitb16_cuhk"},
+                {"rde_vitb16_cuhk", "irra_vitb16_cuhk"},
+            ),
         ],
         ids=lambda value: " ".join(value) if isinstance(value, list) else "",
     )
