@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.built_model import BuiltModel
-from tipr_zoo.protocols import Retriever
+from tipr_zoo.protocols import PairScorer, Retriever, TokenPairScorer
 
 COSINE, PAIRS = "cosine", "pairs"
 SCORES = (COSINE, PAIRS)
@@ -35,13 +34,14 @@ def caption_scores(model: Retriever | BuiltModel, ids: Tensor, score: str) -> Sc
     if score == COSINE:
         texts = F.normalize(model.encode_text(ids).float(), dim=-1)
         return lambda images: F.normalize(model.encode_image(images).float(), dim=-1) @ texts.T
-    scorer = cast(Any, model)
-    if not hasattr(scorer, "score_pairs"):
+    if not isinstance(model, PairScorer):
         raise ConfigError(f"{type(model).__name__} scores no pairs, for it has no score_pairs; explain its cosine")
-    if hasattr(scorer, "score_captions"):
-        tokens = scorer.encode_caption_tokens(ids)
+    scorer: PairScorer = model
+    if isinstance(scorer, TokenPairScorer):
+        of_tokens: TokenPairScorer = scorer
+        tokens = of_tokens.encode_caption_tokens(ids)
         return lambda images: torch.stack(
-            [scorer.score_captions(ids, tokens, picture) for picture in scorer.encode_picture_tokens(images)]
+            [of_tokens.score_captions(ids, tokens, picture) for picture in of_tokens.encode_picture_tokens(images)]
         ).float()
     return lambda images: torch.stack(
         [scorer.score_pairs(ids, picture.expand(len(ids), -1, -1, -1)) for picture in images]

@@ -55,3 +55,5 @@ training = dict(
     masking=True,
     trim_padding=True,
 )
+
+evaluation = dict(rerank=128)
