@@ -100,7 +100,7 @@ def hits_rows(outcome: Outcome, count: int, top: int = 5) -> list[HitsRow]:
 def draw_hits(rows: Sequence[HitsRow]) -> Image.Image:
     """Draw a row for each sentence: the sentence, then its pictures with rank and score.
 
-    A picture that was ranked again has its rank before behind its rank, as in ``1 was 7``.
+    Under a picture that came from another rank, that rank stands beside the score, as in ``was 7``.
 
     Right pictures have a green frame and wrong ones a red one. The frame is grey where it is not known. A word under
     the frame says the same without colour.
@@ -169,9 +169,6 @@ def _draw_hit(sheet: Image.Image, hit: PictureHit, rank: int, left: int, top: in
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(15)
     draw.text((left + _FRAME, top + 3), f"{rank}", font=font, fill=INK)
-    if hit.rank_before not in (None, rank):
-        after = left + _FRAME + font.getlength(f"{rank} ")
-        draw.text((after, top + 5), f"was {hit.rank_before}", font=ImageFont.load_default(12), fill=PALE_INK)
     mark = _MARKS[hit.is_right]
     draw.text((left + _FRAME + _WIDTH, top + 3), mark, font=font, fill=_FRAMES[hit.is_right], anchor="ra")
     y = top + _LABEL_HEIGHT
@@ -188,3 +185,5 @@ def _draw_hit(sheet: Image.Image, hit: PictureHit, rank: int, left: int, top: in
     draw.rectangle((left + _FRAME, y + _FRAME, left + _FRAME + _WIDTH - 1, y + _FRAME + _HEIGHT - 1), fill=PAPER)
     sheet.paste(picture, (left + _FRAME + offset[0], y + _FRAME + offset[1]))
     draw.text((left + _FRAME, box[3] + 4), f"{hit.score:.3f}", font=font, fill=PALE_INK)
+    if hit.rank_before not in (None, rank):
+        draw.text((left + _FRAME + _WIDTH, box[3] + 4), f"was {hit.rank_before}", font=font, fill=INK, anchor="ra")
