@@ -303,11 +303,13 @@ def test_the_cards_own_records_are_older_and_say_what_to_do(capsys: pytest.Captu
     assert "measure it again: tipr-zoo eval irra_tiny_synth" in refused(capsys, one, other)
 
 
-def test_a_card_names_its_records_alone(measured: Path, tmp_path: Path) -> None:
+def test_a_card_has_its_records_with_what_was_found_of_each_query(measured: Path, tmp_path: Path) -> None:
     model = NewModel(
         "mine", config="irra_tiny_synth.py", datasets=("SynthPEDES",), records=(file_of(measured, ONE),),
         weights=load_card(ONE).path.parent / "weights" / f"{ONE}.safetensors",
     )  # fmt: skip
     write_card(model, tmp_path)
     (record,) = (tmp_path / "records").glob("*.json")
-    assert read_record(record).queries_sha256 is None
+    kept = read_record(record).queries_sha256
+    assert kept is not None
+    assert file_sha256(record.with_suffix(".queries.safetensors")) == kept

@@ -180,9 +180,9 @@ def test_blocks_are_compiled_in_training_alone(
     inside: list[int] = []
     evaluate = validation_loop.evaluate
 
-    def noted(*arguments: Any) -> Any:
+    def noted(*arguments: Any, **options: Any) -> Any:
         before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
-        found = evaluate(*arguments)
+        found = evaluate(*arguments, **options)
         inside.append(torch._dynamo.utils.counters["stats"]["unique_graphs"] - before)
         return found
 

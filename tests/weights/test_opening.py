@@ -482,6 +482,11 @@ def test_an_easydict_beside_the_tensors_is_left_out(
     assert opened.tensors.keys() == state.keys()
 
 
+def touch(path: Path) -> None:
+    """What must not be called."""
+    path.touch()
+
+
 class Malicious:
     """What calls something when it is unpickled."""
 
@@ -503,7 +508,7 @@ def test_what_calls_a_program_is_refused_and_what_calls_anything_else_is_inert(
         path = save({"model": zoo_state(), "config": config}, tmp_path / "w.pth", legacy)
         with pytest.raises(WeightsError, match="which only code in the file could bring back, and none is run"):
             open_weights(path)
-    touched = Malicious(Path.touch, made)
+    touched = Malicious(touch, made)
     path = save({"model": zoo_state(), "config": [easydict(), touched]}, tmp_path / "w.pth", legacy)
     monkeypatch.setitem(sys.modules, "easydict", None)
     assert open_weights(path).tensors.keys() == zoo_state().keys()

@@ -130,8 +130,8 @@ class Record(Declared):
         rerank: How many of each caption's best pictures were ranked again by the score of the pair. The file has this
             entry and the next one only where some were.
         rerank_rest: The order of the other pictures, below these; one of `RERANK_RESTS`.
-        postprocess: What was done to the embeddings and similarities of the first stage, each step as ``tipr-zoo eval
-            --postprocess`` takes it, with all its settings. The file has this entry and the next one only then.
+        postprocess: What was done to the embeddings and similarities of the first stage, each step as ``--postprocess``
+            of ``tipr-zoo eval`` takes it, with all its settings. The file has this entry and the next one only then.
         transductive: Whether one of these steps looks at other queries, or at the whole gallery.
         queries_sha256: Hash of the file beside it with what was found of every query, see
             `tipr_zoo.evaluation.kept_queries`. Records of older versions have none, and no such entry.

@@ -80,6 +80,12 @@ class PostprocessStep(Declared):
     def check_number(self, setting: str, needed: int, available: int, what: str) -> None:
         """Check that there are as many of something as a setting needs.
 
+        Args:
+            setting: Its name.
+            needed: How many it needs.
+            available: How many there are.
+            what: What they are, e.g. ``"pictures"``.
+
         Raises:
             ConfigError: There are fewer.
         """

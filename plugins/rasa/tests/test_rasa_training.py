@@ -14,6 +14,7 @@ import tipr_zoo
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import TiprZooError
+from tipr_zoo.models.recipe import load_recipe
 from tipr_zoo.synthpedes import draw_synthpedes
 from tipr_zoo.training.train import train
 
@@ -85,3 +86,17 @@ def test_the_soft_label_ratio_rises_in_the_first_epoch(
 def test_a_recipe_without_the_second_view_is_told(splits: Any, tmp_path: Path) -> None:
     with pytest.raises(TiprZooError, match=r"RaSa: 'images_m'.*training\.views=dict\(images_m=dict"):
         train(NAME, splits[0], None, tmp_path, overrides={**SMALL, "training.views": {}})
+
+
+@pytest.mark.parametrize("name", ["cuhk", "icfg", "rstp"])
+def test_the_recipes_say_what_the_published_configurations_say(name: str) -> None:
+    recipe = load_recipe(tipr_zoo.load_card(f"rasa_vitb16_{name}"))
+    training, model = recipe.training, recipe.model
+    assert (training.batch_size, training.max_epochs) == (52, 30)
+    assert (training.optimizer.lr, training.optimizer.weight_decay) == (1e-5, 0.02)
+    assert tuple(model.image_encoder.image_size) == (384, 384)
+    assert (model.embedding_size, model.momentum, model.soft_label_ratio) == (256, 0.995, 0.4)
+    assert {key: model.heads[key].get("weight", 1.0) for key in model.heads} == {
+        "cl": 0.5, "pitm": 1.0, "mlm": 1.0, "prd": 0.5, "mrtd": 0.5,
+    }  # fmt: skip
+    assert recipe.evaluation.rerank == 128

@@ -68,6 +68,11 @@ class FusionFeatures(Features):
 def needed(features: Features, name: str, objective: object) -> Tensor:
     """Return one of the features, if there are such.
 
+    Args:
+        features: The features of a step.
+        name: Which one.
+        objective: What needs it, for the message.
+
     Raises:
         ConfigError: They are another model's, or were computed without an objective that needs it.
     """

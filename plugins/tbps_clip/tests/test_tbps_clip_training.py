@@ -107,7 +107,7 @@ def test_a_training_without_the_views_does_not_begin(
 def test_the_ratio_rises_during_the_first_epoch_and_stays() -> None:
     hook, batch = SoftLabelRamp(0.4), {"pids": torch.zeros(3)}
     for epoch, step, expected in ((0, 0, 0.0), (0, 5, 0.2), (0, 9, 0.36), (1, 0, 0.4), (4, 9, 0.4)):
-        run: Any = SimpleNamespace(epoch=epoch, step_in_epoch=step, epoch_length=10)
+        run: Any = SimpleNamespace(step=10 * epoch + step, epoch_length=10)
         (ratio,) = hook.before_step(run, batch).values()
         assert ratio.tolist() == pytest.approx([expected] * 3)
     with pytest.raises(ConfigError, match=r"ratio of SoftLabelRamp must be from 0 to 1, got 2"):
