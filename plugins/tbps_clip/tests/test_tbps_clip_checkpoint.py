@@ -114,7 +114,8 @@ def test_the_commands_know_it(published: Path, tmp_path: Path, capsys: pytest.Ca
 def test_a_simplified_one_is_told_as_what_it_may_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"model": state(simplified=True)}, tmp_path / "simple.pth")
     assert main(["info", str(tmp_path / "simple.pth")]) == 0
-    assert "TBPS-CLIP or TBPS-CLIP (simplified)" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "TBPS-CLIP or TBPS-CLIP (simplified)" in printed, printed
 
 
 def test_a_training_starts_from_it(published: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
