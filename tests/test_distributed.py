@@ -374,6 +374,75 @@ def test_rates_averages_and_blocks_go_on_in_two_processes_after_a_stop(all_at_on
     assert [name for name, value in whole.items() if not torch.equal(value, resumed[name])] == []
 
 
+# A hook of one process
+
+STOPPED_BY_ONE = """
+import json, logging, sys
+from pathlib import Path
+import torch
+from tipr_zoo.datasets import open_dataset
+from tipr_zoo.distributed import is_main_process, joined_processes, process_rank
+from tipr_zoo.registries import HOOKS
+from tipr_zoo.training.train import train
+
+logging.disable(logging.CRITICAL)
+
+@HOOKS.register_module()
+class Ending:
+    # Measures all pairs before each epoch, and ends the training in the last process alone.
+
+    def __init__(self, moment):
+        setattr(self, moment, self.end)
+
+    def before_epoch(self, run):
+        found = run.measure_pairs(lambda batch: {"index": batch["pair_indices"], "person": batch["pids"]})
+        run.note("pairs", int((found["index"] == torch.arange(len(found["index"]))).sum()))
+        run.note("persons", float(found["person"].sum()))
+
+    def end(self, run, *_):
+        if process_rank() == 1 or not torch.distributed.is_initialized():
+            run.stop()
+
+splits = [open_dataset(sys.argv[1], split=split) for split in ("train", "val")]
+common = {"training.optimizer": {"type": "SGD", "lr": 0.001}, "training.clip_gradient_norm": None}
+with joined_processes(torch.device("cpu")):
+    for moment in sys.argv[3:]:
+        overrides = common | {"training.max_epochs": 3, "training.hooks": [{"type": "Ending", "moment": moment}]}
+        work_dir = Path(sys.argv[2]) / moment
+        result = train("a_tiny_model", *splits, work_dir, overrides=overrides)
+        if moment == "after_validation":
+            train("a_tiny_model", *splits, work_dir, overrides=overrides, resume=True)
+        (Path(sys.argv[2]) / f"{moment}_{process_rank()}").write_text(str(result.selected_epoch))
+"""
+
+
+def test_a_hook_ends_the_training_of_all_processes_in_one_of_them(
+    tiny_zoo: Path, synthpedes: Path, tmp_path: Path, free_port: int
+) -> None:
+    script, site = tmp_path / "stopped.py", tiny_zoo.parents[1]
+    script.write_text(STOPPED_BY_ONE)
+    moments = ("after_step", "after_validation", "before_run")
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    torchrun(script, str(synthpedes), str(tmp_path / "two"), *moments, port=free_port, site=site)
+    path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
+    alone = [sys.executable, str(script), str(synthpedes), str(tmp_path / "one"), *moments]
+    subprocess.run(alone, check=True, env={**os.environ, "PYTHONPATH": path}, timeout=200)
+    for moment in moments:
+        epochs = 0 if moment == "before_run" else 1
+        assert {(tmp_path / "two" / f"{moment}_{rank}").read_text() for rank in (0, 1)} == {str(epochs)}
+        one, two = (tmp_path / folder / moment for folder in ("one", "two"))
+        rows, expected = history(two), history(one)
+        assert [(row["epoch"], "validation" in row) for row in rows] == [(1, False), (1, True)][: 2 * epochs], moment
+        if epochs:
+            assert rows[0]["pairs"] == 24
+            assert rows[0]["persons"] == expected[0]["persons"]
+            assert rows[0]["loss"] == pytest.approx(expected[0]["loss"], rel=2e-5)
+        weights, others = (read_weights(each / "a_tiny_model.safetensors") for each in (one, two))
+        for key, value in weights.items():
+            torch.testing.assert_close(others[key], value, rtol=1e-3, atol=1e-5, msg=key)
+
+
 # Who gets which pairs
 
 
