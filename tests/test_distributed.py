@@ -16,10 +16,12 @@ import torch
 
 from tipr_zoo import distributed
 from tipr_zoo.datasets import open_dataset
+from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.evaluation.embedding import embed_dataset
 from tipr_zoo.registries import SAMPLERS
 from tipr_zoo.training.pairs.batch_sampler import BatchSampler
+from tipr_zoo.training.train import train
 from tipr_zoo.weights.tensors import read_weights
 
 pytestmark = pytest.mark.slow
@@ -372,6 +374,73 @@ def test_rates_averages_and_blocks_go_on_in_two_processes_after_a_stop(all_at_on
     resumed = tensors_of(all_at_once("stopped", "--resume", precision="float16"))
     assert whole.keys() == resumed.keys()
     assert [name for name, value in whole.items() if not torch.equal(value, resumed[name])] == []
+
+
+# A hook of one process
+
+STOPPED_BY_ONE = """
+import json, logging, sys
+from pathlib import Path
+import torch
+from tipr_zoo.datasets import open_dataset
+from tipr_zoo.distributed import is_main_process, joined_processes, process_rank
+from tipr_zoo.registries import HOOKS
+from tipr_zoo.training.train import train
+
+logging.disable(logging.CRITICAL)
+
+@HOOKS.register_module()
+class Ending:
+    # Measures all pairs before each epoch, and ends the training in the last process alone.
+
+    def __init__(self, moment):
+        setattr(self, moment, self.end)
+
+    def before_epoch(self, run):
+        found = run.measure_pairs(lambda batch: {"index": batch["pair_indices"], "person": batch["pids"]})
+        run.note("pairs", int((found["index"] == torch.arange(len(found["index"]))).sum()))
+        run.note("persons", float(found["person"].sum()))
+
+    def end(self, run, *_):
+        if process_rank() == 1:
+            run.stop()
+
+splits = [open_dataset(sys.argv[1], split=split) for split in ("train", "val")]
+common = {"training.optimizer": {"type": "SGD", "lr": 0.001}, "training.clip_gradient_norm": None}
+with joined_processes(torch.device("cpu")):
+    for moment in sys.argv[3:]:
+        overrides = common | {"training.max_epochs": 3, "training.hooks": [{"type": "Ending", "moment": moment}]}
+        work_dir = Path(sys.argv[2]) / moment
+        result = train("a_tiny_model", *splits, work_dir, overrides=overrides)
+        if moment == "after_validation":
+            train("a_tiny_model", *splits, work_dir, overrides=overrides, resume=True)
+        (Path(sys.argv[2]) / f"{moment}_{process_rank()}").write_text(str(result.selected_epoch))
+"""
+
+
+def test_a_hook_ends_the_training_of_all_processes_in_one_of_them(
+    tiny_zoo: Path,
+    synthpedes: Path,
+    splits: tuple[PersonDataset, PersonDataset],
+    tmp_path: Path,
+    free_port: int,
+) -> None:
+    script, moments = tmp_path / "stopped.py", ("after_step", "after_validation", "before_run")
+    script.write_text(STOPPED_BY_ONE)
+    torchrun(script, str(synthpedes), str(tmp_path), *moments, port=free_port, site=tiny_zoo.parents[1])
+    sgd = {"training.optimizer": {"type": "SGD", "lr": 0.001}, "training.clip_gradient_norm": None}
+    train("a_tiny_model", *splits, tmp_path / "one", overrides=sgd | {"training.max_epochs": 3}, max_minutes=0)
+    expected = read_weights(tmp_path / "one" / "a_tiny_model.safetensors")
+    for moment in moments:
+        epochs, rows = int(moment != "before_run"), history(tmp_path / moment)
+        assert {(tmp_path / f"{moment}_{rank}").read_text() for rank in (0, 1)} == {str(epochs)}
+        assert [(row["epoch"], "validation" in row) for row in rows] == [(1, False), (1, True)][: 2 * epochs], moment
+        if epochs:
+            assert (rows[0]["pairs"], rows[0]["persons"]) == (24, sum(splits[0].labels) * 2)
+            assert rows[0]["loss"] == pytest.approx(history(tmp_path / "one")[0]["loss"], rel=2e-5)
+            weights = read_weights(tmp_path / moment / "a_tiny_model.safetensors")
+            for key, value in expected.items():
+                torch.testing.assert_close(weights[key], value, rtol=1e-3, atol=1e-5, msg=key)
 
 
 # Who gets which pairs

@@ -89,6 +89,22 @@ def test_the_files_are_those_that_a_training_writes(
         assert size <= planned[name], f"{name} has {size} bytes"
 
 
+@pytest.mark.parametrize("train_base", [False, True])
+def test_the_adapters_are_planned_as_they_are_written(
+    tiny_zoo: Path, synthpedes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], train_base: bool
+) -> None:
+    pytest.importorskip("peft")
+    lora = {"type": "lora", "r": 2, "targets": ["attn.qkv", "q_proj"], "train_base": train_base}
+    change = ("--cfg-options", f"training.adapters={lora}", "training.max_epochs=1", "training.ema={'decay':0.5}")
+    assert main([*words(synthpedes, tmp_path / "run", *change), "--json"]) == 0
+    planned = {file["name"]: file["bytes"] for file in report(capsys)["files"]}
+    assert main([word for word in words(synthpedes, tmp_path / "run", *change) if word != "--dry-run"]) == 0
+    name = f"{TINY}.adapter.safetensors"
+    assert (name in planned) == (tmp_path / "run" / name).is_file() == (not train_base)
+    for written in (tmp_path / "run").glob("*.safetensors"):
+        assert written.stat().st_size <= planned[written.name] < 2 * written.stat().st_size
+
+
 def test_operations_are_those_of_the_layers(
     tiny_zoo: Path, synthpedes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

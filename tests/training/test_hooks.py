@@ -22,6 +22,7 @@ from tipr_zoo.protocols import TrainingRun
 from tipr_zoo.registries import HOOKS, LOSSES
 from tipr_zoo.training.loop import hook_caller
 from tipr_zoo.training.train import train
+from tipr_zoo.training.training_hooks import MOMENTS
 from tipr_zoo.weights.tensors import read_weights
 
 TINY = "a_tiny_model"
@@ -155,6 +156,22 @@ def test_a_run_that_is_stopped_within_an_epoch_goes_on_with_the_same_bits(
     assert said == straight
     one, other = final(tmp_path / "straight"), final(tmp_path / "run")
     assert all(torch.equal(one[name], value) for name, value in other.items())
+
+
+def test_what_hooks_draw_is_the_same_in_a_run_that_was_stopped(tiny_zoo: Path, splits: Splits, tmp_path: Path) -> None:
+    def drawing(moment: str) -> Any:
+        return lambda self, run, *_: said.append((moment, run.step, float(torch.rand(()))))
+
+    HOOKS.register_module()(type("Drawing", (), {moment: drawing(moment) for moment in MOMENTS}))
+    changed = {"training.batch_size": 4, "training.max_epochs": 2}
+    train(TINY, *splits, tmp_path / "straight", overrides=hooks({"type": "Drawing"}, **changed))
+    straight = list(said)
+    assert len({draw for *_, draw in straight}) == len(straight) > 2 * len(MOMENTS)
+    said.clear()
+    train(TINY, *splits, tmp_path / "run", max_minutes=0, overrides=hooks({"type": "Drawing"}, **changed))
+    train(TINY, *splits, tmp_path / "run", resume=True, overrides=hooks({"type": "Drawing"}, **changed))
+    assert set(said) >= set(straight)
+    assert {moment for moment, *_ in set(said) - set(straight)} <= {"before_run", "after_run"}
 
 
 @pytest.mark.parametrize("now", [[], [{"type": "Diary"}, {"type": "Counting"}]])
@@ -302,6 +319,22 @@ def test_a_hook_that_raises_is_named(tiny_zoo: Path, splits: Splits, tmp_path: P
         ConfigError, match=rf"{moment} of the hook Raising, in epoch \d, failed: KeyError: 'oh'; mend it"
     ):
         train(TINY, *splits, tmp_path, overrides=hooks({"type": "Raising"}))
+
+
+class Unusual(BaseException):
+    """No Exception."""
+
+
+@pytest.mark.parametrize("error", [Unusual("oh"), SystemExit(0)])
+def test_whatever_a_hook_raises_is_told(tiny_zoo: Path, splits: Splits, tmp_path: Path, error: BaseException) -> None:
+    class Leaving:
+        def before_epoch(self, run: TrainingRun) -> None:
+            raise error
+
+    HOOKS.register_module()(Leaving)
+    told = f"before_epoch of the hook Leaving, in epoch 1, failed: {type(error).__name__}: {error}; mend it"
+    with pytest.raises(ConfigError, match=told):
+        train(TINY, *splits, tmp_path, overrides=hooks({"type": "Leaving"}))
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,10 @@ def test_a_pattern_counts_before_the_rules(tiny_model: DualEncoder) -> None:
         ([{"pattern": "heads.irr.*", "rate": -1}], "training.parameter_patterns[0].rate must be a number from 0"),
         ([NECK, {"pattern": "n", "weight_decay": True}], "parameter_patterns[1].weight_decay must be a number from 0"),
         ([{"pattern": "heads.irr.*", "frozen": "yes"}], "training.parameter_patterns[0].frozen must be True or False"),
-        ([{"pattern": "heads.irr.*", "rat": 2}], "unknown entry of training 'rat'; did you mean 'rate'"),
+        (
+            [NECK, {"pattern": "heads.irr.*", "rat": 2}],
+            "unknown entry of training.parameter_patterns[1] 'rat'; did you mean 'rate'",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -127,6 +127,8 @@ class NoCall:
         ({"type": "HorizontalFlip", "probability": "x"}, r"augmentation\.probability must be a finite number"),
         ({"type": "Shift", "pixels": -1}, "pixels of Shift must be a whole number from 0"),
         ({"type": "Erase", "area": (0.4, 0.1)}, "area of Erase must be a smallest and a largest number above 0"),
+        ({"type": "Erase", "area": (0.5, 1.5)}, r"area of Erase must be .* at most 1, got \(0\.5, 1\.5\)"),
+        ({"erased_area": (0.5, 1.5)}, r"augmentation erased_area must be .* at most 1, got \(0\.5, 1\.5\)"),
         ([{"type": "Erase"}, {"type": "Shift"}], r"augmentation\[1\]: Shift changes pixels, and Erase before it"),
         ([{"flip": 0.5}], "is configured by a dict with a 'type'"),
         ("flip", r"training\.augmentation must be a dict, or a list of dicts with a 'type', got 'flip'"),

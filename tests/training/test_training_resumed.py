@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 import tipr_zoo
+from tipr_zoo.command_line import main
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import ConfigError, TrainingError, WeightsError
 from tipr_zoo.machine import linear_products
@@ -235,6 +237,16 @@ def test_a_work_dir_that_cannot_be_written_is_told(splits: Splits, tmp_path: Pat
     (tmp_path / "run").touch()
     with pytest.raises(ConfigError, match=r"nothing can be written in work dir .*run: File exists; name another"):
         train(TINY, *splits, tmp_path / "run")
+
+
+def test_a_work_dir_that_no_file_system_takes_is_told(
+    splits: Splits, synthpedes: Path, tiny_zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = r"'some\x00where' has a NUL character in its name; name another place"
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        train(TINY, *splits, Path("some\0where"))
+    assert main(["train", TINY, "--data", str(synthpedes), "--work-dir", "some\0where", "--dry-run"]) == 2
+    assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("minutes", [-1.0, float("nan")])

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -184,14 +185,16 @@ def test_without_a_network_the_real_package_does_not_hang(
     assert list((tmp_path / "wandb").glob("offline-run-*"))
 
 
+@pytest.mark.parametrize("found", [None, ModuleType("wandb")], ids=["nothing", "a folder of that name"])
 def test_one_that_is_not_installed_is_told(
+    found: ModuleType | None,
     tiny_zoo: Path,
     synthpedes: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(sys.modules, "wandb", None)
+    monkeypatch.setitem(sys.modules, "wandb", found)
     words = ["train", TINY, "--data", str(synthpedes), "--work-dir", str(tmp_path), "--device", "cpu", "--wandb"]
     for more in ([], ["--dry-run"]):
         assert main([*words, *more]) == 2

@@ -28,6 +28,7 @@ def check_place(path: Path) -> None:
     Raises:
         ConfigError: `path` is a folder, its folder does not exist, or one of them cannot be written.
     """
+    check_name(path)
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder; name a file in it")
     if not path.parent.is_dir():
@@ -47,6 +48,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         ConfigError: `folder` is a file or lies below one, or it cannot be made or written.
     """
+    check_name(folder)
     there = Path(os.path.realpath(folder))
     while not there.exists() and there != there.parent:
         there = there.parent
@@ -65,6 +67,16 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WriteError(error.errno, error.strerror, str(folder)) from error
+
+
+def check_name(path: Path) -> None:
+    """Check that a name is one that a file system takes; Python itself raises a ValueError where it is not.
+
+    Raises:
+        ConfigError: It has a NUL character.
+    """
+    if "\0" in str(path):
+        raise ConfigError(f"{str(path)!r} has a NUL character in its name; name another place")
 
 
 def _check_writable(folder: Path, path: Path) -> None:

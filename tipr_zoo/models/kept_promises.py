@@ -35,9 +35,9 @@ def told_failures(what: str, parts: Mapping[str, object] | None = None) -> Itera
     """
     try:
         yield
-    except (TiprZooError, NotFiniteError):
+    except (TiprZooError, NotFiniteError, KeyboardInterrupt, GeneratorExit):  # Python's own end of what runs
         raise
-    except (Exception, SystemExit) as error:  # a plugin may raise what it likes
+    except BaseException as error:  # a plugin may raise what it likes
         if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
             raise
         if isinstance(error, Exception) and (shortage(error) is not None or is_process_gone(error)):

@@ -187,15 +187,19 @@ class TrainingRun(Protocol):
         """
 
     def stop(self) -> None:
-        """Let the training end with this epoch, which is validated, or after the validation that calls this."""
+        """Let the training end with this epoch, which is validated, or after the validation that calls this.
+
+        One of several processes is enough. In ``before_run`` it ends before the next epoch.
+        """
 
 
 class TrainingHook(Protocol):
     """What is called while a model is trained; registered in `tipr_zoo.registries.HOOKS`, and named in a recipe.
 
     A hook has one of these methods at least. It runs in every process. Whatever it draws from PyTorch's generator
-    changes nothing in the steps, since each begins with a seed of its own. ``needs_of_batch`` names the batch entries
-    that it needs, and ``brings_to_batch`` those that its ``before_step`` brings.
+    changes nothing in the steps, since each begins with a seed of its own. So do the moments: what hooks draw depends
+    on the seed, the step and the moment alone, resumed or not, and is the same in every process. ``needs_of_batch``
+    names the batch entries that it needs, and ``brings_to_batch`` those that its ``before_step`` brings.
 
     A checkpoint is written at the end of an epoch, before its validation. A run that is resumed from there calls
     ``after_validation`` with the figures of the history, where that validation took place.

@@ -84,7 +84,8 @@ def problems_of(schema: type, values: Mapping[Any, Any], noun: str = "field", pl
     Args:
         schema: A `Declared` dataclass. Its ``__post_init__`` is not called.
         values: What the file holds.
-        noun: The word for an unknown key.
+        noun: The word for an unknown key. ``{place}`` in it becomes the dotted place of the mapping that has the key,
+            with a dot before it.
         place: Dotted place of the mapping.
 
     Returns:
@@ -137,7 +138,9 @@ def _problems(
     if details["type"] in _OF_A_KEY:
         key = str(details["input"] if details["type"] == "invalid_key" else location[-1])
         known = keys_of(_schema_at(schema, location[:-1]))
-        return [FieldProblem(_place(place, location[:-1]), key, str(unknown_name(noun, key, known)), UNKNOWN)]
+        where = _place(place, location[:-1])
+        word = noun.replace("{place}", f".{where}" if where else "")
+        return [FieldProblem(where, key, str(unknown_name(word, key, known)), UNKNOWN)]
     if details["type"] != TOLD:
         location = _declared_location(schema, location)
     part = _part_at(schema, location)

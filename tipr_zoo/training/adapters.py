@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError, UnknownNameError, WeightsError
@@ -163,9 +163,14 @@ def save_adapters(model: nn.Module, adapters: Adapters, file: Path, about: Mappi
     Raises:
         WriteError: The file cannot be written.
     """
-    kept = {name: value for name, value in model.state_dict().items() if _is_saved(name)}
+    kept = saved_tensors(model)
     texts = {ADAPTER: json.dumps(asdict(adapters), sort_keys=True), "base_sha256": base_sha256(model)}
     write_weights(kept, file, {**about, **texts})
+
+
+def saved_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Return what `save_adapters` writes of a model that has adapters."""
+    return {name: value for name, value in model.state_dict().items() if _is_saved(name)}
 
 
 def load_adapters(model: nn.Module, file: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -88,6 +88,23 @@ class Shift:
         return padded[:, top : top + height, left : left + width]
 
 
+def check_ranges(shares: Mapping[str, Sequence[float]], ratios: Mapping[str, Sequence[float]]) -> None:
+    """Check ranges, each by its name in a sentence.
+
+    Args:
+        shares: Of a whole, which are at most 1.
+        ratios: Of any size.
+
+    Raises:
+        ConfigError: One has no smallest and largest number above 0, or is of shares above 1.
+    """
+    for name, value in {**shares, **ratios}.items():
+        largest = 1.0 if name in shares else math.inf
+        if len(value) != 2 or not 0 < value[0] <= value[1] <= largest:
+            at_most = ", at most 1" if name in shares else ""
+            raise ConfigError(f"{name} must be a smallest and a largest number above 0{at_most}, got {value!r}")
+
+
 @PICTURE_AUGMENTATIONS.register_module()
 class Erase:
     """Fills one rectangle of a normalised picture. The official code fills it with the *raw* mean; that is kept here.
@@ -99,7 +116,7 @@ class Erase:
         normalisation: Has the mean.
 
     Raises:
-        ConfigError: `probability` is not from 0 to 1, or a range has no smallest and largest number above 0.
+        ConfigError: `probability` is not from 0 to 1, or a range makes no sense.
     """
 
     takes_normalised = True
@@ -112,9 +129,7 @@ class Erase:
         normalisation: ImageNormalisation | None = None,
     ) -> None:
         self.probability = _checked_probability("Erase", probability)
-        for name, value in (("area", area), ("aspect", aspect)):
-            if len(value) != 2 or not 0 < value[0] <= value[1]:
-                raise ConfigError(f"{name} of Erase must be a smallest and a largest number above 0, got {value!r}")
+        check_ranges({"area of Erase": area}, {"aspect of Erase": aspect})
         self.area, self.aspect = area, aspect
         self.mean = (normalisation or ImageNormalisation()).mean
 

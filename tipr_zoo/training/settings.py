@@ -26,7 +26,7 @@ def check_training(training: Mapping[str, Any]) -> None:
         ConfigError: An entry is missing or makes no sense.
         UnknownNameError: There is an entry that nothing reads.
     """
-    for problem in problems_of(TrainingSettings, training, "entry of training"):
+    for problem in problems_of(TrainingSettings, training, "entry of training{place}"):
         raise (UnknownNameError if problem.kind == UNKNOWN else ConfigError)(problem.message)
 
 

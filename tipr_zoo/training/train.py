@@ -17,6 +17,7 @@ from tipr_zoo.datasets.arguments import tell_changed_annotations
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.distributed import gather_objects, is_main_process, joined_processes
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.machine.result_place import check_name
 from tipr_zoo.models.building import fit_identities
 from tipr_zoo.models.clip_weights import can_start_from_clip
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve
@@ -172,8 +173,9 @@ def check_work_dir(work_dir: Path, resume: bool) -> None:
     """Check that a training may begin in a work dir.
 
     Raises:
-        ConfigError: It holds another training, and is not to be resumed.
+        ConfigError: It holds another training, and is not to be resumed; or no place has such a name.
     """
+    check_name(work_dir)
     if not resume and checkpoint_files(work_dir):
         raise ConfigError(
             f"{work_dir} holds checkpoints of a training; pass --resume to continue it, or another --work-dir"

@@ -1,7 +1,8 @@
 """Where the weights of the best epoch are: in the file that holds them anyway, or else in one of their own.
 
 ``best.json`` names the best epoch, its rank-1, and the file that has its weights. That is the epoch's checkpoint as
-long as it is kept, then ``best.safetensors``, and the final weights after the training. So no tensor is written twice.
+long as it is kept, then ``best.safetensors``, and the final weights after the training. So nothing is written twice but
+the final weights, which are there to be used without a checkpoint.
 """
 
 from __future__ import annotations

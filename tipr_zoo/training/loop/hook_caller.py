@@ -17,7 +17,9 @@ from tipr_zoo.protocols import TrainingHook
 from tipr_zoo.terminal.log import logger
 from tipr_zoo.training.checkpoints.history import DIGITS, validation_of
 from tipr_zoo.training.loop.hook_results import check_brought, checked_entries, checked_state, unchanged_switches
+from tipr_zoo.training.loop.hooks import seed_draws
 from tipr_zoo.training.loop.training_run import TrainingRun
+from tipr_zoo.training.training_hooks import MOMENTS
 
 PATIENCE = 120.0
 """Seconds after which a hook that does not return is told, and after as many more again."""
@@ -69,11 +71,10 @@ class HookCaller(Hook):
         if not self.has_steps:
             return
         count = len(data_batch["pids"])
-        for hook in self.hooks:
-            if hasattr(hook, "before_step"):
-                entries = self._call_one(hook, "before_step", dict(data_batch))
-                data_batch.update(checked_entries(entries, data_batch, count, hook))
-                check_brought(data_batch, hook)
+        for hook in self._seeded("before_step"):
+            entries = self._call_one(hook, "before_step", dict(data_batch))
+            data_batch.update(checked_entries(entries, data_batch, count, hook))
+            check_brought(data_batch, hook)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         self._of_run.step_in_epoch = batch_idx + 1
@@ -133,9 +134,15 @@ class HookCaller(Hook):
             self._call_one(hook, "load_state_dict", states[key], with_run=False)
 
     def _call(self, moment: str, *arguments: Any) -> None:
-        for hook in self.hooks:
-            if hasattr(hook, moment):
-                self._call_one(hook, moment, *arguments)
+        for hook in self._seeded(moment):
+            self._call_one(hook, moment, *arguments)
+
+    def _seeded(self, moment: str) -> list[TrainingHook]:
+        """Return the hooks that have a moment. What they draw depends on the seed, the step and the moment alone."""
+        having = [hook for hook in self.hooks if hasattr(hook, moment)]
+        if having:
+            seed_draws(self.seed, self._of_run.step, 1 + MOMENTS.index(moment))
+        return having
 
     def _call_one(self, hook: TrainingHook, moment: str, *arguments: Any, with_run: bool = True) -> Any:
         """Call a method of a hook; what it raises is told with its name and the epoch."""

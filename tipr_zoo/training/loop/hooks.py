@@ -13,6 +13,19 @@ from tipr_zoo.distributed import any_process
 from tipr_zoo.training.loop.library_schedule import LibrarySchedule
 from tipr_zoo.training.loop.schedule import Schedule
 
+_MOST_STEPS = 2**27  # so that a seed of 31 bits, 16 moments and the step fit into a number of 64 bits
+
+
+def seed_draws(seed: int, step: int, moment: int = 0) -> None:
+    """Seed PyTorch's generators, so that what is drawn next depends on these numbers alone, resumed or not.
+
+    Args:
+        seed: The training's seed.
+        step: Steps that are done, of all epochs.
+        moment: 0 for the step itself, another number up to 15 for what happens around it.
+    """
+    torch.manual_seed((seed % 2**31 << 32) + moment * _MOST_STEPS + step)
+
 
 class LearningRateHook(Hook):
     """Sets the learning rate of every parameter group before each step, and the momentum where a schedule changes it.
@@ -56,7 +69,7 @@ class RandomStateHook(Hook):
         self.seed = seed
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        torch.manual_seed((self.seed % 2**31 << 32) + runner.iter)
+        seed_draws(self.seed, runner.iter)
 
 
 class TimeLimitHook(Hook):

@@ -33,6 +33,7 @@ class TrainLoop(EpochBasedTrainLoop):
         is_at_end_of_epoch = self._epoch and not self.first_step
         if is_at_end_of_epoch and self._validation_is_due() and not self._is_validated():
             self.runner.val_loop.run()
+        self._agree_on_the_end()
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
             self._agree_on_the_end()

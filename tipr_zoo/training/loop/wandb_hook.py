@@ -43,6 +43,9 @@ class WandbHook(Hook):
     def __init__(self, work_dir: Path, name: str, run_id: str, recipe: Mapping[str, Any]) -> None:
         try:
             import wandb  # not at the top: an extra, which may be absent
+
+            # A folder wandb/, such as a run leaves, is a module to Python where the package is absent.
+            from wandb import Error, Settings, init  # noqa: F401
         except ImportError as error:
             raise ConfigError("Weights & Biases is not installed; run: pip install 'tipr-zoo[wandb]'") from error
         self._wandb: Any = wandb

@@ -11,7 +11,7 @@ from tipr_zoo.errors import ConfigError
 from tipr_zoo.pictures.preprocessing import ImageNormalisation
 from tipr_zoo.schemas.declared import Declared
 from tipr_zoo.schemas.value_kinds import NumberFromZero, NumbersFromZero, WholeFromZero
-from tipr_zoo.training.picture_augmentation import Erase, HorizontalFlip, Shift
+from tipr_zoo.training.picture_augmentation import Erase, HorizontalFlip, Shift, check_ranges
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Augmentation(Declared):
         erased_aspect: Smallest and largest ratio of its height to its width.
 
     Raises:
-        ConfigError: A probability is above 1, or a range has no smallest and largest number above 0.
+        ConfigError: A probability or a share is above 1, or a range has no smallest and largest number above 0.
     """
 
     flip: NumberFromZero = 0.5
@@ -40,10 +40,7 @@ class Augmentation(Declared):
         for name in ("flip", "erase"):
             if (value := getattr(self, name)) > 1:
                 raise ConfigError(f"augmentation {name} is a probability, from 0 to 1, got {value!r}")
-        for name in ("erased_area", "erased_aspect"):
-            value = getattr(self, name)
-            if len(value) != 2 or not 0 < value[0] <= value[1]:
-                raise ConfigError(f"augmentation {name} must be a smallest and a largest number above 0, got {value!r}")
+        check_ranges({"augmentation erased_area": self.erased_area}, {"augmentation erased_aspect": self.erased_aspect})
 
     def __call__(self, pixels: Tensor, normalisation: ImageNormalisation, generator: torch.Generator) -> Tensor:
         """Change and normalise a picture.

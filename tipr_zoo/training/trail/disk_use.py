@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.training.adapters import adapter_settings, saved_tensors
 from tipr_zoo.training.checkpoints.best_weights import BEST, BEST_WEIGHTS
 from tipr_zoo.training.checkpoints.checkpoint_hook import KEPT
 from tipr_zoo.training.checkpoints.history import HISTORY
@@ -33,6 +34,9 @@ _STATES = 3
 _OF_A_TENSOR, _OF_AN_EPOCH, _OF_A_FIGURE, _OF_THE_REST = 400, 600, 60, 200_000
 """Bytes, measured and rounded up: what a file says of a tensor, the history of an epoch, TensorBoard of a figure, and
 the log, the curves and the recipe together."""
+
+_OF_A_RUN = {"wandb": 20_000}
+"""Bytes that a folder has besides its figures, likewise."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +100,12 @@ def planned_files(
     if is_validated:
         about = "weights of the best epoch, where no checkpoint has them"
         files.insert(1, PlannedFile(BEST_WEIGHTS, weights, about))
-    if training.get("adapters"):
-        adapters = sum(value.numel() * 4 for value in model.parameters() if value.requires_grad)
-        files.append(PlannedFile(f"{name}.adapter.safetensors", adapters, "the adapters alone"))
-    return files + [PlannedFile(f"{folder}/", _OF_A_FIGURE * figures, "figures of every step") for folder in more]
+    if (adapters := adapter_settings(training)) is not None and not adapters.train_base:
+        kept = saved_tensors(model).values()
+        size = sum(value.numel() * value.element_size() + _OF_A_TENSOR for value in kept)
+        files.append(PlannedFile(f"{name}.adapter.safetensors", size, "the adapters alone"))
+    folders = {folder: _OF_A_FIGURE * figures + _OF_A_RUN.get(folder, 0) for folder in more}
+    return files + [PlannedFile(f"{folder}/", size, "figures of every step") for folder, size in folders.items()]
 
 
 def state_bytes(optimiser: torch.optim.Optimizer) -> int:
