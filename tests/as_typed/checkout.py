@@ -25,6 +25,15 @@ model["text_encoder"].update(width={WIDTH}, depth=1, embedding_size={WIDTH})
 [model["heads"][key].update(depth=1) for key in {{"irr", "tir"}} & set(model.get("heads", {{}}))]
 """
 
+_CUT_OF_FUSION = f"""
+model["image_encoder"].update(width={WIDTH}, depth=1, num_heads=1)
+model["text_encoder"].update(width={WIDTH}, depth=1, num_heads=1)
+model["fusion_encoder"].update(width={WIDTH}, depth=1, num_heads=1, image_width={WIDTH})
+[model["heads"][key].update(width={WIDTH}) for key in ("mlm", "prd", "mrtd")]
+model["heads"]["cl"].update(queue_size=64)
+"""
+"""Of a model with a cross-encoder, whose towers have projections to the embeddings."""
+
 _FULL_SIZE = re.compile(r"_vit[bl]1[46]|clip_training")
 
 
@@ -47,7 +56,8 @@ def _cut_down(recipe: Path) -> None:
     text = re.sub(r"max_epochs=\d+", "max_epochs=1", text)
     text = re.sub(r"batch_size=\d+", f"batch_size={IDENTITIES}", text)
     if "_base_ =" not in text:
-        text += _CUT if "\nmodel =" in text else ""
+        cut = _CUT_OF_FUSION if "fusion_encoder=" in text else _CUT
+        text += cut if "\nmodel =" in text else ""
         text += 'training["num_workers"] = 0\n' if "\ntraining =" in text else ""
     else:  # what it adds to its base, and SEN-XL's own sizes
         text = re.sub(r"(embedding_size|width)=\d+", rf"\1={WIDTH}", text)

@@ -13,7 +13,7 @@ from as_typed.command_parsing import parse
 
 from tipr_zoo.command_line import COMMANDS
 
-FOLDERS = ("tipr_zoo", *(f"plugins/{name}/tipr_zoo_{name}" for name in ("fmfa", "rasa", "rde", "sen")))
+FOLDERS = ("tipr_zoo", *(f"plugins/{name}/tipr_zoo_{name}" for name in ("fmfa", "rasa", "rde", "sen", "tbps_clip")))
 
 
 def texts(file: Path) -> Iterator[tuple[int, str]]:
