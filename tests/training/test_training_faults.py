@@ -190,7 +190,7 @@ def test_a_signal_in_validation_ends_it_at_once_and_it_is_made_up_for(
 ) -> None:
     stopping = (
         "from tipr_zoo.training.loop import validation_loop\n"
-        "validation_loop.evaluate = lambda *arguments: os.kill(os.getpid(), signal.SIGTERM)"
+        "validation_loop.evaluate = lambda *arguments, **options: os.kill(os.getpid(), signal.SIGTERM)"
     )
     work_dir = tmp_path / "run"
     code, stderr = finish(start(work_dir, stopping))
