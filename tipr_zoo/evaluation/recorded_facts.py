@@ -47,7 +47,13 @@ NOT_RERANKED = "the first stage alone, without the score of pairs"
 
 
 def facts_of_ranking(loaded: LoadedModel, reranked: Reranked | None, direction: str) -> dict[str, Any]:
-    """Collect the entries of an evaluation record that say how it ranks."""
+    """Collect the entries of an evaluation record that say how it ranks.
+
+    Args:
+        loaded: The model that was measured.
+        reranked: What was ranked again; None where nothing was.
+        direction: One of `tipr_zoo.cards.record.DIRECTIONS`.
+    """
     parts = getattr(loaded.model, "parts", None)
     is_joined = loaded.part is None and isinstance(parts, Mapping) and len(parts) > 1
     facts: dict[str, Any] = {"vectors": len(parts) if is_joined and parts else 1}
@@ -68,7 +74,11 @@ def facts_of_ranking(loaded: LoadedModel, reranked: Reranked | None, direction: 
 
 
 def facts_of_model(loaded: LoadedModel) -> dict[str, Any]:
-    """Collect the entries of an evaluation record that do not depend on the data."""
+    """Collect the entries of an evaluation record that do not depend on the data.
+
+    Args:
+        loaded: The model that was measured.
+    """
     return {
         "model": loaded.name,
         "overrides": _published(json.loads(json.dumps(loaded.overrides, default=repr))),
@@ -85,7 +95,11 @@ def facts_of_model(loaded: LoadedModel) -> dict[str, Any]:
 
 
 def facts_of_dataset(dataset: PersonDataset) -> dict[str, Any]:
-    """Collect the entries of an evaluation record that depend on the split alone."""
+    """Collect the entries of an evaluation record that depend on the split alone.
+
+    Args:
+        dataset: The split.
+    """
     return {
         "dataset": dataset.name,
         "split": dataset.split,
@@ -96,7 +110,14 @@ def facts_of_dataset(dataset: PersonDataset) -> dict[str, Any]:
 
 
 def command_again(loaded: LoadedModel, dataset: PersonDataset, direction: str, reranked: Reranked | None) -> str:
-    """Return the command line that measures the same again. It leaves out where the data and other files lie."""
+    """Return the command line that measures the same again. It leaves out where the data and other files lie.
+
+    Args:
+        loaded: The model that was measured.
+        dataset: The split.
+        direction: One of `tipr_zoo.cards.record.DIRECTIONS`.
+        reranked: What was ranked again; None where nothing was.
+    """
     words = ["tipr-zoo", "eval", loaded.name, "--data", "DIR"]
     if not _is_recognised(dataset):
         words += ["--dataset", dataset.name]
