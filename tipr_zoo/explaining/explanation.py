@@ -8,11 +8,12 @@ from typing import cast
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
+from tipr_zoo.evaluation.model_place import place_of
 from tipr_zoo.explaining.function_words import FUNCTION_WORDS
 from tipr_zoo.explaining.occlusion import falls_by_occlusion, hiding_grid
 from tipr_zoo.explaining.pair_scores import COSINE, SCORES, caption_scores
@@ -141,9 +142,9 @@ def explain(
     _check_explainable(model, map)
     all_words = model.tokenize.words(caption)
     words = _read_words(all_words, caption)
-    state = next(iter(cast(nn.Module, model).parameters()))
-    ids = model.tokenize([caption]).to(state.device)
-    image = model.preprocess(picture).to(state.device, state.dtype)
+    device, dtype = place_of(model)
+    ids = model.tokenize([caption]).to(device)
+    image = model.preprocess(picture).to(device, dtype)
     scores = caption_scores(model, torch.cat([ids, _each_left_out(ids[0], words)]), score)
     weights = None
     if map == OCCLUSION:

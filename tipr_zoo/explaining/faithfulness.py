@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from tipr_zoo.evaluation.model_place import place_of
 from tipr_zoo.explaining.explanation import Explanation
-from tipr_zoo.explaining.occlusion import hide, hiding_grid
+from tipr_zoo.explaining.occlusion import WINDOW, hide, hiding_grid
 from tipr_zoo.explaining.pair_scores import COSINE, caption_scores
 from tipr_zoo.protocols import Retriever
 
@@ -29,17 +30,17 @@ def share_beaten(model: Retriever, picture: Image.Image, explanation: Explanatio
             caption is judged; by tokens, the sum of the words' maps, by their importance.
         score: What was explained.
     """
-    device = next(iter(model.parameters())).device  # type: ignore[attr-defined]  # every retriever is a module
-    image = model.preprocess(picture).to(device)
+    device, dtype = place_of(model)
+    image = model.preprocess(picture).to(device, dtype)
     grid = hiding_grid(model.image_size, explanation.grid.patch_size)
     rows, columns = grid.grid_size
-    places = list(product(range(rows - 1), range(columns - 1)))
-    blurred = _blurred(image, 2 * grid.patch_size)
+    places = list(product(range(rows - WINDOW + 1), range(columns - WINDOW + 1)))
+    blurred = _blurred(image, WINDOW * grid.patch_size)
     pictures = torch.stack([image, *(hide(image, grid, *place, fill=blurred) for place in places)])
     scores = caption_scores(model, model.tokenize([explanation.caption]).to(device), score)(pictures)[:, 0].cpu()
     falls = scores[0] - scores[1:]
     map = _map_of_caption(explanation)
-    named = torch.stack([map[row : row + 2, column : column + 2].sum() for row, column in places]).argmax()
+    named = torch.stack([map[row : row + WINDOW, column : column + WINDOW].sum() for row, column in places]).argmax()
     others = torch.cat([falls[:named], falls[named + 1 :]])
     return float((falls[named] > others).float().mean())
 

@@ -16,7 +16,7 @@ from tipr_zoo.terminal.progress_bar import ProgressBar
 _BATCH = 16
 _SQUARES_ACROSS = 8
 """Squares side by side, where a model does not say how large its patches are."""
-_WINDOW = 2
+WINDOW = 2
 """Squares along a side of what is hidden at a time. Of a single patch, a transformer hardly misses anything."""
 _MOST_WINDOWS = 250
 
@@ -32,7 +32,7 @@ def hiding_grid(image_size: tuple[int, int], patch_size: int | None) -> PatchGri
     patch = patch_size or max(1, image_size[1] // _SQUARES_ACROSS)
     for side in count(patch, patch):
         rows, columns = (math.ceil(length / side) for length in image_size)
-        if (rows + _WINDOW - 1) * (columns + _WINDOW - 1) <= _MOST_WINDOWS:
+        if (rows + WINDOW - 1) * (columns + WINDOW - 1) <= _MOST_WINDOWS:
             break
     return PatchGrid(image_size, (rows, columns), side, side)
 
@@ -54,8 +54,8 @@ def falls_by_occlusion(scores: Scores, image: Tensor, grid: PatchGrid, progress:
         (C,) scores of the whole picture, and (C, rows, columns), how far each falls where a square is hidden; below 0
         where it rises. Both float32 on the CPU.
     """
-    rows, columns = (squares + _WINDOW - 1 for squares in grid.grid_size)
-    windows = [(row - _WINDOW + 1, column - _WINDOW + 1) for row, column in product(range(rows), range(columns))]
+    rows, columns = (squares + WINDOW - 1 for squares in grid.grid_size)
+    windows = [(row - WINDOW + 1, column - WINDOW + 1) for row, column in product(range(rows), range(columns))]
     whole = scores(image.unsqueeze(0)).float().cpu()[0]
     falls = []
     with ProgressBar(total=len(windows), desc="hiding", unit="window", disable=not progress) as bar:
@@ -64,7 +64,7 @@ def falls_by_occlusion(scores: Scores, image: Tensor, grid: PatchGrid, progress:
             falls.append(whole - scores(hidden).float().cpu())
             bar.update(len(hidden))
     of_windows = torch.cat(falls).T.unflatten(1, (rows, columns))
-    return whole, F.avg_pool2d(of_windows, _WINDOW, stride=1)
+    return whole, F.avg_pool2d(of_windows, WINDOW, stride=1)
 
 
 def hide(image: Tensor, grid: PatchGrid, row: int, column: int, fill: Tensor | None = None) -> Tensor:
@@ -81,7 +81,7 @@ def hide(image: Tensor, grid: PatchGrid, row: int, column: int, fill: Tensor | N
         (3, H, W), a copy.
     """
     fill = image.mean(dim=(1, 2), keepdim=True).expand_as(image) if fill is None else fill
-    down, across = (slice(max(0, first * grid.stride), (first + _WINDOW) * grid.stride) for first in (row, column))
+    down, across = (slice(max(0, first * grid.stride), (first + WINDOW) * grid.stride) for first in (row, column))
     copy = image.clone()
     copy[:, down, across] = fill[:, down, across]
     return copy
