@@ -242,7 +242,9 @@ def test_the_most_memory_of_a_block_is_noted() -> None:
 
     if not sys.platform.startswith("linux"):
         pytest.skip("elsewhere the system tells less")
+    other = torch.ones(50_000_000)  # of another, and when it goes, it hides nothing
     with PeakMemory(torch.device("cpu")) as memory:
+        del other
         for _ in range(20):
             block = torch.ones(50_000_000)
             del block

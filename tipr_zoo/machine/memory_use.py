@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -23,7 +24,8 @@ class PeakMemory(AbstractContextManager["PeakMemory"]):
 
     Args:
         device: A GPU, where PyTorch counts what it has allocated; otherwise this process's resident memory is looked at
-            again and again, of which what is there already when the block begins does not count.
+            again and again. What is there already when the block begins does not count; what of it goes while the block
+            runs, as garbage of others does, hides nothing that comes.
 
     Attributes:
         bytes: The most memory; 0 where this system does not tell.
@@ -40,7 +42,8 @@ class PeakMemory(AbstractContextManager["PeakMemory"]):
             torch.cuda.synchronize(self._device)
             torch.cuda.reset_peak_memory_stats(self._device)
         else:
-            self._start = _resident()
+            gc.collect()
+            self._least = _resident()
             self._looking = threading.Thread(target=self._look, daemon=True)
             self._looking.start()
         return self
@@ -54,14 +57,19 @@ class PeakMemory(AbstractContextManager["PeakMemory"]):
 
     def _look(self) -> None:
         while not self._end.wait(_INTERVAL):
-            self.bytes = max(self.bytes, _resident() - self._start)
+            now = _resident()
+            self._least = min(self._least, now)
+            self.bytes = max(self.bytes, now - self._least)
 
 
 def _resident() -> int:
-    """Return the resident memory of this process in bytes; where the system tells only the most so far, that."""
+    """Return the resident memory of this process in bytes; where the system tells only the most so far, that.
+
+    Pages of files, of libraries for example, do not count: the system takes them away and brings them back as it likes.
+    """
     fields = read_head(_STATUS, KIB).split()
-    if len(fields) > 1:
-        return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+    if len(fields) > 2:
+        return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
     try:
         import resource  # not on Windows
     except ImportError:
