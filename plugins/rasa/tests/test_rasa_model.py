@@ -207,7 +207,6 @@ def test_some_losses_alone(model: RaSa) -> None:
         ({"model.heads.mlm.soft_over": "letters"}, "must be 'places' or 'words', got 'letters'"),
         ({"model.text_encoder.context_length": 70}, "context_length 70 of TokenBert is more than its positions, 60"),
         ({"model.tokenizer.vocabulary_size": 400}, "knows 347 token ids, the tokenizer has 400"),
-        ({"model.neck": {"type": "BNNeck", "embedding_size": 128}}, "RaSa has no place for a neck"),
         ({"model.embedding_size": 0}, "embedding_size must be a whole number above 0"),
         ({"model.fusion_encoder.num_heads": 7}, "width 96 of CrossAttentionLayers is no multiple of num_heads 7"),
     ],

@@ -20,6 +20,7 @@ class FusedTowers:
         fusion_encoder: Lets tokens of captions attend to those of pictures; see `CrossAttentionLayers`.
         image_projection: Maps the first token of a picture to its embedding.
         text_projection: Maps the first token of a caption to its embedding.
+        neck: What both embeddings go through after it, where there is such.
     """
 
     image_encoder: Any
@@ -27,10 +28,12 @@ class FusedTowers:
     fusion_encoder: Any
     image_projection: Any
     text_projection: Any
+    neck: Any
 
     def embeddings_of_tokens(self, image_tokens: Tensor, text_tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Return both (B, D) embeddings, not of unit length."""
-        return self.image_projection(image_tokens[:, 0]), self.text_projection(text_tokens[:, 0])
+        projected = self.image_projection(image_tokens[:, 0]), self.text_projection(text_tokens[:, 0])
+        return projected if self.neck is None else self.neck(*projected)
 
     def seen(self, ids: Tensor) -> Tensor:
         """Tell which tokens are no padding: (B, L) int64 -> (B, L) bool."""

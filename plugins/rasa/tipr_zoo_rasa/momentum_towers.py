@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tipr_zoo_rasa.fused_towers import FusedTowers
 
-COPIED = ("image_encoder", "text_encoder", "fusion_encoder", "image_projection", "text_projection")
+COPIED = ("image_encoder", "text_encoder", "fusion_encoder", "image_projection", "text_projection", "neck")
 """The parts of the model that the copy has."""
 
 
@@ -18,14 +18,14 @@ class MomentumTowers(FusedTowers, nn.Module):
     """A copy of both towers, the cross-encoder, the projections and the prediction of words, which learns nothing.
 
     Args:
-        model: What is copied: it has the parts of `COPIED`.
+        model: What is copied: it has the parts of `COPIED`; the neck may be None.
         masked_words: The head that predicts words, copied as well; None where the model has none.
     """
 
     def __init__(self, model: nn.Module, masked_words: nn.Module | None) -> None:
         super().__init__()
         for name in COPIED:
-            setattr(self, name, deepcopy(model.get_submodule(name)))
+            setattr(self, name, deepcopy(getattr(model, name)))
         self.masked_words = deepcopy(masked_words)
         self.requires_grad_(False)
 
@@ -43,7 +43,7 @@ class MomentumTowers(FusedTowers, nn.Module):
 
     def _pairs(self, model: nn.Module, masked_words: nn.Module | None) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield each number of this copy with that of the model."""
-        parts = [(getattr(self, name), model.get_submodule(name)) for name in COPIED]
+        parts = [(getattr(self, name), getattr(model, name)) for name in COPIED if getattr(self, name) is not None]
         if self.masked_words is not None and masked_words is not None:
             parts.append((self.masked_words, masked_words))
         for copy, part in parts:

@@ -52,7 +52,7 @@ class RaSa(FusedTowers, DualEncoder):
         **towers: Those of `DualEncoder`. The towers have ``width``, and their tokens are not projected.
 
     Raises:
-        ConfigError: The parts do not fit each other, a number makes no sense, or there is a neck.
+        ConfigError: The parts do not fit each other, or a number makes no sense.
     """
 
     has_separate_rows = True
@@ -71,8 +71,6 @@ class RaSa(FusedTowers, DualEncoder):
         **towers: Any,
     ) -> None:
         super().__init__(**towers)
-        if self.neck is not None:
-            raise ConfigError("RaSa has no place for a neck; leave model.neck out")
         shares = {"soft_label_ratio": soft_label_ratio, "weak_probability": weak_probability}
         for name, share in {"momentum": momentum, **shares, "replaced_share": replaced_share}.items():
             if not 0 <= share <= 1:
@@ -94,12 +92,12 @@ class RaSa(FusedTowers, DualEncoder):
     def embed_images(self, images: Tensor) -> Tensor:
         """Embed checked pictures: (B, 3, H, W) -> (B, D)."""
         embedding: Tensor = self.image_projection(self.image_encoder(images)[:, 0])
-        return embedding
+        return embedding if self.neck is None else self.neck.image(embedding)
 
     def embed_ids(self, ids: Tensor) -> Tensor:
         """Embed checked captions: (B, L) -> (B, D)."""
         embedding: Tensor = self.text_projection(self.text_encoder(ids)[:, 0])
-        return embedding
+        return embedding if self.neck is None else self.neck.text(embedding)
 
     def tokens(self, batch: Batch, patch_tokens: bool = True) -> tuple[Tensor, Tensor]:
         """Embed every token of a batch: -> (B, 1 + N, D), or (B, 1, D) without patches, and (B, L, D)."""

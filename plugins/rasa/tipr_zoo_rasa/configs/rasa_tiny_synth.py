@@ -35,6 +35,7 @@ model = dict(
         context_length=60,
         special_ids=(2, 3, 4),
     ),
+    neck=dict(type="BNNeck", embedding_size=128),  # as in irra_tiny_synth: towers from nothing begin to learn sooner
     heads=dict(
         cl=dict(type="MomentumContrast", queue_size=1024, weight=0.5),
         pitm=dict(type="ProbabilisticMatching"),
