@@ -1,13 +1,13 @@
-"""Time and memory of one training step of FMFA, SEN, RDE or TBPS-CLIP at ViT-B/16, beside the plain transcription.
+"""Time and memory of one training step of FMFA, SEN, RDE, TBPS-CLIP or RaSa at ViT-B/16, beside the plain way.
 
-    python benchmarks/training_step.py [fmfa|sen|rde|tbps_clip|tbps_clip_simplified] [--repeats 3] [--batch 8]
+    python benchmarks/training_step.py [fmfa|sen|rde|tbps_clip|tbps_clip_simplified|rasa] [--repeats 3] [--batch 8]
 
 A step is forward, backward and the optimiser: PyTorch's Adam as it is for the plain way, the recipe's for the zoo's.
 Both run the same towers with the same (random) weights; the zoo also under bfloat16 autocast, where the processor has
 bfloat16. The learning rate is 0, so that all steps start from the same weights: the losses must be equal, those in
 bfloat16 within 1 %, RDE's within 2 %. SEN's plain way encodes each caption twice, and RDE's asks every block for its
 attention, as the published code does. TBPS-CLIP's runs both towers a second time, and is without dropout, which two
-ways cannot draw alike; its step is to take 1.15 times as long at least.
+ways cannot draw alike; its step is to take 1.15 times as long at least. So is RaSa's, whose pictures are 384 x 384.
 
 On a GPU, where there is one, FMFA and RDE with B = 64 and SEN with B = 128, as they are trained. Each way runs in a
 process of its own, and they take turns.
@@ -22,6 +22,7 @@ from functools import partial
 
 import torch
 from captions import synthetic_captions
+from plain_rasa_transcription import rasa_batch, rasa_losses
 from plain_rde_transcription import rde_losses
 from plain_sen_transcription import sen_losses
 from plain_tbps_clip_transcription import tbps_clip_losses
@@ -48,20 +49,24 @@ from tipr_zoo.training.loop.parameter_groups import freeze_parameters
 from tipr_zoo.training.loop.runner_model import RunnerModel
 from tipr_zoo.training.pairs.caption_masking import mask_caption
 
-MODELS = {"fmfa": "fmfa_vitb16_cuhk", "sen": "sen_vitb16_cuhk", "rde": "rde_vitb16_cuhk"}
-MODELS |= {name: f"{name}_vitb16_cuhk" for name in ("tbps_clip", "tbps_clip_simplified")}
-GPU_BATCHES = {"fmfa": 64, "sen": 128, "rde": 64, "tbps_clip": 80, "tbps_clip_simplified": 80}
-PLAIN_LOSSES = {"fmfa": fmfa_losses, "sen": sen_losses, "rde": rde_losses}
+NAMES = ("fmfa", "sen", "rde", "tbps_clip", "tbps_clip_simplified", "rasa")
+MODELS = {name: f"{name}_vitb16_cuhk" for name in NAMES}
+GPU_BATCHES = {"fmfa": 64, "sen": 128, "rde": 64, "tbps_clip": 80, "tbps_clip_simplified": 80, "rasa": 13}
+PLAIN_LOSSES = {"fmfa": fmfa_losses, "sen": sen_losses, "rde": rde_losses, "rasa": rasa_losses}
 PLAIN_LOSSES |= dict.fromkeys(("tbps_clip", "tbps_clip_simplified"), tbps_clip_losses)
-WITHOUT_DROPOUT = {"model.text_encoder.dropout": 0.0}
+WITHOUT_DROPOUT = {name: {"model.text_encoder.dropout": 0.0} for name in ("tbps_clip", "tbps_clip_simplified", "rasa")}
+WITHOUT_DROPOUT["rasa"]["model.fusion_encoder.dropout"] = 0.0
 PLAIN = "plain, float32"
 WAYS = {PLAIN: "float32", "tipr-zoo, float32": "float32", "tipr-zoo, bfloat16": "bfloat16"}
 TOLERANCES = {"float32": 1e-4, "bfloat16": 1e-2}
 BFLOAT16_TOLERANCES = {"rde": 2e-2}  # its temperature is low, and rounding may choose other tokens
 
 
-def training_batch(model: DualEncoder, size: int, device: str) -> dict[str, Tensor]:
+def training_batch(method: str, model: DualEncoder, size: int, device: str) -> dict[str, Tensor]:
     """Make a batch of random pictures with masked captions, two pairs of each identity."""
+    if method == "rasa":  # whose vocabulary is on the Hub
+        batch = rasa_batch(size, model.image_size, model.tokenize.context_length)
+        return {key: value.to(device) for key, value in batch.items()}
     generator = torch.Generator().manual_seed(0)
     caption_ids = model.tokenize(synthetic_captions(size))
     masked = [mask_caption(ids, model.tokenize, generator) for ids in caption_ids]
@@ -80,8 +85,10 @@ def training_batch(model: DualEncoder, size: int, device: str) -> dict[str, Tens
 
 def trimmed(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Cut the padding after the longest caption, as ``training.trim_padding`` does."""
-    longest = int(batch["caption_ids"].argmax(dim=1).max()) + 1
-    return {key: value[:, :longest] if key in TOKEN_ENTRIES else value for key, value in batch.items()}
+    ids = batch["caption_ids"]
+    longest = int((ids != 0).sum(dim=1).max())
+    of_tokens = {*TOKEN_ENTRIES, *(name for name, value in batch.items() if value.shape == ids.shape)}
+    return {key: value[:, :longest] if key in of_tokens else value for key, value in batch.items()}
 
 
 def step(losses: Callable[[], Mapping[str, Tensor]], optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -96,9 +103,11 @@ def step(losses: Callable[[], Mapping[str, Tensor]], optimiser: torch.optim.Opti
 def make_step(method: str, way: str, size: int, device: str) -> Run:
     """Make a step, with its model, batch and optimiser."""
     torch.manual_seed(0)
-    overrides = WITHOUT_DROPOUT if method.startswith("tbps_clip") else None
-    model = tipr_zoo.build(MODELS[method], device=device, overrides=overrides).train()
-    batch = training_batch(model, size, device)
+    model = tipr_zoo.build(MODELS[method], device=device, overrides=WITHOUT_DROPOUT.get(method)).train()
+    for objective in model.objectives.values():
+        if hasattr(objective, "setup") and method == "rasa":
+            objective.setup(model)
+    batch = training_batch(method, model, size, device)
     training = load_recipe(load_card(MODELS[method])).training
     freeze_parameters(model, training.get("parameter_patterns", ()))
     recipe = {**training.optimizer, "lr": 0.0}

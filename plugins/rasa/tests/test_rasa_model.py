@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import torch
+from tipr_zoo_rasa import training_pass
 from tipr_zoo_rasa.components import RaSa
+from tipr_zoo_rasa.drawing import draw_among_pairs
 from torch import Tensor
 
 import tipr_zoo
@@ -186,6 +188,28 @@ class TestTraining:
         assert torch.allclose(moved, torch.full_like(moved, 0.01), atol=1e-5)
 
 
+def test_wrong_pairs_may_be_drawn_evenly(model: RaSa, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = batch(model, (0, 0, 1, 1, 2, 3))
+    noted: list[Tensor] = []
+
+    def note(chances: Tensor, noise: Tensor | None) -> Tensor:
+        noted.append(chances)
+        return draw_among_pairs(chances, noise)
+
+    monkeypatch.setattr(training_pass, "draw_among_pairs", note)
+    for share in (0.0, 0.5, 1.0):
+        model.evenly_drawn = share
+        with torch.no_grad():
+            model.loss(given)
+    pids = given["pids"]
+    others = pids.unsqueeze(1) != pids
+    similar, half, even = noted[0], noted[2], noted[4]  # pictures for captions; captions for pictures lie between
+    assert torch.allclose(even, others / others.sum(1, keepdim=True), atol=1e-6)
+    assert torch.allclose(half, (similar + even) / 2, atol=1e-6)
+    assert (similar - even).abs().max() > 0.01
+    assert not similar[~others].any()
+
+
 def test_some_losses_alone(model: RaSa) -> None:
     for left_out in ("cl", "pitm", "prd", "mrtd"):
         some = tipr_zoo.build(NAME, overrides={f"model.heads.{left_out}": None})
@@ -202,6 +226,7 @@ def test_some_losses_alone(model: RaSa) -> None:
     [
         ({"model.heads.mlm": None}, "ReplacedTokenDetection lets the head MomentumMaskedWords write words"),
         ({"model.fusion_encoder.image_width": 96}, "set image_width=128 and width=96"),
+        ({"model.evenly_drawn": -0.1}, r"evenly_drawn must be from 0 to 1, got -0\.1"),
         ({"model.momentum": 1.5}, r"momentum must be from 0 to 1, got 1\.5"),
         ({"model.heads.cl.queue_size": 0}, "queue_size of MomentumContrast must be a whole number above 0, got 0"),
         ({"model.heads.mlm.soft_over": "letters"}, "must be 'places' or 'words', got 'letters'"),

@@ -49,6 +49,9 @@ class RaSa(FusedTowers, DualEncoder):
         soft_label_ratio: The share of the momentum copy's own opinion in targets.
         weak_probability: Chance of a pair to get another caption of the same person.
         replaced_share: Chance of a word to be masked for the momentum copy.
+        evenly_drawn: The share of wrong pairs that are drawn with the same chance for all other people. The rest is
+            drawn by similarity, as the paper draws all. A cross-encoder that starts from nothing learns little from
+            pairs that are hard to tell apart.
         **towers: Those of `DualEncoder`. The towers have ``width``, and their tokens are not projected.
 
     Raises:
@@ -68,17 +71,20 @@ class RaSa(FusedTowers, DualEncoder):
         soft_label_ratio: float = 0.4,
         weak_probability: float = 0.1,
         replaced_share: float = 0.3,
+        evenly_drawn: float = 0.0,
         **towers: Any,
     ) -> None:
         super().__init__(**towers)
         shares = {"soft_label_ratio": soft_label_ratio, "weak_probability": weak_probability}
-        for name, share in {"momentum": momentum, **shares, "replaced_share": replaced_share}.items():
+        shares |= {"replaced_share": replaced_share, "evenly_drawn": evenly_drawn}
+        for name, share in {"momentum": momentum, **shares}.items():
             if not 0 <= share <= 1:
                 raise ConfigError(f"{name} must be from 0 to 1, got {share!r} (model.{name})")
         if isinstance(embedding_size, bool) or not isinstance(embedding_size, int) or embedding_size < 1:
             raise ConfigError(f"embedding_size must be a whole number above 0, got {embedding_size!r}")
         self.embedding_size, self.momentum_kept, self.soft_label_ratio = embedding_size, momentum, soft_label_ratio
         self.weak_probability, self.replaced_share = weak_probability, replaced_share
+        self.evenly_drawn = evenly_drawn
         self.fusion_encoder = BACKBONES.build(dict(fusion_encoder))
         widths = self._checked_widths()
         self.image_projection = nn.Linear(widths[0], embedding_size)

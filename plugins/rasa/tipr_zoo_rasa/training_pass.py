@@ -140,7 +140,9 @@ class TrainingPass:
         # First a picture for each caption, then a caption for each picture.
         for column, (row, other) in enumerate(((own[1], others[0]), (own[0], others[1]))):
             similarity = (row @ other.t() / self.model.temperature).masked_fill(same, -torch.inf)
-            drawn.append(draw_among_pairs(similarity.softmax(1), None if noise is None else noise[:, column]))
+            chances, even = similarity.softmax(1), (~same).to(similarity)
+            chances = torch.lerp(chances, even / even.sum(1, keepdim=True), self.model.evenly_drawn)
+            drawn.append(draw_among_pairs(chances, None if noise is None else noise[:, column]))
         return drawn[0], drawn[1]
 
     @torch.no_grad()

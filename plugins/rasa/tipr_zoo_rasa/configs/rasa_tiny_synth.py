@@ -43,6 +43,7 @@ model = dict(
         prd=dict(type="PositiveRelationDetection", width=96, weight=0.5),
         mrtd=dict(type="ReplacedTokenDetection", width=96, weight=0.5),
     ),
+    evenly_drawn=0.5,  # a cross-encoder from nothing learns little from wrong pairs that are all hard
     momentum=0.99,  # a short training has no time for a slow teacher
 )
 
