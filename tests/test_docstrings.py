@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from first_party import PACKAGES
 
 import tipr_zoo
 
 ROOT = Path(tipr_zoo.__file__).parents[1]
 SOURCES = (
     ROOT / "tipr_zoo",
-    *(ROOT / "plugins" / name / f"tipr_zoo_{name}" for name in ("fmfa", "rasa", "rde", "sen")),
+    *PACKAGES,
 )
 MANY = 3
 """A function of so many parameters or more describes each of them."""

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from first_party import PACKAGES
 
 import tipr_zoo
 from tipr_zoo import errors
 
 ROOT = Path(tipr_zoo.__file__).parent
-FOLDERS = (ROOT, *(ROOT.parent / "plugins" / name / f"tipr_zoo_{name}" for name in ("sen", "fmfa", "rde", "rasa")))
+FOLDERS = (ROOT, *PACKAGES)
 
 
 def public_docstrings(tree: ast.AST, place: str) -> Iterator[tuple[str, str]]:

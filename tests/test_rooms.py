@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from first_party import PACKAGES as PLUGIN_PACKAGES
 
 import tipr_zoo
 from tipr_zoo.command_line import COMMANDS
@@ -120,8 +121,7 @@ def test_what_lists_models_imports_no_torch(place: str) -> None:
     ],
 )
 def test_an_import_upwards_fails_the_lint_and_is_named(module: str, line: str, told: str, tmp_path: Path) -> None:
-    plugins = [ROOT / "plugins" / name / f"tipr_zoo_{name}" for name in ("fmfa", "rasa", "rde", "sen")]
-    for folder in (PACKAGE, *plugins):
+    for folder in (PACKAGE, *PLUGIN_PACKAGES):
         shutil.copytree(folder, tmp_path / folder.name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "model_cards", tmp_path / "tipr_zoo" / "model_cards")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tools.versions import ROOT, source_version, stated_versions
 
-PLUGINS = ("fmfa", "rasa", "rde", "sen", "tbps_clip")
+PLUGINS = tuple(sorted(file.parent.name for file in ROOT.glob("plugins/*/pyproject.toml")))
 SOURCES = {"tipr_zoo": ROOT, **{f"tipr_zoo_{name}": ROOT / "plugins" / name for name in PLUGINS}}
 FOLDER = ROOT / "build" / "release"
 COMMANDS = (

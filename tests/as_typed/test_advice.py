@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from as_typed.checkout import ROOT
 from as_typed.command_parsing import parse
+from first_party import PLUGINS
 
 from tipr_zoo.command_line import COMMANDS
 
-FOLDERS = ("tipr_zoo", *(f"plugins/{name}/tipr_zoo_{name}" for name in ("fmfa", "rasa", "rde", "sen", "tbps_clip")))
+FOLDERS = ("tipr_zoo", *(f"plugins/{name}/tipr_zoo_{name}" for name in PLUGINS))
 
 
 def texts(file: Path) -> Iterator[tuple[int, str]]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from first_party import PLUGINS
 
 import tipr_zoo
 from tipr_zoo.cards.index import card_index
@@ -99,11 +100,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
 
 
 def test_every_recipe_is_known_here() -> None:
-    own = [
-        name
-        for name, card in card_index().cards.items()
-        if card.plugin in (None, "sen", "fmfa", "rasa", "rde", "tbps_clip")
-    ]
+    own = [name for name, card in card_index().cards.items() if card.plugin in (None, *PLUGINS)]
     assert set(HASHES) <= set(own)
 
 

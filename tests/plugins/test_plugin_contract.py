@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from first_party import PLUGINS
 
 import tipr_zoo
 from tipr_zoo import dual_encoder, errors, features, protocols, registries, testing
@@ -97,11 +98,7 @@ def test_what_is_there_is_promised() -> None:
 @pytest.mark.parametrize(
     "folder",
     [
-        "plugins/sen/tipr_zoo_sen",
-        "plugins/fmfa/tipr_zoo_fmfa",
-        "plugins/rde/tipr_zoo_rde",
-        "plugins/tbps_clip/tipr_zoo_tbps_clip",
-        "plugins/rasa/tipr_zoo_rasa",
+        *(f"plugins/{name}/tipr_zoo_{name}" for name in PLUGINS),
         "tipr_zoo/authoring/plugin_template",
     ],
 )

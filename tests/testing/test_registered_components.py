@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from first_party import PLUGINS
 
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.models.plugin_import import import_plugin
@@ -16,7 +17,7 @@ from tipr_zoo.registries import BACKBONES, HEADS, LOSSES, TOKENIZERS
 from tipr_zoo.registry import Registry
 from tipr_zoo.testing import check_head, check_image_tower, check_loss, check_plugin, check_text_tower
 
-for plugin in ("sen", "fmfa", "rde", "rasa", "tbps_clip"):
+for plugin in PLUGINS:
     import_plugin(plugin)
 
 VIT = {"model_name": "vit_tiny_patch16_224", "embedding_size": 64, "image_size": (64, 32)}
@@ -76,14 +77,7 @@ def own(registry: Registry) -> set[str]:
     registry.names()
     return {
         name
-        for package in (
-            "tipr_zoo",
-            "tipr_zoo_sen",
-            "tipr_zoo_fmfa",
-            "tipr_zoo_rde",
-            "tipr_zoo_rasa",
-            "tipr_zoo_tbps_clip",
-        )
+        for package in ("tipr_zoo", *(f"tipr_zoo_{plugin}" for plugin in PLUGINS))
         for name in registry.names_from(package)
     }
 
@@ -147,7 +141,7 @@ def test_heads(config: dict[str, Any], retriever: DualEncoder) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plugin", ["sen", "fmfa", "rde", "rasa", "tbps_clip"])
+@pytest.mark.parametrize("plugin", PLUGINS)
 def test_plugins(plugin: str, caplog: pytest.LogCaptureFixture) -> None:
     check_plugin(plugin)
     told = [record.getMessage() for record in caplog.records]

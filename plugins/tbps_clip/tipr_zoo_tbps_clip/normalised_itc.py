@@ -101,7 +101,12 @@ class MultiViewITC(NormalisedITC):
     needs_of_batch = ("augmented",)
 
     def forward(self, features: Features, batch: Batch, retriever: DualEncoder) -> Tensor:
-        """Compute the loss of a batch, a scalar; see `NormalisedITC`. The batch also needs ``augmented``, (B, 3, H, W).
+        """Compute the loss of a batch, a scalar; see `NormalisedITC`.
+
+        Args:
+            features: The features of the batch; both embeddings are read.
+            batch: Needs ``pids`` and ``augmented``, (B, 3, H, W); takes ``soft_label_ratio``, (B,) in [0, 1].
+            retriever: The model; it embeds the augmented pictures.
 
         Raises:
             DataError: There is no ``augmented``, or ``soft_label_ratio`` is wrong.

@@ -34,7 +34,13 @@ class ReversedITC(nn.Module):
         self.scale = checked_number("scale of ReversedITC", scale, is_scale=True)
 
     def forward(self, features: Features, batch: Batch, retriever: DualEncoder) -> Tensor:
-        """Compute the loss of a batch, a scalar. Needs ``pids``; `retriever` has the scale, where it learns one."""
+        """Compute the loss of a batch, a scalar.
+
+        Args:
+            features: The features of the batch; both embeddings are read.
+            batch: Needs ``pids``.
+            retriever: Has the scale, where it learns one.
+        """
         scale = similarity_scale(retriever, self.scale)
         logits = scale * cosine_similarity(features.image_embedding, features.text_embedding)
         same = matching_distribution(batch["pids"])

@@ -46,7 +46,13 @@ def second_pictures(
 
 @torch.no_grad()
 def second_captions(features: Features, batch: Batch, retriever: DualEncoder) -> Tensor:
-    """Return the (B, D) embeddings of captions in a second pass, without a gradient."""
+    """Return the (B, D) embeddings of captions in a second pass, without a gradient.
+
+    Args:
+        features: Those of the first pass.
+        batch: Has ``caption_ids``.
+        retriever: The model.
+    """
     if not draws(retriever.text_encoder, retriever.neck):
         return features.text_embedding.detach()
     ends = gather_computed(batch, "caption_ids", lambda ids: retriever.end_tokens(retriever.text_encoder(ids), ids))
