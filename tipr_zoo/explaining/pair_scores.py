@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.built_model import BuiltModel
+from tipr_zoo.models.kept_promises import scored
 from tipr_zoo.protocols import PairScorer, Retriever, TokenPairScorer
 
 COSINE, PAIRS = "cosine", "pairs"
@@ -40,9 +41,10 @@ def caption_scores(model: Retriever | BuiltModel, ids: Tensor, score: str) -> Sc
     if isinstance(scorer, TokenPairScorer):
         of_tokens: TokenPairScorer = scorer
         tokens = of_tokens.encode_caption_tokens(ids)
+        score_captions = of_tokens.score_captions
         return lambda images: torch.stack(
-            [of_tokens.score_captions(ids, tokens, picture) for picture in of_tokens.encode_picture_tokens(images)]
-        ).float()
+            [scored(score_captions, (ids, tokens, each), model) for each in of_tokens.encode_picture_tokens(images)]
+        )
     return lambda images: torch.stack(
-        [scorer.score_pairs(ids, picture.expand(len(ids), -1, -1, -1)) for picture in images]
-    ).float()
+        [scored(scorer.score_pairs, (ids, picture.expand(len(ids), -1, -1, -1)), model) for picture in images]
+    )

@@ -233,7 +233,7 @@ def test_some_losses_alone(model: RaSa) -> None:
         ({"model.text_encoder.context_length": 70}, "context_length 70 of TokenBert is more than its positions, 60"),
         ({"model.tokenizer.vocabulary_size": 400}, "knows 347 token ids, the tokenizer has 400"),
         ({"model.embedding_size": 0}, "embedding_size must be a whole number above 0"),
-        ({"model.fusion_encoder.num_heads": 7}, "width 96 of CrossAttentionLayers is no multiple of num_heads 7"),
+        ({"model.fusion_encoder.num_heads": 7}, "width 96 is no multiple of num_heads 7"),
     ],
 )
 def test_what_makes_no_sense_is_told(overrides: dict[str, Any], message: str) -> None:

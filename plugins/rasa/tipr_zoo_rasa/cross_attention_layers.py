@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertLayer
 
+from tipr_zoo.backbones.tower_sizes import check_counts, check_heads
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.registries import BACKBONES
 from tipr_zoo_rasa.bert_initialisation import begin_like_bert
@@ -46,12 +47,9 @@ class CrossAttentionLayers(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        check_counts(width=width, depth=depth, image_width=image_width, num_heads=num_heads)
         num_heads = num_heads or max(1, width // 64)
-        for name, size in (("width", width), ("depth", depth), ("image_width", image_width), ("num_heads", num_heads)):
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise ConfigError(f"{name} of CrossAttentionLayers must be a whole number above 0, got {size!r}")
-        if width % num_heads:
-            raise ConfigError(f"width {width} of CrossAttentionLayers is no multiple of num_heads {num_heads}")
+        check_heads(width, num_heads)
         if not 0 <= dropout < 1:
             raise ConfigError(f"dropout of CrossAttentionLayers must be a number from 0 to below 1, got {dropout!r}")
         config = BertConfig(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tipr_zoo.backbones.tower_sizes import check_counts
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.features import Batch, Features
@@ -80,8 +81,7 @@ class RaSa(FusedTowers, DualEncoder):
         for name, share in {"momentum": momentum, **shares}.items():
             if not 0 <= share <= 1:
                 raise ConfigError(f"{name} must be from 0 to 1, got {share!r} (model.{name})")
-        if isinstance(embedding_size, bool) or not isinstance(embedding_size, int) or embedding_size < 1:
-            raise ConfigError(f"embedding_size must be a whole number above 0, got {embedding_size!r}")
+        check_counts(embedding_size=embedding_size)
         self.embedding_size, self.momentum_kept, self.soft_label_ratio = embedding_size, momentum, soft_label_ratio
         self.weak_probability, self.replaced_share = weak_probability, replaced_share
         self.evenly_drawn = evenly_drawn
