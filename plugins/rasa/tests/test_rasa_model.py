@@ -11,7 +11,7 @@ import torch
 from tipr_zoo_rasa import training_pass
 from tipr_zoo_rasa.components import RaSa
 from tipr_zoo_rasa.drawing import draw_among_pairs
-from torch import Tensor
+from torch import Tensor, nn
 
 import tipr_zoo
 from tipr_zoo.errors import ConfigError, DataError, TiprZooError
@@ -19,6 +19,7 @@ from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.recipe import load_recipe
 from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.protocols import PairScorer, TokenPairScorer
+from tipr_zoo.registries import BACKBONES
 from tipr_zoo.training.loop.parameter_groups import parameter_groups
 
 NAME = "rasa_tiny_synth"
@@ -208,6 +209,22 @@ def test_wrong_pairs_may_be_drawn_evenly(model: RaSa, monkeypatch: pytest.Monkey
     assert torch.allclose(half, (similar + even) / 2, atol=1e-6)
     assert (similar - even).abs().max() > 0.01
     assert not similar[~others].any()
+
+
+def test_another_score_head_scores_pairs_and_learns() -> None:
+    @BACKBONES.register_module()
+    class TwoLayers(nn.Sequential):
+        def __init__(self, width: int) -> None:
+            super().__init__(nn.Linear(width, 2 * width), nn.LayerNorm(2 * width), nn.GELU(), nn.Linear(2 * width, 2))
+
+    try:
+        model = tipr_zoo.build(NAME, overrides={"model.matching_head": {"type": "TwoLayers", "width": 96}})
+    finally:
+        BACKBONES.module_dict.pop("TwoLayers")
+    given = batch(model)
+    assert model.score_pairs(given["caption_ids"], given["images"]).shape == (6,)
+    model.loss(given)["pitm"].backward()
+    assert all(parameter.grad is not None for parameter in model.matching_head.parameters())
 
 
 def test_some_losses_alone(model: RaSa) -> None:

@@ -53,6 +53,8 @@ class RaSa(FusedTowers, DualEncoder):
         evenly_drawn: The share of wrong pairs that are drawn with the same chance for all other people. The rest is
             drawn by similarity, as the paper draws all. A cross-encoder that starts from nothing learns little from
             pairs that are hard to tell apart.
+        matching_head: What maps a pair's first token, (..., W), to two numbers, "they do not match" and "they match": a
+            component of BACKBONES. None for RaSa's, one linear layer.
         **towers: Those of `DualEncoder`. The towers have ``width``, and their tokens are not projected.
 
     Raises:
@@ -73,6 +75,7 @@ class RaSa(FusedTowers, DualEncoder):
         weak_probability: float = 0.1,
         replaced_share: float = 0.3,
         evenly_drawn: float = 0.0,
+        matching_head: Mapping[str, Any] | None = None,
         **towers: Any,
     ) -> None:
         super().__init__(**towers)
@@ -89,7 +92,7 @@ class RaSa(FusedTowers, DualEncoder):
         widths = self._checked_widths()
         self.image_projection = nn.Linear(widths[0], embedding_size)
         self.text_projection = nn.Linear(widths[1], embedding_size)
-        self.matching_head = nn.Linear(widths[1], 2)
+        self.matching_head = BACKBONES.build(dict(matching_head)) if matching_head else nn.Linear(widths[1], 2)
         self.temperature = nn.Parameter(torch.tensor(0.07))
         self.momentum: Any = None
         self._training_state: dict[str, Tensor] = {}
