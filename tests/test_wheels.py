@@ -33,8 +33,6 @@ OWN_PARTS = {
     "sen": {"CrossModalTriplet"},
     "tbps_clip": {"CyclicITC"},
 }
-WITHOUT_WEIGHTS = {"rasa", "tbps_clip"}
-"""Plugins whose small model comes without weights."""
 SOURCES = {"core": ROOT, **{plugin: ROOT / "plugins" / plugin for plugin in OWN_PARTS}}
 OTHER = {"fmfa": "sen", "rasa": "fmfa", "rde": "rasa", "sen": "rde", "tbps_clip": "sen"}
 TUTORIALS = sorted((ROOT / "docs").glob("plugin_tutorial*.md"))
@@ -125,7 +123,7 @@ def test_a_plugin_stands_alone_beside_the_core(plugin: str, install: Callable[..
     install("core", plugin)
     code = (
         "import json, sys, importlib.metadata, tipr_zoo\n"
-        f"model = tipr_zoo.build('{plugin}_tiny_synth', pretrained={plugin not in WITHOUT_WEIGHTS})\n"
+        f"model = tipr_zoo.build('{plugin}_tiny_synth', pretrained=True)\n"
         "from tipr_zoo.registries import LOSSES\n"
         "print(json.dumps({'file': tipr_zoo.__file__, 'losses': LOSSES.names(), 'heads': list(model.heads),"
         f" 'version': importlib.metadata.version('tipr-zoo-{plugin}'), 'modules': sorted(sys.modules)}}))"
