@@ -41,6 +41,9 @@ HOOKS = Registry("training hook", home="tipr_zoo.training.training_hooks")
 CHECKPOINTS = Registry("checkpoint reader", home="tipr_zoo.checkpoint_readers")
 """What knows the checkpoints of a method's official code, by the method's name; see `tipr_zoo.protocols`."""
 
+ENGINES = Registry("engine", home="tipr_zoo.gallery.engines")
+"""What keeps the rows and vectors of a gallery; see `tipr_zoo.protocols.Engine`."""
+
 REGISTRIES: tuple[Registry, ...] = (
     MODELS,
     BACKBONES,
@@ -53,5 +56,6 @@ REGISTRIES: tuple[Registry, ...] = (
     PICTURE_AUGMENTATIONS,
     HOOKS,
     CHECKPOINTS,
+    ENGINES,
 )
 """All of them, for listing and for undoing a broken plugin's registrations."""

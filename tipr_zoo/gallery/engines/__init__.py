@@ -1,0 +1,1 @@
+"""What keeps the rows and vectors of a gallery, registered in `tipr_zoo.registries.ENGINES`."""
