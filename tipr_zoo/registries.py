@@ -11,8 +11,19 @@ from tipr_zoo.registry import Registry
 MODELS = Registry("model", home="tipr_zoo.dual_encoder")
 """Retrievers as a whole: the towers, what turns pictures and captions into tensors, and the loss."""
 
-BACKBONES = Registry("backbone", home="tipr_zoo.backbones")
-"""Image and text towers, and the neck after them."""
+BACKBONES = Registry(
+    "backbone",
+    home="tipr_zoo.backbones",
+    modules={
+        "BNNeck": "bn_neck",
+        "BertTextEncoder": "bert_text_encoder",
+        "CLIPTextEncoder": "clip_text_encoder",
+        "ModifiedResNetEncoder": "modified_resnet",
+        "TimmEncoder": "timm_encoder",
+        "VisionTransformerEncoder": "vision_transformer",
+    },
+)
+"""Image and text towers, and the neck after them. A sentence needs no image tower, and so not the import of timm."""
 
 TOKENIZERS = Registry("tokenizer", home="tipr_zoo.tokenizers")
 """What turns captions into token ids."""
