@@ -484,7 +484,7 @@ class Gallery:
             )
             if there:
                 report.unmatched = list(sources[0].unmatched) if sources[0] is not None else []
-                report.without_facts = len({path for path in paths} - {path for path, _ in facts_of.facts})
+                report.without_facts = len(set(paths) - {path for path, _ in facts_of.facts})
             update.run(wanted)
         return report
 

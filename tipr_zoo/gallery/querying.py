@@ -178,7 +178,7 @@ def _group_of(hit: Hit, group: str | None) -> object:
 
 def plain(hits: Sequence[Hit]) -> list[Hit]:
     """Return hits without what only grouping needs."""
-    names = [name for name in Hit.__dataclass_fields__]
+    names = list(Hit.__dataclass_fields__)
     return [Hit(**{name: getattr(hit, name) for name in names}) for hit in hits]
 
 
