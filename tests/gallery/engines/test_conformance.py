@@ -1,0 +1,18 @@
+"""Every engine keeps every promise; an engine that breaks one is told by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tipr_zoo.testing import check_engine
+
+
+def test_postgresql(postgresql_place: Callable[[], str]) -> None:
+    check_engine(postgresql_place)
+
+
+@pytest.mark.slow
+def test_milvus(milvus_place: Callable[[], str]) -> None:
+    check_engine(milvus_place)
