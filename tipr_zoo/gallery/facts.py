@@ -78,24 +78,18 @@ def check_value(name: str, value: object) -> None:
         raise GalleryError(f"the fact {name!r} holds bytes that are no text: {value!r}; give it in UTF-8") from error
 
 
-def check_facts(facts: Mapping[str, Fact], kinds: Mapping[str, str]) -> None:
-    """Check the facts of one picture.
+def check_facts(facts: Mapping[str, Fact]) -> None:
+    """Check the facts of one picture; see `check_name` and `check_value`.
 
     Args:
         facts: By name.
-        kinds: Kinds of the gallery's facts by name. A fact that is not there may have any kind.
 
     Raises:
-        GalleryError: A name or a value cannot be kept, or a value is of another kind.
+        GalleryError: A name or a value cannot be kept.
     """
     for name, value in facts.items():
         check_name(name)
         check_value(name, value)
-        if kinds.get(name, kind := kind_of(value)) != kind:
-            raise GalleryError(
-                f"the fact {name!r} is a {kinds[name]} in this gallery, and here it is the {kind} {value!r}; one fact"
-                " has one kind: give it another name, or mend the value"
-            )
 
 
 def read_value(name: str, text: str, kind: str) -> Fact:

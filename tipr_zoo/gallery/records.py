@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tipr_zoo.errors import GalleryError
+from tipr_zoo.gallery.facts import check_facts
 from tipr_zoo.protocols.engines import Fact, Row
 
 Box = tuple[int, int, int, int]
@@ -64,8 +65,9 @@ class PictureRecord:
         """Return it as an engine keeps it.
 
         Raises:
-            GalleryError: Its path is far too long.
+            GalleryError: Its path is far too long, or a fact is none that can be kept.
         """
+        check_facts(self.facts)
         state = self.state and (self.state.size, self.state.modified, self.state.changed)
         values = {"path": self.path, "box": self.box, "state": state, "content": self.content, "shape": self.shape}
         record = json.dumps({name: value for name, value in values.items() if value})

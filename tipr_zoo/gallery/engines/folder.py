@@ -20,17 +20,25 @@ from filelock import FileLock, Timeout
 
 from tipr_zoo.errors import GalleryError, WriteError
 from tipr_zoo.gallery.engines.exact_scan import Slots, nearest
+from tipr_zoo.gallery.engines.row_checks import (
+    check_conditions,
+    check_header,
+    check_rows,
+    check_top,
+    check_vectors,
+)
 from tipr_zoo.gallery.engines.tables import (
+    add_facts,
     connect,
     fact_kinds,
     fact_numbers,
+    kept_value,
     make_tables,
     matching_slots,
     told_errors,
     transaction,
 )
 from tipr_zoo.gallery.engines.vector_file import Floats, VectorFile
-from tipr_zoo.gallery.facts import check_conditions, check_facts, kind_of
 from tipr_zoo.machine.whole_folder import whole_folder
 from tipr_zoo.protocols.engines import Condition, Row
 from tipr_zoo.registries import ENGINES
@@ -98,6 +106,7 @@ class FolderEngine:
             WriteError: The folder cannot be made.
         """
         folder = Path(address)
+        check_header(header, address)
         if (folder / TABLES).exists():
             raise GalleryError(f"there is a gallery at {folder} already; open it, or name another folder")
         if (os.path.lexists(folder) and not folder.is_dir()) or (folder.is_dir() and any(os.scandir(folder))):
@@ -141,6 +150,7 @@ class FolderEngine:
         Args:
             header: ASCII JSON.
         """
+        check_header(header, str(self.folder))
         with self._written() as connection:
             connection.execute("UPDATE about SET value=? WHERE name='header'", (header,))
 
@@ -177,22 +187,12 @@ class FolderEngine:
             GalleryError: They do not fit the gallery, or it is damaged.
             WriteError: They cannot be written; the gallery is as it was.
         """
-        vectors = np.ascontiguousarray(vectors, np.float32)
-        if vectors.shape != (len(rows), self.dimension):
-            raise GalleryError(
-                f"{len(rows)} rows need vectors of shape ({len(rows)}, {self.dimension}), got {vectors.shape}"
-            )
+        place = str(self.folder)
+        vectors = check_vectors(vectors, self.dimension, place, len(rows))
         if not rows:
             return
-        if len({row.key for row in rows}) < len(rows):
-            raise GalleryError("a key stands twice among the rows to be added; give each picture once")
         with self._written() as connection:
-            kinds = fact_kinds(connection)
-            for row in rows:
-                check_facts(row.facts, kinds)
-                new = {name: kind_of(value) for name, value in row.facts.items() if name not in kinds}
-                connection.executemany("INSERT INTO facts (name, kind) VALUES (?, ?)", new.items())
-                kinds |= new
+            add_facts(connection, check_rows(rows, fact_kinds(connection), place))
             end = int(self._about("end"))
             self._remove(connection, [row.key for row in rows])
             self._vector_file().append(end, vectors)
@@ -211,7 +211,7 @@ class FolderEngine:
         connection.executemany(
             "INSERT INTO fact_values VALUES (?, ?, ?)",
             (
-                (numbers[name], value, end + place)
+                (numbers[name], kept_value(value), end + place)
                 for place, row in enumerate(rows)
                 for name, value in row.facts.items()
             ),
@@ -238,7 +238,11 @@ class FolderEngine:
         connection.executemany("DELETE FROM rows WHERE slot=?", ((slot,) for slot, _ in found))
         connection.executemany(
             "DELETE FROM fact_values WHERE fact=? AND value=? AND slot=?",
-            ((numbers[name], value, slot) for slot, facts in found for name, value in json.loads(facts).items()),
+            (
+                (numbers[name], kept_value(value), slot)
+                for slot, facts in found
+                for name, value in json.loads(facts).items()
+            ),
         )
         return len(found)
 
@@ -295,9 +299,8 @@ class FolderEngine:
         Raises:
             GalleryError: A fact is not there, or a value is of another kind; or the gallery is damaged.
         """
-        queries = np.ascontiguousarray(vectors, np.float32)
-        if queries.ndim != 2 or queries.shape[1] != self.dimension:
-            raise GalleryError(f"queries must be (Q, {self.dimension}), got {queries.shape}")
+        check_top(top, str(self.folder))
+        queries = check_vectors(vectors, self.dimension, str(self.folder))
         with told_errors(self._file), transaction(self._connection, writes=False):
             snapshot = self._current()
             slots = self._matching(where) if where else None
@@ -329,7 +332,7 @@ class FolderEngine:
         with told_errors(self._file):
             if not where:
                 return int(self._connection.execute("SELECT count(*) FROM rows").fetchone()[0])
-            check_conditions(where, fact_kinds(self._connection))
+            check_conditions(where, fact_kinds(self._connection), str(self.folder))
             query, values = matching_slots(self._connection, where)
             return int(self._connection.execute(f"SELECT count(*) FROM ({query})", values).fetchone()[0])
 
@@ -416,7 +419,7 @@ class FolderEngine:
         return snapshot
 
     def _matching(self, where: Sequence[Condition]) -> Slots:
-        check_conditions(where, fact_kinds(self._connection))
+        check_conditions(where, fact_kinds(self._connection), str(self.folder))
         query, values = matching_slots(self._connection, where)
         return np.sort(np.fromiter((slot for (slot,) in self._connection.execute(query, values)), np.int64))
 

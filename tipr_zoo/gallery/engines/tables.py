@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -24,7 +24,7 @@ CREATE TABLE about (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE rows (slot INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, record TEXT NOT NULL, facts TEXT NOT NULL,
     checksum INTEGER NOT NULL);
 CREATE TABLE holes (slot INTEGER PRIMARY KEY);
-CREATE TABLE facts (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, kind TEXT NOT NULL);
+CREATE TABLE facts (number INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, kind TEXT NOT NULL);
 CREATE TABLE fact_values (fact INTEGER NOT NULL, value NOT NULL, slot INTEGER NOT NULL,
     PRIMARY KEY (fact, value, slot)) WITHOUT ROWID;
 """
@@ -146,15 +146,39 @@ def transaction(connection: sqlite3.Connection, *, writes: bool) -> Iterator[Non
 
 def fact_kinds(connection: sqlite3.Connection) -> dict[str, str]:
     """Return the kinds of the gallery's facts by name."""
-    return dict(connection.execute("SELECT name, kind FROM facts ORDER BY name"))
+    rows = connection.execute("SELECT name, kind FROM facts ORDER BY name")
+    return {name.decode("utf-8", "surrogatepass"): kind for name, kind in rows}
 
 
 def fact_numbers(connection: sqlite3.Connection) -> dict[str, int]:
     """Return the numbers by which `fact_values` knows the facts."""
-    return dict(connection.execute("SELECT name, number FROM facts"))
+    rows = connection.execute("SELECT name, number FROM facts")
+    return {name.decode("utf-8", "surrogatepass"): number for name, number in rows}
 
 
-def matching_slots(connection: sqlite3.Connection, where: Sequence[Condition]) -> tuple[str, list[Fact]]:
+def add_facts(connection: sqlite3.Connection, kinds: Mapping[str, str]) -> None:
+    """Note facts that are new.
+
+    Args:
+        connection: Of `connect`.
+        kinds: Their kinds by name.
+    """
+    named = [(kept_value(name), kind) for name, kind in kinds.items()]
+    connection.executemany("INSERT INTO facts (name, kind) VALUES (?, ?)", named)
+
+
+def kept_value(value: Fact) -> bytes | int | float:
+    """Return the value of a fact as the tables keep it.
+
+    Texts are bytes: SQLite's own texts hold no half of a character, and bytes of UTF-8 are ordered as code points are.
+
+    Args:
+        value: The value.
+    """
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else +value
+
+
+def matching_slots(connection: sqlite3.Connection, where: Sequence[Condition]) -> tuple[str, list[bytes | int | float]]:
     """Return the query, and its parameters, that gives the slots that fit all conditions.
 
     Args:
@@ -163,7 +187,7 @@ def matching_slots(connection: sqlite3.Connection, where: Sequence[Condition]) -
     """
     numbers = fact_numbers(connection)
     parts = [f"SELECT slot FROM fact_values WHERE fact=? AND value{one.comparison}?" for one in where]
-    values: list[Fact] = []
+    values: list[bytes | int | float] = []
     for one in where:
-        values += [numbers[one.fact], int(one.value) if isinstance(one.value, bool) else one.value]
+        values += [numbers[one.fact], kept_value(one.value)]
     return " INTERSECT ".join(parts), values
