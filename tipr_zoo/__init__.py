@@ -15,6 +15,7 @@ from tipr_zoo.version import __version__ as __version__
 if TYPE_CHECKING:
     from tipr_zoo.cards.card import ModelCard as ModelCard
     from tipr_zoo.evaluation.metrics import retrieval_metrics as retrieval_metrics
+    from tipr_zoo.gallery.gallery import Gallery as Gallery
     from tipr_zoo.models.building import build as build
     from tipr_zoo.models.lookup import list_models as list_models
     from tipr_zoo.models.lookup import load_card as load_card
@@ -28,6 +29,7 @@ if "HOME" not in os.environ and os.name == "posix":
 
 
 _PUBLIC = {
+    "Gallery": "tipr_zoo.gallery.gallery",
     "PLUGIN_CONTRACT": "tipr_zoo.plugins.contract",
     "ModelCard": "tipr_zoo.cards.card",
     "build": "tipr_zoo.models.building",
@@ -39,6 +41,7 @@ _PUBLIC = {
 
 __all__ = [
     "PLUGIN_CONTRACT",
+    "Gallery",
     "ModelCard",
     "__version__",
     "build",

@@ -56,6 +56,10 @@ class WeightsError(TiprZooError):
     """Weights are missing, truncated, of another hash, or do not fit the model."""
 
 
+class GalleryError(TiprZooError):
+    """A gallery is missing, damaged, of another model, or cannot do what was asked of it."""
+
+
 class WriteError(TiprZooError, OSError):
     """A file or a folder cannot be written; what was there is as it was.
 

@@ -11,8 +11,19 @@ from tipr_zoo.registry import Registry
 MODELS = Registry("model", home="tipr_zoo.dual_encoder")
 """Retrievers as a whole: the towers, what turns pictures and captions into tensors, and the loss."""
 
-BACKBONES = Registry("backbone", home="tipr_zoo.backbones")
-"""Image and text towers, and the neck after them."""
+BACKBONES = Registry(
+    "backbone",
+    home="tipr_zoo.backbones",
+    modules={
+        "BNNeck": "bn_neck",
+        "BertTextEncoder": "bert_text_encoder",
+        "CLIPTextEncoder": "clip_text_encoder",
+        "ModifiedResNetEncoder": "modified_resnet",
+        "TimmEncoder": "timm_encoder",
+        "VisionTransformerEncoder": "vision_transformer",
+    },
+)
+"""Image and text towers, and the neck after them. A sentence needs no image tower, and so not the import of timm."""
 
 TOKENIZERS = Registry("tokenizer", home="tipr_zoo.tokenizers")
 """What turns captions into token ids."""
@@ -41,6 +52,9 @@ HOOKS = Registry("training hook", home="tipr_zoo.training.training_hooks")
 CHECKPOINTS = Registry("checkpoint reader", home="tipr_zoo.checkpoint_readers")
 """What knows the checkpoints of a method's official code, by the method's name; see `tipr_zoo.protocols`."""
 
+ENGINES = Registry("engine", home="tipr_zoo.gallery.engines")
+"""What keeps the rows and vectors of a gallery; see `tipr_zoo.protocols.Engine`."""
+
 REGISTRIES: tuple[Registry, ...] = (
     MODELS,
     BACKBONES,
@@ -53,5 +67,6 @@ REGISTRIES: tuple[Registry, ...] = (
     PICTURE_AUGMENTATIONS,
     HOOKS,
     CHECKPOINTS,
+    ENGINES,
 )
 """All of them, for listing and for undoing a broken plugin's registrations."""

@@ -28,11 +28,13 @@ class Registry(mmengine.Registry):
         name: What one entry is called in messages, e.g. ``"loss"``.
         home: Dotted name of the package whose import registers the core's own entries. The first lookup imports it, so
             that declaring a registry stays cheap.
+        modules: Where the import of `home` registers nothing, because its entries take long to import: the module below
+            it that registers each, by the entry's name. A lookup imports that one alone.
     """
 
-    def __init__(self, name: str, home: str) -> None:
+    def __init__(self, name: str, home: str, modules: Mapping[str, str] | None = None) -> None:
         super().__init__(name, scope="tipr_zoo")
-        self._home = home
+        self._home, self._modules = home, dict(modules or {})
         self._places: dict[str, str] = {}
 
     def names(self) -> list[str]:
@@ -46,6 +48,8 @@ class Registry(mmengine.Registry):
 
     def __contains__(self, key: object) -> bool:
         """Tell whether something is registered as `key`."""
+        if key in self._modules:
+            return True
         self._import_home()
         return key in self._module_dict
 
@@ -58,7 +62,10 @@ class Registry(mmengine.Registry):
         """
         if not isinstance(key, str):
             raise ConfigError(f"the type of a {self.name} must be a registered name, got {key!r}")
-        self._import_home()
+        if key in self._modules and key not in self._module_dict:
+            importlib.import_module(f"{self._home}.{self._modules[key]}")
+        if key not in self._modules:
+            self._import_home()
         if key not in self._module_dict:
             raise unknown_name(self.name, key, self._module_dict, idle_plugins_note())
         return self._module_dict[key]
@@ -149,6 +156,8 @@ class Registry(mmengine.Registry):
 
     def _import_home(self) -> None:
         importlib.import_module(self._home)
+        for module in dict.fromkeys(self._modules.values()):
+            importlib.import_module(f"{self._home}.{module}")
 
 
 def _place(component: Any) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,35 +14,12 @@ from tipr_zoo.evaluation.embedding import embed_captions, embed_readable_picture
 from tipr_zoo.evaluation.metrics import cosine_rows
 from tipr_zoo.evaluation.reranked_rows import Reranked
 from tipr_zoo.evaluation.reranking import Reranking, check_can_rerank, rank_again
+from tipr_zoo.gallery.hits import Hit as Hit
 from tipr_zoo.gallery.ranking import best_pictures
 from tipr_zoo.models.similarity_part import of_part, part_columns
 from tipr_zoo.pictures.files import find_pictures
 from tipr_zoo.protocols import Retriever
 from tipr_zoo.terminal.log import logger
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A picture that a search found.
-
-    Attributes:
-        rank: Its rank, from 1.
-        picture: Its file.
-        score: Cosine of the picture's and the sentence's embeddings, in [-1, 1]; of a picture that was ranked again the
-            model's score of the pair.
-        first_rank: Of a picture that was ranked again, its rank before; None of others.
-        first_score: Its cosine; None of others.
-    """
-
-    rank: int
-    picture: Path
-    score: float
-    first_rank: int | None = None
-    first_score: float | None = None
-
-    def values(self) -> dict[str, Any]:
-        """Return the fields by name; those of the first stage only where the picture was ranked again."""
-        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 def search(

@@ -56,6 +56,35 @@ def build_retriever(model: Mapping[str, Any]) -> DualEncoder:
     return checked_retriever(retriever, "model")  # type: ignore[return-value]  # a `DualEncoder`, or what stands for one
 
 
+class NoImageTower:
+    """What stands in the place of an image tower where sentences alone are embedded."""
+
+    image_size = (0, 0)
+
+
+def build_text_side(model: Mapping[str, Any]) -> DualEncoder | None:
+    """Build what embeds sentences alone, from the ``model`` entry of a recipe. Nothing of the image tower is imported.
+
+    Args:
+        model: See `build_retriever`.
+
+    Returns:
+        A model of which ``tokenize`` and ``encode_text`` are of use; None where the recipe names another class than
+        `DualEncoder`, of which it is not known what embeds a sentence.
+
+    Raises:
+        TiprZooError: As `build_retriever` does.
+    """
+    if model.get("type", DEFAULT_MODEL) != DEFAULT_MODEL:
+        return None
+    tokenizer = _component(TOKENIZERS, model, "tokenizer", Tokenizer)
+    tower = _component(BACKBONES, model, "text_encoder", TextTower)
+    neck = _component(BACKBONES, model, "neck", Neck) if model.get("neck") else None
+    check_token_ids({"model.text_encoder": tower}, tokenizer)
+    check_sentences(tower, tokenizer)
+    return DualEncoder(NoImageTower(), tower, tokenizer, {}, {}, {}, ImageNormalisation(), neck)  # type: ignore[arg-type]
+
+
 _CHANNELS = ("mean", "std")
 
 _BUILT = ("image_encoder", "text_encoder", "tokenizer", "neck", "losses", "heads", *_CHANNELS)

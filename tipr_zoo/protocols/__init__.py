@@ -4,6 +4,7 @@ Each is runtime-checkable: ``isinstance(tower, PatchImageTower)`` says whether a
 `missing_names` says what it lacks. docs/plugin_contract.md says which registry holds which.
 """
 
+from tipr_zoo.protocols.engines import Condition, Engine, Fact, Row
 from tipr_zoo.protocols.promises import missing_names, promised_names
 from tipr_zoo.protocols.retrievers import (
     CheckpointReader,
@@ -39,7 +40,10 @@ __all__ = [
     "AttendingTextTower",
     "CaptionAugmentation",
     "CheckpointReader",
+    "Condition",
     "DataSet",
+    "Engine",
+    "Fact",
     "Head",
     "ImageTower",
     "Loss",
@@ -51,6 +55,7 @@ __all__ = [
     "PictureAugmentation",
     "RestoringHead",
     "Retriever",
+    "Row",
     "TextTower",
     "TokenPairScorer",
     "Tokenizer",

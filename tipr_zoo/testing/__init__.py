@@ -6,6 +6,7 @@ as it was.
 """
 
 from tipr_zoo.errors import BrokenPromiseError
+from tipr_zoo.testing.engine_check import check_engine
 from tipr_zoo.testing.head_check import check_head
 from tipr_zoo.testing.image_tower_check import check_image_tower
 from tipr_zoo.testing.loss_check import check_loss
@@ -15,6 +16,7 @@ from tipr_zoo.testing.text_tower_check import check_text_tower
 
 __all__ = [
     "BrokenPromiseError",
+    "check_engine",
     "check_head",
     "check_image_tower",
     "check_loss",

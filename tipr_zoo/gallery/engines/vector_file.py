@@ -1,0 +1,92 @@
+"""The vectors of a gallery in a folder: one file that only grows."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tipr_zoo.errors import GalleryError, WriteError
+
+_BYTES = 4
+"""Of a float32."""
+
+Floats = npt.NDArray[np.float32]
+
+
+class VectorFile:
+    """A file of float32 vectors, one after the other.
+
+    What stands in it up to a slot never changes. So a reader beside a writer sees whole vectors.
+
+    Args:
+        path: The file.
+        dimension: Numbers of each vector.
+    """
+
+    def __init__(self, path: Path, dimension: int) -> None:
+        self.path, self.dimension = path, dimension
+
+    def append(self, end: int, vectors: Floats) -> None:
+        """Write vectors from a slot on, and wait until they are on the disk.
+
+        What stood from that slot on is what a killed writer has left, and goes.
+
+        Args:
+            end: The first free slot.
+            vectors: (n, D) float32.
+
+        Raises:
+            WriteError: They cannot be written; what stood before the slot is as it was.
+            GalleryError: The file is shorter than it was.
+        """
+        content = np.ascontiguousarray(vectors, np.float32).tobytes()
+        start = end * self.dimension * _BYTES
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                self._check_size(os.fstat(descriptor).st_size, end)
+                os.ftruncate(descriptor, start)
+                try:
+                    written = 0
+                    while written < len(content):
+                        written += os.pwrite(descriptor, content[written : written + (1 << 30)], start + written)
+                    os.fsync(descriptor)
+                except OSError:
+                    os.ftruncate(descriptor, start)
+                    raise
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise WriteError(error.errno or errno.EIO, error.strerror or str(error), str(self.path)) from error
+
+    def read(self, end: int) -> Floats:
+        """Map the vectors before a slot into memory: (end, D) float32, not to be written to.
+
+        Args:
+            end: The first free slot.
+
+        Raises:
+            GalleryError: The file is missing, or shorter than it was.
+        """
+        if not end:
+            return np.empty((0, self.dimension), np.float32)
+        try:
+            self._check_size(self.path.stat().st_size, end)
+            return np.memmap(self.path, np.float32, "r", shape=(end, self.dimension))
+        except FileNotFoundError as error:
+            raise GalleryError(
+                f"{self.path} is missing; the gallery is damaged: bring the file back, or make the gallery anew"
+            ) from error
+        except OSError as error:
+            raise GalleryError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+
+    def _check_size(self, size: int, end: int) -> None:
+        if size < end * self.dimension * _BYTES:
+            raise GalleryError(
+                f"{self.path} is truncated: it has {size:,} bytes, and {end:,} vectors take"
+                f" {end * self.dimension * _BYTES:,}; bring the whole file back, or make the gallery anew"
+            )
