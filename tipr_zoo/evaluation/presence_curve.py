@@ -37,7 +37,8 @@ def chance_of_absent(
     Raises:
         ConfigError: There is no gallery to compare with, the score is no finite number, or a number is below 1.
     """
-    if not galleries or not math.isfinite(best_score) or min(pictures or 1, persons or 1) < 1:
+    counts = [count for count in (pictures, persons) if count is not None]
+    if not galleries or not math.isfinite(best_score) or min(counts, default=1) < 1:
         raise ConfigError(
             f"a score of {best_score} in a gallery of {pictures} pictures of {persons} persons cannot be judged by"
             f" {len(galleries)} measured galleries; give a finite score, and numbers from 1"

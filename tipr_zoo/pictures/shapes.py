@@ -63,7 +63,8 @@ def _size_of(content: bytes, kind: str) -> tuple[int, int] | None:
     try:
         with unheard_warnings(), Image.open(io.BytesIO(content), formats=[kind]) as picture:
             width, height = picture.size
-            is_lying = picture.getexif().get(ExifTags.Base.Orientation) in _LYING
+            # Pillow turns the size of a TIFF by itself.
+            is_lying = kind != "TIFF" and picture.getexif().get(ExifTags.Base.Orientation) in _LYING
     except Exception:  # on damaged bytes, decoders raise anything
         return None
     return (height, width) if is_lying else (width, height)
