@@ -19,13 +19,14 @@ from tipr_zoo.version import __version__
 from tipr_zoo.weights.opening import OpenedWeights, open_weights
 from tipr_zoo.weights.recognition import WeightsKind
 from tipr_zoo.weights.tensors import first_of, write_weights
+from tipr_zoo.weights.training_vocabulary import VOCABULARY
 
 AVERAGED_FROM = "averaged_from"
 """The text in a header that says of which files weights are the average, as JSON: name, hash and share of each."""
 
 _SHARED_TEXTS = (
     *("model", "plugin", "recipe", "recipe_sha256", "code_version", "seed"),
-    *("selected_on", "dataset", "dataset_sha256", CONVERTED_AS),
+    *("selected_on", "dataset", "dataset_sha256", CONVERTED_AS, VOCABULARY),
 )
 """The texts of a header that stay where all files agree on them."""
 

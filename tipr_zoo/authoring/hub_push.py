@@ -24,6 +24,7 @@ from tipr_zoo.outside.files import CARD_LIMIT, file_sha256, read_text
 from tipr_zoo.plugins.discovery import find_plugin
 from tipr_zoo.terminal.published_paths import without_folders
 from tipr_zoo.terminal.suggested_command import quoted
+from tipr_zoo.weights.training_vocabulary import training_vocabulary
 
 RECIPE_FILE = "recipe.py"
 """The recipe's file in a repository. It is for readers, and nothing runs it."""
@@ -38,7 +39,7 @@ class HubFile:
     Attributes:
         path: Path in the repository.
         content: The path of the file on this machine, or its text.
-        kind: Its kind: card, weights, record or recipe.
+        kind: Its kind: card, weights, vocabulary, record or recipe.
     """
 
     path: str
@@ -121,6 +122,7 @@ def plan_push(
     weights_file, changed_weights, told = _weights_file(card, weights)
     if weights_file is not None and isinstance(weights_file.content, Path):
         check_published_weights(card, weights_file.content, is_own=weights is None)
+    vocabulary = _vocabulary_file(card) if weights is None else None
     pages = f"{hub_client().endpoint}/{repository}/blob/{quote(branch, safe='')}/"
     records, changed_sources = _record_files(card, text, pages)
     changes = [told] if told else []
@@ -129,6 +131,7 @@ def plan_push(
     files = [
         HubFile(CARD_FILE, replace_values(text, changed_weights | changed_sources), "card"),
         *([weights_file] if weights_file else []),
+        *([vocabulary] if vocabulary else []),
         *records,
         HubFile(RECIPE_FILE, _recipe_text(card), "recipe"),
     ]
@@ -226,6 +229,18 @@ def _weights_file(card: ModelCard, weights: Path | None) -> tuple[HubFile | None
     return HubFile(own.location, file, "weights"), {}, None
 
 
+def _vocabulary_file(card: ModelCard) -> HubFile | None:
+    """Return the file with the words that the card's weights were trained on, where it names one beside it."""
+    named = card.weights.vocabulary if card.weights else None
+    if named is None or is_hub_reference(named.file):
+        return None
+    training_vocabulary(card)  # checks it
+    path = PurePosixPath(named.file)
+    if path.is_absolute() or ".." in path.parts:
+        raise ConfigError(f"{card.path}: the vocabulary {named.file} must lie beside the card; move it there")
+    return HubFile(named.file, card.path.parent / named.file, "vocabulary")
+
+
 def _record_files(card: ModelCard, text: str, pages: str) -> tuple[list[HubFile], dict[str, Any]]:
     """Return the evaluation records to upload, and the card's sources, which become the pages of these records."""
     measured = {result.source_url: result.source_name for result in card.results if result.record is not None}
@@ -241,6 +256,8 @@ def _record_files(card: ModelCard, text: str, pages: str) -> tuple[list[HubFile]
             raise ConfigError(f"{card.path}: two records are called {Path(url).name}; rename one of them")
         files[path] = HubFile(path, _published_record(content), "record")
         changes[place] = pages + path
+        if card.answers is not None and card.answers.source == url != path:
+            changes["tipr_zoo.answers.source"] = path
         if (name := without_folders(measured[url])) != measured[url]:
             changes[f"{place.removesuffix('url')}name"] = name
     return list(files.values()), changes

@@ -8,6 +8,7 @@ a source is an error, too.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tipr_zoo.cards.front_matter import parse_mapping, problems_of_text, split_c
 from tipr_zoo.cards.hub_reference import is_hub_reference, parse_hub_reference
 from tipr_zoo.cards.method_facts import MethodFacts
 from tipr_zoo.cards.results import Result, ResultReader
-from tipr_zoo.cards.schema import FrontMatter, Link, SizeBlock, WeightsBlock
+from tipr_zoo.cards.schema import AnswersBlock, FrontMatter, Link, SizeBlock, VocabularyBlock, WeightsBlock
 from tipr_zoo.errors import CardError, ConfigError
 from tipr_zoo.schemas.declared import built
 from tipr_zoo.schemas.problems import Problems
@@ -38,6 +39,7 @@ class Weights:
         size: Length of the file in bytes.
         format: ``"safetensors"`` or ``"pytorch"``.
         license: SPDX identifier of the licence of the weights.
+        vocabulary: The file with the words that they were trained on, and its hash; None where the card names none.
     """
 
     location: str
@@ -45,6 +47,7 @@ class Weights:
     size: int
     format: str
     license: str
+    vocabulary: VocabularyBlock | None = None
 
     @property
     def is_remote(self) -> bool:
@@ -73,6 +76,7 @@ class ModelCard:
         protocol: How the reported figures were obtained, in words. E.g. the split on which the best epoch was chosen.
         description: The card's Markdown body.
         size: How many parameters it has, and how large embeddings and pictures are. None where the card does not tell.
+        answers: What was measured of single answers with its weights. None where the card does not tell.
     """
 
     name: str
@@ -91,6 +95,7 @@ class ModelCard:
     protocol: str
     description: str = field(repr=False)
     size: SizeBlock | None = None
+    answers: AnswersBlock | None = None
 
 
 def read_card(path: Path) -> ModelCard:
@@ -144,8 +149,25 @@ def examine_card(path: Path) -> tuple[ModelCard, Problems]:
         protocol=zoo.protocol,
         description=body.strip(),
         size=zoo.size,
+        answers=zoo.answers,
     )
+    if card.answers is not None and not problems.are_within("tipr_zoo.answers"):
+        _check_answers(card.answers, results, problems)
     return card, problems
+
+
+def _check_answers(block: AnswersBlock, results: Sequence[Result], problems: Problems) -> None:
+    """Add a problem where the ``answers:`` block is not what its record says."""
+    records = {result.source_url: result.record for result in results if result.record is not None}
+    record = records.get(block.source)
+    if record is None:
+        told = f"'source' must be a record that one of the results comes from, got {block.source!r}"
+        problems.add("tipr_zoo.answers", "source", told)
+    elif record.answers is None:
+        problems.add("tipr_zoo.answers", "source", f"record {block.source} has no answers; measure with --presence")
+    elif (record.answers.galleries, record.answers.short_captions) != (block.galleries, block.short_captions):
+        told = f"the card says something else than its record {block.source}"
+        problems.add("tipr_zoo.answers", None, told)
 
 
 def _weights(block: WeightsBlock, problems: Problems) -> Weights | None:
@@ -160,4 +182,6 @@ def _weights(block: WeightsBlock, problems: Problems) -> Weights | None:
             problems.add(place, "url", f"'url': {error}")
     if problems.are_within(place):
         return None
-    return Weights(block.file or str(block.url), block.sha256, block.size, block.format, block.license)
+    return Weights(
+        block.file or str(block.url), block.sha256, block.size, block.format, block.license, block.vocabulary
+    )

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+from tipr_zoo.cards.answers import MeasuredAnswers
 from tipr_zoo.cards.parsed_yaml_cache import parsed_yaml_cache
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import RecordError
@@ -21,7 +22,7 @@ from tipr_zoo.machine.result_place import make_folder
 from tipr_zoo.machine.whole_file import write_whole
 from tipr_zoo.outside.files import CARD_LIMIT, read_text
 from tipr_zoo.outside.parsing import parse_json
-from tipr_zoo.schemas.declared import Declared
+from tipr_zoo.schemas.declared import Declared, built
 from tipr_zoo.schemas.marks import Check, FromList, Limits, Told, must_be
 from tipr_zoo.schemas.problems import MISSING, UNKNOWN, problems_of
 from tipr_zoo.schemas.value_kinds import IS_FILLED, SHA256
@@ -88,6 +89,7 @@ _LEFT_OUT = (
     "postprocess",
     "transductive",
     "queries_sha256",
+    "answers",
 )
 """The entries that a file does not have where they are None."""
 
@@ -135,6 +137,7 @@ class Record(Declared):
         transductive: Whether one of these steps looks at other queries, or at the whole gallery.
         queries_sha256: Hash of the file beside it with what was found of every query, see
             `tipr_zoo.evaluation.kept_queries`. Records of older versions have none, and no such entry.
+        answers: What was measured of single answers. The file has this entry only where ``--presence`` asked for it.
     """
 
     model: _Text
@@ -168,6 +171,7 @@ class Record(Declared):
     postprocess: _Steps | None = None
     transductive: _Truth | None = None
     queries_sha256: Annotated[_Sha256, Told(must_be("64 lower-case hexadecimal digits"))] | None = None
+    answers: MeasuredAnswers | None = None
 
     def values(self) -> dict[str, Any]:
         """Return the entries as the file has them."""
@@ -345,4 +349,5 @@ def _made(values: dict[str, Any]) -> Record:
     """Make the evaluation record from entries that are right."""
     metrics = {name: float(values["metrics"][name]) for name in METRICS}
     lists = {name: tuple(values[name]) for name in ("from_cache", "postprocess") if values.get(name) is not None}
-    return Record(**{**values, "metrics": metrics, **lists})
+    answers = {"answers": built(MeasuredAnswers, values["answers"])} if values.get("answers") is not None else {}
+    return Record(**{**values, "metrics": metrics, **lists, **answers})

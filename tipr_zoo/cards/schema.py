@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
+from tipr_zoo.cards.answers import Answers
 from tipr_zoo.cards.hub_reference import is_hub_reference
 from tipr_zoo.cards.method_facts import MethodFacts
 from tipr_zoo.cards.record import METRICS
@@ -95,6 +96,14 @@ class Link(Declared):
 
 
 @dataclass(frozen=True, kw_only=True)
+class VocabularyBlock(Declared):
+    """``vocabulary:`` of a card's weights: a file with the words of the captions that they were trained on."""
+
+    file: FilePath
+    sha256: Sha256
+
+
+@dataclass(frozen=True, kw_only=True)
 class WeightsBlock(Declared):
     """``weights:`` of a card: where the pretrained weights are (`file` or `url`), and how to recognise them."""
 
@@ -104,6 +113,7 @@ class WeightsBlock(Declared):
     format: WeightsFormat
     size: FileSize
     license: Text
+    vocabulary: VocabularyBlock | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +202,17 @@ class IndexEntry(Declared):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnswersBlock(Answers):
+    """``answers:`` of a card: what was measured of single answers.
+
+    Attributes:
+        source: The record that has the same, one of those that the card's results come from.
+    """
+
+    source: FilePath
+
+
+@dataclass(frozen=True, kw_only=True)
 class ZooBlock(Declared):
     """``tipr_zoo:`` of a card: how the zoo builds the model, and facts about it."""
 
@@ -201,6 +222,7 @@ class ZooBlock(Declared):
     size: SizeBlock | None = None
     weights: WeightsBlock | None = None
     weights_note: Text | None = None
+    answers: AnswersBlock | None = None
     paper: Link | None = None
     code: Link | None = None
     protocol: Text

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tipr_zoo.cards.record import DIRECTIONS, METRICS, TEXT_TO_IMAGE, Record, ranking_words
+from tipr_zoo.commands.answers_report import answers_report
 from tipr_zoo.commands.evaluation_options import (
     add_postprocessing_argument,
     add_reranking_arguments,
@@ -69,6 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--part", metavar="NAME", help="measure one part of the model's similarity alone")
     add_reranking_arguments(parser)
     add_postprocessing_argument(parser)
+    parser.add_argument(
+        "--presence",
+        action="store_true",
+        help="also measure single answers: the best scores with the person in the gallery and without, and short"
+        " captions",
+    )
     parser.add_argument("--matrix", action="store_true", help="a table of every model on every data set")
     parser.add_argument("--metric", metavar="METRIC", choices=METRICS, help="what --matrix shows (default: R1)")
     parser.add_argument("--records", metavar="DIR", type=Path, help="write records there, for the leaderboard")
@@ -128,8 +135,9 @@ def _check(arguments: argparse.Namespace) -> None:
             "export": "export one evaluation at a time",
             "picture": "draw one evaluation at a time",
             "part": "measure the parts of one model at a time",
+            "presence": "measure the answers of one model at a time",
         }.items():
-            if getattr(arguments, option) is not None:
+            if getattr(arguments, option) not in (None, False):
                 raise ConfigError(f"--{option} cannot go with --matrix; {instead}")
         return
     if len(arguments.names) > 1 or len(arguments.data) > 1:
@@ -146,10 +154,12 @@ def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
     from tipr_zoo.display.hits_picture import draw_hits, hits_rows
     from tipr_zoo.display.picture_file import save_picture
     from tipr_zoo.distributed import is_main_process
+    from tipr_zoo.evaluation.answers import check_answers, with_answers
     from tipr_zoo.evaluation.embedding_export import export_embeddings
     from tipr_zoo.evaluation.loaded_model import load_model
     from tipr_zoo.evaluation.measuring import measure
     from tipr_zoo.evaluation.postprocessing import parse_steps
+    from tipr_zoo.models.lookup import load_card
 
     overrides = dict(parse_option(option) for option in arguments.cfg_options)
     dataset = open_dataset(arguments.data[0], arguments.dataset, arguments.split)
@@ -160,7 +170,12 @@ def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
     loaded = loaded.with_reranking(arguments.rerank, arguments.rerank_rest, directions)
     if arguments.rerank_rest and not loaded.reranking.count:
         raise ConfigError(f"--rerank-rest {arguments.rerank_rest} needs pictures that are ranked again: add --rerank K")
+    if arguments.presence:
+        check_answers(loaded, directions)
     outcomes = measure(loaded, dataset, directions, arguments.workers, progress=is_main_process(), use_cache=use_cache)
+    if arguments.presence:
+        card = load_card(loaded.name)
+        outcomes = [with_answers(outcome, loaded, card, is_main_process()) for outcome in outcomes]
     if not is_main_process():
         return
     records = write_records(outcomes, arguments.records)
@@ -205,6 +220,9 @@ def _print_records(records: Sequence[Record], format: str) -> None:
             columns, figures = ["part", *columns], [[first.part, *row] for row in figures]
     show = print if format == "text" else write_document
     show(render_table(columns, figures, format, width=terminal_width()))
+    for record in records:
+        if format == "text" and record.answers is not None:
+            print(f"\n{answers_report(record.answers)}")
     if first.selected_on == "test" and format != "csv":
         print(f"\n{TEST_SELECTION_LEGEND}")
 

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tipr_zoo.commands.answer_remarks import AnswerRemarks
 from tipr_zoo.commands.options import add_model_arguments, build_model
+from tipr_zoo.errors import ConfigError
 
 if TYPE_CHECKING:
     from tipr_zoo.display.hits_picture import HitsRow
@@ -39,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--picture", metavar="FILE", type=Path, help="draw the hits into this file (.png, .jpg)")
     add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--remarks",
+        action="store_true",
+        help="with --json: print an object with the hits and the remarks, which otherwise are on stderr alone",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -48,21 +55,34 @@ def run(arguments: argparse.Namespace) -> None:
     from tipr_zoo.display.tables import Cell, render_table, terminal_width, to_json
     from tipr_zoo.gallery.search import search
     from tipr_zoo.machine.result_place import check_picture_file
+    from tipr_zoo.models.lookup import load_card
     from tipr_zoo.terminal.streams import is_terminal, write_document
 
     if arguments.picture:
         check_picture_file(arguments.picture)
+    if arguments.remarks and not arguments.json:
+        raise ConfigError("--remarks is for --json; without it the remarks are on stderr")
     model = build_model(arguments)
+    answer = AnswerRemarks(load_card(arguments.name), arguments.weights)
     shows_progress = is_terminal(sys.stderr)
     part, rerank = arguments.part, arguments.rerank
-    count = max(arguments.top, rerank)  # what was among the best before is drawn, too
-    found = search(model, arguments.folder, arguments.text, count, shows_progress, part, rerank=rerank)
+    if arguments.top < 1:
+        raise ConfigError(f"the number of hits must be at least 1, got {arguments.top}")
+    # All pictures, since the remarks are on all.
+    everything = search(model, arguments.folder, arguments.text, sys.maxsize, shows_progress, part, rerank=rerank)
+    answer.of_sentence(arguments.text)
+    answer.of_pictures([hit.picture for hit in everything])
+    if part is None:
+        answer.of_best(max(hit.score if hit.first_score is None else hit.first_score for hit in everything))
+    found = everything[: max(arguments.top, rerank)]  # what was among the best before is drawn, too
     hits = found[: arguments.top]
     if arguments.picture:
         save_picture(draw_hits(_drawn_rows(arguments.text, found, arguments.top)), arguments.picture)
         print(f"drawn: {arguments.picture}", file=sys.stderr)
     if arguments.json:
-        write_document(to_json([hit.values() for hit in hits]))
+        values = [hit.values() for hit in hits]
+        said = [remark.values() for remark in answer.remarks]
+        write_document(to_json({"hits": values, "remarks": said} if arguments.remarks else values))
         return
     columns = ["rank", "score", *(["before"] if rerank else []), "picture"]
     rows: list[list[Cell]] = [

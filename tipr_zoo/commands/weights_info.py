@@ -9,6 +9,9 @@ from typing import Any
 from tipr_zoo.display.tables import printable
 from tipr_zoo.terminal.suggested_command import quoted
 
+_LONGEST_TEXT = 300
+"""Letters of a text of the header that are shown."""
+
 
 def weights_facts(file: Path) -> dict[str, Any]:
     """Return what a file of weights is, and what it holds.
@@ -56,9 +59,14 @@ def facts_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("file", f"{facts['container']}, {facts['bytes'] / 1e6:.1f} MB, sha256 {facts['sha256']}"),
         ("tensors", f"{facts['tensors']} ({types}), {facts['numbers']:,} numbers"),
         ("found in", " > ".join(facts["entry"])),
-        *((f"its {name}", text) for name, text in facts["header"].items() if name != "model"),
+        *((f"its {name}", _shown(text)) for name, text in facts["header"].items() if name != "model"),
     ]
     return [(printable(name), text) for name, text in lines if text]
+
+
+def _shown(text: str) -> str:
+    """Return a text of the header; its beginning where it is long, as a vocabulary is."""
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}... ({len(text):,} characters, see --json)"
 
 
 def commands_for(facts: dict[str, Any]) -> list[str]:

@@ -14,7 +14,6 @@ from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.evaluation.model_place import place_of
-from tipr_zoo.explaining.function_words import FUNCTION_WORDS
 from tipr_zoo.explaining.occlusion import falls_by_occlusion, hiding_grid
 from tipr_zoo.explaining.pair_scores import COSINE, SCORES, caption_scores
 from tipr_zoo.explaining.patch_grid import PatchGrid, patch_grid
@@ -23,6 +22,7 @@ from tipr_zoo.protocols import Retriever, TwoTowerRetriever, missing_names
 from tipr_zoo.token_patch_map import token_patch_map
 from tipr_zoo.tokenizers.caption_tokenizer import clean
 from tipr_zoo.tokenizers.caption_words import CaptionWord
+from tipr_zoo.vocabulary.function_words import FUNCTION_WORDS
 
 OCCLUSION, TOKENS = "occlusion", "tokens"
 MAPS = (OCCLUSION, TOKENS)

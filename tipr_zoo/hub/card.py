@@ -125,7 +125,11 @@ def _in_repository(card: ModelCard, repository: HubReference) -> ModelCard:
     if config.is_absolute() or ".." in config.parts or "\\" in card.config:
         raise CardError(f"{repository}: tipr_zoo: 'config' must name a recipe of the plugin, got {card.config!r}")
     weights = card.weights
-    if weights is None or weights.is_remote or is_hub_reference(weights.location):
+    if weights is None:
         return card
-    location = str(repository.with_file(weights.location))
-    return replace(card, weights=replace(weights, location=location))
+    if weights.vocabulary is not None:
+        file = str(repository.with_file(weights.vocabulary.file))
+        weights = replace(weights, vocabulary=replace(weights.vocabulary, file=file))
+    if not weights.is_remote and not is_hub_reference(weights.location):
+        weights = replace(weights, location=str(repository.with_file(weights.location)))
+    return replace(card, weights=weights)

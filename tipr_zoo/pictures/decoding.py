@@ -40,6 +40,8 @@ _TILE_WIDTH, _TILE_LENGTH = 322, 323  # tags of TIFF
 
 _EVERY_WARNING: list[Any] = [("always", None, Warning, None, 0)]
 
+_NO_WARNING: list[Any] = [("ignore", None, Warning, None, 0)]
+
 _ONE_AT_A_TIME = threading.RLock()
 """Python keeps one list of what to do with warnings for all threads."""
 
@@ -143,6 +145,18 @@ def _named_warnings(path: Path) -> Iterator[None]:
             warnings.filters, warnings.showwarning = filters, shown
     for message in dict.fromkeys(caught):
         logger.warning("%s: %s", path, message)
+
+
+@contextmanager
+def unheard_warnings() -> Iterator[None]:
+    """Let no warning of a decoder be heard, where the file is decoded again later."""
+    with _ONE_AT_A_TIME:
+        filters = warnings.filters
+        warnings.filters = _NO_WARNING
+        try:
+            yield
+        finally:
+            warnings.filters = filters
 
 
 def _too_large(path: Path, reason: str) -> DataError:

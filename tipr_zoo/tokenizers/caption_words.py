@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_WORD = re.compile(r"w+(?:[-'\u2019]w+)*")
+from tipr_zoo.vocabulary.words import word_spans
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,8 @@ def caption_words(caption: str, offsets: Sequence[tuple[int, int]]) -> list[Capt
     >>> [(word.text, word.tokens) for word in caption_words("a t-shirt", [(0, 1), (1, 4), (4, 9)])]
     [('a', range(1, 2)), ('t-shirt', range(2, 4))]
     """
-    letters = "".join("w" if unicodedata.category(letter)[0] in "LMN" else letter for letter in caption)
     words = []
-    for match in _WORD.finditer(letters):
-        start, end = match.span()
+    for start, end in word_spans(caption):
         first = start - (start > 0 and caption[start - 1] == " ")
         tokens = [index for index, (begin, stop) in enumerate(offsets, start=1) if begin < end and stop > first]
         place = range(tokens[0], tokens[-1] + 1) if tokens else range(0)

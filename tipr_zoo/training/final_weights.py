@@ -22,7 +22,9 @@ from tipr_zoo.training.loop.moving_average import average_texts
 from tipr_zoo.training.pairs.training_data import TrainingData
 from tipr_zoo.training.settings import WEIGHTS_DTYPES
 from tipr_zoo.version import __version__
+from tipr_zoo.vocabulary.vocabulary import vocabulary_of
 from tipr_zoo.weights.tensors import write_weights
+from tipr_zoo.weights.training_vocabulary import VOCABULARY
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def keep_selected(
         "selected_on": selected_on,
         "dataset": train_set.name,
         "dataset_sha256": train_set.sha256,
+        VOCABULARY: vocabulary_of(train_set.captions).text(),
         **average_texts(training),
     }
     _write_final(_Final(path, trained, best, about), state, training)

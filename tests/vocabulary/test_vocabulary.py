@@ -1,0 +1,123 @@
+"""The words of captions: counted, kept as JSON, told from words that were never seen, and from those that negate."""
+
+from __future__ import annotations
+
+import random
+import string
+
+import pytest
+
+from tipr_zoo.vocabulary.describing_words import cut_after, describing_words
+from tipr_zoo.vocabulary.near_words import near_words
+from tipr_zoo.vocabulary.negations import is_negation, negated_phrases
+from tipr_zoo.vocabulary.similar_words import SIMILAR_WORDS
+from tipr_zoo.vocabulary.vocabulary import Vocabulary, parse_vocabulary, vocabulary_of
+from tipr_zoo.vocabulary.words import words_of
+
+KNOWN = vocabulary_of(
+    ["A man in a red t-shirt, blue jeans and brown shoes.", "A woman with a black jacket and a backpack; no hat."]
+)
+
+
+def test_words_are_counted_whatever_their_case_and_form() -> None:
+    assert vocabulary_of(["A Cafe\u0301 man", "a caf\u00e9 MAN", "a man\u2019s hat"]).counts == {
+        "a": 3,
+        "caf\u00e9": 2,
+        "man": 2,
+        "man's": 1,
+        "hat": 1,
+    }
+
+
+def test_what_is_written_is_read_again() -> None:
+    assert parse_vocabulary(KNOWN.text()) == KNOWN
+    assert KNOWN.text() == Vocabulary(dict(reversed(KNOWN.counts.items()))).text()  # the same words, the same bytes
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "5", "{}", '{"a": 0}', '{"a": -1}', '{"a": true}', '{"a": 1.5}', '{"a": "1"}', '{"a": NaN}', "[" * 100],
+)
+def test_what_is_no_vocabulary_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # each in words of its own
+        parse_vocabulary(text)
+
+
+@pytest.mark.parametrize(
+    ("word", "count"), [("red", 1), ("man's", 1), ("dark-blue", 0), ("red-brown", 1), ("scarlet", 0), ("-", 0)]
+)
+def test_words_of_known_parts_are_known(word: str, count: int) -> None:
+    assert KNOWN.count(word) == count
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [
+        ("scarlet", "red"),
+        ("scarlett", "red"),  # a misspelt word that the weights do not know either
+        ("jaket", "jacket"),
+        ("tshirt", "t-shirt"),
+        ("jackets", "jacket"),
+        ("knapsack", "backpack"),
+        ("trousers", None),  # nothing of that kind was seen
+        ("qqqq", None),
+        ("\u4ed6", None),
+    ],
+)
+def test_the_nearest_known_word_is_found(word: str, near: str | None) -> None:
+    found = near_words(word, KNOWN)
+    assert found[:1] == ([near] if near else [])
+    assert all(each in KNOWN.counts for each in found)
+
+
+def test_most_misspelt_words_are_found_again() -> None:
+    chance = random.Random(0)
+    words = [word for word in KNOWN.counts if len(word) > 3]
+    found = 0
+    for word in words:
+        place = chance.randrange(1, len(word))
+        found += near_words(word[:place] + chance.choice(string.ascii_lowercase) + word[place:], KNOWN)[:1] == [word]
+    assert found >= 0.9 * len(words)
+
+
+def test_similar_words_are_plain_lower_case_words_and_no_word_is_its_own() -> None:
+    for word, similar in SIMILAR_WORDS.items():
+        assert similar, word
+        assert word not in similar
+        assert words_of(" ".join((word, *similar))) == [word, *similar]
+
+
+@pytest.mark.parametrize("word", ["no", "not", "without", "isn't", "doesnt", "non-striped", "never"])
+def test_negations(word: str) -> None:
+    assert is_negation(word)
+
+
+@pytest.mark.parametrize("word", ["knot", "note", "north", "now", "none-such"])
+def test_words_that_only_look_like_negations(word: str) -> None:
+    assert not is_negation(word)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "phrases"),
+    [
+        ("a man without a hat and with no bag", ["without a hat", "no bag"]),
+        ("a man, not not", ["not", "not"]),
+        ("she isn\u2019t wearing red shoes today", ["isn't wearing red shoes"]),
+        ("a man", []),
+    ],
+)
+def test_negated_phrases(sentence: str, phrases: list[str]) -> None:
+    assert negated_phrases(words_of(sentence)) == phrases
+
+
+def test_a_cut_caption_has_so_many_describing_words() -> None:
+    caption = "A slim man is wearing a red t-shirt, blue jeans and red shoes."
+    for count in range(1, len(describing_words(caption)) + 1):
+        cut = cut_after(caption, count)
+        assert len(describing_words(cut)) == count
+        assert caption.startswith(cut)
+    assert cut_after(caption, 99) == caption
+
+
+def test_an_empty_vocabulary_knows_nothing() -> None:
+    assert near_words("red", Vocabulary({})) == []

@@ -1,0 +1,1 @@
+"""Words of sentences: known ones, near ones, negations."""
