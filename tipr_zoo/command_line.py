@@ -13,8 +13,8 @@ Only the module of the called command is imported, so these modules cost nothing
 Exit codes:
 
 - 0: done;
-- 1: done, and what was looked at has problems (`doctor`, `plugins`, `data check`, `cards check`, `eval --matrix`,
-  `train --dry-run`) or was not reproduced (`reproduce`); or a bug, with its traceback;
+- 1: done, and what was looked at has problems (`doctor`, `plugins`, `data check`, `cards check`, `gallery check`,
+  `eval --matrix`, `train --dry-run`) or was not reproduced (`reproduce`); or a bug, with its traceback;
 - 2: a mistake in what was asked, or a machine that has run out of something, told in one line;
 - 130: interrupted with Ctrl-C;
 - 143 or 129: ended by SIGTERM, or with its terminal;
@@ -49,6 +49,13 @@ COMMANDS = {
     "compare": "compare",
     "reproduce": "reproduce",
     "search": "search",
+    "gallery create": "gallery_create",
+    "gallery add": "gallery_add",
+    "gallery refresh": "gallery_refresh",
+    "gallery remove": "gallery_remove",
+    "gallery status": "gallery_status",
+    "gallery check": "gallery_check",
+    "gallery copy": "gallery_copy",
     "explain": "explain",
     "restore": "restore",
     "convert": "convert",

@@ -47,7 +47,9 @@ class ArgumentParser(argparse.ArgumentParser):
             ConfigError: Anything else is wrong.
         """
         self._check_options(words)
-        parsed, left_over = self.parse_known_args(words)
+        # Where a positional takes any number of words, options may stand between them.
+        is_mixed = any(not action.option_strings and action.nargs in ("*", "+") for action in self._actions)
+        parsed, left_over = (self.parse_known_intermixed_args if is_mixed else self.parse_known_args)(words)
         if left_over:
             raise ConfigError(f"{left_over[0]!r} is one word too many; see `{self.prog} --help`")
         return parsed

@@ -1,36 +1,64 @@
-"""``tipr-zoo search``: the pictures of a folder that fit a sentence."""
+"""``tipr-zoo search``: the pictures of a gallery, or of a folder, that fit sentences."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tipr_zoo.commands.answer_remarks import AnswerRemarks
 from tipr_zoo.commands.options import add_model_arguments, build_model
 from tipr_zoo.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tipr_zoo.display.hits_picture import HitsRow
-    from tipr_zoo.gallery.search import Hit
+    from tipr_zoo.gallery.gallery import Gallery
+    from tipr_zoo.gallery.hits import Hit
 
 NAME = "search"
-HELP = "find the pictures of a folder that fit a sentence; nothing leaves the machine"
+HELP = "find the pictures of a gallery or a folder that fit sentences; nothing leaves the machine"
 EXAMPLE = """
-tipr-zoo search irra_tiny_synth pictures/ "a man in a red jacket and blue jeans"
-tipr-zoo search irra_tiny_synth pictures/ "a woman with a yellow bag" --top 5 --picture hits.png
+tipr-zoo search crops.gallery "a man in a red jacket" "a woman with a yellow bag" --top 5
+tipr-zoo search crops.gallery "a man in a red jacket" --where camera=3 --where 'time>=2026-05-01' --paths
+tipr-zoo search crops.gallery --like person.jpg "in a blue jacket" --minus "with a bag"
+tipr-zoo search irra_tiny_synth pictures/ "a man in a red jacket and blue jeans" --picture hits.png
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", metavar="NAME", help="the model")
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="pictures, also in sub-folders")
-    parser.add_argument("text", metavar="TEXT", help="the sentence")
+    parser.add_argument(
+        "words",
+        metavar=("GALLERY", "TEXT"),
+        nargs="+",
+        help="a gallery and sentences; or NAME FOLDER TEXT: a model, a folder of pictures and sentences",
+    )
+    parser.add_argument("--file", metavar="FILE", help="further sentences, one a line; - for stdin")
+    parser.add_argument("--like", metavar="PICTURE", type=Path, help="more like the person in this picture")
+    parser.add_argument("--minus", metavar="TEXT", help="less like this sentence")
+    for part, default in (("text", 1.0), ("like", 1.0), ("minus", 0.5)):
+        parser.add_argument(
+            f"--{part}-weight",
+            metavar="W",
+            type=float,
+            default=default,
+            help=f"how much it counts (default: {default:g})",
+        )
+    parser.add_argument(
+        "--where",
+        metavar="CONDITION",
+        action="append",
+        default=[],
+        help="only pictures with this fact, e.g. camera=3 or 'time>=2026-05-01'; may be given several times",
+    )
     parser.add_argument("--top", metavar="N", type=int, default=10, help="number of hits (default: 10)")
-    parser.add_argument("--part", metavar="NAME", help="rank by one part of the model's similarity alone")
+    parser.add_argument("--threshold", metavar="COSINE", type=float, help="only hits with at least this cosine")
+    parser.add_argument(
+        "--group", metavar="FACT", help="one hit for each value of a fact, e.g. person; content: for exact copies"
+    )
+    parser.add_argument("--part", metavar="NAME", help="rank by one part of the model's similarity alone, of a folder")
     parser.add_argument(
         "--rerank",
         metavar="K",
@@ -40,67 +68,144 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--picture", metavar="FILE", type=Path, help="draw the hits into this file (.png, .jpg)")
     add_model_arguments(parser)
+    parser.add_argument("--paths", action="store_true", help="print the paths alone, one a line, for pipes")
+    parser.add_argument("--null", action="store_true", help="end each path with a zero byte, as xargs -0 takes them")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--remarks",
-        action="store_true",
-        help="with --json: print an object with the hits and the remarks, which otherwise are on stderr alone",
-    )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Search and print the hits. Draw them if an option asks for it."""
-    from tipr_zoo.display.hits_picture import draw_hits
-    from tipr_zoo.display.picture_file import save_picture
-    from tipr_zoo.display.tables import Cell, render_table, terminal_width, to_json
-    from tipr_zoo.gallery.search import search
+    from tipr_zoo.commands.search_report import draw, print_hits
     from tipr_zoo.machine.result_place import check_picture_file
-    from tipr_zoo.models.lookup import load_card
-    from tipr_zoo.terminal.streams import is_terminal, write_document
 
     if arguments.picture:
         check_picture_file(arguments.picture)
-    if arguments.remarks and not arguments.json:
-        raise ConfigError("--remarks is for --json; without it the remarks are on stderr")
-    model = build_model(arguments)
-    answer = AnswerRemarks(load_card(arguments.name), arguments.weights)
+    place, *rest = arguments.words
+    sentences = None
+    if _is_gallery(place):
+        from tipr_zoo.gallery.gallery import Gallery
+
+        sentences = _sentences(rest, arguments)
+        with Gallery.open(place, weights=arguments.weights, device=_device(arguments, sentences)) as gallery:
+            found = _found(gallery, sentences, arguments)
+    else:
+        if not rest:
+            raise ConfigError(
+                f"there is no gallery at {place}; tipr-zoo gallery create makes one, or name a model, a folder and a"
+                " sentence"
+            )
+        sentences = _sentences(rest[1:], arguments)
+        found = _found_in_folder(place, Path(rest[0]), sentences, arguments)
+    titles = sentences or [f"like {arguments.like}"]
+    if arguments.picture:
+        draw(titles, found, arguments.top, arguments.picture)
+        print(f"drawn: {arguments.picture}", file=sys.stderr)
+    print_hits(titles, [hits[: arguments.top] for hits in found], arguments)
+
+
+def _is_gallery(place: str) -> bool:
+    return "://" in place or os.path.isfile(os.path.join(place, "gallery.sqlite"))
+
+
+def _device(arguments: argparse.Namespace, sentences: Sequence[str]) -> Any:
+    """Return where the model is to live. A sentence is embedded sooner than a GPU begins."""
+    if arguments.device is None and not arguments.like and not arguments.rerank:
+        return "cpu"
+    from tipr_zoo.machine.devices import choose_device
+
+    return choose_device(arguments.device)
+
+
+def _sentences(texts: Sequence[str], arguments: argparse.Namespace) -> list[str]:
+    """Return the sentences of the command line, and of the file.
+
+    Raises:
+        ConfigError: There is nothing to search for.
+    """
+    found = list(texts)
+    if arguments.file is not None:
+        from tipr_zoo.outside.files import ANNOTATION_LIMIT, read_text
+
+        try:
+            text = (
+                sys.stdin.read() if arguments.file == "-" else read_text(arguments.file, ANNOTATION_LIMIT, "utf-8-sig")
+            )
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{arguments.file} is not in UTF-8; save it in UTF-8") from error
+        except OSError as error:
+            raise ConfigError(f"cannot read {arguments.file}: {error.strerror or error}; check the path") from error
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if not lines:
+            raise ConfigError(f"{arguments.file} holds no sentence; write one a line")
+        found += lines
+    if not found and arguments.like is None:
+        raise ConfigError("there is nothing to search for; give a sentence, --file FILE or --like PICTURE")
+    return found
+
+
+def _found(gallery: Gallery, sentences: list[str], arguments: argparse.Namespace) -> list[list[Hit]]:
+    from tipr_zoo.gallery.querying import QueryWeights
+
+    if arguments.part is not None:
+        raise ConfigError("--part is of a folder alone: a gallery keeps the whole embedding; leave it out")
+    options: dict[str, Any] = {
+        "picture": arguments.like,
+        "minus": arguments.minus,
+        "where": arguments.where or None,
+        "threshold": arguments.threshold,
+        "rerank": arguments.rerank,
+        "group": arguments.group,
+        "weights": QueryWeights(arguments.text_weight, arguments.like_weight, arguments.minus_weight),
+    }
+    # What was among the best before it was ranked again is drawn, too.
+    top = max(arguments.top, arguments.rerank) if arguments.picture and arguments.top > 0 else arguments.top
+    return gallery.search_many(sentences, top, **options) if sentences else [gallery.search(top=top, **options)]
+
+
+def _found_in_folder(name: str, folder: Path, sentences: list[str], arguments: argparse.Namespace) -> list[list[Hit]]:
+    """Search a folder by its gallery in the cache, or without one where that cannot be."""
+    from tipr_zoo.errors import GalleryError, WriteError
+    from tipr_zoo.terminal.log import logger
+    from tipr_zoo.terminal.streams import is_terminal
+
+    _check_asked(sentences, arguments)
     shows_progress = is_terminal(sys.stderr)
-    part, rerank = arguments.part, arguments.rerank
+    if arguments.part is None:
+        from tipr_zoo.gallery.cached_gallery import cached_gallery
+        from tipr_zoo.gallery.picture_embedding import EmbeddingSettings
+        from tipr_zoo.machine.devices import choose_device
+
+        device, settings = choose_device(arguments.device), EmbeddingSettings(progress=shows_progress)
+        try:
+            cached = cached_gallery(name, folder, arguments.weights, device, settings)
+        except (WriteError, GalleryError) as error:
+            logger.warning("the gallery of %s is not kept, and all of it is embedded: %s", folder, error)
+        else:
+            for problem in cached.report.problems():
+                logger.warning("%s", problem)
+            with cached.gallery as gallery:
+                found = _found(gallery, sentences, arguments)
+            print(f"{folder}: {cached.report.line()}", file=sys.stderr)
+            return [[_as_named(hit, folder) for hit in hits] for hits in found]
+    from tipr_zoo.gallery.search import search
+
+    if len(sentences) != 1 or arguments.like or arguments.minus or arguments.where or arguments.group:
+        raise ConfigError("without a gallery, one sentence alone can be searched for")
+    arguments.name = name
+    count = max(arguments.top, arguments.rerank)
+    model = build_model(arguments)
+    return [search(model, folder, sentences[0], count, shows_progress, arguments.part, rerank=arguments.rerank)]
+
+
+def _check_asked(sentences: Sequence[str], arguments: argparse.Namespace) -> None:
+    """Check what is cheap to check before anything is embedded."""
+    if any(not sentence.strip() for sentence in sentences):
+        raise ConfigError("the sentence to search for is empty; describe the person, e.g. 'a man in a red jacket'")
     if arguments.top < 1:
         raise ConfigError(f"the number of hits must be at least 1, got {arguments.top}")
-    # All pictures, since the remarks are on all.
-    everything = search(model, arguments.folder, arguments.text, sys.maxsize, shows_progress, part, rerank=rerank)
-    answer.of_sentence(arguments.text)
-    answer.of_pictures([hit.picture for hit in everything])
-    if part is None:
-        answer.of_best(max(hit.score if hit.first_score is None else hit.first_score for hit in everything))
-    found = everything[: max(arguments.top, rerank)]  # what was among the best before is drawn, too
-    hits = found[: arguments.top]
-    if arguments.picture:
-        save_picture(draw_hits(_drawn_rows(arguments.text, found, arguments.top)), arguments.picture)
-        print(f"drawn: {arguments.picture}", file=sys.stderr)
-    if arguments.json:
-        values = [hit.values() for hit in hits]
-        said = [remark.values() for remark in answer.remarks]
-        write_document(to_json({"hits": values, "remarks": said} if arguments.remarks else values))
-        return
-    columns = ["rank", "score", *(["before"] if rerank else []), "picture"]
-    rows: list[list[Cell]] = [
-        [hit.rank, f"{hit.score:.3f}", *([hit.first_rank] if rerank else []), str(hit.picture)] for hit in hits
-    ]
-    print(render_table(columns, rows, width=terminal_width()))
 
 
-def _drawn_rows(text: str, found: Sequence[Hit], top: int) -> list[HitsRow]:
-    """Return the row of the hits; where pictures were ranked again, that of the first stage before it."""
-    from tipr_zoo.display.hits_picture import RANKED_AGAIN, HitsRow, PictureHit
-
-    last = [PictureHit(hit.picture, hit.score, None, hit.first_rank) for hit in found[:top]]
-    if not any(hit.first_rank for hit in found):
-        return [HitsRow(text, last)]
-    by_first_rank = sorted(found, key=lambda hit: hit.first_rank or hit.rank)[:top]
-    first = [
-        PictureHit(hit.picture, hit.score if hit.first_score is None else hit.first_score, None)
-        for hit in by_first_rank
-    ]
-    return [HitsRow(text, first), HitsRow(RANKED_AGAIN, last, is_remark=True)]
+def _as_named(hit: Hit, folder: Path) -> Hit:
+    """Return a hit whose path begins as the folder was named, and that says nothing of facts."""
+    own = Path(folder, os.path.relpath(hit.picture, os.path.abspath(folder)))
+    return replace(hit, picture=own, facts=hit.facts or None)

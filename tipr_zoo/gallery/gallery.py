@@ -384,6 +384,15 @@ class Gallery:
             for text, hits in zip(sentences or [], found, strict=True)
         ]
 
+    def check_model(self) -> None:
+        """Check that the model of the gallery is there, with the same weights, recipe and preprocessing.
+
+        Raises:
+            GalleryError: It is another.
+            TiprZooError: There is no such model, or it has no weights.
+        """
+        self._checked_model(embeds_pictures=True)
+
     def status(self) -> GalleryStatus:
         """Say how the gallery stands."""
         contents, pictures = set(), 0
@@ -474,7 +483,8 @@ class Gallery:
             table = isinstance(facts, str | os.PathLike)
             self._note_folder(PictureFolder(absolute(folder), absolute(facts) if table else None, pattern))
             settings = replace(settings or EmbeddingSettings(), precision=self.header.precision)
-            report = AddReport(left_out=list(found.left_out))
+            told = found.told()
+            report = AddReport(left_out=list(found.left_out), remarks=[told] if told else [])
             update = Update(self._engine, self._pictures_model, settings, report)
             facts_of = _joined(there)
             given = {**facts_of.boxes, **({} if boxes is None else _boxes_of(boxes, folder, paths))}

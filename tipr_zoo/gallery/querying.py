@@ -144,17 +144,16 @@ def _ranked(engine: Engine, queries: Floats, top: int, selection: Selection) -> 
     keys = list(dict.fromkeys(key for hits in found for key, _ in hits))
     records = {row.key: record_of(row) for row in engine.rows(keys)}
     # What was removed since it was found is no hit any more.
+    return [_hits([(records[key], score) for key, score in hits if key in records]) for hits in found]
+
+
+def _hits(found: Sequence[tuple[PictureRecord, float]]) -> list[Hit]:
+    """Return hits by their score; equal ones in the order of their paths."""
+    in_order = sorted(found, key=lambda one: (-one[1], one[0].path, one[0].box or (0, 0, 0, 0)))
     return [
-        [
-            _hit(rank, records[key], score)
-            for rank, (key, score) in enumerate(((key, score) for key, score in hits if key in records), start=1)
-        ]
-        for hits in found
+        _Found(rank, Path(record.path), score, box=record.box, facts=record.facts, content=record.content)
+        for rank, (record, score) in enumerate(in_order, start=1)
     ]
-
-
-def _hit(rank: int, record: PictureRecord, score: float) -> Hit:
-    return _Found(rank, Path(record.path), score, box=record.box, facts=record.facts, content=record.content)
 
 
 def _grouped(hits: Sequence[Hit], selection: Selection) -> list[Hit]:

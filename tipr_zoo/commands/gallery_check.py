@@ -1,0 +1,36 @@
+"""``tipr-zoo gallery check``: whether a gallery is as its pictures are."""
+
+from __future__ import annotations
+
+import argparse
+
+NAME = "gallery check"
+HELP = "read every picture of a gallery again, and compare it with what was embedded"
+EXAMPLE = """
+tipr-zoo gallery check crops.gallery
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("gallery", metavar="GALLERY", help="a folder, or the address of a server's")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check the gallery; return 1 where it is not as its pictures are."""
+    from tipr_zoo.display.tables import to_json
+    from tipr_zoo.gallery.gallery import Gallery
+    from tipr_zoo.terminal.streams import write_document
+
+    with Gallery.open(arguments.gallery) as gallery:
+        report = gallery.check()
+    if arguments.json:
+        write_document(to_json(report.values()))
+    else:
+        for line in report.lines():
+            print(line)
+        told = "is as its pictures are" if report.is_sound else "is not as its pictures are"
+        unknown = f"; of {report.unknown:,} the content is not known" if report.unknown else ""
+        print(f"{arguments.gallery}: {report.pictures:,} pictures; the gallery {told}{unknown}")
+    return 0 if report.is_sound else 1

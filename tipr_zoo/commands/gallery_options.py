@@ -1,0 +1,67 @@
+"""What ``gallery add`` and ``gallery refresh`` share: facts, how pictures are embedded, and what is told."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tipr_zoo.commands.options import add_model_arguments
+from tipr_zoo.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tipr_zoo.gallery.picture_embedding import EmbeddingSettings
+    from tipr_zoo.gallery.reports import AddReport
+
+
+def add_update_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that both have."""
+    parser.add_argument(
+        "--facts",
+        metavar="FILE",
+        type=Path,
+        help="a table with a column 'picture' and one for each fact: CSV, TSV, JSON Lines, JSON, parquet",
+    )
+    parser.add_argument("--pattern", metavar="PATTERN", help="facts in the paths, e.g. 'cam{camera}/{person}_*'")
+    parser.add_argument("--batch-size", metavar="N", type=int, default=64, help="pictures in one pass (default: 64)")
+    parser.add_argument(
+        "--workers", metavar="N", type=int, help="processes that decode pictures (default: what suits the machine)"
+    )
+    add_model_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def settings_of(arguments: argparse.Namespace) -> EmbeddingSettings:
+    """Return how pictures are to be embedded."""
+    from tipr_zoo.gallery.picture_embedding import EmbeddingSettings
+    from tipr_zoo.terminal.streams import is_terminal
+
+    return EmbeddingSettings(arguments.batch_size, arguments.workers, progress=is_terminal(sys.stderr))
+
+
+def print_report(report: AddReport, place: str, as_json: bool) -> None:
+    """Print what was done, and what was left out."""
+    if as_json:
+        from tipr_zoo.display.tables import to_json
+        from tipr_zoo.terminal.streams import write_document
+
+        write_document(to_json(report.values()))
+        return
+    for problem in report.problems():
+        print(problem, file=sys.stderr)
+    print(f"{place}: {report.line()}")
+
+
+def read_part(text: str | None) -> tuple[int, int] | None:
+    """Read ``1/4``: which of how many parts.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if text is None:
+        return None
+    number, slash, count = text.partition("/")
+    if not slash or not number.isdecimal() or not count.isdecimal() or len(text) > 12:
+        raise ConfigError(f"--part takes NUMBER/COUNT, e.g. 1/4 for the first of four parts, got {text!r}")
+    return int(number), int(count)

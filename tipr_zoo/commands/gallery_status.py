@@ -1,0 +1,41 @@
+"""``tipr-zoo gallery status``: what a gallery holds."""
+
+from __future__ import annotations
+
+import argparse
+
+NAME = "gallery status"
+HELP = "show what a gallery holds: pictures, model, weights, folders, facts"
+EXAMPLE = """
+tipr-zoo gallery status crops.gallery
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("gallery", metavar="GALLERY", help="a folder, or the address of a server's")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print how the gallery stands."""
+    from tipr_zoo.display.tables import Cell, render_table, terminal_width, to_json
+    from tipr_zoo.gallery.gallery import Gallery
+    from tipr_zoo.terminal.streams import write_document
+
+    with Gallery.open(arguments.gallery) as gallery:
+        status = gallery.status()
+    if arguments.json:
+        write_document(to_json(status.values()))
+        return
+    facts = ", ".join(f"{name} ({kind})" for name, kind in status.facts.items())
+    rows: list[list[Cell]] = [
+        ["pictures", f"{status.pictures:,}"],
+        ["exact copies", f"{status.pictures - status.contents:,}"],
+        ["model", status.model],
+        ["weights", f"{status.weights or 'of its card'} ({status.weights_sha256[:12]})"],
+        ["numbers a picture", f"{status.dimension}, embedded in {status.precision}"],
+        *([(place and "") or "folders", folder] for place, folder in enumerate(status.folders)),
+        ["facts", facts or "none"],
+    ]
+    print(render_table(["gallery", arguments.gallery], rows, width=terminal_width()))
