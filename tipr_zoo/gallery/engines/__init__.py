@@ -3,6 +3,7 @@
 Importing this imports no server's library: the engines do so once one of their addresses is used.
 """
 
+from tipr_zoo.gallery.engines.milvus import MilvusEngine
 from tipr_zoo.gallery.engines.postgresql import PostgreSQLEngine
 
-__all__ = ["PostgreSQLEngine"]
+__all__ = ["MilvusEngine", "PostgreSQLEngine"]
