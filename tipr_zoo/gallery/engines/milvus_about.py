@@ -136,6 +136,7 @@ class About:
 
     def drop(self) -> None:
         """Remove all that is stored of the gallery; the collection that says what it is goes first."""
+        self._same({"id"})
         self.requests.send("drop_collection", self.collection)
         for name in self.requests.send("list_collections"):
             # An id is 16 digits: a gallery whose name begins with this one's has more behind it.
