@@ -44,7 +44,6 @@ def check_engine(make: Callable[[], str], rows: int = 2500) -> None:
     with _gallery(kind, make()) as engine:
         _check_empty(trial, engine)
         check_refusals(trial, engine)
-    with _gallery(kind, make()) as engine:
         _check_replacing_and_deleting(trial, engine)
         _check_equal_scores(trial, engine)
     place = make()
