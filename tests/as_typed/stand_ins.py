@@ -89,8 +89,6 @@ LINES = (
         None,
     ),
     StandIn("docs/evaluation.md", "tipr-zoo reproduce my_model *", "five trainings; tests/reproduction types it", None),
-    StandIn("docs/reranking.md", "tipr-zoo * my_model *", "the reader's model; tests/evaluation types it", None),
-    StandIn("docs/reranking.md", "import tipr_zoo", "the reader's model; tests/evaluation does it", None),
     StandIn("docs/tour.md", "tipr-zoo data synth *", "drawing 200 people", "{line} --test 16"),
     StandIn("docs/tour.md", "tipr-zoo train *", "two epochs", "{line} training.max_epochs=1"),
     StandIn(

@@ -107,11 +107,11 @@ def _markdown_table(section: Section) -> str:
 
 def _brief_table(section: Section) -> str:
     shown = [i for i, metric in enumerate(METRICS) if metric != "mINP"]
-    columns = ["model", *(METRICS[i] for i in shown), "extra data", "weights", "origin"]
+    columns = ["model", *(METRICS[i] for i in shown), "ranks by", "extra data", "weights", "origin"]
     cells: list[list[Cell]] = []
     for row, figures in zip(section.rows, section.figures, strict=True):
         origin = _escaped(f"{row.origin} {row.date[:10]}") if row.date else _link(row.origin, row.source_url)
-        facts = [_escaped(extra_data(row)), weights(row)]
+        facts = [_escaped(ranks_by(row)), _escaped(extra_data(row)), weights(row)]
         cells.append([_escaped(marked_model(row)), *(figures[i] for i in shown), *facts, origin])
     return render_table(columns, cells, "markdown")
 
