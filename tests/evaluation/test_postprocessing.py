@@ -174,7 +174,8 @@ def test_a_transductive_step_says_so_and_no_other() -> None:
 
 def test_equal_pictures_and_one_neighbour_are_no_trouble() -> None:
     same = torch.ones(4, 8)
-    for word in ("k_reciprocal:k1=3,k2=2", "query_expansion:count=4", "dual_softmax", "flip_averaging"):
+    steps = ("k_reciprocal:k1=3,k2=2", "query_expansion:count=4", "query_expansion:count=4,alpha=300")
+    for word in (*steps, "dual_softmax", "flip_averaging"):
         found = read_all(postprocessed(FirstStage(same, same, lambda: same), parse_steps([word])))
         assert np.isfinite(found).all(), word
         assert np.ptp(found) < 1e-5, word
@@ -211,7 +212,10 @@ def test_equal_pictures_and_one_neighbour_are_no_trouble() -> None:
             "'k1' is given twice, as 1 and 2; leave out one of them",
         ),
         (["query_expansion:count=0"], ConfigError, "query_expansion: 'count' must be a whole number from 1, got 0"),
-        (["query_expansion:alpha=-1"], ConfigError, "query_expansion: 'alpha' must be a number from 0, got -1"),
+        (["query_expansion:alpha=-1"], ConfigError, "query_expansion: 'alpha' must be a number from 0 to 300, got -1"),
+        (["query_expansion:alpha=1e300"], ConfigError, "query_expansion: 'alpha' must be a number from 0 to 300, got"),
+        (["flip_averaging", "flip_averaging"], ConfigError, "put flip_averaging first, once"),
+        (["query_expansion", "flip_averaging"], ConfigError, "and query_expansion before it has changed them; put"),
         (["dual_softmax:scale=0"], ConfigError, "dual_softmax: 'scale' must be a number above 0, at most 300, got 0"),
         (["dual_softmax:scale=1e9"], ConfigError, "dual_softmax: 'scale' must be a number above 0, at most 300, got"),
         (["flip_averaging:on=True"], UnknownNameError, "unknown setting of flip_averaging 'on'"),

@@ -320,6 +320,26 @@ def test_a_matrix_ranks_as_each_recipe_says_and_a_model_that_cannot_costs_its_ce
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [[record.get("rerank") for record in row["cells"][0]["records"]] for row in rows] == [[3], [3], []]
     assert rows[2]["cells"][0]["problem"].startswith("NoPairs has no score of pairs (score_pairs)")
+    assert main([*words, "--rerank-rest", "tied"]) == 1
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [bool(row["cells"][0]["problem"]) for row in rows] == [True, False, True]
+    assert "add rerank K, or leave it out" in rows[0]["cells"][0]["problem"]
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "csv"])
+def test_a_table_says_which_rows_rank_again(synthpedes: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
+    words = ["eval", "--data", str(synthpedes), "--device", "cpu", "--format", form]
+    matrix = [*words, "--direction", "both", "--matrix", TOKENS, OWN_K]
+    assert main(matrix) == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line for line in lines if TOKENS in line or OWN_K in line]
+    assert ["re-ranks 2" in row for row in rows] == [False, True, False, False]
+    assert sum("ranking" in line for line in lines) == 1
+    assert main([*matrix, "--rerank", "0"]) == 0
+    assert "ranking" not in capsys.readouterr().out
+    assert main([*words, OWN_K, "--postprocess", "dual_softmax"]) == 0
+    found = capsys.readouterr().out
+    assert all(part in found for part in ("re-ranks 2", "post-processed by dual_softmax:scale=100.0, transductive"))
 
 
 # Bad input
@@ -346,7 +366,11 @@ def test_a_model_without_a_score_is_told_those_that_have_one(test_split: PersonD
         ),
         (["--rerank", "two"], "argument --rerank: invalid int value: 'two'"),
         (["--rerank", "2", "--direction", "image-to-text"], "rerank 2 ranks the pictures of a caption again, and"),
-        (["--rerank-rest", "tied"], "--rerank-rest tied needs pictures that are ranked again: add --rerank K"),
+        (
+            ["--rerank-rest", "tied"],
+            "rerank_rest 'tied' is the order of the pictures below those that are ranked again",
+        ),
+        (["--rerank-rest", "first_stage", "--rerank", "0"], "and none is; add rerank K, or leave it out"),
         (["--rerank-rest", "none"], "unknown value of --rerank-rest 'none'; known: first_stage, tied"),
         (["--cfg-options", "evaluation.rerank=-2"], "the recipe's evaluation: 'rerank' must be a whole number from 0"),
         (["--cfg-options", "evaluation.rerank=1.5"], "the recipe's evaluation: 'rerank' must be a whole number from 0"),

@@ -65,6 +65,7 @@ def test_at_most_as_many_hits_as_asked_for(tiny_model: DualEncoder, folder: Path
     [
         ("", 10, ConfigError, "the sentence to search for is empty"),
         (" \n", 10, ConfigError, "the sentence to search for is empty"),
+        ("... !", 10, ConfigError, "the sentence to search for has no word; describe the person"),
         (TEXT, 0, ConfigError, "the number of hits must be at least 1, got 0"),
         (TEXT, -3, ConfigError, "the number of hits must be at least 1, got -3"),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from pair_scoring_plugin import PAIRS, TOKENS, forget_what_is_installed, install, write_card
+from pair_scoring_plugin import NONE, PAIRS, TOKENS, forget_what_is_installed, install, write_card
 
 from tipr_zoo.cards.record import write_record
 from tipr_zoo.command_line import main
@@ -84,4 +84,14 @@ def test_a_wrong_number_is_told_before_anything_is_trained(
     words = ["reproduce", TOKENS, "--data", str(synthpedes), "--work-dir", str(tmp_path / "none"), "--rerank", "-2"]
     assert main(words) == 2
     assert "error: rerank must be how many pictures of each caption" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("words", [["--rerank", "2"], ["--cfg-options", "evaluation.rerank=2"]])
+def test_a_model_without_a_score_is_told_before_anything_is_trained(
+    synthpedes: Path, tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["reproduce", NONE, "--data", str(synthpedes), "--work-dir", str(tmp_path / "none"), *words]
+    assert main(command) == 2
+    assert "error: NoPairs has no score of pairs (score_pairs) to rank pictures again by" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()

@@ -168,8 +168,6 @@ def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
     loaded = load_model(arguments.names[0], arguments.weights, device, overrides)
     loaded = replace(loaded, part=arguments.part, postprocess=steps)
     loaded = loaded.with_reranking(arguments.rerank, arguments.rerank_rest, directions)
-    if arguments.rerank_rest and not loaded.reranking.count:
-        raise ConfigError(f"--rerank-rest {arguments.rerank_rest} needs pictures that are ranked again: add --rerank K")
     if arguments.presence:
         check_answers(loaded, directions)
     outcomes = measure(loaded, dataset, directions, arguments.workers, progress=is_main_process(), use_cache=use_cache)
@@ -218,6 +216,9 @@ def _print_records(records: Sequence[Record], format: str) -> None:
         ]
         if first.part is not None:
             columns, figures = ["part", *columns], [[first.part, *row] for row in figures]
+        if any(ranking := ["; ".join(ranking_words(record)) for record in records]):
+            columns = ["ranking", *columns]
+            figures = [[words, *row] for words, row in zip(ranking, figures, strict=True)]
     show = print if format == "text" else write_document
     show(render_table(columns, figures, format, width=terminal_width()))
     for record in records:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from tipr_zoo.cards.record import TEXT_TO_IMAGE
+from tipr_zoo.cards.record import TEXT_TO_IMAGE, ranking_words
 from tipr_zoo.commands.evaluation_options import directions_of, write_records
 from tipr_zoo.commands.options import parse_option
 from tipr_zoo.display.selection_mark import TEST_SELECTION_LEGEND, marked
@@ -80,6 +80,10 @@ def _print_matrix(matrix: EvaluationMatrix, metric: str, arguments: argparse.Nam
             for direction in directions
             for row, figures in zip(matrix.rows, _figures(matrix, metric, direction), strict=True)
         ]
+        ranking = [words for direction in directions for words in _ranking(matrix, direction)]
+        if any(ranking):
+            columns = ["ranking", *columns]
+            cells = [[words, *row] for words, row in zip(ranking, cells, strict=True)]
         write_document(render_table(columns, cells, "csv"))
         _tell_problems(matrix)
     else:
@@ -106,11 +110,15 @@ def _model_and_weights(word: str) -> tuple[str, Path | None]:
 def _section(matrix: EvaluationMatrix, metric: str, direction: str, arguments: argparse.Namespace) -> str:
     """Return a title and the table of one direction, with a row for each model and a column for each data set."""
     title = ", ".join([metric, arguments.split, *([direction] if direction != TEXT_TO_IMAGE else [])])
-    cells = [
+    cells: list[list[Cell]] = [
         [marked(_label(matrix, row), row.selected_on), row.trained_on, *figures]
         for row, figures in zip(matrix.rows, _figures(matrix, metric, direction), strict=True)
     ]
     columns = ["model", "trained on", *(column.label for column in matrix.columns)]
+    if any(ranking := _ranking(matrix, direction)):
+        columns.insert(1, "ranking")
+        for row, words in zip(cells, ranking, strict=True):
+            row.insert(1, words)
     table = render_table(columns, cells, arguments.format, width=terminal_width())
     return f"### {title}\n\n{table}" if arguments.format == "markdown" else f"{title}\n\n{table}"
 
@@ -131,6 +139,12 @@ def _figures(matrix: EvaluationMatrix, metric: str, direction: str) -> list[list
         return Best(value) if is_best else value
 
     return [[figure(*each) for each in zip(cells, values, strict=True)] for cells in matrix.cells]
+
+
+def _ranking(matrix: EvaluationMatrix, direction: str) -> list[str]:
+    """Say of each model how it ranks, where that is not by the plain first stage. A small gallery has fewer to rank."""
+    records = [[cell.records[direction] for cell in cells if direction in cell.records] for cells in matrix.cells]
+    return [" or ".join(dict.fromkeys("; ".join(ranking_words(each)) for each in of_row)) for of_row in records]
 
 
 def _label(matrix: EvaluationMatrix, row: MatrixRow) -> str:

@@ -62,12 +62,14 @@ class PostprocessStep(Declared):
             be said.
         NEEDS_EMBEDDINGS: Whether it works on embeddings.
         LEAVES_EMBEDDINGS: Whether it gives embeddings. Those that need some cannot come after one that does not.
+        COMES_FIRST: Whether it works on the embeddings as the model gives them, so that nothing may come before it.
     """
 
     NAME: ClassVar[str]
     IS_TRANSDUCTIVE: ClassVar[bool]
     NEEDS_EMBEDDINGS: ClassVar[bool]
     LEAVES_EMBEDDINGS: ClassVar[bool]
+    COMES_FIRST: ClassVar[bool] = False
 
     def __call__(self, stage: FirstStage) -> FirstStage:
         """Return the first stage with this step done.

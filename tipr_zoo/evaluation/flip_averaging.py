@@ -23,6 +23,7 @@ class FlipAveraging(PostprocessStep):
     IS_TRANSDUCTIVE: ClassVar[bool] = False
     NEEDS_EMBEDDINGS: ClassVar[bool] = True
     LEAVES_EMBEDDINGS: ClassVar[bool] = True
+    COMES_FIRST: ClassVar[bool] = True
 
     def __call__(self, stage: FirstStage) -> FirstStage:
         """Return the first stage with the averaged embeddings of the pictures."""

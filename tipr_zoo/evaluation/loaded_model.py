@@ -83,7 +83,8 @@ class LoadedModel:
             directions: What is going to be measured. Pictures are ranked again, captions are not.
 
         Raises:
-            ConfigError: `rerank` makes no sense, or does not go with the part or the directions.
+            ConfigError: `rerank` makes no sense, or does not go with the part or the directions; or `rest` is given
+                and nothing is ranked again.
             UnknownNameError: There is no such `rest`.
         """
         if rerank and self.part is not None:
@@ -95,6 +96,11 @@ class LoadedModel:
             )
         own = 0 if self.part is not None else self.own_reranking.count
         chosen = Reranking(own if rerank is None else rerank, rest or self.own_reranking.rest)
+        if rest is not None and not chosen.count:
+            raise ConfigError(
+                f"rerank_rest {rest!r} is the order of the pictures below those that are ranked again, and none is; add"
+                " rerank K, or leave it out"
+            )
         return replace(self, reranking=chosen)
 
 

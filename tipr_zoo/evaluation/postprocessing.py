@@ -34,6 +34,11 @@ def parse_steps(words: Sequence[str]) -> tuple[PostprocessStep, ...]:
     """
     steps = tuple(_step(word) for word in words)
     for first, second in pairwise(steps):
+        if second.COMES_FIRST:
+            raise ConfigError(
+                f"{second.NAME} works on the embeddings that the model gives, and {first.NAME} before it has changed"
+                f" them; put {second.NAME} first, once"
+            )
         if second.NEEDS_EMBEDDINGS and not first.LEAVES_EMBEDDINGS:
             raise ConfigError(
                 f"{second.NAME} works on embeddings, and {first.NAME} before it leaves similarities alone; put"

@@ -39,7 +39,7 @@ class QueryExpansion(PostprocessStep):
     LEAVES_EMBEDDINGS: ClassVar[bool] = True
 
     count: Annotated[int, Limits(smallest=1), Told(must_be("a whole number from 1"))] = 5
-    alpha: Annotated[float, Limits(smallest=0), Told(must_be("a number from 0"))] = 0.0
+    alpha: Annotated[float, Limits(smallest=0, largest=300), Told(must_be("a number from 0 to 300"))] = 0.0
 
     def __call__(self, stage: FirstStage) -> FirstStage:
         """Return the first stage with the expanded queries.
@@ -58,6 +58,6 @@ class QueryExpansion(PostprocessStep):
 
     def _expanded(self, queries: Tensor, found: Tensor) -> Tensor:
         """Expand some queries: (B, D), (B, count, D) -> (B, D)."""
-        cosines = (found @ queries.unsqueeze(-1)).squeeze(-1).clamp(min=0)
+        cosines = (found @ queries.unsqueeze(-1)).squeeze(-1).clamp(0, 1)  # rounding may be above 1
         weights = torch.from_numpy(np.power(cosines.numpy(), self.alpha, dtype=np.float32))
         return queries + (weights.unsqueeze(-1) * found).sum(dim=1)

@@ -51,14 +51,15 @@ def search(
         The hits, the best first. Equal scores stay in the order of their paths.
 
     Raises:
-        ConfigError: The sentence is empty, `top` is below 1, the model has no parts or no score of pairs, or `rerank`
-            makes no sense.
+        ConfigError: The sentence is empty or has no word, `top` is below 1, the model has no parts or no score of pairs,
+            or `rerank` makes no sense.
         UnknownNameError: The model has other parts.
         DataError: The folder is missing, or holds no readable picture.
         WeightsError: The model embeds the sentence or a picture as something else than finite numbers.
     """
-    if not text.strip():
-        raise ConfigError("the sentence to search for is empty; describe the person, e.g. 'a man in a red jacket'")
+    if not any(letter.isalnum() for letter in text):
+        what = "has no word" if text.strip() else "is empty"
+        raise ConfigError(f"the sentence to search for {what}; describe the person, e.g. 'a man in a red jacket'")
     if top < 1:
         raise ConfigError(f"the number of hits must be at least 1, got {top}")
     reranking = Reranking(rerank)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from tipr_zoo.errors import ConfigError, WeightsError
 from tipr_zoo.evaluation.kept_queries import KeptQueries
 from tipr_zoo.evaluation.loaded_model import load_resolved
 from tipr_zoo.evaluation.measuring import Outcome, measure
-from tipr_zoo.evaluation.reranking import Reranking
+from tipr_zoo.evaluation.reranking import Reranking, check_can_rerank
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.models.recipe import evaluation_settings
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve_card
+from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.reproduction.figure_comparison import Comparison, compare
 from tipr_zoo.reproduction.seed_figures import SeedFigures, seed_figures
 from tipr_zoo.reproduction.seed_training import WITHOUT_EFFECT, SeedTraining, TrainingPlan, train_seeds
@@ -120,7 +121,8 @@ def reproduce(
 
     Raises:
         ConfigError: The data set has nothing to measure on; `seeds`, `jobs`, `num_workers`, `max_minutes` or the recipe
-            make no sense; or the work dir holds another training.
+            make no sense; pictures are to be ranked again, and the model has no score of pairs; or the work dir holds
+            another training.
         WeightsError: `weights` do not exist.
         DataError: The data set cannot be read.
         TrainingError: A training failed.
@@ -137,6 +139,9 @@ def reproduce(
     data = open_training_data(resolved, root, select_on, dataset)
     targets = drawn_targets(card, resolved.recipe.training) if root is None else targets_in(card, root, data.train)
     rankings = _rankings(targets, resolved, rerank)
+    for ranking in {reranking for _, reranking, _ in rankings if reranking.count}:
+        with torch.device("meta"):  # the form alone, before hours of training
+            check_can_rerank(build_retriever(resolved.recipe.model), ranking)
     plan = TrainingPlan(
         resolved=resolved,
         data=data,
@@ -261,6 +266,6 @@ def _measured(
     outcomes = {}
     for training in trainings:
         loaded = load_resolved(plan.resolved, training.weights, torch.device(plan.device))
-        loaded = loaded.with_reranking(reranking.count, reranking.rest)
+        loaded = replace(loaded, reranking=reranking)
         outcomes[training.seed] = measure(loaded, dataset, [TEXT_TO_IMAGE], num_workers, progress)[0]
     return outcomes

@@ -163,6 +163,33 @@ def test_albefs_checkpoint_is_a_start(model: Any, tmp_path: Path, caplog: pytest
     model.heads["cl"].setup(model)
     assert torch.equal(model.momentum.image_projection.bias, official["vision_proj_m.bias"])
     assert model.heads["cl"].idx_queue.unique().tolist() == [-100]
+    assert "the checkpoint has no queues that are whole: they start empty" in caplog.text
+
+
+def test_half_of_what_a_training_needs_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    tensors = {name: tensor for name, tensor in checkpoint().items() if not name.startswith("vision_proj_m")}
+    model = tipr_zoo.from_official(tensors, "rasa", (SIDE, SIDE), training=True)
+    assert "the checkpoint has no whole momentum copy: it starts from the weights" in caplog.text
+    model.heads["cl"].setup(model)
+    assert torch.equal(model.momentum.image_projection.weight, model.image_projection.weight)
+    assert model.heads["cl"].idx_queue.unique().tolist() == [7]
+
+
+@pytest.mark.parametrize("part", ["bias", "transform.dense.weight"])
+def test_without_a_whole_head_of_words_none_is_replaced(part: str, caplog: pytest.LogCaptureFixture) -> None:
+    tensors = checkpoint()
+    name = f"text_encoder.cls.predictions.{part}"
+    tensors[name] = torch.zeros(99, *tensors[name].shape[1:])
+    if part != "bias":
+        del tensors[name]
+    model = tipr_zoo.from_official(tensors, "rasa", (SIDE, SIDE))
+    assert {"mlm", "mrtd"}.isdisjoint(model.heads)
+    assert "it lets the head mlm write words, which the checkpoint has not whole" in caplog.text
+
+
+def test_a_vocabulary_too_small_for_its_special_tokens_is_told_by_its_size() -> None:
+    with pytest.raises(TiprZooError, match="three ids above 0 and below the vocabulary_size, 77, got"):
+        tipr_zoo.from_official(checkpoint(words=77), "rasa", (SIDE, SIDE))
 
 
 @pytest.mark.parametrize(

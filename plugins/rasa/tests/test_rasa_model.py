@@ -251,6 +251,12 @@ def test_some_losses_alone(model: RaSa) -> None:
         ({"model.tokenizer.vocabulary_size": 400}, "knows 347 token ids, the tokenizer has 400"),
         ({"model.embedding_size": 0}, "embedding_size must be a whole number above 0"),
         ({"model.fusion_encoder.num_heads": 7}, "width 96 is no multiple of num_heads 7"),
+        (
+            {"model.heads.prd.width": 64},
+            r"model\.heads\.prd takes fused tokens of width 64.*set model\.heads\.prd\.width=96",
+        ),
+        ({"model.heads.mrtd.width": 95}, r"set model\.heads\.mrtd\.width=96"),
+        ({"model.heads.mlm.width": 128}, r"set model\.heads\.mlm\.width=96"),
     ],
 )
 def test_what_makes_no_sense_is_told(overrides: dict[str, Any], message: str) -> None:

@@ -64,7 +64,10 @@ class CleanedBertTokenizer:
         self.file, self.max_words = _of_this_package(file), max_words
         self.vocabulary_size, self.context_length = vocabulary_size, context_length
         if len(special_ids) != 3 or not all(0 < number < vocabulary_size for number in special_ids):
-            raise ConfigError(f"special_ids of CleanedBertTokenizer must be three ids of pieces, got {special_ids!r}")
+            raise ConfigError(
+                f"special_ids of CleanedBertTokenizer must be three ids above 0 and below the vocabulary_size,"
+                f" {vocabulary_size}, got {special_ids!r}"
+            )
         self.start_id, self.end_id, self.mask_id = special_ids
 
     @property

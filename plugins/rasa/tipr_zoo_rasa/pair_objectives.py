@@ -53,6 +53,7 @@ class PositiveRelationDetection(nn.Module):
 
     def __init__(self, width: int = 768) -> None:
         super().__init__()
+        self.width = width
         self.relation = nn.Linear(width, 2)
 
     def count_terms(self, batch: Batch) -> int:

@@ -32,6 +32,7 @@ _RULES = (
     (r"mrtd_head\.(.+)", r"heads.mrtd.detection.\1"),
 )
 _MOMENTUM = re.compile(r"(visual_encoder|text_encoder|vision_proj|text_proj)_m\.")
+_WORD_HEAD = "text_encoder.cls.predictions"
 _TOWERS = {16: "vit_base_patch16_384", 32: "vit_base_patch32_384"}
 _HEAD_WIDTH = 64
 
@@ -103,8 +104,12 @@ class RaSaCheckpoint:
         fusion = {"width": width, "depth": min(1 + max(layers), len(tensors)) - first, "image_width": image["width"]}
         of_words: dict[str, Any] = {"width": width, "vocabulary_size": vocabulary_size}
         objectives: dict[str, Any] = {"mlm": of_words, "prd": {"width": width}, "mrtd": {"width": width}}
-        if "text_encoder.cls.predictions.bias" not in tensors:
-            objectives["mrtd"] = "it lets the head mlm write words, which the checkpoint lacks"
+        bias = tensors.get(f"{_WORD_HEAD}.bias")
+        parts = [
+            f"{_WORD_HEAD}.transform.{part}.{kind}" for part in ("dense", "LayerNorm") for kind in ("weight", "bias")
+        ]
+        if bias is None or bias.shape != (vocabulary_size,) or not all(part in tensors for part in parts):
+            objectives["mrtd"] = "it lets the head mlm write words, which the checkpoint has not whole"
         if "image_queue" in tensors:
             objectives["cl"] = {"queue_size": _shape(tensors, "image_queue", 2)[1]}
         return {

@@ -18,6 +18,7 @@ from tipr_zoo.registries import BACKBONES, MODELS
 from tipr_zoo_rasa.fused_towers import FusedTowers
 from tipr_zoo_rasa.momentum_contrast import MomentumContrast
 from tipr_zoo_rasa.momentum_towers import MomentumTowers
+from tipr_zoo_rasa.pair_objectives import PositiveRelationDetection
 from tipr_zoo_rasa.training_pass import TrainingPass
 from tipr_zoo_rasa.word_objectives import MomentumMaskedWords, ReplacedTokenDetection
 
@@ -202,9 +203,15 @@ class RaSa(FusedTowers, DualEncoder):
     def keep_training_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Keep what a checkpoint holds of the momentum copy and the queues, for when a training sets them up.
 
+        One log line says which of the two it lacks.
+
         Args:
             tensors: By their names in this model.
         """
+        if not any(name.startswith("momentum.") for name in tensors):
+            logger.warning("the checkpoint has no whole momentum copy: it starts from the weights")
+        elif not any(name.startswith("heads.") for name in tensors):
+            logger.warning("the checkpoint has no queues that are whole: they start empty")
         self._training_state = dict(tensors)
 
     @torch.no_grad()
@@ -245,5 +252,13 @@ class RaSa(FusedTowers, DualEncoder):
                 "ReplacedTokenDetection lets the head MomentumMaskedWords write words, which the model lacks; add it"
                 " (model.heads.mlm), or leave both out"
             )
+        fused = self.matching_head.in_features
+        for key, head in self.heads.items():
+            own = (MomentumMaskedWords, PositiveRelationDetection, ReplacedTokenDetection)
+            if isinstance(head, own) and head.width != fused:
+                raise ConfigError(
+                    f"model.heads.{key} takes fused tokens of width {head.width}, and the model's have {fused}; set"
+                    f" model.heads.{key}.width={fused}"
+                )
         if kinds.count(MomentumContrast) > 1:
             raise ConfigError("the model has two heads of the type MomentumContrast, and queues for one; leave one out")

@@ -47,7 +47,7 @@ class MomentumMaskedWords(nn.Module):
         super().__init__()
         if soft_over not in ("places", "words"):
             raise ConfigError(f"soft_over of MomentumMaskedWords must be 'places' or 'words', got {soft_over!r}")
-        self.vocabulary_size, self.soft_over = vocabulary_size, soft_over
+        self.width, self.vocabulary_size, self.soft_over = width, vocabulary_size, soft_over
         self.transform = cast(Any, BertPredictionHeadTransform)(BertConfig(hidden_size=width))
         begin_like_bert(self.transform, width)
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
@@ -117,6 +117,7 @@ class ReplacedTokenDetection(nn.Module):
 
     def __init__(self, width: int = 768) -> None:
         super().__init__()
+        self.width = width
         self.detection = nn.Linear(width, 2)
 
     def setup(self, retriever: Any) -> None:
