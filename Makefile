@@ -87,6 +87,7 @@ bench: $(INSTALLED)  ## measure speed and memory against what is usual; prints r
 	$(BIN)/python benchmarks/training_extras.py
 	$(BIN)/python benchmarks/training_trail.py
 	$(BIN)/python benchmarks/caption_pruning.py
+	$(BIN)/python benchmarks/gallery.py
 
 release-check: $(INSTALLED)  ## build sdists and wheels, check them, install them elsewhere and use them
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[release]'

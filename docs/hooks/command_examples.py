@@ -107,6 +107,19 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             files=("hits.jpg",),
         ),
     ),
+    "gallery create": (Example("tipr-zoo gallery create crops.gallery --model irra_tiny_synth"),),
+    "gallery add": (
+        Example("tipr-zoo gallery add crops.gallery data/synthpedes/imgs/val --pattern '{person}_{view}.jpg'"),
+        Example(
+            'tipr-zoo search crops.gallery "a woman in a green skirt with a blue backpack" --where view=0 --top 3',
+            "Then it is searched:",
+        ),
+    ),
+    "gallery refresh": (Example("tipr-zoo gallery refresh crops.gallery"),),
+    "gallery status": (Example("tipr-zoo gallery status crops.gallery"),),
+    "gallery check": (Example("tipr-zoo gallery check crops.gallery"),),
+    "gallery copy": (Example("tipr-zoo gallery copy crops.gallery copy.gallery"),),
+    "gallery remove": (Example("tipr-zoo gallery remove copy.gallery data/synthpedes/imgs/val/00010_0.jpg"),),
     "explain": (
         Example(
             f'tipr-zoo explain irra_tiny_synth {PERSON} "a woman in a green dress and a red hat" -o why.png',

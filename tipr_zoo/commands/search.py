@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
         with Gallery.open(place, weights=arguments.weights, device=_device(arguments, sentences)) as gallery:
             found = _found(gallery, sentences, arguments)
     else:
-        if not rest:
+        if len(rest) < 1 or (len(rest) < 2 and arguments.file is None and arguments.like is None) or os.sep in place:
             raise ConfigError(
                 f"there is no gallery at {place}; tipr-zoo gallery create makes one, or name a model, a folder and a"
                 " sentence"

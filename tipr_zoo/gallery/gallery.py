@@ -358,7 +358,7 @@ class Gallery:
         for sentence in [*(sentences or []), *([] if minus is None else [minus])]:
             if not isinstance(sentence, str) or not sentence.strip():
                 raise ConfigError(
-                    "a sentence to search for is empty; describe the person, e.g. 'a man in a red jacket'"
+                    "the sentence to search for is empty; describe the person, e.g. 'a man in a red jacket'"
                 )
         if isinstance(rerank, bool) or not isinstance(rerank, int) or rerank < 0:
             raise ConfigError(f"rerank must be a whole number from 0, got {rerank!r}")
@@ -473,6 +473,7 @@ class Gallery:
         removes_gone: bool,
     ) -> AddReport:
         with self._writing():
+            self._checked_model(embeds_pictures=False)
             known = next((one for one in self.header.folders if one.path == absolute(folder)), None)
             if known is not None:
                 facts, pattern = known.facts if facts is None else facts, pattern or known.pattern
