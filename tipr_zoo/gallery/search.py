@@ -51,8 +51,8 @@ def search(
         The hits, the best first. Equal scores stay in the order of their paths.
 
     Raises:
-        ConfigError: The sentence is empty or has no word, `top` is below 1, the model has no parts or no score of pairs,
-            or `rerank` makes no sense.
+        ConfigError: The sentence is empty or has no word, `top` is below 1, the model has no parts or no score of
+            pairs, or `rerank` makes no sense.
         UnknownNameError: The model has other parts.
         DataError: The folder is missing, or holds no readable picture.
         WeightsError: The model embeds the sentence or a picture as something else than finite numbers.
