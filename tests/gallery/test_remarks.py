@@ -190,7 +190,7 @@ def test_search_tells_on_stderr_and_leaves_its_json_as_it_was(folder: Path, caps
         True,
     ]
     assert any("1 of 5 pictures is not" in note for note in notes)
-    assert any("for somebody who is not here (measured on SynthPEDES seed 0)" in note for note in notes)
+    assert any("for somebody who is not here (measured on SynthPEDES seed 0" in note for note in notes)
 
     assert main(["search", MODEL, str(folder), sentence, "--json", "--remarks", "--top", "2"]) == 0
     answer = json.loads(capsys.readouterr().out)
