@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -96,6 +97,7 @@ class Connections:
         import psycopg
         from pgvector.psycopg import register_vector
 
+        logging.getLogger("psycopg").setLevel(logging.CRITICAL + 1)  # it would print what is told in one line
         given: dict[str, Any] = {"host": self.address.host, **self.address.options}
         try:
             connection: Connection = psycopg.connect(
