@@ -482,7 +482,8 @@ class Gallery:
             paths = [absolute(path) for path in found.readable]
             sources = [self._facts_of(folder, paths, facts), self._facts_by_pattern(folder, paths, pattern)]
             there = [one for one in sources if one is not None]
-            self._note_folder(
+            table = absolute(facts) if isinstance(facts, str | os.PathLike) else None
+            self._note_folder(PictureFolder(absolute(folder), table, pattern))
                 PictureFolder(
                     absolute(folder), absolute(facts) if isinstance(facts, str | os.PathLike) else None, pattern
                 )
