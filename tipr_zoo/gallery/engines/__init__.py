@@ -4,6 +4,7 @@ Importing this imports no server's library: the engines do so once one of their 
 """
 
 from tipr_zoo.gallery.engines.folder import FolderEngine
+from tipr_zoo.gallery.engines.milvus import MilvusEngine
 from tipr_zoo.gallery.engines.postgresql import PostgreSQLEngine
 
-__all__ = ["FolderEngine", "PostgreSQLEngine"]
+__all__ = ["FolderEngine", "MilvusEngine", "PostgreSQLEngine"]

@@ -61,7 +61,7 @@ class Connections:
                 self._begin(connection, begin, seconds)
             except psycopg.OperationalError:
                 deadline.cancel()
-                if not is_used or not connection.broken:
+                if not is_used or not connection.broken or deadline.has_passed:
                     raise
                 self.close()  # the others are as dead
                 connection, _ = self._take()

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import GalleryError
+from tipr_zoo.terminal.escaping import escaped
 
 GALLERY_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 """What every server takes as a name, of a schema or of a collection."""
@@ -80,7 +81,7 @@ def parse_address(address: str, port: int, form: str, options: tuple[str, ...] =
     Raises:
         GalleryError: The address is not of this form.
     """
-    shown = without_password(address)
+    shown = escaped(without_password(address))
 
     def wrong(reason: str) -> GalleryError:
         return GalleryError(f"{shown}: {reason}; an address is written {form}")
