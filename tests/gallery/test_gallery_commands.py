@@ -16,16 +16,16 @@ TEXT, OTHER = "a man in a red jacket and blue jeans", "a woman with a yellow bag
 
 
 @pytest.fixture
-def place(tiny_zoo: Path, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+def place(tiny_zoo: Path, people: Path, tmp_path: Path) -> str:
     """A gallery that the commands have made."""
     place = str(tmp_path / "g")
     assert main(["gallery", "create", place, "--model", TINY_PRETRAINED, "--device", "cpu"]) == 0
     assert main(["gallery", "add", place, str(people), "--pattern", "cam{camera}/{person}_*", "--device", "cpu"]) == 0
-    assert f"{place}: 4 embedded, 0 unchanged\n" in capsys.readouterr().out
     return place
 
 
 def test_a_gallery_is_kept_up_and_searched(place: str, people: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
     assert main(["gallery", "status", place, "--json"]) == 0
     status = json.loads(capsys.readouterr().out)
     assert (status["pictures"], status["contents"], status["facts"]) == (4, 4, {"camera": "number", "person": "text"})
@@ -55,6 +55,7 @@ def test_a_gallery_is_kept_up_and_searched(place: str, people: Path, capsys: pyt
 def test_paths_and_sentences_go_through_pipes(
     place: str, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    capfdbinary.readouterr()
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{TEXT}\n\n{OTHER}\n"))
     assert main(["search", place, "--file", "-", "--top", "2", "--null"]) == 0
     paths = capfdbinary.readouterr().out.split(b"\0")
@@ -106,6 +107,7 @@ def test_a_plain_folder_is_embedded_once(
     ],
 )
 def test_a_mistake_is_one_line(place: str, words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
     assert main([word.format(g=place) for word in words]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""

@@ -41,7 +41,13 @@ def settings_of(arguments: argparse.Namespace) -> EmbeddingSettings:
 
 
 def print_report(report: AddReport, place: str, as_json: bool) -> None:
-    """Print what was done, and what was left out."""
+    """Print what was done, and what was left out.
+
+    Args:
+        report: What was done.
+        place: The gallery.
+        as_json: Whether to print JSON.
+    """
     if as_json:
         from tipr_zoo.display.tables import to_json
         from tipr_zoo.terminal.streams import write_document

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
         ["model", status.model],
         ["weights", f"{status.weights or 'of its card'} ({status.weights_sha256[:12]})"],
         ["numbers a picture", f"{status.dimension}, embedded in {status.precision}"],
-        *([(place and "") or "folders", folder] for place, folder in enumerate(status.folders)),
         ["facts", facts or "none"],
     ]
+    rows += [["folder", folder] for folder in status.folders]
     print(render_table(["gallery", arguments.gallery], rows, width=terminal_width()))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tipr_zoo.commands.options import add_model_arguments, build_model
-from tipr_zoo.errors import ConfigError
+from tipr_zoo.errors import ConfigError, GalleryError, error_line
 
 if TYPE_CHECKING:
     from tipr_zoo.gallery.gallery import Gallery
@@ -164,7 +164,6 @@ def _found(gallery: Gallery, sentences: list[str], arguments: argparse.Namespace
 
 def _found_in_folder(name: str, folder: Path, sentences: list[str], arguments: argparse.Namespace) -> list[list[Hit]]:
     """Search a folder by its gallery in the cache, or without one where that cannot be."""
-    from tipr_zoo.errors import GalleryError, WriteError
     from tipr_zoo.terminal.log import logger
     from tipr_zoo.terminal.streams import is_terminal
 
@@ -178,8 +177,8 @@ def _found_in_folder(name: str, folder: Path, sentences: list[str], arguments: a
         device, settings = choose_device(arguments.device), EmbeddingSettings(progress=shows_progress)
         try:
             cached = cached_gallery(name, folder, arguments.weights, device, settings)
-        except (WriteError, GalleryError) as error:
-            logger.warning("the gallery of %s is not kept, and all of it is embedded: %s", folder, error)
+        except (OSError, GalleryError) as error:  # the cache cannot be written, or another search is writing there
+            logger.warning("the gallery of %s is not kept, and all of it is embedded: %s", folder, error_line(error))
         else:
             for problem in cached.report.problems():
                 logger.warning("%s", problem)

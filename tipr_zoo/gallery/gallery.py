@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -380,7 +381,7 @@ class Gallery:
 
         whole = model.whole()
         return [
-            plain(ranked_again(hits, rerank, lambda own, text=text: pair_scores(whole, text, own)))[:top]
+            plain(ranked_again(hits, rerank, partial(pair_scores, whole, text)))[:top]
             for text, hits in zip(sentences or [], found, strict=True)
         ]
 
@@ -481,8 +482,12 @@ class Gallery:
             paths = [absolute(path) for path in found.readable]
             sources = [self._facts_of(folder, paths, facts), self._facts_by_pattern(folder, paths, pattern)]
             there = [one for one in sources if one is not None]
-            table = isinstance(facts, str | os.PathLike)
-            self._note_folder(PictureFolder(absolute(folder), absolute(facts) if table else None, pattern))
+            table = absolute(facts) if isinstance(facts, str | os.PathLike) else None
+            self._note_folder(PictureFolder(absolute(folder), table, pattern))
+                PictureFolder(
+                    absolute(folder), absolute(facts) if isinstance(facts, str | os.PathLike) else None, pattern
+                )
+            )
             settings = replace(settings or EmbeddingSettings(), precision=self.header.precision)
             told = found.told()
             report = AddReport(left_out=list(found.left_out), remarks=[told] if told else [])

@@ -254,6 +254,12 @@ def below(path: str, folder: str) -> bool:
 
 
 def gone_paths(known: Iterable[str], folder: str, paths: Sequence[str]) -> Iterator[str]:
-    """Yield the paths of a gallery that lie in a folder and are not among those that were found there."""
+    """Yield the paths of a gallery that lie in a folder and are not there any more.
+
+    Args:
+        known: Absolute paths that the gallery has.
+        folder: The folder's absolute path.
+        paths: Absolute paths of the pictures that were found in it.
+    """
     there = set(paths)
     return (path for path in known if path not in there and below(path, folder))
