@@ -113,7 +113,7 @@ def make_step(method: str, way: str, size: int, device: str) -> Run:
     recipe = {**training.optimizer, "lr": 0.0}
     if way == PLAIN:
         write_out_activations(model)
-        plain = {key: recipe[key] for key in ("lr", "betas", "eps", "weight_decay")}
+        plain = {key: recipe[key] for key in ("lr", "betas", "eps", "weight_decay") if key in recipe}
         kind = getattr(torch.optim, recipe["type"])
         return partial(step, partial(PLAIN_LOSSES[method], model, batch), kind(model.parameters(), **plain))
     batch = trimmed(batch) if training.get("trim_padding", False) else batch
