@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from tipr_zoo.hub.client import HubError
 from tipr_zoo.hub.weights import local_weights
 from tipr_zoo.weights.header import read_metadata
 from tipr_zoo.weights.tensors import read_weights, write_weights
+from tipr_zoo.weights.training_vocabulary import training_vocabulary
 
 # What huggingface_hub's own HTTP library thinks of how it is called.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -38,9 +40,15 @@ def logged_in(hub: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def own_card(tmp_path: Path) -> Path:
     """The card of `MODEL` with all that lies beside it, to be changed."""
-    for folder in ("weights", "records"):
+    for folder in ("weights", "records", "vocabularies"):
         shutil.copytree(CARD.path.parent / folder, tmp_path / "cards" / folder)
     return Path(shutil.copy(CARD.path, tmp_path / "cards" / CARD.path.name))
+
+
+def without_figures(text: str) -> str:
+    """The text of a card without its results, and without the answers that come from their records."""
+    before, _, rest = text.partition("model-index:")
+    return re.sub(r"  answers:\n(?:    .*\n)+", "", before + rest[rest.index("tipr_zoo:") :])
 
 
 def files_on(hub: Any, branch: str = "main") -> dict[str, bytes]:
@@ -60,8 +68,9 @@ def test_card_weights_records_and_recipe_are_uploaded_in_one_commit(logged_in: A
     pushed = push(plan_push(MODEL, TARGET))
     files = files_on(logged_in)
     records = [f"records/{MODEL}_synthpedes_seed{seed}.json" for seed in (0, 1)]
-    assert set(files) == {"README.md", f"weights/{MODEL}.safetensors", *records, "recipe.py"}
-    for path in (f"weights/{MODEL}.safetensors", *records):
+    words = "vocabularies/synthpedes_seed0_train3000.json"
+    assert set(files) == {"README.md", f"weights/{MODEL}.safetensors", words, *records, "recipe.py"}
+    for path in (f"weights/{MODEL}.safetensors", words, *records):
         assert files[path] == (CARD.path.parent / path).read_bytes()
     assert b"max_epochs" in files["recipe.py"]
     assert len(logged_in.repositories[TARGET].commits) == 2, "the Hub's own, and this one"
@@ -87,7 +96,9 @@ def test_what_was_pushed_is_built_again_with_the_same_figures(logged_in: Any) ->
     assert card.results == CARD.results, "measured, with their records"
     assert card.weights is not None
     assert CARD.weights is not None
-    assert replace(card.weights, location=CARD.weights.location) == CARD.weights
+    assert replace(card.weights, location=CARD.weights.location, vocabulary=CARD.weights.vocabulary) == CARD.weights
+    assert training_vocabulary(card) == training_vocabulary(CARD)
+    assert card.answers == CARD.answers
     assert local_weights(f"hub:{TARGET}").read_bytes() == (CARD.path.parent / CARD.weights.location).read_bytes()
 
 
@@ -126,8 +137,7 @@ def test_nothing_else_is_uploaded_whatever_lies_beside_the_card(logged_in: Any, 
 
 def test_other_weights_replace_those_of_a_card_without_measured_figures(logged_in: Any, own_card: Path) -> None:
     text = own_card.read_text()
-    before, _, rest = text.partition("model-index:")
-    own_card.write_text(before + rest[rest.index("tipr_zoo:") :])
+    own_card.write_text(without_figures(text))
     own = own_card.parent / "weights" / f"{MODEL}.safetensors"
     weights = own_card.parent / "weights" / "later.safetensors"
     write_weights({name: tensor * 0.5 for name, tensor in read_weights(own).items()}, weights, read_metadata(own))
@@ -168,8 +178,7 @@ def test_figures_of_other_weights_are_not_published(hub: Any, own_card: Path) ->
     ],
 )
 def test_weights_that_nobody_could_load_are_not_published(hub: Any, own_card: Path, change: str, message: str) -> None:
-    before, _, rest = own_card.read_text().partition("model-index:")
-    own_card.write_text(before + rest[rest.index("tipr_zoo:") :])
+    own_card.write_text(without_figures(own_card.read_text()))
     own = own_card.parent / "weights" / f"{MODEL}.safetensors"
     weights, tensors = own_card.parent / "weights" / "changed.safetensors", read_weights(own)
     name = next(name for name in tensors if name.startswith("image_encoder.") and tensors[name].ndim)
@@ -191,9 +200,8 @@ def test_weights_that_nobody_could_load_are_not_published(hub: Any, own_card: Pa
 def test_a_pickle_is_not_published(hub: Any, own_card: Path) -> None:
     content = b"\x80\x02}q\x00."
     (own_card.parent / "weights.pt").write_bytes(content)
-    front, _, rest = own_card.read_text().partition("model-index:")
     digest, size = hashlib.sha256(content).hexdigest(), len(content)
-    text = front + rest[rest.index("tipr_zoo:") :]
+    text = without_figures(own_card.read_text())
     assert CARD.weights is not None
     text = text.replace(CARD.weights.sha256, digest).replace(str(CARD.weights.size), str(size))
     own_card.write_text(text.replace(CARD.weights.location, "weights.pt"))

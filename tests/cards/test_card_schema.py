@@ -51,6 +51,12 @@ CARD = {
             "size": 10,
             "format": "safetensors",
             "license": "mit",
+            "vocabulary": {"file": "words.json", "sha256": "0" * 64},
+        },
+        "answers": {
+            "source": "record.json",
+            "galleries": [{"persons": 5, "pictures": 9, "auc": 0.5, "absent": [0.5] * 17, "present": [0.5] * 17}],
+            "short_captions": [{"words": 2, "R1": 5.0}],
         },
     },
 }
@@ -99,7 +105,7 @@ FIELDS = [(outer, place, part.key) for outer, place, inner in LEVELS for part in
 
 
 def test_the_schemas_have_a_level_for_every_block() -> None:
-    assert len(LEVELS) == 22
+    assert len(LEVELS) == 26
     for outer, place, _ in LEVELS:
         assert isinstance(at(RIGHT[outer], place), dict)
 
@@ -221,7 +227,7 @@ print("pydantic" in sys.modules, "yaml" in sys.modules, code, file=sys.stderr)
 
 
 def test_what_is_wrong_is_empty_in_what_is_examined(tmp_path: Path) -> None:
-    path = read(tmp_path, FrontMatter, CARD)
+    path = read(tmp_path, FrontMatter, {**CARD, "tipr_zoo": {**CARD["tipr_zoo"], "answers": None}})
     path.write_text(path.read_text().replace("license: mit\n", "", 1).replace("value: 73.38", "value: many"))
     card, problems = examine_card(path)
     assert (card.license, card.results, card.datasets) == ("", (), ("CUHK-PEDES",))
@@ -232,7 +238,7 @@ def test_what_is_wrong_is_empty_in_what_is_examined(tmp_path: Path) -> None:
 
 
 RANKING = ("vectors", "rerank", "rerank_rest", "postprocess", "transductive")
-OF_SOME_RECORDS = ("weights_of", "part", *RANKING, "queries_sha256")
+OF_SOME_RECORDS = ("weights_of", "part", *RANKING, "queries_sha256", "answers")
 
 
 @pytest.mark.parametrize("name", keys_of(Record))

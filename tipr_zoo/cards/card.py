@@ -151,7 +151,8 @@ def examine_card(path: Path) -> tuple[ModelCard, Problems]:
         size=zoo.size,
         answers=zoo.answers,
     )
-    if card.answers is not None and not problems.are_within("tipr_zoo.answers"):
+    has_results = not problems.are_within("model-index")  # one that has a problem is left out
+    if card.answers is not None and has_results and not problems.are_within("tipr_zoo.answers"):
         _check_answers(card.answers, results, problems)
     return card, problems
 
