@@ -484,10 +484,6 @@ class Gallery:
             there = [one for one in sources if one is not None]
             table = absolute(facts) if isinstance(facts, str | os.PathLike) else None
             self._note_folder(PictureFolder(absolute(folder), table, pattern))
-                PictureFolder(
-                    absolute(folder), absolute(facts) if isinstance(facts, str | os.PathLike) else None, pattern
-                )
-            )
             settings = replace(settings or EmbeddingSettings(), precision=self.header.precision)
             told = found.told()
             report = AddReport(left_out=list(found.left_out), remarks=[told] if told else [])
