@@ -82,6 +82,7 @@ bench: $(INSTALLED)  ## measure speed and memory against what is usual; prints r
 	$(BIN)/python benchmarks/training_step.py rde
 	$(BIN)/python benchmarks/training_step.py tbps_clip
 	$(BIN)/python benchmarks/training_step.py tbps_clip_simplified
+	$(BIN)/python benchmarks/training_step.py rasa
 	$(BIN)/python benchmarks/reranking.py
 	$(BIN)/python benchmarks/hooks_and_augmentations.py
 	$(BIN)/python benchmarks/training_extras.py

@@ -111,6 +111,8 @@ def make_step(method: str, way: str, size: int, device: str) -> Run:
     training = load_recipe(load_card(MODELS[method])).training
     freeze_parameters(model, training.get("parameter_patterns", ()))
     recipe = {**training.optimizer, "lr": 0.0}
+    if method == "rasa":  # what MLM gives depends on the padding, and its published code pads to the longest, too
+        batch = trimmed(batch)
     if way == PLAIN:
         write_out_activations(model)
         plain = {key: recipe[key] for key in ("lr", "betas", "eps", "weight_decay") if key in recipe}
