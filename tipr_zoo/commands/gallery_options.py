@@ -48,6 +48,8 @@ def print_report(report: AddReport, place: str, as_json: bool) -> None:
         place: The gallery.
         as_json: Whether to print JSON.
     """
+    from tipr_zoo.gallery.shape_remark import shape_remark
+
     if as_json:
         from tipr_zoo.display.tables import to_json
         from tipr_zoo.terminal.streams import write_document
@@ -56,6 +58,8 @@ def print_report(report: AddReport, place: str, as_json: bool) -> None:
         return
     for problem in report.problems():
         print(problem, file=sys.stderr)
+    if remark := shape_remark(report.unlike_persons, report.found):
+        print(f"note: {remark.text}", file=sys.stderr)
     print(f"{place}: {report.line()}")
 
 

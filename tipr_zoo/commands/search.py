@@ -10,12 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tipr_zoo.commands.answer_remarks import AnswerRemarks
 from tipr_zoo.commands.options import add_model_arguments, build_model
 from tipr_zoo.errors import ConfigError, GalleryError, error_line
 
 if TYPE_CHECKING:
     from tipr_zoo.gallery.gallery import Gallery
     from tipr_zoo.gallery.hits import Hit
+    from tipr_zoo.gallery.remarks import Remark
 
 NAME = "search"
 HELP = "find the pictures of a gallery or a folder that fit sentences; nothing leaves the machine"
@@ -71,6 +73,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--paths", action="store_true", help="print the paths alone, one a line, for pipes")
     parser.add_argument("--null", action="store_true", help="end each path with a zero byte, as xargs -0 takes them")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--remarks",
+        action="store_true",
+        help="with --json: print an object with the hits and the remarks, which otherwise are on stderr alone",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -80,14 +87,18 @@ def run(arguments: argparse.Namespace) -> None:
 
     if arguments.picture:
         check_picture_file(arguments.picture)
+    if arguments.remarks and not arguments.json:
+        raise ConfigError("--remarks is for --json; without it the remarks are on stderr")
     place, *rest = arguments.words
-    sentences = None
+    sentences, answers = None, None
     if _is_gallery(place):
         from tipr_zoo.gallery.gallery import Gallery
 
         sentences = _sentences(rest, arguments)
         with Gallery.open(place, weights=arguments.weights, device=_device(arguments, sentences)) as gallery:
             found = _found(gallery, sentences, arguments)
+            own = arguments.weights or (gallery.header.weights and Path(gallery.header.weights))
+            answers = AnswerRemarks(gallery.header.model, own or None, len(gallery))
     else:
         if len(rest) < 1 or (len(rest) < 2 and arguments.file is None and arguments.like is None) or os.sep in place:
             raise ConfigError(
@@ -95,12 +106,24 @@ def run(arguments: argparse.Namespace) -> None:
                 " sentence"
             )
         sentences = _sentences(rest[1:], arguments)
-        found = _found_in_folder(place, Path(rest[0]), sentences, arguments)
+        found, answers = _found_in_folder(place, Path(rest[0]), sentences, arguments)
+    remarks = _remarks(answers, sentences, found, arguments)
     titles = sentences or [f"like {arguments.like}"]
     if arguments.picture:
         draw(titles, found, arguments.top, arguments.picture)
         print(f"drawn: {arguments.picture}", file=sys.stderr)
-    print_hits(titles, [hits[: arguments.top] for hits in found], arguments)
+    print_hits(titles, [hits[: arguments.top] for hits in found], arguments, remarks)
+
+
+def _remarks(
+    answers: AnswerRemarks, sentences: Sequence[str], found: Sequence[Sequence[Hit]], arguments: argparse.Namespace
+) -> list[list[Remark]]:
+    """Tell what is to be known of each answer, and return it."""
+    has_other = any((arguments.like, arguments.minus, arguments.where, arguments.part))
+    return [
+        answers.of_answer(sentence, hits, judges_presence=sentence is not None and not has_other)
+        for sentence, hits in zip(sentences or [None], found, strict=True)
+    ]
 
 
 def _is_gallery(place: str) -> bool:
@@ -162,7 +185,9 @@ def _found(gallery: Gallery, sentences: list[str], arguments: argparse.Namespace
     return gallery.search_many(sentences, top, **options) if sentences else [gallery.search(top=top, **options)]
 
 
-def _found_in_folder(name: str, folder: Path, sentences: list[str], arguments: argparse.Namespace) -> list[list[Hit]]:
+def _found_in_folder(
+    name: str, folder: Path, sentences: list[str], arguments: argparse.Namespace
+) -> tuple[list[list[Hit]], AnswerRemarks]:
     """Search a folder by its gallery in the cache, or without one where that cannot be."""
     from tipr_zoo.terminal.log import logger
     from tipr_zoo.terminal.streams import is_terminal
@@ -184,16 +209,22 @@ def _found_in_folder(name: str, folder: Path, sentences: list[str], arguments: a
                 logger.warning("%s", problem)
             with cached.gallery as gallery:
                 found = _found(gallery, sentences, arguments)
+                unlike = [_named(path, folder) for path in cached.report.unlike_persons]
+                answers = AnswerRemarks(name, arguments.weights, len(gallery), unlike)
             print(f"{folder}: {cached.report.line()}", file=sys.stderr)
-            return [[_as_named(hit, folder) for hit in hits] for hits in found]
+            return [[_as_named(hit, folder) for hit in hits] for hits in found], answers
     from tipr_zoo.gallery.search import search
+    from tipr_zoo.pictures.shapes import unlike_persons
 
     if len(sentences) != 1 or arguments.like or arguments.minus or arguments.where or arguments.group:
         raise ConfigError("without a gallery, one sentence alone can be searched for")
     arguments.name = name
     count = max(arguments.top, arguments.rerank)
     model = build_model(arguments)
-    return [search(model, folder, sentences[0], count, shows_progress, arguments.part, rerank=arguments.rerank)]
+    # All pictures, since the remarks are on all.
+    found = search(model, folder, sentences[0], sys.maxsize, shows_progress, arguments.part, rerank=arguments.rerank)
+    unlike = unlike_persons(sorted(hit.picture for hit in found))
+    return [found[:count]], AnswerRemarks(name, arguments.weights, len(found), unlike)
 
 
 def _check_asked(sentences: Sequence[str], arguments: argparse.Namespace) -> None:
@@ -206,5 +237,8 @@ def _check_asked(sentences: Sequence[str], arguments: argparse.Namespace) -> Non
 
 def _as_named(hit: Hit, folder: Path) -> Hit:
     """Return a hit whose path begins as the folder was named, and that says nothing of facts."""
-    own = Path(folder, os.path.relpath(hit.picture, os.path.abspath(folder)))
-    return replace(hit, picture=own, facts=hit.facts or None)
+    return replace(hit, picture=_named(hit.picture, folder), facts=hit.facts or None)
+
+
+def _named(picture: Path, folder: Path) -> Path:
+    return Path(folder, os.path.relpath(picture, os.path.abspath(folder)))

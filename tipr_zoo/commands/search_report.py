@@ -16,13 +16,19 @@ from tipr_zoo.gallery.hits import Hit
 from tipr_zoo.terminal.streams import write_document
 
 
-def print_hits(titles: Sequence[str], found: Sequence[Sequence[Hit]], arguments: argparse.Namespace) -> None:
+def print_hits(
+    titles: Sequence[str],
+    found: Sequence[Sequence[Hit]],
+    arguments: argparse.Namespace,
+    remarks: Sequence[Sequence[Remark]],
+) -> None:
     """Print hits as the options ask for it.
 
     Args:
         titles: What was searched for.
         found: The hits of each.
         arguments: The options of the command.
+        remarks: What was told of each answer.
     """
     if arguments.paths or arguments.null:
         _write_paths([hit.picture for hits in found for hit in hits], b"\0" if arguments.null else b"\n")

@@ -25,6 +25,7 @@ class AddReport:
         left_out: Pictures in formats that cannot be decoded here.
         without_facts: Pictures that the table or the pattern says nothing of.
         unmatched: Rows of the table that name no picture that was found.
+        unlike_persons: Pictures that have not the shape of a person's; they are searched like the others.
         remarks: What else is to be told, a line each.
     """
 
@@ -38,6 +39,7 @@ class AddReport:
     left_out: list[Path] = field(default_factory=list)
     without_facts: int = 0
     unmatched: list[str] = field(default_factory=list)
+    unlike_persons: list[Path] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
     def values(self) -> dict[str, Any]:
@@ -46,6 +48,7 @@ class AddReport:
             **vars(self),
             "unreadable": {str(path): reason for path, reason in self.unreadable.items()},
             "left_out": [str(path) for path in self.left_out],
+            "unlike_persons": [str(path) for path in self.unlike_persons],
         }
 
     def line(self) -> str:

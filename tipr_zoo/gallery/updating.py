@@ -15,6 +15,7 @@ from tipr_zoo.gallery.picture_contents import Crops, ReadFile, file_state, is_un
 from tipr_zoo.gallery.picture_embedding import EmbeddedBatch, EmbeddingSettings, batches_of, embedded_batches
 from tipr_zoo.gallery.records import Box, PictureRecord, key_of, record_of
 from tipr_zoo.gallery.reports import AddReport
+from tipr_zoo.pictures.shapes import is_of_a_person
 from tipr_zoo.protocols import Retriever
 from tipr_zoo.protocols.engines import Engine
 from tipr_zoo.terminal.progress_bar import ProgressBar
@@ -67,6 +68,7 @@ class Update:
         self.known: dict[str, dict[Box | None, PictureRecord]] = {}
         self._contents: dict[tuple[str, Box | None], str] = {}
         self._shapes: dict[str, tuple[int, int] | None] = {}
+        self._unlike: set[Path] = set()
         for row in engine.rows():
             record = record_of(row)
             self.known.setdefault(record.path, {})[record.box] = record
@@ -85,6 +87,7 @@ class Update:
         """
         surely, to_read = self._sorted_out(wanted)
         self._report.unchanged += len(surely)
+        self._note_shapes(surely)
         self._change_facts(surely, wanted)
         gone = [key for path in wanted.gone for key in self._keys(path)]
         with self._bar(len(to_read), "reading") as bar:
@@ -102,6 +105,7 @@ class Update:
         gone += self._embed(new)
         gone += self._other_boxes(wanted)
         self._report.removed += sum(self._engine.delete(gone[part]) for part in batches_of(len(gone), _COPIED_AT_ONCE))
+        self._report.unlike_persons = sorted(self._unlike)
         self._engine.flush()
 
     def _bar(self, total: int, what: str) -> ProgressBar:
@@ -181,8 +185,9 @@ class Update:
             vectors = self._engine.vectors([source for _, source in own])
             for place, (_, source) in enumerate(own):
                 vectors[place] = vector_of.get(source, vectors[place])
-            rows = [replace(record, shape=record.shape or self._shapes.get(source)).row() for record, source in own]
-            self._engine.add(rows, vectors)
+            records = [replace(record, shape=record.shape or self._shapes.get(source)) for record, source in own]
+            self._engine.add([record.row() for record in records], vectors)
+            self._note_shapes(records)
 
     def _embed(self, new: Mapping[tuple[str, Box | None], list[PictureRecord]]) -> list[str]:
         """Embed each new content once, and keep it batch by batch. Return the keys of what is no picture."""
@@ -217,6 +222,15 @@ class Update:
             self._report.copies += len(group) - 1
         if records:
             self._engine.add([record.row() for record in records], np.ascontiguousarray(batch.vectors[sources]))
+            self._note_shapes(records)
+
+    def _note_shapes(self, records: Iterable[PictureRecord]) -> None:
+        """Note whole pictures that have not the shape of a person's."""
+        self._unlike |= {
+            Path(record.path)
+            for record in records
+            if record.box is None and record.shape is not None and not is_of_a_person(*record.shape)
+        }
 
     def _other_boxes(self, wanted: Wanted) -> list[str]:
         """Return the keys of boxes that are not wanted any more."""
