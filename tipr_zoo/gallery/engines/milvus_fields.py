@@ -41,7 +41,7 @@ def fact_field(name: str) -> str:
     """Return what a fact is called in a row: letters and digits alone.
 
     >>> fact_field('" or 1 == 1')
-    'f7c0c1ec4be2d0ac5'
+    'f5d4b1c57c9b6c9e2'
     """
     return f"f{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
