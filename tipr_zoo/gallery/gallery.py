@@ -377,7 +377,7 @@ class Gallery:
         found = find(self._engine, queries, replace(wanted, top=max(top, rerank)))
         if not rerank:
             return [plain(hits) for hits in found]
-        from tipr_zoo.gallery.reranking import pair_scores
+        from tipr_zoo.gallery.reranking import pair_scores  # not at the top: few ask for it
 
         whole = model.whole()
         return [
@@ -421,7 +421,7 @@ class Gallery:
         Raises:
             GalleryError: The gallery is damaged.
         """
-        from tipr_zoo.gallery.checking import checked
+        from tipr_zoo.gallery.checking import checked  # not at the top: few ask for it
 
         return checked(self._engine)
 
@@ -437,7 +437,7 @@ class Gallery:
         Raises:
             GalleryError: One of other weights is there, or it cannot be written.
         """
-        from tipr_zoo.gallery.copying import copied
+        from tipr_zoo.gallery.copying import copied  # not at the top: few ask for it
 
         engine = copied(self.address, self._engine, self.header, _plain(address), engine_of(address))
         return Gallery(_plain(address), engine, self._weights, self._device)

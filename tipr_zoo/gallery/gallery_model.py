@@ -123,7 +123,7 @@ class GalleryModel:
         """Return the model with both of its towers."""
         with self._lock:
             if self._whole is None:
-                # Not at the top: a sentence needs neither the image tower nor timm, which takes long to import.
+                # not at the top: a sentence needs neither the image tower nor timm, which takes long to import
                 from tipr_zoo.evaluation.loaded_model import load_resolved
 
                 loaded = load_resolved(self.resolved, None if self.weights is None else self.file, self._device)
