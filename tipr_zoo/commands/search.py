@@ -120,9 +120,10 @@ def _remarks(
 ) -> list[list[Remark]]:
     """Tell what is to be known of each answer, and return it."""
     has_other = any((arguments.like, arguments.minus, arguments.where, arguments.part))
+    asked: list[str | None] = [*sentences] or [None]
     return [
         answers.of_answer(sentence, hits, judges_presence=sentence is not None and not has_other)
-        for sentence, hits in zip(sentences or [None], found, strict=True)
+        for sentence, hits in zip(asked, found, strict=True)
     ]
 
 
@@ -222,9 +223,9 @@ def _found_in_folder(
     count = max(arguments.top, arguments.rerank)
     model = build_model(arguments)
     # All pictures, since the remarks are on all.
-    found = search(model, folder, sentences[0], sys.maxsize, shows_progress, arguments.part, rerank=arguments.rerank)
-    unlike = unlike_persons(sorted(hit.picture for hit in found))
-    return [found[:count]], AnswerRemarks(name, arguments.weights, len(found), unlike)
+    hits = search(model, folder, sentences[0], sys.maxsize, shows_progress, arguments.part, rerank=arguments.rerank)
+    unlike = unlike_persons(sorted(hit.picture for hit in hits))
+    return [hits[:count]], AnswerRemarks(name, arguments.weights, len(hits), unlike)
 
 
 def _check_asked(sentences: Sequence[str], arguments: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from tipr_zoo.display.hits_picture import RANKED_AGAIN, HitsRow, PictureHit, dra
 from tipr_zoo.display.picture_file import save_picture
 from tipr_zoo.display.tables import Cell, render_table, terminal_width, to_json
 from tipr_zoo.gallery.hits import Hit
+from tipr_zoo.gallery.remarks import Remark
 from tipr_zoo.terminal.streams import write_document
 
 
@@ -33,10 +34,16 @@ def print_hits(
     if arguments.paths or arguments.null:
         _write_paths([hit.picture for hits in found for hit in hits], b"\0" if arguments.null else b"\n")
     elif arguments.json:
-        values = [[hit.values() for hit in hits] for hits in found]
-        is_one = len(titles) == 1 and arguments.file is None
-        several = [{"query": title, "hits": hits} for title, hits in zip(titles, values, strict=True)]
-        write_document(to_json(values[0] if is_one else several))
+        answers: list[dict[str, Any]] = [{"hits": [hit.values() for hit in hits]} for hits in found]
+        if arguments.remarks:
+            answers = [
+                {**answer, "remarks": [remark.values() for remark in own]}
+                for answer, own in zip(answers, remarks, strict=True)
+            ]
+        if len(titles) == 1 and arguments.file is None:
+            write_document(to_json(answers[0] if arguments.remarks else answers[0]["hits"]))
+        else:
+            write_document(to_json([{"query": title, **each} for title, each in zip(titles, answers, strict=True)]))
     else:
         for number, (title, hits) in enumerate(zip(titles, found, strict=True)):
             if len(titles) > 1:
