@@ -100,19 +100,19 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             exit_code=1,
         ),
     ),
+    "gallery create": (Example("tipr-zoo gallery create crops.gallery --model irra_tiny_synth"),),
+    "gallery add": (
+        Example("tipr-zoo gallery add crops.gallery data/synthpedes/imgs/val --pattern '{person}_{view}.jpg'"),
+    ),
     "search": (
         Example(
             "tipr-zoo search irra_tiny_synth data/synthpedes/imgs/val"
             ' "a woman in a green skirt with a blue backpack" --top 5 --picture hits.jpg',
             files=("hits.jpg",),
         ),
-    ),
-    "gallery create": (Example("tipr-zoo gallery create crops.gallery --model irra_tiny_synth"),),
-    "gallery add": (
-        Example("tipr-zoo gallery add crops.gallery data/synthpedes/imgs/val --pattern '{person}_{view}.jpg'"),
         Example(
             'tipr-zoo search crops.gallery "a woman in a green skirt with a blue backpack" --where view=0 --top 3',
-            "Then it is searched:",
+            "Of a gallery, see `gallery create` and `gallery add`:",
         ),
     ),
     "gallery refresh": (Example("tipr-zoo gallery refresh crops.gallery"),),

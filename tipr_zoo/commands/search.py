@@ -31,12 +31,8 @@ tipr-zoo search irra_tiny_synth pictures/ "a man in a red jacket and blue jeans"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "words",
-        metavar=("GALLERY", "TEXT"),
-        nargs="+",
-        help="a gallery and sentences; or NAME FOLDER TEXT: a model, a folder of pictures and sentences",
-    )
+    parser.add_argument("place", metavar="GALLERY", help="a gallery; or NAME FOLDER: a model and a folder of pictures")
+    parser.add_argument("texts", metavar="TEXT", nargs="*", help="sentences")
     parser.add_argument("--file", metavar="FILE", help="further sentences, one a line; - for stdin")
     parser.add_argument("--like", metavar="PICTURE", type=Path, help="more like the person in this picture")
     parser.add_argument("--minus", metavar="TEXT", help="less like this sentence")
@@ -89,7 +85,7 @@ def run(arguments: argparse.Namespace) -> None:
         check_picture_file(arguments.picture)
     if arguments.remarks and not arguments.json:
         raise ConfigError("--remarks is for --json; without it the remarks are on stderr")
-    place, *rest = arguments.words
+    place, rest = arguments.place, arguments.texts
     sentences, answers = None, None
     if _is_gallery(place):
         from tipr_zoo.gallery.gallery import Gallery

@@ -249,7 +249,7 @@ class MilvusEngine:
         self._requests.send("flush", self._about.rows, timeout=max(LOADING, self._address.timeout))
         if self._is_indexed or self.count() <= self.EXACT_BELOW:
             return
-        from pymilvus import MilvusClient
+        from pymilvus import MilvusClient  # from an extra
 
         index = MilvusClient.prepare_index_params()
         index.add_index("vector", index_type="HNSW", metric_type="IP", params={"M": 16, "efConstruction": 200})
@@ -333,7 +333,7 @@ def _server(address: str) -> ServerAddress:
 
 def _schema(dimension: int) -> Any:
     """Return the fields of the collection of rows."""
-    from pymilvus import DataType, MilvusClient
+    from pymilvus import DataType, MilvusClient  # from an extra
 
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("key", DataType.VARCHAR, is_primary=True, max_length=32)

@@ -60,7 +60,7 @@ class About:
             dimension: Numbers of each vector.
             identity: The gallery's id.
         """
-        from pymilvus import DataType, MilvusClient
+        from pymilvus import DataType, MilvusClient  # from an extra
 
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("name", DataType.VARCHAR, is_primary=True, max_length=100)
@@ -176,7 +176,7 @@ def make_collection(requests: MilvusRequests, name: str, schema: Any, metric: st
         schema: Its fields, of which ``vector`` is one.
         metric: How vectors are compared.
     """
-    from pymilvus import MilvusClient
+    from pymilvus import MilvusClient  # from an extra
 
     index = MilvusClient.prepare_index_params()
     index.add_index("vector", index_type="FLAT", metric_type=metric)

@@ -52,7 +52,7 @@ class MilvusRequests:
         Raises:
             GalleryError: The server cannot be reached, is too slow, dies, or refuses.
         """
-        from pymilvus.exceptions import MilvusException
+        from pymilvus.exceptions import MilvusException  # from an extra
 
         seconds = self.address.timeout if timeout is None else timeout
         client = self._connected()
@@ -112,7 +112,7 @@ class MilvusRequests:
             return self._client
 
     def _connect(self, seconds: float) -> Any:
-        import pymilvus
+        import pymilvus  # from an extra
         from pymilvus.exceptions import MilvusException
 
         for name in ("pymilvus", "pymilvus.milvus_client"):  # it would print each error, with a traceback

@@ -100,7 +100,7 @@ class PostgreSQLEngine:
         Raises:
             GalleryError: One is there already, or the server cannot be reached or refuses.
         """
-        from psycopg import errors
+        from psycopg import errors  # from an extra
 
         place, connections = _server(address)
         check_header(header, place.shown)
@@ -342,7 +342,7 @@ class PostgreSQLEngine:
 
     def _gallery_row(self, connection: Connection) -> Any:
         """Return format, id and dimension of the gallery."""
-        from psycopg import errors
+        from psycopg import errors  # from an extra
 
         try:
             row = connection.execute(self._statement("SELECT format, id, dimension FROM {gallery}")).fetchone()
@@ -379,7 +379,7 @@ class PostgreSQLEngine:
         return columns
 
     def _new_column(self, connection: Connection, name: str, kind: str) -> FactColumn:
-        from psycopg import sql
+        from psycopg import sql  # from an extra
 
         text = "INSERT INTO {fact} (name, kind) VALUES (%s, %s) RETURNING number"
         row = connection.execute(self._statement(text), [kept_text(name), kind]).fetchone()
@@ -391,7 +391,7 @@ class PostgreSQLEngine:
 
     def _insertion(self, names: Sequence[str], columns: Mapping[str, FactColumn]) -> Composed:
         """Return what inserts or replaces a picture with these facts; those that it had besides become NULL."""
-        from psycopg import sql
+        from psycopg import sql  # from an extra
 
         given = [sql.Identifier(columns[name].name) for name in names]
         inserted = [sql.Identifier("key"), sql.Identifier("record"), sql.Identifier("facts"), *given]

@@ -52,7 +52,7 @@ class Connections:
         Raises:
             GalleryError: The server cannot be reached, is too slow, dies, or refuses.
         """
-        import psycopg
+        import psycopg  # from an extra
 
         seconds = self.address.timeout if timeout is None else timeout
         connection, is_used = self._take()
@@ -94,7 +94,7 @@ class Connections:
         return self._connect(), False
 
     def _connect(self) -> Connection:
-        import psycopg
+        import psycopg  # from an extra
         from pgvector.psycopg import register_vector
 
         logging.getLogger("psycopg").setLevel(logging.CRITICAL + 1)  # it would print what is told in one line
@@ -174,7 +174,7 @@ class _Deadline:
 
 def _check_pgvector(connection: Connection, address: ServerAddress) -> None:
     """Raise a GalleryError unless the database has pgvector, new enough; it is made where that is allowed."""
-    import psycopg
+    import psycopg  # from an extra
 
     row = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
     if row is None:
@@ -205,7 +205,7 @@ def _unreachable(error: psycopg.Error) -> str:
 
 
 def _reason(error: psycopg.Error, has_passed: bool, seconds: float, address: ServerAddress) -> str:
-    import psycopg.errors as kinds
+    import psycopg.errors as kinds  # from an extra
 
     text = _first_line(error)
     if has_passed or isinstance(error, kinds.QueryCanceled):

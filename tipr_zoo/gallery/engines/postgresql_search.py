@@ -79,7 +79,7 @@ class IndexedSearch:
             connection: Inside a transaction.
             columns: Where facts are kept.
         """
-        from psycopg import sql
+        from psycopg import sql  # from an extra
 
         # Without this the build takes many times as long as soon as the graph has outgrown the server's default.
         connection.execute("SELECT set_config('maintenance_work_mem', '2GB', true)")

@@ -81,7 +81,7 @@ def statement(text: str, gallery: str, **parts: Any) -> Composed:
         gallery: The gallery's name.
         **parts: Further parts by name: numbers, or what psycopg composed.
     """
-    from psycopg import sql
+    from psycopg import sql  # from an extra
 
     schema = schema_name(gallery)
     tables = {name: sql.Identifier(schema, name) for name in ("gallery", "fact", "picture", "vector")}
@@ -129,7 +129,7 @@ def conditions(where: Sequence[Condition], columns: Mapping[str, FactColumn]) ->
         where: Conditions on facts that are there, of their kinds.
         columns: The facts' columns.
     """
-    from psycopg import sql
+    from psycopg import sql  # from an extra
 
     asked: list[sql.Composable] = [
         sql.SQL(f"p.{{}} {'<>' if each.comparison == '!=' else each.comparison} %s").format(
