@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageDraw
 
 from tipr_zoo.display.hits_picture import HitsRow, PictureHit, draw_hits
 
@@ -52,3 +52,21 @@ class TestHitsPicture:
         changed = ImageChops.difference(plain, told).getbbox()
         assert changed is not None
         assert plain.height - 24 - 40 < changed[1] < changed[3] <= plain.height - 24  # beside the score
+
+    @pytest.mark.parametrize("before", [12, 128, 800])
+    @pytest.mark.parametrize("score", [-0.217, -12.345, 0.5])
+    def test_the_score_and_the_rank_before_stand_apart(
+        self, hit: Any, score: float, before: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        boxes = []
+        draw_text = ImageDraw.ImageDraw.text
+
+        def note(self: ImageDraw.ImageDraw, place: tuple[float, float], text: str, **how: Any) -> None:
+            boxes.append((text, self.textbbox(place, text, font=how["font"], anchor=how.get("anchor"))))
+            draw_text(self, place, text, **how)
+
+        monkeypatch.setattr(ImageDraw.ImageDraw, "text", note)
+        draw_hits([HitsRow("a man", [replace(hit(None), score=score, rank_before=before)])])
+        (was,) = [box for text, box in boxes if text == f"was {before}"]
+        (below,) = [box for text, box in boxes if text.startswith(f"{score:.0f}") and box[1] > 100]
+        assert below[2] < was[0]

@@ -184,6 +184,13 @@ def _draw_hit(sheet: Image.Image, hit: PictureHit, rank: int, left: int, top: in
     offset = ((_WIDTH - picture.width) // 2, (_HEIGHT - picture.height) // 2)
     draw.rectangle((left + _FRAME, y + _FRAME, left + _FRAME + _WIDTH - 1, y + _FRAME + _HEIGHT - 1), fill=PAPER)
     sheet.paste(picture, (left + _FRAME + offset[0], y + _FRAME + offset[1]))
-    draw.text((left + _FRAME, box[3] + 4), f"{hit.score:.3f}", font=font, fill=PALE_INK)
-    if hit.rank_before not in (None, rank):
-        draw.text((left + _FRAME + _WIDTH, box[3] + 4), f"was {hit.rank_before}", font=font, fill=INK, anchor="ra")
+    before = "" if hit.rank_before in (None, rank) else f"was {hit.rank_before}"
+    score = _fitting_score(hit.score, _WIDTH - font.getlength(f" {before}"), font)
+    draw.text((left + _FRAME, box[3] + 4), score, font=font, fill=PALE_INK)
+    draw.text((left + _FRAME + _WIDTH, box[3] + 4), before, font=font, fill=INK, anchor="ra")
+
+
+def _fitting_score(score: float, room: float, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
+    """Write a score with as many digits as there is room for, three at most after the point."""
+    texts = (f"{score:.{digits}f}" for digits in (3, 2, 1))
+    return next((text for text in texts if font.getlength(text) <= room), f"{score:.0f}")
