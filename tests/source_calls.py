@@ -15,6 +15,10 @@ Exceptions = Mapping[str, Mapping[str, str]]
 """By file, the functions that may be called there, and why."""
 
 
+NO_FILES = ("webbrowser", "Gallery", "kind", "cls", "engine_of(address)")
+"""Whose ``open`` opens no file: a page, or a gallery, whose engine is looked at for itself."""
+
+
 def sources() -> list[Path]:
     """Every module of the core and of the plugins, tests excepted."""
     found = [path for folder in ("tipr_zoo", "plugins") for path in (ROOT / folder).rglob("*.py")]

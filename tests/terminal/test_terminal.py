@@ -259,6 +259,7 @@ QUOTED_BEFORE = {
     "card_writing.py": ["name", "weights", "records[0].split"],  # the last stands behind the command
     "conversion.py": ["method"],  # one of the methods that there are
     "info.py": ["weights"],
+    "installed_client.py": ["extra"],  # one of the extras that there are
     "page.py": ["escape(__version__)"],  # stands behind the command
     "text.py": ["name", "new", "kept"],
     "train.py": ["changed"],

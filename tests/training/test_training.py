@@ -307,7 +307,9 @@ def test_an_epoch_chosen_on_test_is_marked_in_the_weights(
         "recipe": tipr_zoo.load_card(TINY).config,
         "recipe_sha256": about["recipe_sha256"],
         "code_version": code_version(),
+        "vocabulary": about["vocabulary"],
     }
+    assert json.loads(about["vocabulary"])["a"] > 0
     assert re.fullmatch("[0-9a-f]{64}", about["recipe_sha256"])
 
 

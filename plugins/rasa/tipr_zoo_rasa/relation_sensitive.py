@@ -252,7 +252,7 @@ class RaSa(FusedTowers, DualEncoder):
                 "ReplacedTokenDetection lets the head MomentumMaskedWords write words, which the model lacks; add it"
                 " (model.heads.mlm), or leave both out"
             )
-        fused = self.matching_head.in_features
+        fused = self.fusion_encoder.width
         for key, head in self.heads.items():
             own = (MomentumMaskedWords, PositiveRelationDetection, ReplacedTokenDetection)
             if isinstance(head, own) and head.width != fused:
