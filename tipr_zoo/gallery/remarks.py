@@ -55,8 +55,8 @@ def remarks(
     Returns:
         The remarks; none where there is nothing to say. At most one of each kind.
 
-    >>> [remark.text for remark in remarks("a man without a hat")]
-    ["'without a hat': these models take no notice of negations, and rank as if it were wanted; leave it out"]
+    >>> print(remarks("a man without a hat")[0].text)
+    'without a hat': these models take no notice of negations, and rank as if it were wanted; leave it out
     """
     words = words_of(sentence)
     found = [
