@@ -176,6 +176,7 @@ def test_the_command_prints_clean_json_and_draws_the_hits(
         ([TINY_PRETRAINED, "{folder}/0.jpg", TEXT], "{folder}/0.jpg is a file, not a folder"),
         ([TINY_PRETRAINED, "{empty}", TEXT], "no picture in {empty} or the folders below it"),
         ([TINY_PRETRAINED, "{folder}", ""], "the sentence to search for is empty"),
+        ([TINY_PRETRAINED, "{folder}", "..."], "the sentence to search for has no word"),
         ([TINY_PRETRAINED, "{folder}", TEXT, "--top", "0"], "the number of hits must be at least 1, got 0"),
         ([TINY_PRETRAINED, "{folder}", TEXT, "--top", "few"], "argument --top: invalid int value: 'few'"),
         ([TINY_PRETRAINED, "{folder}", TEXT, "--picture", "hits.gif"], "hits.gif: a picture's file name ends in"),

@@ -186,10 +186,14 @@ def _found_in_folder(
     name: str, folder: Path, sentences: list[str], arguments: argparse.Namespace
 ) -> tuple[list[list[Hit]], AnswerRemarks]:
     """Search a folder by its gallery in the cache, or without one where that cannot be."""
+    from tipr_zoo.gallery.asked import check_sentence, check_top
     from tipr_zoo.terminal.log import logger
     from tipr_zoo.terminal.streams import is_terminal
 
-    _check_asked(sentences, arguments)
+    # What is cheap to check comes before anything is embedded.
+    for sentence in sentences:
+        check_sentence(sentence)
+    check_top(arguments.top)
     shows_progress = is_terminal(sys.stderr)
     if arguments.part is None:
         from tipr_zoo.gallery.cached_gallery import cached_gallery
@@ -222,14 +226,6 @@ def _found_in_folder(
     hits = search(model, folder, sentences[0], sys.maxsize, shows_progress, arguments.part, rerank=arguments.rerank)
     unlike = unlike_persons(sorted(hit.picture for hit in hits))
     return [hits[:count]], AnswerRemarks(name, arguments.weights, len(hits), unlike)
-
-
-def _check_asked(sentences: Sequence[str], arguments: argparse.Namespace) -> None:
-    """Check what is cheap to check before anything is embedded."""
-    if any(not sentence.strip() for sentence in sentences):
-        raise ConfigError("the sentence to search for is empty; describe the person, e.g. 'a man in a red jacket'")
-    if arguments.top < 1:
-        raise ConfigError(f"the number of hits must be at least 1, got {arguments.top}")
 
 
 def _as_named(hit: Hit, folder: Path) -> Hit:

@@ -17,6 +17,7 @@ import torch
 
 from tipr_zoo.errors import ConfigError, DataError, GalleryError
 from tipr_zoo.gallery.address import engine_of, is_folder
+from tipr_zoo.gallery.asked import check_sentence
 from tipr_zoo.gallery.fact_tables import KnownFacts, read_fact_table, read_path_pattern
 from tipr_zoo.gallery.facts import read_conditions
 from tipr_zoo.gallery.gallery_model import GalleryModel
@@ -357,10 +358,7 @@ class Gallery:
     ) -> list[list[Hit]]:
         weights = weights or QueryWeights()
         for sentence in [*(sentences or []), *([] if minus is None else [minus])]:
-            if not isinstance(sentence, str) or not sentence.strip():
-                raise ConfigError(
-                    "the sentence to search for is empty; describe the person, e.g. 'a man in a red jacket'"
-                )
+            check_sentence(sentence)
         if isinstance(rerank, bool) or not isinstance(rerank, int) or rerank < 0:
             raise ConfigError(f"rerank must be a whole number from 0, got {rerank!r}")
         if rerank and not sentences:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tipr_zoo.errors import ConfigError, GalleryError
+from tipr_zoo.gallery.asked import check_top
 from tipr_zoo.gallery.hits import Hit
 from tipr_zoo.gallery.picture_embedding import unit_vectors
 from tipr_zoo.gallery.records import PictureRecord, record_of
@@ -73,8 +74,7 @@ class Selection:
         Raises:
             ConfigError: A number makes no sense.
         """
-        if isinstance(self.top, bool) or not isinstance(self.top, int) or self.top < 1:
-            raise ConfigError(f"the number of hits must be at least 1, got {self.top}")
+        check_top(self.top)
         if self.threshold is not None and not (
             isinstance(self.threshold, int | float) and math.isfinite(self.threshold)
         ):

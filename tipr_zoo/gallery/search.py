@@ -14,6 +14,7 @@ from tipr_zoo.evaluation.embedding import embed_captions, embed_readable_picture
 from tipr_zoo.evaluation.metrics import cosine_rows
 from tipr_zoo.evaluation.reranked_rows import Reranked
 from tipr_zoo.evaluation.reranking import Reranking, check_can_rerank, rank_again
+from tipr_zoo.gallery.asked import check_sentence, check_top
 from tipr_zoo.gallery.hits import Hit as Hit
 from tipr_zoo.gallery.ranking import best_pictures
 from tipr_zoo.models.similarity_part import of_part, part_columns
@@ -57,11 +58,8 @@ def search(
         DataError: The folder is missing, or holds no readable picture.
         WeightsError: The model embeds the sentence or a picture as something else than finite numbers.
     """
-    if not any(letter.isalnum() for letter in text):
-        what = "has no word" if text.strip() else "is empty"
-        raise ConfigError(f"the sentence to search for {what}; describe the person, e.g. 'a man in a red jacket'")
-    if top < 1:
-        raise ConfigError(f"the number of hits must be at least 1, got {top}")
+    check_sentence(text)
+    check_top(top)
     reranking = Reranking(rerank)
     if part is not None:
         part_columns(model, part)  # says at once where there is no such part
