@@ -1,104 +1,234 @@
-"""Time of galleries in a folder: searches, one file more, and the bandwidth that bounds an exact scan.
+"""Time, memory and recall of searches of many vectors: a gallery in a folder, beside faiss and the bandwidth limit.
 
-    python benchmarks/gallery.py [--vectors 1000000] [--dimensions 512] [--pictures 20000]
+    pip install faiss-cpu
+    python benchmarks/gallery.py [--vectors 1000000] [--dimensions 512] [--only folder bandwidth] [--markdown]
 
-The hits must be those of NumPy's own scan. Times are wall and CPU seconds; the machine should do nothing else.
+Vectors lie around people, on a cloud; queries are like sentences, off that cloud. Everything runs on one thread, each
+engine in a process of its own. Recall@10 is of the true ten best. A filter keeps 1.2 % of the rows. Memory is the most
+that the process took; pages of files that it maps are counted only for `folder` and `bandwidth`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from prettytable import PrettyTable, TableStyle
 
-from tipr_zoo.gallery.engines.folder import FolderEngine
-from tipr_zoo.gallery.gallery import Gallery
-from tipr_zoo.protocols import Condition, Row
-from tipr_zoo.synthpedes import draw_synthpedes
-
-MODEL, TEXT = "irra_tiny_synth", "a man in a red jacket and blue jeans"
-_BLOCK = 20_000
+QUERIES, TOP, BLOCK, CAMERAS = 100, 10, 20_000, 83
+LIMITS = {"build, CPU s": 20.0, "peak, MB": 1536.0, "a query, CPU ms": 10.0}
+RECALL = 0.99
 
 
-def timed(what: str, work: Callable[[], object]) -> object:
-    """Do something, and print how long it took."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    found = work()
-    print(f"{what:60} {time.perf_counter() - wall:9.3f} s {time.process_time() - cpu:9.3f} CPU s", flush=True)
-    return found
+def write_vectors(folder: Path, count: int, dimension: int) -> None:
+    """Write pictures' vectors, queries and the true ten best of each."""
+    numbers = np.random.default_rng(0)
+    spectrum = np.arange(1, dimension + 1) ** -0.5
+    directions, _ = np.linalg.qr(numbers.standard_normal((dimension, dimension)))
+    directions = (directions * spectrum / np.linalg.norm(spectrum)).astype(np.float32)
+    people = numbers.standard_normal((max(1, count // 4), dimension), np.float32) @ directions
+    of_pictures, of_texts = (unit(numbers.standard_normal((2, dimension), np.float32)) * [[0.7], [0.9]]).astype("f4")
+    queries = 0.7 * people[numbers.integers(0, len(people), QUERIES)] + of_texts
+    queries = unit(queries + 0.7 * numbers.standard_normal((QUERIES, dimension), np.float32) @ directions)
+    with (folder / "vectors.f32").open("wb") as file:
+        for start in range(0, count, BLOCK):
+            own = np.arange(start, min(start + BLOCK, count)) % len(people)
+            noise = numbers.standard_normal((len(own), dimension), np.float32) @ directions
+            unit(people[own] + 0.6 * noise + of_pictures).tofile(file)
+    np.save(folder / "queries.npy", queries)
+    scores = queries @ read_vectors(folder, dimension).T
+    fits = np.arange(count) % CAMERAS == 3
+    np.save(folder / "best.npy", np.argsort(-scores, axis=1)[:, :TOP])
+    np.save(folder / "best_filtered.npy", np.argsort(np.where(fits, -scores, 2), axis=1)[:, :TOP])
 
 
-def vectors_like_embeddings(count: int, dimension: int, seed: int = 0) -> np.ndarray:
-    """Return unit vectors around many centres, as embeddings of people are."""
-    numbers = np.random.default_rng(seed)
-    centres = numbers.standard_normal((1000, dimension), np.float32)
-    noise = numbers.standard_normal((count, dimension), np.float32)
-    vectors = centres[numbers.integers(0, 1000, count)] + 0.8 * noise
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Return vectors of length 1."""
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def measure_scan(folder: Path, count: int, dimension: int) -> None:
-    """Measure searches of many vectors, beside NumPy."""
-    vectors = vectors_like_embeddings(count, dimension)
-    queries = vectors_like_embeddings(100, dimension, seed=1)
-    engine = FolderEngine.create(str(folder / "scan"), "{}", dimension)
+def read_vectors(folder: Path, dimension: int) -> np.ndarray:
+    """Map the pictures' vectors."""
+    return np.memmap(folder / "vectors.f32", np.float32, "r").reshape(-1, dimension)
+
+
+def blocks(folder: Path, dimension: int) -> Any:
+    """Read the pictures' vectors in parts, with the number of the first."""
+    start = 0
+    with (folder / "vectors.f32").open("rb") as file:
+        while len(part := np.fromfile(file, np.float32, BLOCK * dimension)):
+            yield start, part.reshape(-1, dimension)
+            start += len(part) // dimension
+
+
+def cpu_of(work: Callable[[], Any], times: int = 1) -> tuple[Any, float]:
+    """Do something, and return what came of it, and the CPU seconds of one time."""
+    start = time.process_time()
+    for _ in range(times):
+        found = work()
+    return found, (time.process_time() - start) / times
+
+
+def measure_folder(folder: Path, dimension: int) -> dict[str, Any]:
+    """Measure a gallery in a folder."""
+    from tipr_zoo.gallery.engines.folder import FolderEngine
+    from tipr_zoo.protocols import Condition, Row
+
+    engine = FolderEngine.create(str(folder / "gallery"), "{}", dimension)
 
     def build() -> None:
-        for start in range(0, count, _BLOCK):
-            stop = min(start + _BLOCK, count)
-            rows = [Row(f"{n:032x}", "{}", {"camera": n % 83}) for n in range(start, stop)]
-            engine.add(rows, vectors[start:stop])
+        for start, part in blocks(folder, dimension):
+            rows = [Row(f"{n:032x}", "{}", {"camera": n % CAMERAS}) for n in range(start, start + len(part))]
+            engine.add(rows, part)
+        engine.flush()
 
-    timed(f"{count:,} vectors of {dimension}: added", build)
-    engine.search(queries[:1], 10)
-    one = timed("one query", lambda: engine.search(queries[:1], 10))
-    many = timed("100 queries", lambda: engine.search(queries, 10))
+    row: dict[str, Any] = {"build, CPU s": cpu_of(build)[1]}
+    engine.close()
+    engine = FolderEngine.open(str(folder / "gallery"))
+    queries = np.load(folder / "queries.npy")
+    row["first query, CPU ms"] = 1e3 * cpu_of(lambda: engine.search(queries[:1], TOP))[1]
+    numbers = iter(range(QUERIES))
+    row["a query, CPU ms"] = 1e3 * cpu_of(lambda: engine.search(queries[[next(numbers)]], TOP), 20)[1]
+    found, seconds = cpu_of(lambda: engine.search(queries, TOP))
+    row["of 100 at once"] = 1e3 * seconds / QUERIES
+    row["recall@10"] = recall(np.array([[int(key, 16) for key, _ in hits] for hits in found]), folder / "best.npy")
     where = [Condition("camera", "=", 3)]
-    filtered = timed("one query, 1.2 % fit", lambda: engine.search(queries[:1], 10, where))
-    scores = timed("NumPy, one query", lambda: vectors @ queries[0])
-    timed("bandwidth: the sum of all vectors", vectors.sum)
-    best = np.argsort(-scores, kind="stable")[:10]
-    assert {key for key, _ in one[0]} == {f"{n:032x}" for n in best}, "the hits are not NumPy's"
-    assert one[0] == many[0], "a query alone finds something else than among others"
-    fitting = np.arange(3, count, 83)
-    best = fitting[np.argsort(-scores[fitting], kind="stable")[:10]]
-    assert {key for key, _ in filtered[0]} == {f"{n:032x}" for n in best}, "the filter is not exact"
+    found, seconds = cpu_of(lambda: [engine.search(queries[[n]], TOP, where)[0] for n in range(20)])
+    row["filtered, CPU ms"] = 1e3 * seconds / 20
+    ids = np.array([[int(key, 16) for key, _ in hits] for hits in found])
+    row["recall@10, filtered"] = recall(ids, folder / "best_filtered.npy")
+    assert (ids % CAMERAS == 3).all(), "the filter is not exact"
     engine.add([Row("f" * 32, "{}", {})], queries[:1])
+    row["an added row, CPU ms"] = 1e3 * cpu_of(lambda: engine.search(queries[:1], 1))[1]
     assert engine.search(queries[:1], 1)[0][0][0] == "f" * 32, "an added row is not found at once"
+    return row
 
 
-def measure_shell(folder: Path, pictures: int) -> None:
-    """Measure what a person types, over drawn people."""
-    drawn = folder / "data"
-    draw_synthpedes(drawn, train=max(1, pictures // 4), val=2, test=2, pictures=4)
-    gallery = Gallery.create(folder / "crops.gallery", MODEL)
-    report = timed(f"{pictures:,} pictures: added", lambda: gallery.add(drawn / "imgs"))
-    command = [sys.executable, "-m", "tipr_zoo", "search", str(folder / "crops.gallery"), "--paths"]
-    timed("a query from the shell", lambda: subprocess.run([*command, TEXT], check=True, capture_output=True))
-    many = [f"{TEXT} {number}" for number in range(100)]
-    timed("100 queries from the shell", lambda: subprocess.run([*command, *many], check=True, capture_output=True))
-    first = next((drawn / "imgs").rglob("*.jpg"))
-    (drawn / "imgs" / "one_more.jpg").write_bytes(first.read_bytes() + b"0")
-    report = timed("one file more, in this process", lambda: gallery.refresh(drawn / "imgs"))
-    assert report.embedded == 1, f"{report.embedded} pictures were embedded for one new file"
+def measure_faiss(folder: Path, dimension: int, index: Any) -> dict[str, Any]:
+    """Measure an index of faiss."""
+    import faiss
+
+    faiss.omp_set_num_threads(1)
+
+    def build() -> None:
+        for _, part in blocks(folder, dimension):
+            index.add(part)
+
+    row: dict[str, Any] = {"build, CPU s": cpu_of(build)[1]}
+    queries = np.load(folder / "queries.npy")
+    row["first query, CPU ms"] = 1e3 * cpu_of(lambda: index.search(queries[:1], TOP))[1]
+    numbers = iter(range(QUERIES))
+    row["a query, CPU ms"] = 1e3 * cpu_of(lambda: index.search(queries[[next(numbers)]], TOP), 20)[1]
+    (_, ids), seconds = cpu_of(lambda: index.search(queries, TOP))
+    row["of 100 at once"] = 1e3 * seconds / QUERIES
+    row["recall@10"] = recall(ids, folder / "best.npy")
+    fits = faiss.IDSelectorBatch(np.arange(3, index.ntotal, CAMERAS))
+    wanted = faiss.SearchParametersHNSW(sel=fits, efSearch=index.hnsw.efSearch) if hasattr(index, "hnsw") else None
+    wanted = wanted or faiss.SearchParameters(sel=fits)
+    (_, ids), seconds = cpu_of(lambda: index.search(queries[:20], TOP, params=wanted))
+    row["filtered, CPU ms"] = 1e3 * seconds / 20
+    row["recall@10, filtered"] = recall(ids, folder / "best_filtered.npy")
+    return row
+
+
+def measure_flat(folder: Path, dimension: int) -> dict[str, Any]:
+    """Measure faiss' exact index."""
+    import faiss
+
+    return measure_faiss(folder, dimension, faiss.IndexFlatIP(dimension))
+
+
+def measure_graph(folder: Path, dimension: int) -> dict[str, Any]:
+    """Measure faiss' graph, M 32, searched with ef 64."""
+    import faiss
+
+    index = faiss.IndexHNSWFlat(dimension, 32, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efSearch = 64
+    return measure_faiss(folder, dimension, index)
+
+
+def measure_bandwidth(folder: Path, dimension: int) -> dict[str, Any]:
+    """Measure how long it takes to read every vector once."""
+    vectors = read_vectors(folder, dimension)
+    vectors.max()
+    whole = np.frombuffer(vectors, np.float64)
+    return {"a query, CPU ms": 1e3 * cpu_of(whole.max, 3)[1], "recall@10": 1.0}
+
+
+def recall(found: np.ndarray, best: Path) -> float:
+    """Return which part of the true ten best was found."""
+    expected = np.load(best)
+    return float(
+        np.mean([len(set(one) & set(true)) / TOP for one, true in zip(found.tolist(), expected.tolist(), strict=False)])
+    )
+
+
+ENGINES = {
+    "folder": measure_folder,
+    "faiss flat": measure_flat,
+    "faiss HNSW": measure_graph,
+    "bandwidth": measure_bandwidth,
+}
+
+
+def measured(name: str, folder: Path, dimension: int) -> dict[str, Any]:
+    """Measure an engine in a process of its own, on one thread."""
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
+    command = [sys.executable, __file__, "--in-folder", str(folder), "--dimensions", str(dimension), "--only", name]
+    done = subprocess.run(command, env={**os.environ, **one}, capture_output=True, text=True)
+    if done.returncode:
+        return {"engine": f"{name}: {done.stderr.strip().splitlines()[-1]}"}
+    return {"engine": name, **json.loads(done.stdout)}
+
+
+def most_memory() -> float:
+    """Return the most memory that this process took, in MB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def show(rows: list[dict[str, Any]], *, markdown: bool) -> None:
+    """Print the rows, and what the folder took of what it may take."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = PrettyTable(names, align="r")
+    if markdown:
+        table.set_style(TableStyle.MARKDOWN)
+    for row in rows:
+        table.add_row([f"{row[name]:.3g}" if isinstance(row.get(name), float) else row.get(name, "") for name in names])
+    print(table)
+    for row in rows:
+        if row["engine"] == "folder":
+            parts = [f"{name} {row[name] / limit:.2f}" for name, limit in LIMITS.items()]
+            print(f"of the limit: {', '.join(parts)}; recall@10 {row['recall@10']:.4f}, and {RECALL} at least")
 
 
 def main() -> None:
-    """Measure both."""
+    """Measure the engines one after the other."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--vectors", type=int, default=1_000_000, help="vectors to scan (default 1,000,000)")
+    parser.add_argument("--vectors", type=int, default=1_000_000, help="vectors to search (default 1,000,000)")
     parser.add_argument("--dimensions", type=int, default=512, help="numbers of each (default 512)")
-    parser.add_argument("--pictures", type=int, default=20_000, help="pictures to embed (default 20,000)")
+    parser.add_argument("--only", nargs="+", choices=list(ENGINES), default=list(ENGINES), help="engines to measure")
+    parser.add_argument("--markdown", action="store_true", help="print a table for a page")
+    parser.add_argument("--in-folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        measure_scan(Path(folder), options.vectors, options.dimensions)
-        measure_shell(Path(folder), options.pictures)
+    if options.in_folder is not None:
+        row = ENGINES[options.only[0]](options.in_folder, options.dimensions)
+        print(json.dumps({**row, "peak, MB": most_memory()}))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        write_vectors(Path(name), options.vectors, options.dimensions)
+        rows = [measured(engine, Path(name), options.dimensions) for engine in options.only]
+    print(f"{options.vectors:,} vectors of {options.dimensions}, one thread")
+    show(rows, markdown=options.markdown)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,17 @@ def best(vectors: Floats, query: Floats, top: int, candidates: Slots) -> tuple[S
         top: How many to keep.
         candidates: Rows of `vectors`, sorted.
     """
-    scores = exact_scores(vectors, query, candidates)
+    return best_of(candidates, exact_scores(vectors, query, candidates), top)
+
+
+def best_of(candidates: Slots, scores: Floats, top: int) -> tuple[Slots, Floats]:
+    """Keep the best candidates, and all that score as the last of them.
+
+    Args:
+        candidates: Slots, sorted.
+        scores: Their cosines.
+        top: How many to keep.
+    """
     if len(scores) > top:
         keeps = scores >= np.partition(scores, len(scores) - top)[len(scores) - top]
         candidates, scores = candidates[keeps], scores[keeps]
@@ -64,12 +74,21 @@ def exact_scores(vectors: Floats, query: Floats, slots: Slots) -> Floats:
         query: (D,) float32 of unit length.
         slots: Rows of `vectors`.
     """
-    wide = query.astype(np.float64)
     parts = [
-        (vectors[part].astype(np.float64) * wide).sum(axis=1)
+        cosines(vectors[part], query)
         for part in np.array_split(slots, max(1, len(slots) * vectors.shape[1] * 8 // BLOCK_BYTES))
     ]
-    return np.concatenate(parts).astype(np.float32)
+    return np.concatenate(parts)
+
+
+def cosines(vectors: Floats, query: Floats) -> Floats:
+    """Return the cosines of vectors with a query, each computed in the same order of additions.
+
+    Args:
+        vectors: (n, D) float32 of unit length.
+        query: (D,) float32 of unit length.
+    """
+    return (vectors.astype(np.float64) * query.astype(np.float64)).sum(axis=1).astype(np.float32)
 
 
 def _candidates(

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sqlite3
 import threading
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from tipr_zoo.errors import GalleryError, WriteError
+from tipr_zoo.gallery.engines.code_scan import nearest_by_codes
+from tipr_zoo.gallery.engines.codes import Codes
+from tipr_zoo.gallery.engines.compaction import FIRST_VECTORS, compact, is_worthwhile, remove_others
 from tipr_zoo.gallery.engines.exact_scan import Slots, nearest
 from tipr_zoo.gallery.engines.row_checks import (
     check_conditions,
@@ -27,12 +26,22 @@ from tipr_zoo.gallery.engines.row_checks import (
     check_top,
     check_vectors,
 )
+from tipr_zoo.gallery.engines.snapshot import Snapshot, current_snapshot
+from tipr_zoo.gallery.engines.table_rows import (
+    all_rows,
+    damaged_keys,
+    insert_rows,
+    keys_of,
+    remove_rows,
+    rows_of,
+    select_rows,
+    slots_that_fit,
+)
 from tipr_zoo.gallery.engines.tables import (
+    about,
     add_facts,
     connect,
     fact_kinds,
-    fact_numbers,
-    kept_value,
     make_tables,
     matching_slots,
     told_errors,
@@ -44,29 +53,13 @@ from tipr_zoo.protocols.engines import Condition, Row
 from tipr_zoo.registries import ENGINES
 
 TABLES, LOCK = "gallery.sqlite", "writer.lock"
-_FIRST_VECTORS = "vectors.1.f32"
-_PAGE = 2000
-"""Rows that are read at once."""
+EXACT_BYTES = 1 << 28
+"""Of vectors: galleries up to this size are compared exactly, 131,072 pictures of 512 numbers."""
 
-_MOST_PARAMETERS = 500
-"""Of one statement of SQLite."""
+NARROW = 4000
+"""Rows that a filter leaves: up to so many are compared exactly in galleries of any size."""
 
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What a reader must know of the vectors, as of one moment.
-
-    Attributes:
-        generation: Counts what was written.
-        vectors: (end, D) float32.
-        is_hole: (end,) bool: the vectors of rows that were deleted or replaced; None where there are none.
-        holes: How many these are.
-    """
-
-    generation: int
-    vectors: Floats
-    is_hole: npt.NDArray[np.bool_] | None
-    holes: int
+_Found = TypeVar("_Found")
 
 
 @ENGINES.register_module("folder")
@@ -87,10 +80,11 @@ class FolderEngine:
         self._file = folder / TABLES
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
-        self._writing = threading.RLock()
+        self._writing, self._lock = threading.RLock(), FileLock(folder / LOCK)
         self._snapshot: Snapshot | None = None
+        self._codes: Codes | None = None
         with told_errors(self._file):
-            self.dimension = int(self._about("dimension"))
+            self.dimension = int(about(self._connection, "dimension", folder))
 
     @classmethod
     def create(cls, address: str, header: str, dimension: int) -> FolderEngine:
@@ -113,8 +107,8 @@ class FolderEngine:
             raise GalleryError(f"{folder} is there and is no gallery; name a new folder")
         try:
             with whole_folder(folder) as part:
-                make_tables(part / TABLES, header, dimension, _FIRST_VECTORS)
-                (part / _FIRST_VECTORS).touch()
+                make_tables(part / TABLES, header, dimension, FIRST_VECTORS)
+                (part / FIRST_VECTORS).touch()
         except WriteError as error:
             raise WriteError(error.errno, error.strerror, str(folder)) from error
         except OSError as error:
@@ -142,7 +136,7 @@ class FolderEngine:
     def header(self) -> str:
         """The gallery's own ASCII JSON."""
         with told_errors(self._file):
-            return str(self._about("header"))
+            return str(about(self._connection, "header", self.folder))
 
     def set_header(self, header: str) -> None:
         """Replace the header, as a whole or not at all.
@@ -161,9 +155,8 @@ class FolderEngine:
         Raises:
             GalleryError: Another process is.
         """
-        lock = FileLock(self.folder / LOCK)
         try:
-            lock.acquire(timeout=0)
+            self._lock.acquire(timeout=0)
         except Timeout as error:
             raise GalleryError(
                 f"another process is writing into the gallery {self.folder}; wait until it is done, or end"
@@ -174,7 +167,7 @@ class FolderEngine:
         try:
             yield
         finally:
-            lock.release()
+            self._lock.release()
 
     def add(self, rows: Sequence[Row], vectors: np.ndarray) -> None:
         """Add rows, in the place of those of the same key.
@@ -193,29 +186,11 @@ class FolderEngine:
             return
         with self._written() as connection:
             add_facts(connection, check_rows(rows, fact_kinds(connection), place))
-            end = int(self._about("end"))
-            self._remove(connection, [row.key for row in rows])
-            self._vector_file().append(end, vectors)
-            self._insert(connection, rows, vectors, end)
+            end, name = int(about(connection, "end", self.folder)), about(connection, "vectors", self.folder)
+            remove_rows(connection, [row.key for row in rows])
+            VectorFile(self.folder / str(name), self.dimension).append(end, vectors)
+            insert_rows(connection, rows, vectors, end)
             connection.execute("UPDATE about SET value=? WHERE name='end'", (end + len(rows),))
-
-    def _insert(self, connection: sqlite3.Connection, rows: Sequence[Row], vectors: Floats, end: int) -> None:
-        numbers = fact_numbers(connection)
-        connection.executemany(
-            "INSERT INTO rows VALUES (?, ?, ?, ?, ?)",
-            (
-                (end + place, row.key, row.record, json.dumps(dict(row.facts)), zlib.crc32(vector.tobytes()))
-                for place, (row, vector) in enumerate(zip(rows, vectors, strict=True))
-            ),
-        )
-        connection.executemany(
-            "INSERT INTO fact_values VALUES (?, ?, ?)",
-            (
-                (numbers[name], kept_value(value), end + place)
-                for place, row in enumerate(rows)
-                for name, value in row.facts.items()
-            ),
-        )
 
     def delete(self, keys: Sequence[str]) -> int:
         """Delete rows, and return how many of them were there.
@@ -227,24 +202,7 @@ class FolderEngine:
             WriteError: It cannot be written; the gallery is as it was.
         """
         with self._written() as connection:
-            return self._remove(connection, keys)
-
-    def _remove(self, connection: sqlite3.Connection, keys: Sequence[str]) -> int:
-        found = list(self._select("slot, facts", keys, connection))
-        if not found:
-            return 0
-        numbers = fact_numbers(connection)
-        connection.executemany("INSERT INTO holes VALUES (?)", ((slot,) for slot, _ in found))
-        connection.executemany("DELETE FROM rows WHERE slot=?", ((slot,) for slot, _ in found))
-        connection.executemany(
-            "DELETE FROM fact_values WHERE fact=? AND value=? AND slot=?",
-            (
-                (numbers[name], kept_value(value), slot)
-                for slot, facts in found
-                for name, value in json.loads(facts).items()
-            ),
-        )
-        return len(found)
+            return remove_rows(connection, keys)
 
     def rows(self, keys: Sequence[str] | None = None) -> Iterator[Row]:
         """Yield all rows in order of keys, or those of these keys that are there.
@@ -252,21 +210,8 @@ class FolderEngine:
         Args:
             keys: Whose rows; None for all.
         """
-        if keys is not None:
-            with told_errors(self._file):
-                found = sorted(self._select("key, record, facts", list(dict.fromkeys(keys))))
-            yield from (Row(key, record, json.loads(facts)) for key, record, facts in found)
-            return
-        last = ""
-        while True:
-            with told_errors(self._file):
-                page = self._connection.execute(
-                    "SELECT key, record, facts FROM rows WHERE key>? ORDER BY key LIMIT ?", (last, _PAGE)
-                ).fetchall()
-            yield from (Row(key, record, json.loads(facts)) for key, record, facts in page)
-            if len(page) < _PAGE:
-                return
-            last = page[-1][0]
+        with told_errors(self._file):
+            yield from all_rows(self._connection) if keys is None else rows_of(self._connection, keys)
 
     def vectors(self, keys: Sequence[str]) -> np.ndarray:
         """Return the vectors of rows, (n, D) float32, in the order of the keys.
@@ -277,16 +222,21 @@ class FolderEngine:
         Raises:
             GalleryError: A key is not there.
         """
-        with told_errors(self._file), transaction(self._connection, writes=False):
-            slots = dict(self._select("key, slot", list(dict.fromkeys(keys))))
+
+        def take(snapshot: Snapshot) -> np.ndarray:
+            slots = dict(select_rows(self._connection, "key, slot", list(dict.fromkeys(keys))))
             if missing := [key for key in keys if key not in slots]:
                 raise GalleryError(f"the gallery {self.folder} has no row {missing[0]}")
             if not len(keys):
                 return np.empty((0, self.dimension), np.float32)
-            return np.array(self._current().vectors[[slots[key] for key in keys]])
+            return snapshot.file.taken(np.array([slots[key] for key in keys]), len(snapshot.vectors))
+
+        return self._read(take)
 
     def search(self, vectors: np.ndarray, top: int, where: Sequence[Condition] = ()) -> list[list[tuple[str, float]]]:
-        """Find the nearest rows, exactly.
+        """Find the nearest rows: exactly in galleries of up to 256 MB of vectors, and where a filter leaves few.
+
+        Elsewhere codes of four bits a number are scanned, and what may be among the nearest is compared exactly.
 
         Args:
             vectors: (Q, D) float32 of unit length.
@@ -301,11 +251,13 @@ class FolderEngine:
         """
         check_top(top, str(self.folder))
         queries = check_vectors(vectors, self.dimension, str(self.folder))
-        with told_errors(self._file), transaction(self._connection, writes=False):
-            snapshot = self._current()
-            slots = self._matching(where) if where else None
-            found = self._nearest(snapshot, queries, top, slots)
-            keys = self._keys_of(np.concatenate([slots for slots, _ in found]) if found else np.empty(0, np.int64))
+
+        def find(snapshot: Snapshot) -> tuple[list[tuple[Slots, Floats]], dict[int, str]]:
+            found = self._nearest(snapshot, queries, top, self._matching(where) if where else None)
+            slots = [slots for slots, _ in found]
+            return found, keys_of(self._connection, np.concatenate(slots) if slots else np.empty(0, np.int64))
+
+        found, keys = self._read(find)
         return [
             sorted(
                 ((keys[slot], float(score)) for slot, score in zip(slots.tolist(), scores, strict=True)),
@@ -318,7 +270,12 @@ class FolderEngine:
         self, snapshot: Snapshot, queries: Floats, top: int, slots: Slots | None
     ) -> list[tuple[Slots, Floats]]:
         """Find the nearest of a snapshot, or of these slots of it."""
-        return nearest(snapshot.vectors, queries, top, slots, snapshot.is_hole if slots is None else None)
+        if snapshot.vectors.nbytes <= EXACT_BYTES:
+            return nearest(snapshot.vectors, queries, top, slots, snapshot.is_hole if slots is None else None)
+        if slots is not None and len(slots) <= NARROW:
+            own = nearest(snapshot.file.taken(slots, len(snapshot.vectors)), queries, top)
+            return [(slots[places], scores) for places, scores in own]
+        return nearest_by_codes(snapshot, self._codes_of(snapshot), queries, top, slots)
 
     def count(self, where: Sequence[Condition] = ()) -> int:
         """Count rows.
@@ -342,23 +299,45 @@ class FolderEngine:
             return fact_kinds(self._connection)
 
     def flush(self) -> None:
-        """Fold what was written lately into the tables."""
+        """Give back the room of what was deleted, keep the codes of large galleries, and fold the log of SQLite."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.writing())
+            except (GalleryError, WriteError):
+                return  # another process writes, and does it when it is done; or the folder cannot be written to
+            self._compact()
+            snapshot = self._read(lambda snapshot: snapshot)
+            remove_others(self.folder, snapshot.file.path.name)
+            if snapshot.vectors.nbytes > EXACT_BYTES:
+                self._codes_of(snapshot).keep(snapshot)
         with told_errors(self._file), suppress(sqlite3.OperationalError):  # a reader may be in the way
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def _compact(self) -> None:
+        if is_worthwhile(self._read(lambda snapshot: snapshot)):
+            with suppress(WriteError), self._written() as connection:  # a full disk: it is put off
+                snapshot = current_snapshot(connection, self.folder, self.dimension)
+                if is_worthwhile(snapshot):
+                    compact(connection, self.folder, snapshot)
+
     def damaged(self) -> list[str]:
-        """Return the keys of rows whose vectors are not those that were written.
+        """Return the keys of rows whose vectors are not those that were written. Codes are made anew afterwards.
 
         Raises:
             GalleryError: The tables are damaged, or vectors are missing.
         """
-        with told_errors(self._file), transaction(self._connection, writes=False):
+
+        def compare(snapshot: Snapshot) -> list[str]:
             told = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if told != "ok":
                 raise sqlite3.DatabaseError(told)
-            vectors = self._current().vectors
-            rows = self._connection.execute("SELECT slot, key, checksum FROM rows ORDER BY slot")
-            return [key for slot, key, checksum in rows if zlib.crc32(vectors[slot].tobytes()) != checksum]
+            return damaged_keys(self._connection, snapshot)
+
+        found = self._read(compare)
+        if self._snapshot is not None and any(self.folder.glob("*.codes")):
+            self._codes_of(self._snapshot).forget()
+            self.flush()
+        return found
 
     def drop(self) -> None:
         """Remove the gallery, and all that is stored of it."""
@@ -376,7 +355,7 @@ class FolderEngine:
         while self._connections:
             with suppress(sqlite3.Error):
                 self._connections.pop().close()
-        self._local, self._snapshot = threading.local(), None
+        self._local, self._snapshot, self._codes = threading.local(), None, None
 
     @property
     def _connection(self) -> sqlite3.Connection:
@@ -385,12 +364,6 @@ class FolderEngine:
             self._local.connection = connect(self._file)
             self._connections.append(self._local.connection)
         return self._local.connection
-
-    def _about(self, name: str) -> str | int:
-        found = self._connection.execute("SELECT value FROM about WHERE name=?", (name,)).fetchone()
-        if found is None:
-            raise GalleryError(f"the gallery {self.folder} is damaged: it has no {name}; make it anew")
-        return found[0]
 
     @contextmanager
     def _written(self) -> Iterator[sqlite3.Connection]:
@@ -401,44 +374,28 @@ class FolderEngine:
             yield connection
             connection.execute("UPDATE about SET value=value+1 WHERE name='generation'")
 
-    def _vector_file(self) -> VectorFile:
-        return VectorFile(self.folder / str(self._about("vectors")), self.dimension)
+    def _read(self, work: Callable[[Snapshot], _Found]) -> _Found:
+        """Do something with one snapshot of vectors and tables."""
+        with told_errors(self._file):
+            try:
+                return self._read_once(work)
+            except GalleryError as error:
+                if not isinstance(error.__cause__, FileNotFoundError):
+                    raise
+            return self._read_once(work)  # a writer has just moved the vectors into another file
 
-    def _current(self) -> Snapshot:
-        """Return the snapshot of the transaction."""
-        generation = int(self._about("generation"))
-        snapshot = self._snapshot
-        if snapshot is None or snapshot.generation != generation:
-            end = int(self._about("end"))
-            vectors = self._vector_file().read(end)
-            holes = [slot for (slot,) in self._connection.execute("SELECT slot FROM holes")]
-            is_hole = np.zeros(end, np.bool_) if holes else None
-            if is_hole is not None:
-                is_hole[holes] = True
-            snapshot = self._snapshot = Snapshot(generation, vectors, is_hole, len(holes))
-        return snapshot
+    def _read_once(self, work: Callable[[Snapshot], _Found]) -> _Found:
+        with transaction(self._connection, writes=False):
+            snapshot = current_snapshot(self._connection, self.folder, self.dimension, self._snapshot)
+            self._snapshot = snapshot
+            return work(snapshot)
+
+    def _codes_of(self, snapshot: Snapshot) -> Codes:
+        codes = self._codes
+        if codes is None or codes.file.path != snapshot.file.path:
+            codes = self._codes = Codes(snapshot.file)
+        return codes
 
     def _matching(self, where: Sequence[Condition]) -> Slots:
         check_conditions(where, fact_kinds(self._connection), str(self.folder))
-        query, values = matching_slots(self._connection, where)
-        return np.sort(np.fromiter((slot for (slot,) in self._connection.execute(query, values)), np.int64))
-
-    def _keys_of(self, slots: Slots) -> dict[int, str]:
-        """Return the keys of slots."""
-        found: dict[int, str] = {}
-        unique = np.unique(slots).tolist()
-        for start in range(0, len(unique), _MOST_PARAMETERS):
-            part = unique[start : start + _MOST_PARAMETERS]
-            marks = ",".join("?" * len(part))
-            found.update(self._connection.execute(f"SELECT slot, key FROM rows WHERE slot IN ({marks})", part))
-        return found
-
-    def _select(
-        self, columns: str, keys: Sequence[str], connection: sqlite3.Connection | None = None
-    ) -> Iterator[tuple]:  # type: ignore[type-arg]  # as many as there are columns
-        """Yield columns of the rows of these keys, in any order."""
-        for start in range(0, len(keys), _MOST_PARAMETERS):
-            part = list(keys[start : start + _MOST_PARAMETERS])
-            marks = ",".join("?" * len(part))
-            query = f"SELECT {columns} FROM rows WHERE key IN ({marks})"
-            yield from (connection or self._connection).execute(query, part).fetchall()
+        return slots_that_fit(self._connection, where)

@@ -19,14 +19,16 @@ _APPLICATION = 0x74697072  # what the file says it is of: "tipr"
 _WAIT = 120.0
 """Seconds that a batch waits for another one to be written."""
 
-_SCHEMA = """
+ROW_COLUMNS = """(slot INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, record TEXT NOT NULL, facts TEXT NOT NULL,
+    checksum INTEGER NOT NULL)"""
+VALUE_COLUMNS = """(fact INTEGER NOT NULL, value NOT NULL, slot INTEGER NOT NULL, PRIMARY KEY (fact, value, slot))
+    WITHOUT ROWID"""
+_SCHEMA = f"""
 CREATE TABLE about (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE rows (slot INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, record TEXT NOT NULL, facts TEXT NOT NULL,
-    checksum INTEGER NOT NULL);
+CREATE TABLE rows {ROW_COLUMNS};
 CREATE TABLE holes (slot INTEGER PRIMARY KEY);
 CREATE TABLE facts (number INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, kind TEXT NOT NULL);
-CREATE TABLE fact_values (fact INTEGER NOT NULL, value NOT NULL, slot INTEGER NOT NULL,
-    PRIMARY KEY (fact, value, slot)) WITHOUT ROWID;
+CREATE TABLE fact_values {VALUE_COLUMNS};
 """
 
 _NO_ROOM, _NOT_WRITABLE = ("full", "disk I/O error"), ("readonly", "unable to open")
@@ -96,6 +98,23 @@ def make_tables(file: Path, header: str, dimension: int, vectors: str) -> None:
             connection.execute("COMMIT")
         finally:
             connection.close()
+
+
+def about(connection: sqlite3.Connection, name: str, folder: Path) -> str | int:
+    """Return what a gallery says of itself.
+
+    Args:
+        connection: Of `connect`.
+        name: Of what is asked.
+        folder: Of the gallery, for messages.
+
+    Raises:
+        GalleryError: It does not say it.
+    """
+    found = connection.execute("SELECT value FROM about WHERE name=?", (name,)).fetchone()
+    if found is None:
+        raise GalleryError(f"the gallery {folder} is damaged: it has no {name}; make it anew")
+    return found[0]
 
 
 @contextmanager

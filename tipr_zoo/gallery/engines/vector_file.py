@@ -14,6 +14,9 @@ from tipr_zoo.errors import GalleryError, WriteError
 _BYTES = 4
 """Of a float32."""
 
+_MAPPED = 2000
+"""Vectors that are taken out of one mapping of the file."""
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -83,6 +86,39 @@ class VectorFile:
             ) from error
         except OSError as error:
             raise GalleryError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+
+    def copied(self, start: int, stop: int) -> Floats:
+        """Read the vectors of some slots: (stop - start, D) float32. Unlike `read`, nothing else stays in memory.
+
+        Args:
+            start: The first slot.
+            stop: The slot after the last; before the end of the gallery.
+
+        Raises:
+            GalleryError: The file is missing, or shorter than it was.
+        """
+        try:
+            self._check_size(self.path.stat().st_size, stop)
+            count, offset = (stop - start) * self.dimension, start * self.dimension * _BYTES
+            return np.fromfile(self.path, np.float32, count, offset=offset).reshape(-1, self.dimension)
+        except OSError as error:
+            raise GalleryError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+
+    def taken(self, slots: npt.NDArray[np.int64], end: int) -> Floats:
+        """Read the vectors of some slots: (n, D) float32. Unlike `read`, nothing else stays in memory.
+
+        Args:
+            slots: The slots, all before `end`.
+            end: The first free slot.
+
+        Raises:
+            GalleryError: The file is missing, or shorter than it was.
+        """
+        taken = np.empty((len(slots), self.dimension), np.float32)
+        for start in range(0, len(slots), _MAPPED):  # a mapping keeps every page that was touched, and its neighbours
+            part = slots[start : start + _MAPPED]
+            np.take(self.read(end), part, axis=0, out=taken[start : start + _MAPPED])
+        return taken
 
     def _check_size(self, size: int, end: int) -> None:
         if size < end * self.dimension * _BYTES:

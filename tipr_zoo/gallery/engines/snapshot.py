@@ -1,0 +1,58 @@
+"""What a reader sees of a gallery's vectors in one moment."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tipr_zoo.gallery.engines.tables import about
+from tipr_zoo.gallery.engines.vector_file import Floats, VectorFile
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a reader must know of the vectors, as of one moment.
+
+    Attributes:
+        generation: Counts what was written.
+        file: Of the vectors. What stands in it before `end` never changes.
+        vectors: (end, D) float32.
+        is_hole: (end,) bool: the vectors of rows that were deleted or replaced; None where there are none.
+        holes: How many these are.
+    """
+
+    generation: int
+    file: VectorFile
+    vectors: Floats
+    is_hole: npt.NDArray[np.bool_] | None
+    holes: int
+
+
+def current_snapshot(
+    connection: sqlite3.Connection, folder: Path, dimension: int, known: Snapshot | None = None
+) -> Snapshot:
+    """Return the snapshot of a transaction.
+
+    Args:
+        connection: Within a transaction.
+        folder: Of the gallery.
+        dimension: Numbers of each vector.
+        known: An earlier snapshot, which is returned where nothing was written since.
+
+    Raises:
+        GalleryError: The gallery is damaged.
+    """
+    generation = int(about(connection, "generation", folder))
+    if known is not None and known.generation == generation:
+        return known
+    end = int(about(connection, "end", folder))
+    file = VectorFile(folder / str(about(connection, "vectors", folder)), dimension)
+    holes = np.fromiter((slot for (slot,) in connection.execute("SELECT slot FROM holes")), np.int64)
+    is_hole = np.zeros(end, np.bool_) if len(holes) else None
+    if is_hole is not None:
+        is_hole[holes] = True
+    return Snapshot(generation, file, file.read(end), is_hole, len(holes))
