@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from tipr_zoo.gallery.engines.folder import FolderEngine
 from tipr_zoo.protocols import Condition, Row
 from tipr_zoo.testing import check_engine
 
-COUNT, KEPT = 6000, 5900
+COUNT, KEPT = 6000, 5980
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +25,7 @@ def _every_gallery_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def scans(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def scans(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many queries codes were scanned for, each time."""
     seen: list[int] = []
     scan = codes.Codes.candidates
@@ -36,7 +35,7 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return scan(self, snapshot, queries, *others)  # type: ignore[arg-type]
 
     monkeypatch.setattr(codes.Codes, "candidates", noted)
-    yield seen
+    return seen
 
 
 def unit_vectors(number: int, dimension: int, seed: int = 0) -> np.ndarray:

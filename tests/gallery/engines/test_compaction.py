@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from small_disk import files_of_at_most
 
+from tipr_zoo.gallery.engines import folder
 from tipr_zoo.gallery.engines.folder import FolderEngine
+from tipr_zoo.gallery.engines.snapshot import Snapshot
 from tipr_zoo.protocols import Condition
 from tipr_zoo.testing.engine_rows import row_key, sample_rows, unit_vectors
 
@@ -56,6 +60,26 @@ def test_the_room_is_given_back_and_nothing_else_changes(tmp_path: Path) -> None
     engine.add([row for row in rows if row.key in set(doomed())], unit_vectors(COUNT)[np.arange(COUNT) % 3 > 0])
     engine.flush()
     assert state(reader) == state(engine_with(tmp_path / "other"))
+
+
+def test_a_reader_whose_file_just_went_looks_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = engine_with(tmp_path / "g")
+    writer.delete(doomed())
+    expected = writer.search(unit_vectors(5, seed=7), 20)
+    reader = FolderEngine.open(str(tmp_path / "g"))
+    snapshot = folder.current_snapshot
+    calls: list[sqlite3.Connection] = []
+
+    def late(connection: sqlite3.Connection, *others: Any) -> Snapshot:
+        calls.append(connection)
+        if len(calls) == 1:
+            connection.execute("SELECT count(*) FROM rows").fetchone()  # from here on the reader sees what was
+            writer.flush()
+        return snapshot(connection, *others)
+
+    monkeypatch.setattr(folder, "current_snapshot", late)
+    assert reader.search(unit_vectors(5, seed=7), 20) == expected
+    assert calls.count(calls[0]) == 2
 
 
 def test_all_rows_can_go(tmp_path: Path) -> None:
