@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from prettytable import PrettyTable, TableStyle
 
-QUERIES, TOP, BLOCK, CAMERAS = 100, 10, 20_000, 83
+QUERIES, TOP, BLOCK, CAMERAS, MOST_PEOPLE = 100, 10, 20_000, 83, 250_000
 LIMITS = {"build, CPU s": 20.0, "peak, MB": 1536.0, "a query, CPU ms": 10.0}
 RECALL = 0.99
 
@@ -35,20 +35,38 @@ def write_vectors(folder: Path, count: int, dimension: int) -> None:
     spectrum = np.arange(1, dimension + 1) ** -0.5
     directions, _ = np.linalg.qr(numbers.standard_normal((dimension, dimension)))
     directions = (directions * spectrum / np.linalg.norm(spectrum)).astype(np.float32)
-    people = numbers.standard_normal((max(1, count // 4), dimension), np.float32) @ directions
+    people = numbers.standard_normal((min(MOST_PEOPLE, max(1, count // 4)), dimension), np.float32) @ directions
     of_pictures, of_texts = (unit(numbers.standard_normal((2, dimension), np.float32)) * [[0.7], [0.9]]).astype("f4")
     queries = 0.7 * people[numbers.integers(0, len(people), QUERIES)] + of_texts
     queries = unit(queries + 0.7 * numbers.standard_normal((QUERIES, dimension), np.float32) @ directions)
+    best, best_filtered = Best(), Best()
     with (folder / "vectors.f32").open("wb") as file:
         for start in range(0, count, BLOCK):
-            own = np.arange(start, min(start + BLOCK, count)) % len(people)
+            own = np.arange(start, min(start + BLOCK, count))
             noise = numbers.standard_normal((len(own), dimension), np.float32) @ directions
-            unit(people[own] + 0.6 * noise + of_pictures).tofile(file)
+            vectors = unit(people[own % len(people)] + 0.6 * noise + of_pictures)
+            vectors.tofile(file)
+            scores = queries @ vectors.T
+            best.see(own, scores)
+            best_filtered.see(own[own % CAMERAS == 3], scores[:, own % CAMERAS == 3])
     np.save(folder / "queries.npy", queries)
-    scores = queries @ read_vectors(folder, dimension).T
-    fits = np.arange(count) % CAMERAS == 3
-    np.save(folder / "best.npy", np.argsort(-scores, axis=1)[:, :TOP])
-    np.save(folder / "best_filtered.npy", np.argsort(np.where(fits, -scores, 2), axis=1)[:, :TOP])
+    np.save(folder / "best.npy", best.ids)
+    np.save(folder / "best_filtered.npy", best_filtered.ids)
+
+
+class Best:
+    """The best that were seen, of each query."""
+
+    def __init__(self) -> None:
+        self.ids = np.full((QUERIES, TOP), -1)
+        self._scores = np.full((QUERIES, TOP), -2, np.float32)
+
+    def see(self, ids: np.ndarray, scores: np.ndarray) -> None:
+        """See more rows, and their scores with each query."""
+        scores = np.concatenate([self._scores, scores], axis=1)
+        ids = np.concatenate([self.ids, np.broadcast_to(ids, (QUERIES, len(ids)))], axis=1)
+        order = np.argpartition(-scores, TOP - 1, axis=1)[:, :TOP]
+        self._scores, self.ids = np.take_along_axis(scores, order, 1), np.take_along_axis(ids, order, 1)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -92,6 +110,7 @@ def measure_folder(folder: Path, dimension: int) -> dict[str, Any]:
         engine.flush()
 
     row: dict[str, Any] = {"build, CPU s": cpu_of(build)[1]}
+    row["disk, MB"] = sum(file.stat().st_size for file in (folder / "gallery").iterdir()) / 2**20
     engine.close()
     engine = FolderEngine.open(str(folder / "gallery"))
     queries = np.load(folder / "queries.npy")
@@ -217,6 +236,7 @@ def main() -> None:
     parser.add_argument("--vectors", type=int, default=1_000_000, help="vectors to search (default 1,000,000)")
     parser.add_argument("--dimensions", type=int, default=512, help="numbers of each (default 512)")
     parser.add_argument("--only", nargs="+", choices=list(ENGINES), default=list(ENGINES), help="engines to measure")
+    parser.add_argument("--where", type=Path, help="a folder for it all (default: the system's for temporary files)")
     parser.add_argument("--markdown", action="store_true", help="print a table for a page")
     parser.add_argument("--in-folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -224,7 +244,7 @@ def main() -> None:
         row = ENGINES[options.only[0]](options.in_folder, options.dimensions)
         print(json.dumps({**row, "peak, MB": most_memory()}))
         return
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=options.where) as name:
         write_vectors(Path(name), options.vectors, options.dimensions)
         rows = [measured(engine, Path(name), options.dimensions) for engine in options.only]
     print(f"{options.vectors:,} vectors of {options.dimensions}, one thread")

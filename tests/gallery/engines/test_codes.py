@@ -20,8 +20,9 @@ COUNT, KEPT = 6000, 5980
 
 @pytest.fixture(autouse=True)
 def _every_gallery_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code_scan, "EXACT_BYTES", 0)
     monkeypatch.setattr(folder, "EXACT_BYTES", 0)
-    monkeypatch.setattr(folder, "NARROW", 0)
+    monkeypatch.setattr(code_scan, "NARROW", 0)
 
 
 @pytest.fixture
@@ -129,6 +130,7 @@ def test_they_are_kept_and_read_again(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(AssertionError):
         FolderEngine.open(str(tmp_path / "g")).search(queries, 10)  # that of the vector that was added since
     monkeypatch.undo()
+    monkeypatch.setattr(code_scan, "EXACT_BYTES", 0)
     monkeypatch.setattr(folder, "EXACT_BYTES", 0)
     assert FolderEngine.open(str(tmp_path / "g")).search(queries, 10) == expected
 

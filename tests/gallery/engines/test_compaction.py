@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from small_disk import files_of_at_most
 
-from tipr_zoo.gallery.engines import folder
+from tipr_zoo.gallery.engines import folder_access
 from tipr_zoo.gallery.engines.folder import FolderEngine
 from tipr_zoo.gallery.engines.snapshot import Snapshot
 from tipr_zoo.protocols import Condition
@@ -67,7 +67,7 @@ def test_a_reader_whose_file_just_went_looks_again(tmp_path: Path, monkeypatch: 
     writer.delete(doomed())
     expected = writer.search(unit_vectors(5, seed=7), 20)
     reader = FolderEngine.open(str(tmp_path / "g"))
-    snapshot = folder.current_snapshot
+    snapshot = folder_access.current_snapshot
     calls: list[sqlite3.Connection] = []
 
     def late(connection: sqlite3.Connection, *others: Any) -> Snapshot:
@@ -77,7 +77,7 @@ def test_a_reader_whose_file_just_went_looks_again(tmp_path: Path, monkeypatch: 
             writer.flush()
         return snapshot(connection, *others)
 
-    monkeypatch.setattr(folder, "current_snapshot", late)
+    monkeypatch.setattr(folder_access, "current_snapshot", late)
     assert reader.search(unit_vectors(5, seed=7), 20) == expected
     assert calls.count(calls[0]) == 2
 

@@ -10,6 +10,12 @@ from tipr_zoo.gallery.engines.exact_scan import Slots, best_of, cosines, nearest
 from tipr_zoo.gallery.engines.snapshot import Snapshot
 from tipr_zoo.gallery.engines.vector_file import Floats
 
+EXACT_BYTES = 1 << 28
+"""Of vectors: galleries up to this size are compared exactly, 131,072 pictures of 512 numbers."""
+
+NARROW = 4000
+"""Rows that a filter leaves: up to so many are compared exactly in galleries of any size."""
+
 _FIRST = 256
 """Candidates of a query that are compared exactly at first, at least."""
 
@@ -24,6 +30,29 @@ _LARGEST_PART = 8
 
 _LARGEST_ERROR = 0.5
 """Of a code, times the root of the dimension: codes of four bits err by 0.1. Others are not of these vectors."""
+
+
+def nearest_rows(
+    snapshot: Snapshot, codes: Codes, queries: Floats, top: int, slots: Slots | None = None
+) -> list[tuple[Slots, Floats]]:
+    """Find the nearest vectors of each query, by codes where the gallery is large and no filter leaves few.
+
+    Args:
+        snapshot: The vectors.
+        codes: Of them.
+        queries: (Q, D) float32 of unit length.
+        top: How many of each query.
+        slots: The vectors to compare, sorted; None for all.
+
+    Returns:
+        As `nearest_by_codes`.
+    """
+    if snapshot.vectors.nbytes <= EXACT_BYTES:
+        return nearest(snapshot.vectors, queries, top, slots, snapshot.is_hole if slots is None else None)
+    if slots is not None and len(slots) <= NARROW:
+        own = nearest(snapshot.file.taken(slots, len(snapshot.vectors)), queries, top)
+        return [(slots[places], scores) for places, scores in own]
+    return nearest_by_codes(snapshot, codes, queries, top, slots)
 
 
 def nearest_by_codes(

@@ -100,13 +100,15 @@ class Codes:
             was_read, self._index, self._reads = self._reads, None, False
             return was_read
 
-    def forget(self) -> None:
-        """Remove the codes that are kept, and those in memory."""
+    def forget(self) -> bool:
+        """Remove the codes that are kept, and those in memory. Return whether any were kept."""
         with self._lock:
             self._index = None
-            for file in self._folder.glob("*.codes"):
+            files = list(self._folder.glob("*.codes"))
+            for file in files:
                 with suppress(OSError):
                     file.unlink()
+            return bool(files)
 
     def _grown(self, vectors: Floats) -> TurboQuantIndex:
         """Return codes of at least these vectors."""

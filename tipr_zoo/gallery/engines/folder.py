@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from tipr_zoo.errors import GalleryError, WriteError
-from tipr_zoo.gallery.engines.code_scan import nearest_by_codes
+from tipr_zoo.gallery.engines.code_scan import EXACT_BYTES, nearest_rows
 from tipr_zoo.gallery.engines.codes import Codes
 from tipr_zoo.gallery.engines.compaction import FIRST_VECTORS, compact, is_worthwhile, remove_others
-from tipr_zoo.gallery.engines.exact_scan import Slots, nearest
+from tipr_zoo.gallery.engines.folder_access import TABLES, FolderAccess
 from tipr_zoo.gallery.engines.row_checks import (
     check_conditions,
     check_header,
@@ -26,40 +24,21 @@ from tipr_zoo.gallery.engines.row_checks import (
     check_top,
     check_vectors,
 )
-from tipr_zoo.gallery.engines.snapshot import Snapshot, current_snapshot
+from tipr_zoo.gallery.engines.snapshot import Snapshot, current_snapshot, vector_file
 from tipr_zoo.gallery.engines.table_rows import (
     all_rows,
     damaged_keys,
     insert_rows,
-    keys_of,
+    ranked_hits,
     remove_rows,
     rows_of,
     select_rows,
     slots_that_fit,
 )
-from tipr_zoo.gallery.engines.tables import (
-    about,
-    add_facts,
-    connect,
-    fact_kinds,
-    make_tables,
-    matching_slots,
-    told_errors,
-    transaction,
-)
-from tipr_zoo.gallery.engines.vector_file import Floats, VectorFile
+from tipr_zoo.gallery.engines.tables import about, add_facts, fact_kinds, make_tables, matching_slots, told_errors
 from tipr_zoo.machine.whole_folder import whole_folder
 from tipr_zoo.protocols.engines import Condition, Row
 from tipr_zoo.registries import ENGINES
-
-TABLES, LOCK = "gallery.sqlite", "writer.lock"
-EXACT_BYTES = 1 << 28
-"""Of vectors: galleries up to this size are compared exactly, 131,072 pictures of 512 numbers."""
-
-NARROW = 4000
-"""Rows that a filter leaves: up to so many are compared exactly in galleries of any size."""
-
-_Found = TypeVar("_Found")
 
 
 @ENGINES.register_module("folder")
@@ -76,15 +55,10 @@ class FolderEngine:
     scheme: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._file = folder / TABLES
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
-        self._writing, self._lock = threading.RLock(), FileLock(folder / LOCK)
-        self._snapshot: Snapshot | None = None
+        self.folder, self._access = folder, FolderAccess(folder)
         self._codes: Codes | None = None
-        with told_errors(self._file):
-            self.dimension = int(about(self._connection, "dimension", folder))
+        with told_errors(self._access.file):
+            self.dimension = int(about(self._access.connection, "dimension", folder))
 
     @classmethod
     def create(cls, address: str, header: str, dimension: int) -> FolderEngine:
@@ -135,8 +109,8 @@ class FolderEngine:
     @property
     def header(self) -> str:
         """The gallery's own ASCII JSON."""
-        with told_errors(self._file):
-            return str(about(self._connection, "header", self.folder))
+        with told_errors(self._access.file):
+            return str(about(self._access.connection, "header", self.folder))
 
     def set_header(self, header: str) -> None:
         """Replace the header, as a whole or not at all.
@@ -145,29 +119,16 @@ class FolderEngine:
             header: ASCII JSON.
         """
         check_header(header, str(self.folder))
-        with self._written() as connection:
+        with self._access.written() as connection:
             connection.execute("UPDATE about SET value=? WHERE name='header'", (header,))
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self) -> AbstractContextManager[None]:
         """Be the one that writes as long as the block takes.
 
         Raises:
             GalleryError: Another process is.
         """
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise GalleryError(
-                f"another process is writing into the gallery {self.folder}; wait until it is done, or end"
-                " it. It can be searched meanwhile"
-            ) from error
-        except OSError as error:
-            raise WriteError(error.errno or 13, error.strerror or str(error), str(self.folder)) from error
-        try:
-            yield
-        finally:
-            self._lock.release()
+        return self._access.alone()
 
     def add(self, rows: Sequence[Row], vectors: np.ndarray) -> None:
         """Add rows, in the place of those of the same key.
@@ -184,11 +145,11 @@ class FolderEngine:
         vectors = check_vectors(vectors, self.dimension, place, len(rows))
         if not rows:
             return
-        with self._written() as connection:
+        with self._access.written() as connection:
             add_facts(connection, check_rows(rows, fact_kinds(connection), place))
-            end, name = int(about(connection, "end", self.folder)), about(connection, "vectors", self.folder)
+            end = int(about(connection, "end", self.folder))
             remove_rows(connection, [row.key for row in rows])
-            VectorFile(self.folder / str(name), self.dimension).append(end, vectors)
+            vector_file(connection, self.folder).append(end, vectors)
             insert_rows(connection, rows, vectors, end)
             connection.execute("UPDATE about SET value=? WHERE name='end'", (end + len(rows),))
 
@@ -201,7 +162,7 @@ class FolderEngine:
         Raises:
             WriteError: It cannot be written; the gallery is as it was.
         """
-        with self._written() as connection:
+        with self._access.written() as connection:
             return remove_rows(connection, keys)
 
     def rows(self, keys: Sequence[str] | None = None) -> Iterator[Row]:
@@ -210,8 +171,8 @@ class FolderEngine:
         Args:
             keys: Whose rows; None for all.
         """
-        with told_errors(self._file):
-            yield from all_rows(self._connection) if keys is None else rows_of(self._connection, keys)
+        with told_errors(self._access.file):
+            yield from all_rows(self._access.connection) if keys is None else rows_of(self._access.connection, keys)
 
     def vectors(self, keys: Sequence[str]) -> np.ndarray:
         """Return the vectors of rows, (n, D) float32, in the order of the keys.
@@ -223,15 +184,13 @@ class FolderEngine:
             GalleryError: A key is not there.
         """
 
-        def take(snapshot: Snapshot) -> np.ndarray:
-            slots = dict(select_rows(self._connection, "key, slot", list(dict.fromkeys(keys))))
+        def take(connection: sqlite3.Connection, snapshot: Snapshot) -> np.ndarray:
+            slots = dict(select_rows(connection, "key, slot", list(dict.fromkeys(keys))))
             if missing := [key for key in keys if key not in slots]:
                 raise GalleryError(f"the gallery {self.folder} has no row {missing[0]}")
-            if not len(keys):
-                return np.empty((0, self.dimension), np.float32)
-            return snapshot.file.taken(np.array([slots[key] for key in keys]), len(snapshot.vectors))
+            return snapshot.file.taken(np.array([slots[key] for key in keys], np.int64), len(snapshot.vectors))
 
-        return self._read(take)
+        return self._access.read(take)
 
     def search(self, vectors: np.ndarray, top: int, where: Sequence[Condition] = ()) -> list[list[tuple[str, float]]]:
         """Find the nearest rows: exactly in galleries of up to 256 MB of vectors, and where a filter leaves few.
@@ -252,30 +211,13 @@ class FolderEngine:
         check_top(top, str(self.folder))
         queries = check_vectors(vectors, self.dimension, str(self.folder))
 
-        def find(snapshot: Snapshot) -> tuple[list[tuple[Slots, Floats]], dict[int, str]]:
-            found = self._nearest(snapshot, queries, top, self._matching(where) if where else None)
-            slots = [slots for slots, _ in found]
-            return found, keys_of(self._connection, np.concatenate(slots) if slots else np.empty(0, np.int64))
+        def find(connection: sqlite3.Connection, snapshot: Snapshot) -> list[list[tuple[str, float]]]:
+            if where:
+                check_conditions(where, fact_kinds(connection), str(self.folder))
+            slots = slots_that_fit(connection, where) if where else None
+            return ranked_hits(connection, nearest_rows(snapshot, self._codes_of(snapshot), queries, top, slots), top)
 
-        found, keys = self._read(find)
-        return [
-            sorted(
-                ((keys[slot], float(score)) for slot, score in zip(slots.tolist(), scores, strict=True)),
-                key=lambda hit: (-hit[1], hit[0]),
-            )[:top]
-            for slots, scores in found
-        ]
-
-    def _nearest(
-        self, snapshot: Snapshot, queries: Floats, top: int, slots: Slots | None
-    ) -> list[tuple[Slots, Floats]]:
-        """Find the nearest of a snapshot, or of these slots of it."""
-        if snapshot.vectors.nbytes <= EXACT_BYTES:
-            return nearest(snapshot.vectors, queries, top, slots, snapshot.is_hole if slots is None else None)
-        if slots is not None and len(slots) <= NARROW:
-            own = nearest(snapshot.file.taken(slots, len(snapshot.vectors)), queries, top)
-            return [(slots[places], scores) for places, scores in own]
-        return nearest_by_codes(snapshot, self._codes_of(snapshot), queries, top, slots)
+        return self._access.read(find)
 
     def count(self, where: Sequence[Condition] = ()) -> int:
         """Count rows.
@@ -286,17 +228,17 @@ class FolderEngine:
         Raises:
             GalleryError: A fact is not there, or a value is of another kind.
         """
-        with told_errors(self._file):
+        with told_errors(self._access.file):
             if not where:
-                return int(self._connection.execute("SELECT count(*) FROM rows").fetchone()[0])
-            check_conditions(where, fact_kinds(self._connection), str(self.folder))
-            query, values = matching_slots(self._connection, where)
-            return int(self._connection.execute(f"SELECT count(*) FROM ({query})", values).fetchone()[0])
+                return int(self._access.connection.execute("SELECT count(*) FROM rows").fetchone()[0])
+            check_conditions(where, fact_kinds(self._access.connection), str(self.folder))
+            query, values = matching_slots(self._access.connection, where)
+            return int(self._access.connection.execute(f"SELECT count(*) FROM ({query})", values).fetchone()[0])
 
     def facts(self) -> Mapping[str, str]:
         """Return the gallery's facts and their kinds."""
-        with told_errors(self._file):
-            return fact_kinds(self._connection)
+        with told_errors(self._access.file):
+            return fact_kinds(self._access.connection)
 
     def flush(self) -> None:
         """Give back the room of what was deleted, keep the codes of large galleries, and fold the log of SQLite."""
@@ -306,17 +248,16 @@ class FolderEngine:
             except (GalleryError, WriteError):
                 return  # another process writes, and does it when it is done; or the folder cannot be written to
             self._compact()
-            snapshot = self._read(lambda snapshot: snapshot)
+            snapshot = self._access.read(lambda _, snapshot: snapshot)
             remove_others(self.folder, snapshot.file.path.name)
             if snapshot.vectors.nbytes > EXACT_BYTES:
                 self._codes_of(snapshot).keep(snapshot)
-        with told_errors(self._file), suppress(sqlite3.OperationalError):  # a reader may be in the way
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._access.fold_log()
 
     def _compact(self) -> None:
-        if is_worthwhile(self._read(lambda snapshot: snapshot)):
-            with suppress(WriteError), self._written() as connection:  # a full disk: it is put off
-                snapshot = current_snapshot(connection, self.folder, self.dimension)
+        if is_worthwhile(self._access.read(lambda _, snapshot: snapshot)):
+            with suppress(WriteError), self._access.written() as connection:  # a full disk: it is put off
+                snapshot = current_snapshot(connection, self.folder)
                 if is_worthwhile(snapshot):
                     compact(connection, self.folder, snapshot)
 
@@ -327,15 +268,14 @@ class FolderEngine:
             GalleryError: The tables are damaged, or vectors are missing.
         """
 
-        def compare(snapshot: Snapshot) -> list[str]:
-            told = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        def compare(connection: sqlite3.Connection, snapshot: Snapshot) -> tuple[list[str], Snapshot]:
+            told = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if told != "ok":
                 raise sqlite3.DatabaseError(told)
-            return damaged_keys(self._connection, snapshot)
+            return damaged_keys(connection, snapshot), snapshot
 
-        found = self._read(compare)
-        if self._snapshot is not None and any(self.folder.glob("*.codes")):
-            self._codes_of(self._snapshot).forget()
+        found, snapshot = self._access.read(compare)
+        if self._codes_of(snapshot).forget():
             self.flush()
         return found
 
@@ -352,50 +292,11 @@ class FolderEngine:
 
     def close(self) -> None:
         """Give back what is held."""
-        while self._connections:
-            with suppress(sqlite3.Error):
-                self._connections.pop().close()
-        self._local, self._snapshot, self._codes = threading.local(), None, None
-
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        """The connection of this thread."""
-        if not hasattr(self._local, "connection"):
-            self._local.connection = connect(self._file)
-            self._connections.append(self._local.connection)
-        return self._local.connection
-
-    @contextmanager
-    def _written(self) -> Iterator[sqlite3.Connection]:
-        """Write what the block changes, as a whole or not at all."""
-        with self._writing, told_errors(self._file), ExitStack() as stack:
-            connection = self._connection
-            stack.enter_context(transaction(connection, writes=True))
-            yield connection
-            connection.execute("UPDATE about SET value=value+1 WHERE name='generation'")
-
-    def _read(self, work: Callable[[Snapshot], _Found]) -> _Found:
-        """Do something with one snapshot of vectors and tables."""
-        with told_errors(self._file):
-            try:
-                return self._read_once(work)
-            except GalleryError as error:
-                if not isinstance(error.__cause__, FileNotFoundError):
-                    raise
-            return self._read_once(work)  # a writer has just moved the vectors into another file
-
-    def _read_once(self, work: Callable[[Snapshot], _Found]) -> _Found:
-        with transaction(self._connection, writes=False):
-            snapshot = current_snapshot(self._connection, self.folder, self.dimension, self._snapshot)
-            self._snapshot = snapshot
-            return work(snapshot)
+        self._access.close()
+        self._codes = None
 
     def _codes_of(self, snapshot: Snapshot) -> Codes:
         codes = self._codes
         if codes is None or codes.file.path != snapshot.file.path:
             codes = self._codes = Codes(snapshot.file)
         return codes
-
-    def _matching(self, where: Sequence[Condition]) -> Slots:
-        check_conditions(where, fact_kinds(self._connection), str(self.folder))
-        return slots_that_fit(self._connection, where)

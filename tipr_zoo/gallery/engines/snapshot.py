@@ -32,15 +32,12 @@ class Snapshot:
     holes: int
 
 
-def current_snapshot(
-    connection: sqlite3.Connection, folder: Path, dimension: int, known: Snapshot | None = None
-) -> Snapshot:
+def current_snapshot(connection: sqlite3.Connection, folder: Path, known: Snapshot | None = None) -> Snapshot:
     """Return the snapshot of a transaction.
 
     Args:
         connection: Within a transaction.
         folder: Of the gallery.
-        dimension: Numbers of each vector.
         known: An earlier snapshot, which is returned where nothing was written since.
 
     Raises:
@@ -49,10 +46,20 @@ def current_snapshot(
     generation = int(about(connection, "generation", folder))
     if known is not None and known.generation == generation:
         return known
-    end = int(about(connection, "end", folder))
-    file = VectorFile(folder / str(about(connection, "vectors", folder)), dimension)
+    end, file = int(about(connection, "end", folder)), vector_file(connection, folder)
     holes = np.fromiter((slot for (slot,) in connection.execute("SELECT slot FROM holes")), np.int64)
     is_hole = np.zeros(end, np.bool_) if len(holes) else None
     if is_hole is not None:
         is_hole[holes] = True
     return Snapshot(generation, file, file.read(end), is_hole, len(holes))
+
+
+def vector_file(connection: sqlite3.Connection, folder: Path) -> VectorFile:
+    """Return the file that holds the vectors.
+
+    Args:
+        connection: Within a transaction.
+        folder: Of the gallery.
+    """
+    name, dimension = str(about(connection, "vectors", folder)), int(about(connection, "dimension", folder))
+    return VectorFile(folder / name, dimension)

@@ -135,6 +135,24 @@ def keys_of(connection: sqlite3.Connection, slots: Slots) -> dict[int, str]:
     return found
 
 
+def ranked_hits(
+    connection: sqlite3.Connection, found: Sequence[tuple[Slots, Floats]], top: int
+) -> list[list[tuple[str, float]]]:
+    """Return keys and scores, the best first; equal scores in order of keys.
+
+    Args:
+        connection: The tables.
+        found: Slots and scores of each query.
+        top: How many to return of each.
+    """
+    keys = keys_of(connection, np.concatenate([slots for slots, _ in found]) if found else np.empty(0, np.int64))
+    hits = [
+        [(keys[slot], float(score)) for slot, score in zip(slots.tolist(), scores, strict=True)]
+        for slots, scores in found
+    ]
+    return [sorted(own, key=lambda hit: (-hit[1], hit[0]))[:top] for own in hits]
+
+
 def slots_that_fit(connection: sqlite3.Connection, where: Sequence[Condition]) -> Slots:
     """Return the slots of the rows that fit all conditions, sorted.
 
