@@ -57,10 +57,10 @@ EXCEPTIONS = {
         "(work_dir / LOCK).touch": "a lock file, which is empty",
     },
     "tipr_zoo/gallery/engines/folder.py": {
-        "(part / _FIRST_VECTORS).touch": "within a folder that is made whole",
-        "FileLock": "a lock file, which is empty",
+        "(part / FIRST_VECTORS).touch": "within a folder that is made whole",
         "os.replace": "moves a gallery away, to remove it",
     },
+    "tipr_zoo/gallery/engines/folder_access.py": {"FileLock": "a lock file, which is empty"},
     "tipr_zoo/gallery/engines/vector_file.py": {"os.open": "appended to, before the rows that name it"},
     "tipr_zoo/training/loop/tensorboard_hook.py": {"self.make_writer": "TensorBoard appends to files of its own"},
     "tipr_zoo/reproduction/seed_training.py": {"(folder.path / LOG).open": "a log, appended to"},
