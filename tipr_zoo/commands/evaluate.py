@@ -93,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int | None:
     """Evaluate, write the files that the options ask for, and print the figures."""
-    from tipr_zoo.cards.record import check_records_folder
+    from tipr_zoo.cards.record_files import check_records_folder
     from tipr_zoo.distributed import joined_processes
     from tipr_zoo.evaluation.embedding_export import check_export_file
     from tipr_zoo.machine.devices import choose_device
