@@ -50,8 +50,7 @@ class AnswerRemarks:
         found += self._on_all
         if judges_presence and hits:
             best = max(hit.score if hit.first_score is None else hit.first_score for hit in hits)
-            presence = presence_remark(self._card, self._weights, best, self._pictures)
-            found += [] if presence is None else [presence]
+            found.append(presence_remark(self._card, self._weights, best, self._pictures))
         for text in (remark.text for remark in found):
             if text not in self._told:  # of several sentences, each thing once
                 print(f"note: {text}", file=sys.stderr)
