@@ -34,6 +34,10 @@ class AnswerRemarks:
         shape = shape_remark(unlike, pictures)
         self._on_all: list[Remark] = [] if shape is None else [shape]
         self._told: set[str] = set()
+        if not pictures:
+            print(
+                "note: the gallery holds no picture yet; tipr-zoo gallery add GALLERY FOLDER adds some", file=sys.stderr
+            )
 
     def of_answer(self, sentence: str | None, hits: Sequence[Hit], *, judges_presence: bool) -> list[Remark]:
         """Judge one answer, and tell what is to be known of it.

@@ -12,7 +12,7 @@ from tipr_zoo.gallery.given_facts import Boxes, Facts, facts_in_paths, given_box
 from tipr_zoo.gallery.header import PictureFolder
 from tipr_zoo.gallery.opened import OpenedGallery
 from tipr_zoo.gallery.picture_embedding import EmbeddingSettings, batches_of
-from tipr_zoo.gallery.records import absolute, record_of
+from tipr_zoo.gallery.records import absolute, named_paths, record_of
 from tipr_zoo.gallery.reports import AddReport
 from tipr_zoo.gallery.updating import Update, Wanted, below, gone_paths, part_of_paths
 from tipr_zoo.pictures.files import find_pictures
@@ -37,6 +37,15 @@ class FolderContents:
     pattern: str | None = None
     part: tuple[int, int] | None = None
     settings: EmbeddingSettings | None = None
+
+    def __post_init__(self) -> None:
+        """Check the settings.
+
+        Raises:
+            GalleryError: They are something else.
+        """
+        if self.settings is not None and not isinstance(self.settings, EmbeddingSettings):
+            raise GalleryError(f"settings are EmbeddingSettings(...), got a {type(self.settings).__name__}")
 
 
 def update_folder(gallery: OpenedGallery, folder: Path, contents: FolderContents, *, removes_gone: bool) -> AddReport:
@@ -111,8 +120,7 @@ def remove_pictures(gallery: OpenedGallery, paths: Iterable[str | os.PathLike[st
     Raises:
         GalleryError: The gallery holds nothing there, or another process writes into it.
     """
-    given = [os.fspath(paths)] if isinstance(paths, str | os.PathLike) else [os.fspath(path) for path in paths]
-    wanted = [absolute(path) for path in given]
+    wanted = named_paths(paths)
     with gallery.writing():
         known = [(record.path, record.key) for record in map(record_of, gallery.engine.rows())]
         keys = [key for path, key in known if any(below(path, folder) for folder in wanted)]

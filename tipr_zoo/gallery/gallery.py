@@ -286,11 +286,12 @@ class Gallery:
         Raises:
             TiprZooError: As in `search`.
         """
-        if isinstance(sentences, str):
+        if isinstance(sentences, str | bytes) or not isinstance(sentences, Iterable):
             raise ConfigError("search_many takes a list of sentences; search takes one")
-        if not len(sentences):
+        sentences = list(sentences)
+        if not sentences:
             return []
-        query = Query(list(sentences), picture, minus, weights or QueryWeights(), rerank)
+        query = Query(sentences, picture, minus, weights or QueryWeights(), rerank)
         return search_gallery(self._opened, query, where, Selection(top, (), threshold, group))
 
     def check_model(self) -> None:

@@ -14,7 +14,7 @@ from tipr_zoo.errors import GalleryError
 from tipr_zoo.gallery.opened import OpenedGallery
 from tipr_zoo.gallery.picture_contents import content_sha256, file_state
 from tipr_zoo.gallery.picture_embedding import batches_of, unit_vectors
-from tipr_zoo.gallery.records import PictureRecord, absolute
+from tipr_zoo.gallery.records import PictureRecord, named_paths
 from tipr_zoo.protocols.engines import Fact
 
 Embeddings = npt.NDArray[np.floating[Any]] | torch.Tensor
@@ -44,8 +44,9 @@ def add_given_embeddings(
         GalleryError: They do not fit the gallery, are of other weights, or a path stands there twice.
     """
     _check_weights(gallery, weights_sha256)
-    array = vectors.detach().cpu().numpy() if isinstance(vectors, torch.Tensor) else np.asarray(vectors)
-    names = [absolute(path) for path in paths]
+    if isinstance(paths, str | bytes | os.PathLike):
+        raise GalleryError("the paths of embeddings are a list; give [path] for one")
+    array, names = _array(vectors), named_paths(paths)
     dimension = gallery.header.dimension
     if array.shape != (len(names), dimension) or (facts is not None and len(facts) != len(names)):
         raise GalleryError(
@@ -58,7 +59,7 @@ def add_given_embeddings(
         for part in batches_of(len(names), _AT_ONCE):
             own = names[part]
             records = [_record_here(path) if reads_files else PictureRecord(path) for path in own]
-            known = [dict(one) for one in facts[part]] if facts is not None else [{} for _ in own]
+            known = [_facts(one) for one in facts[part]] if facts is not None else [{} for _ in own]
             rows = [record.with_facts(one).row() for record, one in zip(records, known, strict=True)]
             gallery.engine.add(rows, _checked_vectors(array[part], own))
         gallery.engine.flush()
@@ -69,9 +70,22 @@ def _check_weights(gallery: OpenedGallery, weights_sha256: str | None) -> None:
     own = gallery.header.weights_sha256
     if weights_sha256 is not None and weights_sha256 != own:
         raise GalleryError(
-            f"the embeddings are of weights {weights_sha256[:12]}..., and the gallery {gallery.address} is of"
+            f"the embeddings are of weights {str(weights_sha256)[:12]}..., and the gallery {gallery.address} is of"
             f" {own[:12]}...; make another gallery for them"
         )
+
+
+def _array(vectors: Embeddings) -> npt.NDArray[Any]:
+    try:
+        return vectors.detach().cpu().numpy() if isinstance(vectors, torch.Tensor) else np.asarray(vectors)
+    except (TypeError, ValueError) as error:
+        raise GalleryError(f"embeddings are an array of numbers, (N, D): {error}") from error
+
+
+def _facts(facts: object) -> dict[str, Fact]:
+    if not isinstance(facts, Mapping):
+        raise GalleryError(f"facts of a picture are a dict of values by name, got a {type(facts).__name__}")
+    return dict(facts)
 
 
 def _record_here(path: str) -> PictureRecord:

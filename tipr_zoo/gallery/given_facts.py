@@ -33,11 +33,15 @@ def given_facts(facts: Facts | None, folder: Path, paths: Sequence[str], kinds: 
     """
     if facts is None:
         return None
+    if not isinstance(facts, Mapping | str | os.PathLike):
+        raise GalleryError(f"facts are a dict by path, or the file of a table, got a {type(facts).__name__}")
     if not isinstance(facts, Mapping):
         return read_fact_table(Path(facts), folder, paths, kinds)
     there = set(paths)
     known = KnownFacts()
     for path, values in facts.items():
+        if not isinstance(values, Mapping):
+            raise GalleryError(f"{path}: facts are a dict of values by name, got a {type(values).__name__}")
         place = _place(path, folder)
         if place in there:
             known.facts[place, None] = dict(values)
@@ -60,6 +64,8 @@ def facts_in_paths(
     Raises:
         GalleryError: The pattern cannot be read.
     """
+    if pattern is not None and not isinstance(pattern, str):
+        raise GalleryError(f"a pattern is text, e.g. 'cam{{camera}}/{{person}}_*', got a {type(pattern).__name__}")
     return None if pattern is None else read_path_pattern(pattern, folder, paths, kinds)
 
 
@@ -75,8 +81,12 @@ def given_boxes(boxes: Boxes | None, folder: Path, paths: Sequence[str]) -> dict
         DataError: They are of a picture that was not found.
         GalleryError: One is no box.
     """
+    if boxes is not None and not isinstance(boxes, Mapping):
+        raise GalleryError(f"boxes are a dict of lists by path, got a {type(boxes).__name__}")
     there, found = set(paths), {}
     for path, own in (boxes or {}).items():
+        if not isinstance(own, Iterable):
+            raise GalleryError(f"{path}: boxes are a list, each of four numbers, got a {type(own).__name__}")
         place = _place(path, folder)
         if place not in there:
             raise DataError(f"boxes are given of {path}, and {folder} holds no such picture; check the path")

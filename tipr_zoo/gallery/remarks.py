@@ -111,9 +111,9 @@ def _vague(sentence: str, short_captions: Sequence[ShortCaptions]) -> Remark | N
     alike = next((each for each in short_captions if each.words >= count), whole)
     if alike.R1 >= whole.R1 / 2:
         return None
-    number = "1 word" if count == 1 else f"{count} words"
+    number = "1 word that describes" if count == 1 else f"{count} words that describe"
     text = (
-        f"the sentence is vague, with {number} that describe: captions of {alike.words} find the person first in"
+        f"the sentence is vague, with {number}: captions of {alike.words} find the person first in"
         f" {alike.R1:.0f} of 100 searches, whole ones of about {whole.words} in {whole.R1:.0f}; tell more garments"
         " and colours"
     )

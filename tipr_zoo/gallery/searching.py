@@ -6,13 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tipr_zoo.errors import ConfigError
-from tipr_zoo.gallery.asked import check_sentence
+from tipr_zoo.gallery.asked import check_sentence, check_sentences
 from tipr_zoo.gallery.facts import read_conditions
 from tipr_zoo.gallery.hits import Hit
 from tipr_zoo.gallery.opened import OpenedGallery
@@ -49,9 +50,16 @@ class Query:
         Raises:
             ConfigError: A sentence is empty, or a number makes no sense.
         """
-        for sentence in [*(self.sentences or []), *([] if self.minus is None else [self.minus])]:
-            check_sentence(sentence)
-        if isinstance(self.rerank, bool) or not isinstance(self.rerank, int) or self.rerank < 0:
+        check_sentences(self.sentences or [])
+        if self.minus is not None:
+            check_sentence(self.minus, "the sentence to take away")
+        if self.sentences is None and self.picture is None:
+            raise ConfigError("there is nothing to search for; give a sentence or a picture")
+        if self.picture is not None and not isinstance(self.picture, str | bytes | os.PathLike):
+            raise ConfigError(f"the picture to search for is named by its path, got a {type(self.picture).__name__}")
+        if not isinstance(self.weights, QueryWeights):
+            raise ConfigError(f"weights are QueryWeights(text=..., picture=..., minus=...), got {self.weights!r}")
+        if isinstance(self.rerank, bool) or not isinstance(self.rerank, Integral) or self.rerank < 0:
             raise ConfigError(f"rerank must be a whole number from 0, got {self.rerank!r}")
         if self.rerank and not self.sentences:
             raise ConfigError("pictures are ranked again by a sentence; give one, or leave rerank out")
@@ -95,7 +103,7 @@ def search_gallery(gallery: OpenedGallery, query: Query, where: Where, selection
 
 def _embed_picture(gallery: OpenedGallery, picture: str | os.PathLike[str]) -> npt.NDArray[np.float32]:
     """Embed one picture: -> (1, D) float32 of unit length."""
-    crops = Crops([(os.fspath(picture), None)], gallery.pictures_model())
+    crops = Crops([(os.fsdecode(picture), None)], gallery.pictures_model())
     (batch,) = embedded_batches(crops, EmbeddingSettings(workers=0, precision=gallery.header.precision))
     for error in batch.errors.values():
         raise error
