@@ -62,6 +62,7 @@ def ones(*shape: int) -> Any:
         (lambda g: g.add_embeddings([[1.0], [1.0, 2.0]], ["d.jpg", "e.jpg"]), "are an array of numbers"),
         (lambda g: g.add_embeddings(ones(1, g.header.dimension), ["d.jpg"], [5]), "are a dict of values by name"),
         (lambda g: g.add_embeddings(ones(1, 8), ["d.jpg"], weights_sha256=5), "are of weights 5"),
+        (lambda g: Gallery.open(g.address, device="gpu7"), "device 'gpu7' cannot be used here"),
         (lambda g: g.remove([""]), "a path is empty"),
         (lambda g: g.remove(5), "named by their paths, got a int"),
         (lambda g: g.remove([5]), "named by its path, got a int"),

@@ -23,7 +23,10 @@ from tipr_zoo.gallery.querying import QueryWeights, Selection
 from tipr_zoo.gallery.reports import AddReport, CheckReport, GalleryStatus
 from tipr_zoo.gallery.searching import Query, Where, search_gallery
 from tipr_zoo.gallery.standing import status_of
+from tipr_zoo.machine.devices import usable_device
 from tipr_zoo.protocols.engines import Engine, Fact
+
+_OTHER_DEVICE = "try device='cpu'"
 
 
 class Gallery:
@@ -46,7 +49,7 @@ class Gallery:
         weights: str | Path | None = None,
         device: str | torch.device = "cpu",
     ) -> None:
-        self._opened = OpenedGallery(address, engine, weights, device)
+        self._opened = OpenedGallery(address, engine, weights, usable_device(device, _OTHER_DEVICE))
 
     @property
     def address(self) -> str:
@@ -84,7 +87,7 @@ class Gallery:
         """
         if precision is not None and precision not in PRECISIONS:
             raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
-        engine = engine_of(address)
+        engine, device = engine_of(address), usable_device(device, _OTHER_DEVICE)
         loaded = GalleryModel(model, weights, device)
         whole = loaded.whole()
         with torch.inference_mode():
