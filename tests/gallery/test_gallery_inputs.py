@@ -62,6 +62,8 @@ def ones(*shape: int) -> Any:
         (lambda g: g.add_embeddings([[1.0], [1.0, 2.0]], ["d.jpg", "e.jpg"]), "are an array of numbers"),
         (lambda g: g.add_embeddings(ones(1, g.header.dimension), ["d.jpg"], [5]), "are a dict of values by name"),
         (lambda g: g.add_embeddings(ones(1, 8), ["d.jpg"], weights_sha256=5), "are of weights 5"),
+        (lambda g: Gallery.open(5), "the address of a gallery is text or a path"),
+        (lambda g: g.add_embeddings(np.full((1, g.header.dimension), 1e300), ["d.jpg"]), "is not finite, or zero"),
         (lambda g: Gallery.open(g.address, device="gpu7"), "device 'gpu7' cannot be used here"),
         (lambda g: g.remove([""]), "a path is empty"),
         (lambda g: g.remove(5), "named by their paths, got a int"),

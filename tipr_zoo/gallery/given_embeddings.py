@@ -99,7 +99,8 @@ def _record_here(path: str) -> PictureRecord:
 def _checked_vectors(vectors: npt.NDArray[Any], paths: Sequence[str]) -> npt.NDArray[np.float32]:
     if not np.issubdtype(vectors.dtype, np.floating):
         raise GalleryError(f"embeddings are floating-point numbers, got {vectors.dtype}")
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    with np.errstate(over="ignore"):  # which is told below
+        lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     wrong = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
     if len(wrong):
         raise GalleryError(f"the embedding of {paths[int(wrong[0])]} is not finite, or zero; embed that picture again")
