@@ -40,6 +40,7 @@ CHANGES: dict[str, Callable[[str], str]] = {
     "not": _not,
     "without": lambda caption: re.sub(r"\bwith\b", "without", caption),
     "no": lambda caption: re.sub(r"(?<=\w )a\b", "no", caption),
+    "black hair for no hair": lambda caption: caption.replace("no hair", "black hair"),
     "another colour": lambda caption: change_colour(caption) or caption,
 }
 

@@ -25,11 +25,12 @@ from tipr_zoo.cards.index import card_index
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.display.tables import Cell, render_table
-from tipr_zoo.evaluation.embedding import Embeddings, directed_ids, embed_dataset, embed_pictures
+from tipr_zoo.evaluation.embedding import embed_dataset, embed_pictures
 from tipr_zoo.evaluation.first_stage import FirstStage
 from tipr_zoo.evaluation.loaded_model import load_model
 from tipr_zoo.evaluation.postprocessing import STEPS, parse_steps, postprocessed
 from tipr_zoo.evaluation.query_figures import figures_of_queries
+from tipr_zoo.evaluation.split_embeddings import Embeddings, directed_ids
 from tipr_zoo.protocols import Retriever
 from tipr_zoo.synthpedes import draw_synthpedes
 

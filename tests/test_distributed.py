@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 import torch
 
 from tipr_zoo import distributed
+from tipr_zoo.command_line import main
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import ConfigError
@@ -134,21 +136,15 @@ with joined_processes(torch.device("cpu")):
 """
 
 
-@pytest.fixture(scope="module")
-def one_step(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Losses and gradients of one step in float64, of two processes and of one, by model."""
-    script = tmp_path_factory.mktemp("one_step") / "one_step.py"
+def test_two_processes_have_the_losses_and_gradients_of_one_with_the_same_batch(tmp_path: Path) -> None:
+    """In float64, of all methods in one start of two processes: their imports take longer than the steps."""
+    script = tmp_path / "one_step.py"
     script.write_text(ONE_STEP)
-    return json.loads(torchrun(script, *METHODS, ANY_OBJECTIVE, port=_port()))
-
-
-@pytest.mark.parametrize("name", [*METHODS, ANY_OBJECTIVE])
-def test_two_processes_have_the_losses_and_gradients_of_one_with_the_same_batch(
-    one_step: dict[str, Any], name: str
-) -> None:
-    result = one_step[name]
-    assert result["losses"] == pytest.approx(result["expected"], rel=1e-12)
-    assert result["gradients apart"] < 1e-9 * result["largest gradient"]
+    results = json.loads(torchrun(script, *METHODS, ANY_OBJECTIVE, port=_port()))
+    assert list(results) == [*METHODS, ANY_OBJECTIVE]
+    for name, result in results.items():
+        assert result["losses"] == pytest.approx(result["expected"], rel=1e-12), name
+        assert result["gradients apart"] < 1e-9 * result["largest gradient"], name
 
 
 ANY_MODEL = """
@@ -274,38 +270,8 @@ def history(work_dir: Path) -> list[dict[str, Any]]:
 
 LORA = "training.adapters={'type':'lora','r':2,'targets':['attn.qkv','q_proj','mlp.fc*']}"
 
-
-@pytest.mark.parametrize("adapters", [None, LORA], ids=["plain", "adapters"])
-def test_a_training_in_two_processes_has_the_losses_and_figures_of_one(
-    tiny_zoo: Path, synthpedes: Path, tmp_path: Path, free_port: int, adapters: str | None
-) -> None:
-    if adapters is not None:
-        pytest.importorskip("peft")
-    script = tmp_path / "train.py"
-    script.write_text("import sys\nfrom tipr_zoo.command_line import main\nsys.exit(main(sys.argv[1:]))")
-    words = ["train", "a_tiny_model", "--data", str(synthpedes), "--device", "cpu", "--work-dir"]
-    # Adam turns the rounding of gradients that should be 0 into steps of full length; SGD does not.
-    options = ["--cfg-options", "training.optimizer={'type':'SGD','lr':0.001}", "training.clip_gradient_norm=None"]
-    options += [adapters] if adapters else []
-    site = tiny_zoo.parents[1]
-    printed = torchrun(script, *words, str(tmp_path / "two"), *options, port=free_port, site=site)
-    assert printed.count("weights: ") == 1, "one process prints"
-    path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
-    env = {**os.environ, "PYTHONPATH": path}
-    subprocess.run([sys.executable, str(script), *words, str(tmp_path / "one"), *options], check=True, env=env)
-    one, two = history(tmp_path / "one"), history(tmp_path / "two")
-    assert [row["epoch"] for row in two] == [1, 1, 2, 2]
-    for expected, found in zip(one, two, strict=True):
-        for key in expected.keys() - {"seconds", "validation"}:
-            assert found[key] == pytest.approx(expected[key], rel=2e-5), key
-        assert found.get("validation") == pytest.approx(expected.get("validation"), abs=1e-3)
-    names = ["a_tiny_model.safetensors", *(["a_tiny_model.adapter.safetensors"] if adapters else [])]
-    for name in names:
-        weights, others = (read_weights(tmp_path / run / name) for run in ("one", "two"))
-        assert weights.keys() == others.keys()
-        for key, value in weights.items():
-            torch.testing.assert_close(others[key], value, rtol=1e-3, atol=1e-5, msg=key)
-
+# Adam turns the rounding of gradients that should be 0 into steps of full length; SGD does not.
+SGD = ["training.optimizer={'type':'SGD','lr':0.001}", "training.clip_gradient_norm=None"]
 
 ALL_AT_ONCE = {
     "optimizer": {"type": "SGD", "lr": 0.001, "momentum": 0.9},
@@ -323,29 +289,66 @@ ALL_AT_ONCE = {
     "compile": {"backend": "aot_eager"},
 }
 
+TRAININGS = """
+import json, sys
+import torch
+from tipr_zoo.command_line import main
+from tipr_zoo.distributed import joined_processes
+
+with joined_processes(torch.device("cpu")):
+    for words in json.loads(sys.argv[1]):
+        if main(words):
+            sys.exit(f"failed: {words}")
+"""
+
 
 @pytest.fixture
-def all_at_once(tiny_zoo: Path, synthpedes: Path, tmp_path: Path, free_port: int) -> Callable[..., Path]:
-    """Trains the tiny model with all of `ALL_AT_ONCE`, in two processes or in one; gives the work dir."""
-    script = tmp_path / "train.py"
-    script.write_text("import sys\nfrom tipr_zoo.command_line import main\nsys.exit(main(sys.argv[1:]))")
-    site = tiny_zoo.parents[1]
-    common = ["train", "a_tiny_model", "--data", str(synthpedes), "--device", "cpu", "--weights"]
-    common += [str(tiny_zoo / "tiny.safetensors")]
-    options = [f"training.{entry}={value}" for entry, value in ALL_AT_ONCE.items()]
+def trained(
+    tiny_zoo: Path, synthpedes: Path, tmp_path: Path, free_port: int, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., list[Path]]:
+    """Trains the tiny model several times, in one start of two processes or in this process; gives the work dirs."""
+    script = tmp_path / "trainings.py"
+    script.write_text(TRAININGS)
 
-    def trained(name: str, *words: str, precision: str, processes: int = 2) -> Path:
-        every = [*common, "--work-dir", str(tmp_path / name), *words]
-        every += ["--cfg-options", f"training.precision={precision}", *options]
-        if processes == 2:
-            torchrun(script, *every, port=free_port, site=site)
+    def train_all(processes: int, runs: dict[str, list[str]], *words: str) -> list[Path]:
+        folders = [tmp_path / f"{name} {processes}" for name in runs]
+        common = ["train", "a_tiny_model", "--data", str(synthpedes), "--device", "cpu"]
+        every = [
+            [*common, "--work-dir", str(folder), *words, *own]
+            for folder, own in zip(folders, runs.values(), strict=True)
+        ]
+        if processes == 1:
+            assert [main(own) for own in every] == [0] * len(every), capfd.readouterr().err
         else:
-            path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
-            one = [sys.executable, str(script), *every]
-            subprocess.run(one, check=True, env={**os.environ, "PYTHONPATH": path}, timeout=200)
-        return tmp_path / name
+            printed = torchrun(script, json.dumps(every), port=free_port, site=tiny_zoo.parents[1])
+            assert printed.count("weights: ") == len(every), "one process prints"
+        return folders
 
-    return trained
+    return train_all
+
+
+def test_trainings_in_two_processes_have_the_losses_and_figures_of_one(trained: Callable[..., list[Path]]) -> None:
+    runs = {"plain": ["--cfg-options", *SGD]}
+    if importlib.util.find_spec("peft") is not None:
+        runs["adapters"] = ["--cfg-options", *SGD, LORA]
+    for one, two in zip(trained(1, runs), trained(2, runs), strict=True):
+        assert [row["epoch"] for row in history(two)] == [1, 1, 2, 2]
+        check_histories(history(one), history(two), rel=2e-5)
+        names = [path.name for path in one.glob("*.safetensors")]
+        assert len(names) == 1 + ("adapters" in one.name)
+        for name in names:
+            weights, others = (read_weights(run / name) for run in (one, two))
+            assert weights.keys() == others.keys()
+            for key, value in weights.items():
+                torch.testing.assert_close(others[key], value, rtol=1e-3, atol=1e-5, msg=key)
+
+
+def check_histories(one: list[dict[str, Any]], two: list[dict[str, Any]], *, rel: float) -> None:
+    """Check that two trainings went alike."""
+    for expected, found in zip(one, two, strict=True):
+        for key in expected.keys() - {"seconds", "validation"}:
+            assert found[key] == pytest.approx(expected[key], rel=rel), key
+        assert found.get("validation") == pytest.approx(expected.get("validation"), abs=1e-3)
 
 
 def tensors_of(work_dir: Path) -> dict[str, torch.Tensor]:
@@ -355,25 +358,27 @@ def tensors_of(work_dir: Path) -> dict[str, torch.Tensor]:
     return {**averages, **content["state_dict"]}
 
 
-def test_rates_averages_and_blocks_are_in_two_processes_as_in_one(all_at_once: Callable[..., Path]) -> None:
-    one, two = (all_at_once(f"{count}", precision="float32", processes=count) for count in (1, 2))
+def test_rates_averages_and_blocks_are_in_two_processes_as_in_one_and_go_on_after_a_stop(
+    trained: Callable[..., list[Path]], tiny_zoo: Path
+) -> None:
+    weights = ["--weights", str(tiny_zoo / "tiny.safetensors")]
+    options = [*weights, "--cfg-options", *(f"training.{entry}={value}" for entry, value in ALL_AT_ONCE.items())]
+    plain, half = ([*options, f"training.precision={precision}"] for precision in ("float32", "float16"))
+    (one,) = trained(1, {"all": plain})
+    stopped = ["--max-minutes", "0", *half]
+    two, whole, begun = trained(2, {"all": plain, "whole": half, "stopped": stopped})
     expected, found = tensors_of(one), tensors_of(two)
     assert [name for name in expected if name.startswith("average of ")]
     for name, value in expected.items():
         if name.startswith("average of "):
             torch.testing.assert_close(found[name], value, atol=2e-5, rtol=1e-3, msg=name)
-    for row_of_one, row_of_two in zip(history(one), history(two), strict=True):
-        for key in row_of_one.keys() - {"seconds", "validation"}:
-            assert row_of_two[key] == pytest.approx(row_of_one[key], rel=1e-4), key
-        assert row_of_two.get("validation") == pytest.approx(row_of_one.get("validation"), abs=1e-3)
+    check_histories(history(one), history(two), rel=1e-4)
 
-
-def test_rates_averages_and_blocks_go_on_in_two_processes_after_a_stop(all_at_once: Callable[..., Path]) -> None:
-    whole = tensors_of(all_at_once("whole", precision="float16"))
-    all_at_once("stopped", "--max-minutes", "0", precision="float16")
-    resumed = tensors_of(all_at_once("stopped", "--resume", precision="float16"))
-    assert whole.keys() == resumed.keys()
-    assert [name for name, value in whole.items() if not torch.equal(value, resumed[name])] == []
+    assert not (begun / "epoch_2.pth").exists()
+    (resumed,) = trained(2, {"stopped": half}, "--resume")  # in processes that know nothing of the first half
+    before, after = tensors_of(whole), tensors_of(resumed)
+    assert before.keys() == after.keys()
+    assert [name for name, value in before.items() if not torch.equal(value, after[name])] == []
 
 
 # A hook of one process

@@ -18,7 +18,8 @@ from tipr_zoo.authoring.new_model import NewModel
 from tipr_zoo.cards.card import read_card
 from tipr_zoo.cards.index import core_cards_folder
 from tipr_zoo.cards.lines import front_matter_node, line_of, replace_values
-from tipr_zoo.cards.record import queries_file, read_record, write_record
+from tipr_zoo.cards.record import read_record, write_record
+from tipr_zoo.cards.record_files import queries_file
 from tipr_zoo.command_line import main
 from tipr_zoo.errors import ConfigError, RecordError, TiprZooError, UnknownNameError
 from tipr_zoo.outside.files import file_sha256

@@ -17,7 +17,8 @@ import safetensors.numpy
 
 from tipr_zoo.authoring.card_writing import write_card
 from tipr_zoo.authoring.new_model import NewModel
-from tipr_zoo.cards.record import METRICS, queries_file, read_record, write_record
+from tipr_zoo.cards.record import METRICS, read_record, write_record
+from tipr_zoo.cards.record_files import queries_file
 from tipr_zoo.command_line import main
 from tipr_zoo.models.lookup import load_card
 from tipr_zoo.outside.files import file_sha256

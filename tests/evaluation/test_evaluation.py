@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 import tipr_zoo
-from tipr_zoo.cards.record import METRICS, queries_file, read_record
+from tipr_zoo.cards.record import METRICS, read_record
+from tipr_zoo.cards.record_files import queries_file
 from tipr_zoo.command_line import main
 from tipr_zoo.datasets import open_dataset
 from tipr_zoo.datasets.person_dataset import PersonDataset
@@ -27,8 +28,6 @@ from tipr_zoo.display.hits_picture import hits_rows
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.evaluation.embedding import (
-    Embeddings,
-    directed_metrics,
     embed_captions,
     embed_dataset,
     embed_pictures,
@@ -37,6 +36,7 @@ from tipr_zoo.evaluation.embedding import (
 )
 from tipr_zoo.evaluation.loaded_model import load_model
 from tipr_zoo.evaluation.measuring import evaluate_and_record, measure
+from tipr_zoo.evaluation.split_embeddings import Embeddings, directed_metrics
 from tipr_zoo.machine.devices import choose_device, describe_device
 from tipr_zoo.pictures.files import open_picture
 from tipr_zoo.weights.tensors import read_weights, write_weights

@@ -204,7 +204,7 @@ def test_pictures_sentences_and_what_is_taken_away_add_up(
     [
         ({"text": " "}, ConfigError, "the sentence to search for is empty"),
         ({"text": "... !"}, ConfigError, "the sentence to search for has no word"),
-        ({"text": 3}, ConfigError, "the sentence to search for is empty"),
+        ({"text": 3}, ConfigError, "the sentence to search for must be text"),
         ({}, ConfigError, "there is nothing to search for"),
         ({"text": TEXT, "top": 0}, ConfigError, "the number of hits must be at least 1, got 0"),
         ({"text": TEXT, "rerank": -1}, ConfigError, "rerank must be a whole number from 0"),

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
+import model_cards
 from tipr_zoo.cards.answers import LEVELS, GalleryScores, ShortCaptions
 from tipr_zoo.command_line import main
 from tipr_zoo.datasets.person_dataset import PersonDataset
@@ -96,18 +98,37 @@ def curve(size: int, rng: np.random.Generator) -> GalleryScores:
 def test_the_chance_holds_in_galleries_of_other_sizes(size: int) -> None:
     rng = np.random.default_rng(0)
     measured = [curve(200, rng), curve(50, rng)]
-    chances = np.array([chance_of_absent(measured, score, size, size) for score in scores(size, rng)])
+    chances = np.array([chance_of_absent(measured, score, size, size).at_most for score in scores(size, rng)])
     for stated in (0.5, 0.2, 0.1):
         assert (chances <= stated).mean() == pytest.approx(stated, abs=0.04)
 
 
 def test_a_chance_falls_with_the_score_and_rises_with_the_gallery() -> None:
     measured = [curve(200, np.random.default_rng(0))]
-    by_score = [chance_of_absent(measured, score, 200) for score in np.linspace(-1, 1, 50)]
+    by_score = [chance_of_absent(measured, score, 200).at_most for score in np.linspace(-1, 1, 50)]
     assert by_score == sorted(by_score, reverse=True)
     assert (by_score[0], by_score[-1]) == (1.0, 0.0)
-    by_size = [chance_of_absent(measured, 0.3, size) for size in (1, 10, 100, 1000, 100_000)]
+    by_size = [chance_of_absent(measured, 0.3, size) for size in (1, 10, 100, 200, 1000, 100_000)]
     assert by_size == sorted(by_size)
+    assert [least == most for least, most in by_size] == [True, True, True, True, False, False]
+
+
+@pytest.mark.parametrize("twins", [0.0, 0.5, 1.0])
+def test_beyond_what_was_measured_the_true_chance_lies_between_both(twins: float) -> None:
+    """Whether everybody's near twin is met more often in a larger gallery or not."""
+    rng = np.random.default_rng(0)
+
+    def best(size: int) -> np.ndarray:
+        own = rng.normal(size=4000) / 10 + 0.25
+        is_met = rng.random(4000) < twins
+        return np.where(is_met, np.maximum(own, scores(size, rng)), scores(size, rng))
+
+    quantiles = tuple(float(score) for score in np.quantile(best(200), LEVELS))
+    measured = [GalleryScores(persons=200, pictures=200, auc=0.9, absent=quantiles, present=quantiles)]
+    chances = np.array([chance_of_absent(measured, score, 3000, 3000) for score in best(3000)])
+    for stated in (0.5, 0.2, 0.1):
+        least, most = (chances <= stated).mean(axis=0)
+        assert most - 0.03 <= stated <= least + 0.03
 
 
 def test_presence_in_words() -> None:
@@ -119,7 +140,10 @@ def test_presence_in_words() -> None:
         " SynthPEDES seed 0)"
     )
     assert remark.details["chance"] == pytest.approx(0.2)
-    assert "this one has 20,000" in presence(measured, fifth, 20_000).text
+    beyond = presence(measured, fifth, 20_000)
+    assert "is as good as in 1 of 5 searches to nearly every search for somebody" in beyond.text
+    assert "in galleries of 200 pictures alone, and this one has 20,000" in beyond.text
+    assert beyond.details["least_chance"] == pytest.approx(0.2)
     assert remark.kind in KINDS
 
 
@@ -209,3 +233,38 @@ def test_a_full_sentence_of_known_words_is_told_nothing_but_presence(
 def test_remarks_without_json_are_a_mistake(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["search", MODEL, str(folder), "a man", "--remarks"]) == 2
     assert "--remarks is for --json" in capsys.readouterr().err
+
+
+def presence_notes(weights: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What a search with weights of one's own says of its best score."""
+    assert main(["search", MODEL, str(folder), "a man in a red jacket", "--weights", str(weights), "--json"]) == 0
+    return [line for line in capsys.readouterr().err.splitlines() if "the best score" in line]
+
+
+def test_search_with_weights_of_ones_own_says_what_was_measured_with_them(
+    folder: Path,
+    synthpedes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TIPR_ZOO_HOME", str(tmp_path / "home"))
+    weights = tmp_path / "mine.safetensors"
+    tensors = load_file(Path(model_cards.__file__).parent / "weights" / f"{MODEL}.safetensors")
+    save_file({name: value * (1.001 if value.is_floating_point() else 1) for name, value in tensors.items()}, weights)
+    (note,) = presence_notes(weights, folder, capsys)
+    assert "was not measured with these weights" in note
+    assert f"tipr-zoo eval {MODEL} --weights {weights} --data DIR --presence measures it" in note
+
+    command = ["eval", MODEL, "--weights", str(weights), "--data", str(synthpedes), "--presence"]
+    assert main([*command, "--cfg-options", "training.max_epochs=1"]) == 0
+    assert "for searches" not in capsys.readouterr().err  # the recipe was changed
+    assert main(command) == 0
+    (kept,) = (tmp_path / "home" / "answers").iterdir()
+    assert f"for searches with these weights: {kept}" in capsys.readouterr().err
+    (note,) = presence_notes(weights, folder, capsys)
+    assert "for somebody who is not here (measured on SynthPEDES seed" in note
+
+    kept.write_text("{}")
+    (note,) = presence_notes(weights, folder, capsys)
+    assert "was not measured with these weights" in note

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from tipr_zoo.cards.index import card_index
-from tipr_zoo.cards.record import METRICS, Record, read_record, record_file_name, write_record
+from tipr_zoo.cards.record import METRICS, Record, read_record, write_record
+from tipr_zoo.cards.record_files import record_file_name
 from tipr_zoo.command_line import main
 from tipr_zoo.errors import RecordError, UnknownNameError
 from tipr_zoo.leaderboard.filter import LeaderboardFilter

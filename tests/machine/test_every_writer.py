@@ -73,7 +73,9 @@ def writes(source: str) -> Iterator[tuple[int, str]]:
     """Line and function of every call that writes a file, but into a part that `whole_file` gave."""
     tree = ast.parse(source)
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    within = {id(node): _parts(function) for function in functions for node in ast.walk(function)}
+    within: dict[int, set[str]] = {}
+    for function in functions:
+        within |= dict.fromkeys(map(id, ast.walk(function)), _parts(function))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _is_writer(node):
             names = {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}

@@ -18,7 +18,8 @@ import torch
 from mmengine.config import Config
 
 from tipr_zoo.cards.index import card_index
-from tipr_zoo.cards.record import queries_file, read_record
+from tipr_zoo.cards.record import read_record
+from tipr_zoo.cards.record_files import queries_file
 from tipr_zoo.cards.results import Result
 from tipr_zoo.command_line import main
 from tipr_zoo.datasets import open_dataset

@@ -10,7 +10,8 @@ from typing import Any
 from tipr_zoo.authoring.card_stub import TAGS, flow_list, weights_fields, yaml_lines
 from tipr_zoo.authoring.new_model import NewModel
 from tipr_zoo.cards.card import ModelCard
-from tipr_zoo.cards.record import METRICS, Record, record_file_name
+from tipr_zoo.cards.record import METRICS, Record
+from tipr_zoo.cards.record_files import record_file_name
 from tipr_zoo.cards.schema import TASK
 from tipr_zoo.terminal.suggested_command import quoted
 

@@ -12,7 +12,8 @@ from tipr_zoo.authoring.card_text import RECORDS_FOLDER, WEIGHTS_FOLDER, card_li
 from tipr_zoo.authoring.new_model import NewModel
 from tipr_zoo.cards.card import MODEL_NAME, ModelCard
 from tipr_zoo.cards.index import card_index
-from tipr_zoo.cards.record import TEXT_TO_IMAGE, Record, queries_file, read_record, record_file_name, write_record
+from tipr_zoo.cards.record import TEXT_TO_IMAGE, Record, read_record, write_record
+from tipr_zoo.cards.record_files import queries_file, record_file_name
 from tipr_zoo.errors import ConfigError, RecordError
 from tipr_zoo.machine.result_place import check_folder, make_folder
 from tipr_zoo.machine.whole_file import whole_file, write_whole

@@ -34,6 +34,10 @@ class AnswerRemarks:
         shape = shape_remark(unlike, pictures)
         self._on_all: list[Remark] = [] if shape is None else [shape]
         self._told: set[str] = set()
+        if not pictures:
+            print(
+                "note: the gallery holds no picture yet; tipr-zoo gallery add GALLERY FOLDER adds some", file=sys.stderr
+            )
 
     def of_answer(self, sentence: str | None, hits: Sequence[Hit], *, judges_presence: bool) -> list[Remark]:
         """Judge one answer, and tell what is to be known of it.
@@ -50,8 +54,7 @@ class AnswerRemarks:
         found += self._on_all
         if judges_presence and hits:
             best = max(hit.score if hit.first_score is None else hit.first_score for hit in hits)
-            presence = presence_remark(self._card, self._weights, best, self._pictures)
-            found += [] if presence is None else [presence]
+            found.append(presence_remark(self._card, self._weights, best, self._pictures))
         for text in (remark.text for remark in found):
             if text not in self._told:  # of several sentences, each thing once
                 print(f"note: {text}", file=sys.stderr)

@@ -93,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int | None:
     """Evaluate, write the files that the options ask for, and print the figures."""
-    from tipr_zoo.cards.record import check_records_folder
+    from tipr_zoo.cards.record_files import check_records_folder
     from tipr_zoo.distributed import joined_processes
     from tipr_zoo.evaluation.embedding_export import check_export_file
     from tipr_zoo.machine.devices import choose_device
@@ -156,6 +156,7 @@ def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
     from tipr_zoo.distributed import is_main_process
     from tipr_zoo.evaluation.answers import check_answers, with_answers
     from tipr_zoo.evaluation.embedding_export import export_embeddings
+    from tipr_zoo.evaluation.known_answers import keep_answers
     from tipr_zoo.evaluation.loaded_model import load_model
     from tipr_zoo.evaluation.measuring import measure
     from tipr_zoo.evaluation.postprocessing import parse_steps
@@ -171,11 +172,15 @@ def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
     if arguments.presence:
         check_answers(loaded, directions)
     outcomes = measure(loaded, dataset, directions, arguments.workers, progress=is_main_process(), use_cache=use_cache)
+    card = load_card(loaded.name)
     if arguments.presence:
-        card = load_card(loaded.name)
         outcomes = [with_answers(outcome, loaded, card, is_main_process()) for outcome in outcomes]
     if not is_main_process():
         return
+    if arguments.presence:
+        for outcome in outcomes:
+            if (place := keep_answers(card, outcome.record)) is not None:
+                print(f"for searches with these weights: {place}", file=sys.stderr)
     records = write_records(outcomes, arguments.records)
     if arguments.export:
         export_embeddings(outcomes[0], arguments.export)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tipr_zoo.cards.record import DIRECTIONS, RERANK_RESTS, Record, record_file_name
+from tipr_zoo.cards.record import DIRECTIONS, RERANK_RESTS, Record
+from tipr_zoo.cards.record_files import record_file_name
 
 if TYPE_CHECKING:
     from tipr_zoo.evaluation.measuring import Outcome

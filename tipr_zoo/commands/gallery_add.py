@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tipr_zoo.commands.gallery_options import add_update_arguments, print_report, read_part, settings_of
+from tipr_zoo.commands.gallery_options import (
+    add_gallery_argument,
+    add_update_arguments,
+    open_to_embed,
+    print_report,
+    read_part,
+    settings_of,
+)
 
 NAME = "gallery add"
 HELP = "add the pictures of a folder to a gallery; only what is new is embedded, and a stop costs one batch"
@@ -18,7 +25,7 @@ tipr-zoo gallery add crops.gallery pictures/ --facts cameras.csv --part 1/4
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("gallery", metavar="GALLERY", help="a folder, or the address of a server's")
+    add_gallery_argument(parser)
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="pictures, also in sub-folders")
     parser.add_argument(
         "--part",
@@ -30,12 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Add the pictures, and say what was done."""
-    from tipr_zoo.gallery.gallery import Gallery
-    from tipr_zoo.machine.devices import choose_device
-
     part, settings = read_part(arguments.part), settings_of(arguments)
-    device = choose_device(arguments.device)
-    with Gallery.open(arguments.gallery, weights=arguments.weights, device=device) as gallery:
+    with open_to_embed(arguments) as gallery:
         facts, pattern = arguments.facts, arguments.pattern
         report = gallery.add(arguments.folder, facts=facts, pattern=pattern, part=part, settings=settings)
     print_report(report, arguments.gallery, arguments.json)

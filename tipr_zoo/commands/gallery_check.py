@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from tipr_zoo.commands.gallery_options import add_gallery_argument, add_json_argument
+
 NAME = "gallery check"
 HELP = "read every picture of a gallery again, and compare it with what was embedded"
 EXAMPLE = """
@@ -13,8 +15,8 @@ tipr-zoo gallery check crops.gallery
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("gallery", metavar="GALLERY", help="a folder, or the address of a server's")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_gallery_argument(parser)
+    add_json_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

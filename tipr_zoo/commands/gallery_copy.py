@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from tipr_zoo.commands.gallery_options import add_gallery_argument
+
 NAME = "gallery copy"
 HELP = "copy a gallery into another one, in any engine, without embedding anything"
 EXAMPLE = """
@@ -14,7 +16,7 @@ tipr-zoo gallery copy part2.gallery crops.gallery
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("gallery", metavar="FROM", help="a folder, or the address of a server's")
+    add_gallery_argument(parser, "FROM")
     parser.add_argument("to", metavar="TO", help="likewise; one that is there gets the pictures besides its own")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from tipr_zoo.commands.gallery_options import add_gallery_argument
 from tipr_zoo.commands.options import add_model_arguments
 
 NAME = "gallery create"
@@ -16,7 +17,7 @@ tipr-zoo gallery create postgresql://127.0.0.1/people/crops --model irra_vitb16_
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("gallery", metavar="GALLERY", help="a folder, or the address of a server's")
+    add_gallery_argument(parser)
     parser.add_argument("--model", metavar="NAME", required=True, help="the model")
     parser.add_argument(
         "--precision",

@@ -1,4 +1,4 @@
-"""What ``gallery add`` and ``gallery refresh`` share: facts, how pictures are embedded, and what is told."""
+"""What the commands of galleries share: the gallery, facts, how pictures are embedded, and what is told."""
 
 from __future__ import annotations
 
@@ -11,12 +11,37 @@ from tipr_zoo.commands.options import add_model_arguments
 from tipr_zoo.errors import ConfigError
 
 if TYPE_CHECKING:
+    from tipr_zoo.gallery.gallery import Gallery
     from tipr_zoo.gallery.picture_embedding import EmbeddingSettings
     from tipr_zoo.gallery.reports import AddReport
 
 
+def add_gallery_argument(parser: argparse.ArgumentParser, metavar: str = "GALLERY") -> None:
+    """Declare the gallery that a command is about.
+
+    Args:
+        parser: The command's.
+        metavar: What it is called in the command's help.
+    """
+    parser.add_argument("gallery", metavar=metavar, help="a folder, or the address of a server's")
+
+
+def add_json_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def open_to_embed(arguments: argparse.Namespace) -> Gallery:
+    """Open the gallery that pictures are to be embedded for."""
+    from tipr_zoo.gallery.gallery import Gallery
+    from tipr_zoo.machine.devices import choose_device
+
+    device = choose_device(arguments.device)
+    return Gallery.open(arguments.gallery, weights=arguments.weights, device=device)
+
+
 def add_update_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options that both have."""
+    """Declare the options that ``gallery add`` and ``gallery refresh`` have."""
     parser.add_argument(
         "--facts",
         metavar="FILE",
@@ -29,7 +54,7 @@ def add_update_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", metavar="N", type=int, help="processes that decode pictures (default: what suits the machine)"
     )
     add_model_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json_argument(parser)
 
 
 def settings_of(arguments: argparse.Namespace) -> EmbeddingSettings:

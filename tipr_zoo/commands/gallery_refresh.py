@@ -5,7 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tipr_zoo.commands.gallery_options import add_update_arguments, print_report, settings_of
+from tipr_zoo.commands.gallery_options import (
+    add_gallery_argument,
+    add_update_arguments,
+    open_to_embed,
+    print_report,
+    settings_of,
+)
 
 NAME = "gallery refresh"
 HELP = "bring a gallery up to its folders: embed what is new or changed, remove what is gone"
@@ -17,7 +23,7 @@ tipr-zoo gallery refresh crops.gallery pictures/ --facts cameras.csv
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("gallery", metavar="GALLERY", help="a folder, or the address of a server's")
+    add_gallery_argument(parser)
     parser.add_argument(
         "folder", metavar="FOLDER", type=Path, nargs="?", help="pictures (default: every folder that was added)"
     )
@@ -26,11 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Bring the gallery up, and say what was done."""
-    from tipr_zoo.gallery.gallery import Gallery
-    from tipr_zoo.machine.devices import choose_device
-
-    settings, device = settings_of(arguments), choose_device(arguments.device)
-    with Gallery.open(arguments.gallery, weights=arguments.weights, device=device) as gallery:
+    settings = settings_of(arguments)
+    with open_to_embed(arguments) as gallery:
         facts, pattern = arguments.facts, arguments.pattern
         report = gallery.refresh(arguments.folder, facts=facts, pattern=pattern, settings=settings)
     print_report(report, arguments.gallery, arguments.json)

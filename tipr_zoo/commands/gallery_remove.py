@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from tipr_zoo.commands.gallery_options import add_gallery_argument
+
 NAME = "gallery remove"
 HELP = "take pictures out of a gallery; their files stay"
 EXAMPLE = """
@@ -14,7 +16,7 @@ tipr-zoo gallery remove crops.gallery pictures/a.jpg pictures/b.jpg
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("gallery", metavar="GALLERY", help="a folder, or the address of a server's")
+    add_gallery_argument(parser)
     parser.add_argument("paths", metavar="PATH", nargs="+", help="pictures, or folders for all that lies below them")
 
 

@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         TrainingInterrupted: A signal has interrupted the work. The same command continues it.
     """
-    from tipr_zoo.cards.record import check_records_folder, record_file_name
+    from tipr_zoo.cards.record_files import check_records_folder, record_file_name
     from tipr_zoo.commands.options import parse_option
     from tipr_zoo.commands.reproduction_report import reproduction_report
     from tipr_zoo.errors import TrainingInterrupted

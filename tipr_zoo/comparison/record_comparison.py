@@ -8,15 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tipr_zoo.cards.record import (
-    DIRECTIONS,
-    IMAGE_TO_TEXT,
-    METRICS,
-    TEXT_TO_IMAGE,
-    Record,
-    read_record,
-    record_file_name,
-)
+from tipr_zoo.cards.record import DIRECTIONS, IMAGE_TO_TEXT, METRICS, TEXT_TO_IMAGE, Record, read_record
+from tipr_zoo.cards.record_files import record_file_name
 from tipr_zoo.comparison.paired_statistics import paired_statistics
 from tipr_zoo.errors import ConfigError, RecordError
 from tipr_zoo.evaluation.kept_queries import KeptQueries, read_kept_queries

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from tipr_zoo.cards.answers import MeasuredAnswers
 from tipr_zoo.cards.card import ModelCard
-from tipr_zoo.cards.record import TEXT_TO_IMAGE, Record
+from tipr_zoo.cards.record import TEXT_TO_IMAGE
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.evaluation.known_answers import known_answers
 from tipr_zoo.evaluation.loaded_model import LoadedModel
 from tipr_zoo.evaluation.measuring import Outcome
 from tipr_zoo.evaluation.presence import best_scores, calibration
@@ -43,7 +44,8 @@ def with_answers(outcome: Outcome, loaded: LoadedModel, card: ModelCard, progres
     Args:
         outcome: The evaluation. One that is not text-to-image is returned as it is.
         loaded: Its model.
-        card: The card of its model. Where it has a curve of other data, the record says how that holds on this one.
+        card: The card of its model. Where a curve of other data is known of its weights, the record says how that holds
+            on this one.
         progress: Whether to show progress bars on stderr.
 
     Raises:
@@ -53,7 +55,9 @@ def with_answers(outcome: Outcome, loaded: LoadedModel, card: ModelCard, progres
     if record.direction != TEXT_TO_IMAGE:
         return outcome
     scores = best_scores(outcome.similarity, dataset.caption_ids, dataset.picture_ids)
-    curve = () if _is_of(card, record) or card.answers is None else card.answers.galleries
+    known = known_answers(card, record.weights_sha256)
+    is_of_other_data = known is not None and known.dataset_sha256 not in (None, record.dataset_sha256)
+    curve = known.answers.galleries if known is not None and is_of_other_data else ()
     answers = MeasuredAnswers(
         galleries=tuple(each.curve() for each in scores),
         short_captions=measure_short_captions(
@@ -62,11 +66,3 @@ def with_answers(outcome: Outcome, loaded: LoadedModel, card: ModelCard, progres
         calibration=tuple(calibration(curve, scores)) if curve else (),
     )
     return replace(outcome, record=replace(record, answers=answers, command=f"{record.command} --presence"))
-
-
-def _is_of(card: ModelCard, record: Record) -> bool:
-    """Tell whether the curve of a card is of the same data as a record, or of other weights."""
-    if card.answers is None or card.weights is None or card.weights.sha256 != record.weights_sha256:
-        return True
-    sources = [result.record for result in card.results if result.source_url == card.answers.source]
-    return any(source is not None and source.dataset_sha256 == record.dataset_sha256 for source in sources)

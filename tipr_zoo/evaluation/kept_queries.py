@@ -15,7 +15,8 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
-from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, queries_file, record_text
+from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, record_text
+from tipr_zoo.cards.record_files import queries_file
 from tipr_zoo.datasets.person_dataset import PersonDataset
 from tipr_zoo.errors import RecordError
 from tipr_zoo.evaluation.query_figures import QueryFigures

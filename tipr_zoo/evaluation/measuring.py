@@ -16,13 +16,7 @@ from torch import Tensor
 from tipr_zoo.cards.record import DIRECTIONS, TEXT_TO_IMAGE, Record
 from tipr_zoo.datasets.arguments import tell_changed_annotations
 from tipr_zoo.datasets.person_dataset import PersonDataset
-from tipr_zoo.evaluation.embedding import (
-    Embeddings,
-    directed_ids,
-    embed_captions,
-    embed_dataset,
-    embed_pictures,
-)
+from tipr_zoo.evaluation.embedding import embed_captions, embed_dataset, embed_pictures
 from tipr_zoo.evaluation.embedding_cache import EmbeddingCache, captions_sha256, pictures_sha256
 from tipr_zoo.evaluation.first_stage import FirstStage
 from tipr_zoo.evaluation.kept_queries import KeptQueries, kept_queries
@@ -32,6 +26,7 @@ from tipr_zoo.evaluation.query_figures import SimilarityRows, figures_of_queries
 from tipr_zoo.evaluation.recorded_facts import command_again, facts_of_dataset, facts_of_model, facts_of_ranking
 from tipr_zoo.evaluation.reranked_rows import Reranked, reranked_rows
 from tipr_zoo.evaluation.reranking import FIRST_STAGE_ALONE, check_can_rerank, rank_again
+from tipr_zoo.evaluation.split_embeddings import Embeddings, directed_ids
 from tipr_zoo.models.similarity_part import of_part, part_columns
 
 

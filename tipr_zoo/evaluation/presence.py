@@ -53,7 +53,11 @@ class BestScores:
 
 
 def best_scores(
-    rows: SimilarityRows, query_ids: Sequence[int], gallery_ids: Sequence[int], seed: int = 0
+    rows: SimilarityRows,
+    query_ids: Sequence[int],
+    gallery_ids: Sequence[int],
+    seed: int = 0,
+    sizes: Sequence[int] | None = None,
 ) -> list[BestScores]:
     """Find the best score of each query, with and without its own person, in galleries of several sizes.
 
@@ -64,9 +68,8 @@ def best_scores(
         query_ids: (Q,) the person of each caption.
         gallery_ids: (G,) the person of each picture.
         seed: Seed of the draws.
-
-    Returns:
-        The whole gallery first, then galleries of a quarter of its persons each, down to `FEWEST`.
+        sizes: How many other persons each gallery is to have, at most as many as there are. None for the whole gallery,
+            then galleries of a quarter of its persons each, down to `FEWEST`.
 
     Raises:
         DataError: The gallery has fewer than two persons.
@@ -87,12 +90,18 @@ def best_scores(
     order[everyone, columns] = 2.0  # its own person is never drawn
     order = order.argsort(axis=1)
     found = []
-    count = others
-    while count >= max(1, min(FEWEST, others)):
+    for count in _sizes(others) if sizes is None else sizes:
         best = np.take_along_axis(rivals, order[:, :count], axis=1).max(axis=1)
         found.append(BestScores(count, round(count * mean), best, np.maximum(best, own)))
-        count //= SHRINKS_BY
     return found
+
+
+def _sizes(others: int) -> list[int]:
+    sizes, count = [], others
+    while count >= max(1, min(FEWEST, others)):
+        sizes.append(count)
+        count //= SHRINKS_BY
+    return sizes
 
 
 @dataclass(frozen=True)
@@ -137,7 +146,8 @@ def calibration(curve: Sequence[GalleryScores], measured: Sequence[BestScores]) 
     """
     found = []
     for each in measured:
-        chances = np.array([chance_of_absent(curve, float(s), each.pictures, each.persons) for s in each.absent])
+        judged = [chance_of_absent(curve, float(s), each.pictures, each.persons) for s in each.absent]
+        chances = np.array([chance.at_most for chance in judged])
         for stated in STATED:
             share = round(float((chances <= stated).mean()), 4)
             found.append(Calibration(persons=each.persons, stated=stated, found=share))

@@ -21,8 +21,9 @@ def engine_of(address: str | os.PathLike[str]) -> type[Engine]:
         address: A folder, or e.g. ``postgresql://host/database``.
 
     Raises:
-        GalleryError: No engine has such addresses.
+        GalleryError: No engine has such addresses, or it is none.
     """
+    _check_address(address)
     engines: list[type[Engine]] = [ENGINES.get(name) for name in ENGINES.names()]
     match = None if isinstance(address, Path) else _SCHEME.match(os.fspath(address))
     wanted = match[1].lower() if match else ""
@@ -34,5 +35,15 @@ def engine_of(address: str | os.PathLike[str]) -> type[Engine]:
 
 
 def is_folder(address: str | os.PathLike[str]) -> bool:
-    """Tell whether an address is a folder on disk."""
+    """Tell whether an address is a folder on disk.
+
+    Raises:
+        GalleryError: It is no address.
+    """
+    _check_address(address)
     return isinstance(address, Path) or not _SCHEME.match(os.fspath(address))
+
+
+def _check_address(address: object) -> None:
+    if not isinstance(address, str | os.PathLike):
+        raise GalleryError(f"the address of a gallery is text or a path, got a {type(address).__name__}")

@@ -62,9 +62,11 @@ def check_value(name: str, value: object) -> None:
     if isinstance(value, bool):
         return
     if isinstance(value, int | float):
-        if not math.isfinite(value) or (abs(value) > _MOST and isinstance(value, int)):
+        is_kept = abs(value) <= _MOST if isinstance(value, int) else math.isfinite(value)
+        if not is_kept:
+            what = "a whole number beyond 2^53" if isinstance(value, int) else repr(value)
             raise GalleryError(
-                f"the fact {name!r} is {value!r}; a number is finite, and a whole one at most 2^53: give it as text"
+                f"the fact {name!r} is {what}; a number is finite, and a whole one at most 2^53: give it as text"
             )
         return
     if not isinstance(value, str):

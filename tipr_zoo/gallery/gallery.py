@@ -3,48 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import replace
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
-from tipr_zoo.errors import ConfigError, DataError, GalleryError
+from tipr_zoo.errors import ConfigError
 from tipr_zoo.gallery.address import engine_of, is_folder
-from tipr_zoo.gallery.asked import check_sentence
-from tipr_zoo.gallery.fact_tables import KnownFacts, read_fact_table, read_path_pattern
-from tipr_zoo.gallery.facts import read_conditions
+from tipr_zoo.gallery.folder_updates import FolderContents, refresh_folders, remove_pictures, update_folder
 from tipr_zoo.gallery.gallery_model import GalleryModel
-from tipr_zoo.gallery.header import PRECISIONS, GalleryHeader, PictureFolder, read_header
+from tipr_zoo.gallery.given_embeddings import Embeddings, add_given_embeddings
+from tipr_zoo.gallery.given_facts import Boxes, Facts
+from tipr_zoo.gallery.header import PRECISIONS, GalleryHeader
 from tipr_zoo.gallery.hits import Hit
-from tipr_zoo.gallery.picture_contents import Crops, content_sha256, file_state
-from tipr_zoo.gallery.picture_embedding import (
-    EmbeddingSettings,
-    batches_of,
-    best_precision,
-    embedded_batches,
-    unit_vectors,
-)
-from tipr_zoo.gallery.querying import QueryWeights, Selection, combined, find, plain, ranked_again
-from tipr_zoo.gallery.records import PictureRecord, absolute, checked_box, record_of
+from tipr_zoo.gallery.opened import OpenedGallery
+from tipr_zoo.gallery.picture_embedding import EmbeddingSettings, best_precision
+from tipr_zoo.gallery.querying import QueryWeights, Selection
 from tipr_zoo.gallery.reports import AddReport, CheckReport, GalleryStatus
-from tipr_zoo.gallery.updating import Update, Wanted, below, gone_paths, part_of_paths
-from tipr_zoo.models.built_model import BuiltModel
-from tipr_zoo.pictures.files import find_pictures
+from tipr_zoo.gallery.searching import Query, Where, search_gallery
+from tipr_zoo.gallery.standing import status_of
+from tipr_zoo.machine.devices import usable_device
 from tipr_zoo.protocols.engines import Engine, Fact
 
-Where = Mapping[str, Fact] | Sequence[Any] | str | None
-"""What pictures must be like: values by fact, or conditions as ``"time>=2026-05-01"``."""
-
-Embeddings = npt.NDArray[np.floating[Any]] | torch.Tensor
-
-_AT_ONCE = 1000
+_OTHER_DEVICE = "try device='cpu'"
 
 
 class Gallery:
@@ -67,10 +49,17 @@ class Gallery:
         weights: str | Path | None = None,
         device: str | torch.device = "cpu",
     ) -> None:
-        self.address, self._engine, self._device = address, engine, device
-        self.header: GalleryHeader = read_header(engine.header, address)
-        self._weights = self.header.weights if weights is None else weights
-        self._model: GalleryModel | None = None
+        self._opened = OpenedGallery(address, engine, weights, usable_device(device, _OTHER_DEVICE))
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return self._opened.address
+
+    @property
+    def header(self) -> GalleryHeader:
+        """What it says of itself: the model, weights and preprocessing of its vectors, and its folders."""
+        return self._opened.header
 
     @classmethod
     def create(
@@ -98,14 +87,14 @@ class Gallery:
         """
         if precision is not None and precision not in PRECISIONS:
             raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
-        engine = engine_of(address)
+        engine, device = engine_of(address), usable_device(device, _OTHER_DEVICE)
         loaded = GalleryModel(model, weights, device)
         whole = loaded.whole()
         with torch.inference_mode():
             dimension = loaded.embed_sentences(["a person"]).shape[1]
         header = loaded.header(dimension, precision or best_precision(whole))
         gallery = cls(_plain(address), engine.create(_plain(address), header.text(), dimension), weights, device)
-        gallery._model = loaded
+        gallery._opened.loaded = loaded
         return gallery
 
     @classmethod
@@ -131,8 +120,8 @@ class Gallery:
     def add(
         self,
         folder: str | os.PathLike[str],
-        boxes: Mapping[Any, Iterable[Sequence[int]]] | None = None,
-        facts: Mapping[Any, Mapping[str, Fact]] | str | os.PathLike[str] | None = None,
+        boxes: Boxes | None = None,
+        facts: Facts | None = None,
         *,
         pattern: str | None = None,
         part: tuple[int, int] | None = None,
@@ -163,13 +152,14 @@ class Gallery:
             DataError: The folder is missing, or holds no picture.
             WriteError: The disk is full.
         """
-        return self._update(Path(folder), boxes, facts, pattern, part, settings, removes_gone=False)
+        contents = FolderContents(boxes, facts, pattern, part, settings)
+        return update_folder(self._opened, Path(folder), contents, removes_gone=False)
 
     def refresh(
         self,
         folder: str | os.PathLike[str] | None = None,
-        boxes: Mapping[Any, Iterable[Sequence[int]]] | None = None,
-        facts: Mapping[Any, Mapping[str, Fact]] | str | os.PathLike[str] | None = None,
+        boxes: Boxes | None = None,
+        facts: Facts | None = None,
         *,
         pattern: str | None = None,
         settings: EmbeddingSettings | None = None,
@@ -187,11 +177,8 @@ class Gallery:
             GalleryError: As in `add`.
             DataError: The folder is missing, or holds no picture; then nothing is removed.
         """
-        folders = [Path(known.path) for known in self.header.folders] if folder is None else [Path(folder)]
-        if not folders:
-            raise GalleryError(f"no folder was added to the gallery {self.address} yet; add one")
-        reports = [self._update(one, boxes, facts, pattern, None, settings, removes_gone=True) for one in folders]
-        return _together(reports)
+        contents = FolderContents(boxes, facts, pattern, settings=settings)
+        return refresh_folders(self._opened, None if folder is None else Path(folder), contents)
 
     def remove(self, paths: Iterable[str | os.PathLike[str]]) -> int:
         """Remove pictures from the gallery; their files stay.
@@ -205,18 +192,7 @@ class Gallery:
         Raises:
             GalleryError: The gallery holds nothing there, or another process writes into it.
         """
-        given = [os.fspath(paths)] if isinstance(paths, str | os.PathLike) else [os.fspath(path) for path in paths]
-        wanted = [absolute(path) for path in given]
-        with self._writing():
-            known = [(record.path, record.key) for record in map(record_of, self._engine.rows())]
-            keys = [key for path, key in known if any(below(path, folder) for folder in wanted)]
-            for path in wanted:
-                if not any(below(other, path) for other, _ in known):
-                    raise GalleryError(f"the gallery {self.address} holds no picture {path}; nothing was removed")
-            folders = tuple(folder for folder in self.header.folders if folder.path not in wanted)
-            if folders != self.header.folders:
-                self._set_header(replace(self.header, folders=folders))
-            return sum(self._engine.delete(keys[part]) for part in batches_of(len(keys), _AT_ONCE))
+        return remove_pictures(self._opened, paths)
 
     def add_embeddings(
         self,
@@ -242,29 +218,7 @@ class Gallery:
         Raises:
             GalleryError: They do not fit the gallery, are of other weights, or a path stands there twice.
         """
-        if weights_sha256 is not None and weights_sha256 != self.header.weights_sha256:
-            raise GalleryError(
-                f"the embeddings are of weights {weights_sha256[:12]}..., and the gallery {self.address} is of"
-                f" {self.header.weights_sha256[:12]}...; make another gallery for them"
-            )
-        array = vectors.detach().cpu().numpy() if isinstance(vectors, torch.Tensor) else np.asarray(vectors)
-        names = [absolute(path) for path in paths]
-        if array.shape != (len(names), self.header.dimension) or (facts is not None and len(facts) != len(names)):
-            raise GalleryError(
-                f"{len(names):,} paths need embeddings of shape ({len(names)}, {self.header.dimension}), and as many"
-                f" facts; got {array.shape}{'' if facts is None else f' and {len(facts):,} facts'}"
-            )
-        if len(set(names)) < len(names):
-            raise GalleryError("a path stands twice among the embeddings; give each picture once")
-        with self._writing():
-            for part in batches_of(len(names), _AT_ONCE):
-                own = names[part]
-                records = [_record_here(path) if reads_files else PictureRecord(path) for path in own]
-                known = [dict(one) for one in facts[part]] if facts is not None else [{} for _ in own]
-                rows = [record.with_facts(one).row() for record, one in zip(records, known, strict=True)]
-                self._engine.add(rows, _checked_vectors(array[part], own))
-            self._engine.flush()
-        return len(names)
+        return add_given_embeddings(self._opened, vectors, paths, facts, weights_sha256, reads_files)
 
     def search(
         self,
@@ -300,9 +254,8 @@ class Gallery:
             GalleryError: There is no such fact, or the gallery is of other weights.
             DataError: The picture cannot be read.
         """
-        sentences = None if text is None else [text]
-        given: dict[str, Any] = {"picture": picture, "minus": minus, "weights": weights}
-        return self._search(sentences, top, where, threshold, rerank, group, **given)[0]
+        query = Query(None if text is None else [text], picture, minus, weights or QueryWeights(), rerank)
+        return search_gallery(self._opened, query, where, Selection(top, (), threshold, group))[0]
 
     def search_many(
         self,
@@ -336,52 +289,13 @@ class Gallery:
         Raises:
             TiprZooError: As in `search`.
         """
-        if isinstance(sentences, str):
+        if isinstance(sentences, str | bytes) or not isinstance(sentences, Iterable):
             raise ConfigError("search_many takes a list of sentences; search takes one")
-        if not len(sentences):
+        sentences = list(sentences)
+        if not sentences:
             return []
-        given: dict[str, Any] = {"picture": picture, "minus": minus, "weights": weights}
-        return self._search(list(sentences), top, where, threshold, rerank, group, **given)
-
-    def _search(
-        self,
-        sentences: list[str] | None,
-        top: int,
-        where: Where,
-        threshold: float | None,
-        rerank: int,
-        group: str | None,
-        *,
-        picture: str | os.PathLike[str] | None,
-        minus: str | None,
-        weights: QueryWeights | None,
-    ) -> list[list[Hit]]:
-        weights = weights or QueryWeights()
-        for sentence in [*(sentences or []), *([] if minus is None else [minus])]:
-            check_sentence(sentence)
-        if isinstance(rerank, bool) or not isinstance(rerank, int) or rerank < 0:
-            raise ConfigError(f"rerank must be a whole number from 0, got {rerank!r}")
-        if rerank and not sentences:
-            raise ConfigError("pictures are ranked again by a sentence; give one, or leave rerank out")
-        model = self._checked_model(embeds_pictures=picture is not None or rerank > 0)
-        wanted = Selection(top, read_conditions(where, self._engine.facts()), threshold, group)
-        queries = combined(
-            [
-                (weights.text, model.embed_sentences(sentences) if sentences else None),
-                (weights.picture, None if picture is None else self._embed_picture(picture)),
-                (-weights.minus, None if minus is None else model.embed_sentences([minus])),
-            ]
-        )
-        found = find(self._engine, queries, replace(wanted, top=max(top, rerank)))
-        if not rerank:
-            return [plain(hits) for hits in found]
-        from tipr_zoo.gallery.reranking import pair_scores  # not at the top: few ask for it
-
-        whole = model.whole()
-        return [
-            plain(ranked_again(hits, rerank, partial(pair_scores, whole, text)))[:top]
-            for text, hits in zip(sentences or [], found, strict=True)
-        ]
+        query = Query(sentences, picture, minus, weights or QueryWeights(), rerank)
+        return search_gallery(self._opened, query, where, Selection(top, (), threshold, group))
 
     def check_model(self) -> None:
         """Check that the model of the gallery is there, with the same weights, recipe and preprocessing.
@@ -390,28 +304,11 @@ class Gallery:
             GalleryError: It is another.
             TiprZooError: There is no such model, or it has no weights.
         """
-        self._checked_model(embeds_pictures=True)
+        self._opened.model(embeds_pictures=True)
 
     def status(self) -> GalleryStatus:
         """Say how the gallery stands."""
-        contents, pictures = set(), 0
-        for row in self._engine.rows():
-            record = record_of(row)
-            contents.add((record.content or record.path, record.box))
-            pictures += 1
-        header = self.header
-        return GalleryStatus(
-            self.address,
-            pictures,
-            len(contents),
-            header.model,
-            header.weights,
-            header.weights_sha256,
-            header.dimension,
-            header.precision,
-            [folder.path for folder in header.folders],
-            self._engine.facts(),
-        )
+        return status_of(self._opened)
 
     def check(self) -> CheckReport:
         """Read every picture again, and compare it with what was embedded; and the vectors with what was written.
@@ -421,7 +318,7 @@ class Gallery:
         """
         from tipr_zoo.gallery.checking import checked  # not at the top: few ask for it
 
-        return checked(self._engine)
+        return checked(self._opened.engine)
 
     def copy(self, address: str | os.PathLike[str]) -> Gallery:
         """Copy everything into another gallery, in any engine, without embedding anything.
@@ -437,20 +334,21 @@ class Gallery:
         """
         from tipr_zoo.gallery.copying import copied  # not at the top: few ask for it
 
-        engine = copied(self.address, self._engine, self.header, _plain(address), engine_of(address))
-        return Gallery(_plain(address), engine, self._weights, self._device)
+        own = self._opened
+        engine = copied(own.address, own.engine, own.header, _plain(address), engine_of(address))
+        return Gallery(_plain(address), engine, own.weights, own.device)
 
     def __len__(self) -> int:
         """Return the number of pictures and boxes."""
-        return self._engine.count()
+        return self._opened.engine.count()
 
     def drop(self) -> None:
         """Remove the gallery, and all that is stored of it; the pictures stay."""
-        self._engine.drop()
+        self._opened.engine.drop()
 
     def close(self) -> None:
         """Give back what is held. A closed gallery is not used any more."""
-        self._engine.close()
+        self._opened.engine.close()
 
     def __enter__(self) -> Gallery:
         """Return the gallery itself, which is closed at the end of the block."""
@@ -461,159 +359,6 @@ class Gallery:
     ) -> None:
         self.close()
 
-    def _update(
-        self,
-        folder: Path,
-        boxes: Mapping[Any, Iterable[Sequence[int]]] | None,
-        facts: Mapping[Any, Mapping[str, Fact]] | str | os.PathLike[str] | None,
-        pattern: str | None,
-        part: tuple[int, int] | None,
-        settings: EmbeddingSettings | None,
-        removes_gone: bool,
-    ) -> AddReport:
-        with self._writing():
-            self._checked_model(embeds_pictures=False)
-            known = next((one for one in self.header.folders if one.path == absolute(folder)), None)
-            if known is not None:
-                facts, pattern = known.facts if facts is None else facts, pattern or known.pattern
-            found = find_pictures(folder)
-            paths = [absolute(path) for path in found.readable]
-            sources = [self._facts_of(folder, paths, facts), self._facts_by_pattern(folder, paths, pattern)]
-            there = [one for one in sources if one is not None]
-            table = absolute(facts) if isinstance(facts, str | os.PathLike) else None
-            self._note_folder(PictureFolder(absolute(folder), table, pattern))
-            settings = replace(settings or EmbeddingSettings(), precision=self.header.precision)
-            told = found.told()
-            report = AddReport(left_out=list(found.left_out), remarks=[told] if told else [])
-            update = Update(self._engine, self._pictures_model, settings, report)
-            facts_of = _joined(there)
-            given = {**facts_of.boxes, **({} if boxes is None else _boxes_of(boxes, folder, paths))}
-            gone = gone_paths(update.known, absolute(folder), paths) if removes_gone else ()
-            wanted = Wanted(
-                part_of_paths(paths, part), given, boxes is not None or bool(given), facts_of, bool(there), gone
-            )
-            if there:
-                report.unmatched = list(sources[0].unmatched) if sources[0] is not None else []
-                report.without_facts = len(set(paths) - {path for path, _ in facts_of.facts})
-            update.run(wanted)
-        return report
-
-    def _facts_of(
-        self, folder: Path, paths: list[str], facts: Mapping[Any, Mapping[str, Fact]] | str | os.PathLike[str] | None
-    ) -> KnownFacts | None:
-        if facts is None:
-            return None
-        if not isinstance(facts, Mapping):
-            return read_fact_table(Path(facts), folder, paths, self._engine.facts())
-        there = set(paths)
-        known = KnownFacts()
-        for path, values in facts.items():
-            place = _place(path, folder)
-            if place in there:
-                known.facts[place, None] = dict(values)
-            else:
-                known.unmatched.append(place)
-        return known
-
-    def _facts_by_pattern(self, folder: Path, paths: list[str], pattern: str | None) -> KnownFacts | None:
-        return None if pattern is None else read_path_pattern(pattern, folder, paths, self._engine.facts())
-
-    def _note_folder(self, folder: PictureFolder) -> None:
-        others = [one for one in self.header.folders if one.path != folder.path]
-        header = replace(self.header, folders=tuple(sorted([*others, folder], key=lambda one: one.path)))
-        if header != self.header:
-            self._set_header(header)
-
-    def _set_header(self, header: GalleryHeader) -> None:
-        self._engine.set_header(header.text())
-        self.header = header
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Keep other processes from writing meanwhile, where the engine can; and see what they have written."""
-        with getattr(self._engine, "writing", nullcontext)():
-            self.header = read_header(self._engine.header, self.address)
-            yield
-
-    def _checked_model(self, *, embeds_pictures: bool) -> GalleryModel:
-        """Return the gallery's model.
-
-        Raises:
-            GalleryError: It is of other weights than the gallery.
-        """
-        if self._model is None:
-            self._model = GalleryModel(self.header.model, self._weights, self._device)
-        self._model.check_is_of(self.header, self.address, embeds_pictures=embeds_pictures)
-        return self._model
-
-    def _pictures_model(self) -> BuiltModel:
-        return self._checked_model(embeds_pictures=True).whole()
-
-    def _embed_picture(self, picture: str | os.PathLike[str]) -> npt.NDArray[np.float32]:
-        """Embed one picture: -> (1, D) float32 of unit length."""
-        crops = Crops([(os.fspath(picture), None)], self._pictures_model())
-        (batch,) = embedded_batches(crops, EmbeddingSettings(workers=0, precision=self.header.precision))
-        for error in batch.errors.values():
-            raise error
-        return batch.vectors
-
 
 def _plain(address: str | os.PathLike[str]) -> str:
     return os.fspath(address) if not is_folder(address) else str(Path(address))
-
-
-def _place(path: object, folder: Path) -> str:
-    """Return the absolute path of a picture that is named from a folder, or from the root."""
-    if not isinstance(path, str | os.PathLike):
-        raise GalleryError(f"a picture is named by its path, got a {type(path).__name__}")
-    below_it = absolute(folder / path)
-    return below_it if os.path.exists(below_it) or not os.path.exists(path) else absolute(path)
-
-
-def _boxes_of(
-    boxes: Mapping[Any, Iterable[Sequence[int]]], folder: Path, paths: list[str]
-) -> dict[str, list[tuple[int, int, int, int]]]:
-    there, found = set(paths), {}
-    for path, own in boxes.items():
-        place = _place(path, folder)
-        if place not in there:
-            raise DataError(f"boxes are given of {path}, and {folder} holds no such picture; check the path")
-        found[place] = list(dict.fromkeys(checked_box(box, place) for box in own))
-    return found
-
-
-def _joined(sources: Sequence[KnownFacts]) -> KnownFacts:
-    """Put facts together; where two sources know the same fact, the first one counts."""
-    joined = KnownFacts()
-    for source in reversed(sources):
-        for place, facts in source.facts.items():
-            joined.facts[place] = {**joined.facts.get(place, {}), **facts}
-        joined.boxes |= source.boxes
-    return joined
-
-
-def _record_here(path: str) -> PictureRecord:
-    """Return the record of a picture that was embedded elsewhere, with its content where it is on this machine."""
-    try:
-        return PictureRecord(path, None, file_state(path), content_sha256(path))
-    except OSError:
-        return PictureRecord(path)
-
-
-def _checked_vectors(vectors: npt.NDArray[Any], paths: Sequence[str]) -> npt.NDArray[np.float32]:
-    if not np.issubdtype(vectors.dtype, np.floating):
-        raise GalleryError(f"embeddings are floating-point numbers, got {vectors.dtype}")
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
-    wrong = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
-    if len(wrong):
-        raise GalleryError(f"the embedding of {paths[int(wrong[0])]} is not finite, or zero; embed that picture again")
-    return unit_vectors(vectors.astype(np.float32), "the pictures")
-
-
-def _together(reports: Sequence[AddReport]) -> AddReport:
-    whole = AddReport()
-    for report in reports:
-        for name, value in vars(report).items():
-            own = getattr(whole, name)
-            setattr(whole, name, {**own, **value} if isinstance(own, dict) else own + value)
-    return whole

@@ -30,20 +30,29 @@ def presence(
         measured_on: The data that the curve is of, in words.
 
     Returns:
-        E.g. ``the best score, 0.921, is as good as in 1 of 5 searches for somebody who is not here``.
+        E.g. ``the best score, 0.921, is as good as in 1 of 5 searches for somebody who is not here``. In a gallery that
+        is larger than any measured one, the chance is told from its least to its largest.
 
     Raises:
         ConfigError: There is no curve, the score is no finite number, or a number is below 1.
     """
     chance = chance_of_absent(galleries, best_score, pictures, persons)
-    text = f"the best score, {best_score:.3f}, is as good as in {share_in_words(chance)} for somebody who is not here"
+    words = dict.fromkeys(map(share_in_words, chance))
+    text = f"the best score, {best_score:.3f}, is as good as in {' to '.join(words)} for somebody who is not here"
     notes = [f"measured on {measured_on}"] if measured_on else []
     if pictures is not None and is_far_from_measured(galleries, pictures):
         sizes = [gallery.pictures for gallery in galleries]
-        notes.append(f"in galleries of {min(sizes):,} to {max(sizes):,} pictures, and this one has {pictures:,}")
+        measured = f"{min(sizes):,} to {max(sizes):,}" if len(sizes) > 1 else f"{sizes[0]:,}"
+        notes.append(f"in galleries of {measured} pictures alone, and this one has {pictures:,}")
     if notes:
         text += f" ({', '.join(notes)})"
-    details = {"best_score": round(best_score, 4), "chance": round(chance, 4), "pictures": pictures, "persons": persons}
+    details = {
+        "best_score": round(best_score, 4),
+        "chance": round(chance.at_most, 4),
+        "least_chance": round(chance.at_least, 4),
+        "pictures": pictures,
+        "persons": persons,
+    }
     return Remark(PRESENCE, text, details)
 
 

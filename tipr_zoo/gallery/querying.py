@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import ConfigError, GalleryError
-from tipr_zoo.gallery.asked import check_top
+from tipr_zoo.gallery.asked import check_top, finite_number
 from tipr_zoo.gallery.hits import Hit
 from tipr_zoo.gallery.picture_embedding import unit_vectors
 from tipr_zoo.gallery.records import PictureRecord, record_of
@@ -48,7 +48,8 @@ class QueryWeights:
             ConfigError: One is negative or no finite number.
         """
         for name, value in vars(self).items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+            number = finite_number(value)
+            if number is None or number < 0:
                 raise ConfigError(f"the weight of the {name} must be a number from 0, got {value!r}")
 
 
@@ -74,11 +75,11 @@ class Selection:
         Raises:
             ConfigError: A number makes no sense.
         """
-        check_top(self.top)
-        if self.threshold is not None and not (
-            isinstance(self.threshold, int | float) and math.isfinite(self.threshold)
-        ):
-            raise ConfigError(f"the threshold is a cosine, a number from -1 to 1, got {self.threshold!r}")
+        object.__setattr__(self, "top", check_top(self.top))
+        if self.threshold is not None:
+            threshold = finite_number(self.threshold)
+            if threshold is None or not -1 <= threshold <= 1:
+                raise ConfigError(f"the threshold is a cosine, a number from -1 to 1, got {self.threshold!r}")
 
 
 def combined(parts: Sequence[tuple[float, Floats | None]]) -> Floats:
@@ -95,7 +96,8 @@ def combined(parts: Sequence[tuple[float, Floats | None]]) -> Floats:
         raise ConfigError("there is nothing to search for: give a sentence or a picture, with a weight above 0")
     if len(there) == 1 and there[0][0] > 0:
         return there[0][1].astype(np.float32)
-    whole = sum(weight * vectors for weight, vectors in there)
+    largest = max(abs(weight) for weight, _ in there)
+    whole = sum(weight / largest * vectors for weight, vectors in there)
     if not isinstance(whole, np.ndarray) or not (np.linalg.norm(whole, axis=1) > 1e-6).all():
         raise ConfigError("the parts of the query cancel each other out; change their weights")
     return unit_vectors(whole.astype(np.float32), "the query")
@@ -115,9 +117,9 @@ def find(engine: Engine, queries: Floats, selection: Selection) -> list[list[Hit
     Raises:
         GalleryError: There is no such fact.
     """
-    if selection.group not in (None, CONTENT) and selection.group not in engine.facts():
-        known = ", ".join(sorted([CONTENT, *engine.facts()]))
-        raise GalleryError(f"pictures cannot be grouped by {selection.group!r}; there are {known}")
+    if selection.group not in (None, CONTENT, *engine.facts()):
+        unknown = unknown_name("fact", str(selection.group), [CONTENT, *engine.facts()])
+        raise GalleryError(f"pictures cannot be grouped by {selection.group!r}: {unknown}")
     found = _ranked(engine, queries, selection.top, selection)
     if selection.group is None:
         return found

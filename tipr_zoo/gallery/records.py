@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from tipr_zoo.errors import GalleryError
 from tipr_zoo.gallery.facts import check_facts
@@ -115,13 +116,35 @@ def record_of(row: Row) -> PictureRecord:
         raise GalleryError(f"the gallery's row {row.key} is damaged; remove it, or make the gallery anew") from error
 
 
-def absolute(path: str | os.PathLike[str]) -> str:
+def absolute(path: str | bytes | os.PathLike[Any]) -> str:
     """Return the absolute path of a picture as galleries keep it, without `..` and links not followed.
 
     Args:
         path: The path; text, bytes or a path.
     """
     return os.path.abspath(os.fsdecode(path))
+
+
+def named_paths(paths: object) -> list[str]:
+    """Return the absolute paths of pictures or folders that a caller names.
+
+    Args:
+        paths: One path, or several.
+
+    Raises:
+        GalleryError: One is empty, or no path.
+    """
+    one_or_more = [paths] if isinstance(paths, str | bytes | os.PathLike) else paths
+    if not isinstance(one_or_more, Iterable):
+        raise GalleryError(f"pictures are named by their paths, got a {type(paths).__name__}")
+    found = []
+    for path in one_or_more:
+        if not isinstance(path, str | bytes | os.PathLike):
+            raise GalleryError(f"a picture is named by its path, got a {type(path).__name__}")
+        if not os.fspath(path):
+            raise GalleryError("a path is empty; name a picture or a folder, and . for the folder that you are in")
+        found.append(absolute(path))
+    return found
 
 
 def checked_box(box: object, place: str | Path) -> Box:

@@ -9,7 +9,7 @@ from typing import Any
 from tipr_zoo.cards.answers import ShortCaptions
 from tipr_zoo.vocabulary.describing_words import describing_words, is_describing
 from tipr_zoo.vocabulary.near_words import near_words
-from tipr_zoo.vocabulary.negations import is_negation, negated_phrases
+from tipr_zoo.vocabulary.negations import negated_phrases
 from tipr_zoo.vocabulary.vocabulary import LONGEST_WORD, Vocabulary
 from tipr_zoo.vocabulary.words import words_of
 
@@ -61,7 +61,7 @@ def remarks(
     words = words_of(sentence)
     found = [
         None if vocabulary is None else _never_seen(words, vocabulary),
-        _negation(words),
+        _negation(sentence),
         _vague(sentence, short_captions),
     ]
     return [remark for remark in found if remark is not None]
@@ -91,11 +91,11 @@ def _told(word: str, near: Sequence[str]) -> str:
     return f"{shown!r} (near: {', '.join(near)})" if near else f"{shown!r} (nothing near it)"
 
 
-def _negation(words: Sequence[str]) -> Remark | None:
+def _negation(sentence: str) -> Remark | None:
     """Say that negations are ignored. How that was measured is told in ``docs/answers.md``."""
-    if not any(map(is_negation, words)):
+    phrases = list(dict.fromkeys(negated_phrases(sentence)))
+    if not phrases:
         return None
-    phrases = list(dict.fromkeys(negated_phrases(words)))
     named = ", ".join(repr(phrase) for phrase in phrases[:_MOST_NAMES])
     if (more := len(phrases) - _MOST_NAMES) > 0:
         named += f" and {more} more"
@@ -111,9 +111,9 @@ def _vague(sentence: str, short_captions: Sequence[ShortCaptions]) -> Remark | N
     alike = next((each for each in short_captions if each.words >= count), whole)
     if alike.R1 >= whole.R1 / 2:
         return None
-    number = "1 word" if count == 1 else f"{count} words"
+    number = "1 word that describes" if count == 1 else f"{count} words that describe"
     text = (
-        f"the sentence is vague, with {number} that describe: captions of {alike.words} find the person first in"
+        f"the sentence is vague, with {number}: captions of {alike.words} find the person first in"
         f" {alike.R1:.0f} of 100 searches, whole ones of about {whole.words} in {whole.R1:.0f}; tell more garments"
         " and colours"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -256,7 +257,10 @@ def part_of_paths(paths: Iterable[str], part: tuple[int, int] | None) -> list[st
     """
     if part is None:
         return list(paths)
-    number, count = part
+    try:
+        number, count = map(operator.index, part)
+    except (TypeError, ValueError) as error:
+        raise GalleryError(f"a part is two whole numbers, e.g. (1, 4), got {part!r}") from error
     if not 1 <= number <= count:
         raise GalleryError(f"part {number} of {count} makes no sense; the parts are 1 to {max(count, 1)}")
     return [path for path in paths if int(key_of(path)[:8], 16) % count == number - 1]

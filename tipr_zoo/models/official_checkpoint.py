@@ -14,22 +14,20 @@ from tipr_zoo.cards.card import ModelCard
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError, UnknownNameError, WeightsError
 from tipr_zoo.models.built_model import BuiltModel
-from tipr_zoo.models.checkpoint_reader import MethodReader, titles
+from tipr_zoo.models.checkpoint_kind import check_kind
+from tipr_zoo.models.checkpoint_reader import MethodReader
 from tipr_zoo.models.official_heads import fit_heads
-from tipr_zoo.models.reader_lookup import reader_named, readers_of
+from tipr_zoo.models.reader_lookup import reader_named
 from tipr_zoo.models.resolved_model import resolve
 from tipr_zoo.models.retriever_building import build_retriever
 from tipr_zoo.terminal.log import logger
-from tipr_zoo.weights.official_names import TOWERS
 from tipr_zoo.weights.official_sizes import checked_image_size, has_modified_resnet, listed, tower_entries, tower_names
 from tipr_zoo.weights.official_tensors import COUNTER, official_tensors, zoo_state
-from tipr_zoo.weights.recognition import WeightsKind, recognise
 
 _CHECKED_BEFORE = ("image_encoder.", "text_encoder.", "heads.")
 NO_TRAINING_STATE = (
     "it is for inference alone: a training begins with a new momentum copy of its weights and new queues"
 )
-_CLIP_KINDS = (WeightsKind.CLIP, WeightsKind.HUGGING_FACE_CLIP)
 
 
 @dataclass(frozen=True)
@@ -170,7 +168,7 @@ def read_official(
     tensors = official_tensors(checkpoint, place)
     size = tuple(model["image_encoder"]["image_size"]) if image_size is None else image_size
     with tensors.told():
-        _check_kind(tensors, reader, place)
+        check_kind(tensors, reader, place)
         for part, entry in _towers(tensors, reader, size, stride, place).items():
             model[part] = entry if "type" in entry else model[part] | entry
         places = reader.places(tensors, place)
@@ -291,28 +289,3 @@ def _check_numbers(tensors: Mapping[str, Tensor], place: str) -> None:
     for name, tensor in tensors.items():
         if not tensor.is_floating_point() and not name.endswith("." + COUNTER):
             raise WeightsError(f"{place}: {name} is {tensor.dtype}; weights are floating-point numbers")
-
-
-def _check_kind(tensors: Mapping[str, Tensor], reader: MethodReader, place: str) -> None:
-    """Check that the names are those of the method's checkpoints. Towers alone are any method's."""
-    if reader.has_own_towers:
-        reader.places(tensors, place)  # which knows its method's relatives by name
-        has_towers, told = reader.recognises(tensors), ""
-    else:
-        has_towers = any(name.startswith(TOWERS) for name in tensors)
-        told = f": it has no tower behind 'encode_text.', and no names begin with {TOWERS!r}"
-    if not has_towers:
-        recognised = recognise(tensors)
-        if recognised.kind is WeightsKind.ZOO:
-            kind = "it has the zoo's own names already; pass it to tipr_zoo.build as weights="
-        elif recognised.kind in _CLIP_KINDS or "visual.layer1.0.conv1.weight" in tensors:
-            kind = "it looks like plain CLIP weights, which are for `tipr-zoo train NAME --weights FILE` to start from"
-        elif recognised.is_known:
-            kind = f"it is {recognised.words}"
-        else:
-            kind = f"it holds {listed(list(tensors))}" if tensors else "it is empty"
-        raise WeightsError(f"{place} is no checkpoint of {reader.method}{told}: {kind}")
-    if not reader.recognises(tensors) and (others := readers_of(tensors)):
-        raise WeightsError(
-            f"{place} is no checkpoint of {reader.method}: it looks like one of {titles(others)}; name that method"
-        )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from tipr_zoo.outside.parsing import parse_json
 from tipr_zoo.schemas.declared import Declared
 from tipr_zoo.schemas.marks import Check, Limits, Told
 from tipr_zoo.terminal.log import logger
+from tipr_zoo.training.adapter_targets import TOWERS, named_layers
 from tipr_zoo.training.settings import settings
 from tipr_zoo.weights.header import read_metadata
 from tipr_zoo.weights.opening import open_weights
@@ -31,7 +31,6 @@ ADAPTER = "adapter"
 MERGED = "merged_adapter"
 """The same in a header of weights that they were merged into."""
 
-_TOWERS = ("image_encoder.", "text_encoder.")
 _OF_ADAPTERS = (".lora_A.", ".lora_B.")
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -112,7 +111,7 @@ def add_adapters(model: nn.Module, adapters: Adapters | None) -> None:
         ) from error
     if any(name for name, _ in _adapted(model)):
         raise ConfigError("the model has adapters already; put all of them into one entry (training.adapters.targets)")
-    layers = _named_layers(model, adapters.targets)
+    layers = named_layers(model, adapters.targets)
     for name in layers:
         smaller = min(model.get_submodule(name).weight.shape)  # type: ignore[arg-type]  # a linear layer
         if adapters.r > smaller:
@@ -120,7 +119,7 @@ def add_adapters(model: nn.Module, adapters: Adapters | None) -> None:
                 f"training.adapters.r is {adapters.r}, more than {name} has on its smaller side: {smaller}"
             )
     learning = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-    frozen = () if adapters.train_base else _TOWERS
+    frozen = () if adapters.train_base else TOWERS
     alpha: Any = adapters.r if adapters.alpha is None else adapters.alpha  # peft says int, and takes any number
     config = LoraConfig(r=adapters.r, lora_alpha=alpha, lora_dropout=adapters.dropout, target_modules=layers)
     inject_adapter_in_model(config, model)
@@ -144,7 +143,7 @@ def base_sha256(model: nn.Module) -> str:
     """Compute the SHA-256 of the towers' own parameters, which says what adapters belong to."""
     found = hashlib.sha256()
     own = {plain_name(name): value for name, value in model.named_parameters() if not _is_of_adapters(name)}
-    for name in sorted(name for name in own if name.startswith(_TOWERS)):
+    for name in sorted(name for name in own if name.startswith(TOWERS)):
         value = own[name].detach().cpu().contiguous()
         found.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         found.update(value.view(-1).view(torch.uint8).numpy().tobytes())
@@ -253,7 +252,7 @@ def _is_of_adapters(name: str) -> bool:
 
 def _is_saved(name: str) -> bool:
     """Tell whether a tensor of the towers is saved with adapters; a teacher's copy of a tower is not."""
-    return name.startswith(_TOWERS) and (_is_of_adapters(name) or name.endswith(_STATISTICS))
+    return name.startswith(TOWERS) and (_is_of_adapters(name) or name.endswith(_STATISTICS))
 
 
 def _adapted(model: nn.Module) -> Iterator[tuple[str, Any]]:
@@ -263,46 +262,3 @@ def _adapted(model: nn.Module) -> Iterator[tuple[str, Any]]:
     except ImportError:
         return
     yield from ((name, layer) for name, layer in model.named_modules() if isinstance(layer, BaseTunerLayer))
-
-
-def _named_layers(model: nn.Module, targets: Sequence[str]) -> list[str]:
-    """List the layers that names and patterns stand for, in the model's order."""
-    modules = {name: module for name, module in model.named_modules() if name.startswith(_TOWERS)}
-    linear = [name for name, module in modules.items() if type(module) is nn.Linear]
-    if not linear:
-        towers = " and ".join(tower.rstrip(".") for tower in _TOWERS)
-        raise ConfigError(
-            f"{type(model).__name__} has no linear layers in {towers}, on which adapters go; leave out"
-            " training.adapters"
-        )
-    named: dict[str, str] = {}
-    for target in targets:
-        found = [name for name in linear if _is_named(name, target)]
-        if not found:
-            _raise_no_layer(target, modules, linear)
-        for name in found:
-            if name in named:
-                raise ConfigError(
-                    f"training.adapters.targets: {named[name]!r} and {target!r} both name {name}; a layer gets one"
-                    " adapter"
-                )
-            named[name] = target
-    return [name for name in linear if name in named]
-
-
-def _is_named(name: str, target: str) -> bool:
-    return fnmatchcase(name, target) or fnmatchcase(name, f"*.{target}")
-
-
-def _raise_no_layer(target: str, modules: Mapping[str, nn.Module], linear: Sequence[str]) -> None:
-    """Say why a target names no layer that can have an adapter."""
-    for name, module in modules.items():
-        if _is_named(name, target):
-            raise ConfigError(
-                f"training.adapters.targets: {target!r} names {name}, a {type(module).__name__}; adapters go on linear"
-                " layers of the towers"
-            )
-    ends = {".".join(name.split(".")[-count:]) for name in linear for count in (1, 2)}
-    known = {*ends, *linear} if target.count(".") > 1 else ends
-    told = "they end in " + ", ".join(sorted(end for end in ends if "." not in end))
-    raise unknown_name("layer of the towers (training.adapters.targets)", target, known, told)

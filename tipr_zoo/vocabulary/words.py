@@ -32,5 +32,10 @@ def words_of(text: str) -> list[str]:
     >>> words_of("A man's T-shirt, n\u00e9on.")
     ['a', "man's", 't-shirt', 'n\u00e9on']
     """
-    plain = unicodedata.normalize("NFC", text).lower().replace("\u2019", "'")
+    plain = plain_text(text)
     return [plain[start:end] for start, end in word_spans(plain)]
+
+
+def plain_text(text: str) -> str:
+    """Return a text composed, in lower case and with plain apostrophes."""
+    return unicodedata.normalize("NFC", text).lower().replace("\u2019", "'")
