@@ -1,6 +1,6 @@
-"""Time of galleries in a folder: searches, one file more, and the bandwidth that bounds an exact scan.
+"""Time of galleries in a folder: searches, and the bandwidth that bounds an exact scan.
 
-    python benchmarks/gallery.py [--vectors 1000000] [--dimensions 512] [--pictures 20000]
+    python benchmarks/gallery.py [--vectors 1000000] [--dimensions 512]
 
 The hits must be those of NumPy's own scan. Times are wall and CPU seconds; the machine should do nothing else.
 """
@@ -8,8 +8,6 @@ The hits must be those of NumPy's own scan. Times are wall and CPU seconds; the 
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,11 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from tipr_zoo.gallery.engines.folder import FolderEngine
-from tipr_zoo.gallery.gallery import Gallery
 from tipr_zoo.protocols import Condition, Row
-from tipr_zoo.synthpedes import draw_synthpedes
 
-MODEL, TEXT = "irra_tiny_synth", "a man in a red jacket and blue jeans"
 _BLOCK = 20_000
 
 
@@ -73,32 +68,14 @@ def measure_scan(folder: Path, count: int, dimension: int) -> None:
     assert engine.search(queries[:1], 1)[0][0][0] == "f" * 32, "an added row is not found at once"
 
 
-def measure_shell(folder: Path, pictures: int) -> None:
-    """Measure what a person types, over drawn people."""
-    drawn = folder / "data"
-    draw_synthpedes(drawn, train=max(1, pictures // 4), val=2, test=2, pictures=4)
-    gallery = Gallery.create(folder / "crops.gallery", MODEL)
-    report = timed(f"{pictures:,} pictures: added", lambda: gallery.add(drawn / "imgs"))
-    command = [sys.executable, "-m", "tipr_zoo", "search", str(folder / "crops.gallery"), "--paths"]
-    timed("a query from the shell", lambda: subprocess.run([*command, TEXT], check=True, capture_output=True))
-    many = [f"{TEXT} {number}" for number in range(100)]
-    timed("100 queries from the shell", lambda: subprocess.run([*command, *many], check=True, capture_output=True))
-    first = next((drawn / "imgs").rglob("*.jpg"))
-    (drawn / "imgs" / "one_more.jpg").write_bytes(first.read_bytes() + b"0")
-    report = timed("one file more, in this process", lambda: gallery.refresh(drawn / "imgs"))
-    assert report.embedded == 1, f"{report.embedded} pictures were embedded for one new file"
-
-
 def main() -> None:
-    """Measure both."""
+    """Measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vectors", type=int, default=1_000_000, help="vectors to scan (default 1,000,000)")
     parser.add_argument("--dimensions", type=int, default=512, help="numbers of each (default 512)")
-    parser.add_argument("--pictures", type=int, default=20_000, help="pictures to embed (default 20,000)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         measure_scan(Path(folder), options.vectors, options.dimensions)
-        measure_shell(Path(folder), options.pictures)
 
 
 if __name__ == "__main__":

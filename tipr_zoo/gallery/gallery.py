@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,7 @@ from tipr_zoo.gallery.updating import Update, Wanted, below, gone_paths, part_of
 from tipr_zoo.models.built_model import BuiltModel
 from tipr_zoo.pictures.files import find_pictures
 from tipr_zoo.protocols.engines import Engine, Fact
+from tipr_zoo.version import __version__
 
 Where = Mapping[str, Fact] | Sequence[Any] | str | None
 """What pictures must be like: values by fact, or conditions as ``"time>=2026-05-01"``."""
@@ -391,6 +392,22 @@ class Gallery:
             TiprZooError: There is no such model, or it has no weights.
         """
         self._checked_model(embeds_pictures=True)
+
+    def confirm_model(self) -> None:
+        """Check what `check_model` checks, of the preprocessing only where another version made the gallery.
+
+        What the check of the preprocessing needs is the whole model, which takes longer to load than a search takes.
+        The version that checked it is noted.
+
+        Raises:
+            GalleryError: As in `check_model`.
+            TiprZooError: As in `check_model`.
+        """
+        is_of_this_version = self.header.made_by == __version__
+        self._checked_model(embeds_pictures=not is_of_this_version)
+        if not is_of_this_version:
+            with suppress(GalleryError), self._writing():  # where another process writes, the next search notes it
+                self._set_header(replace(self.header, made_by=__version__))
 
     def status(self) -> GalleryStatus:
         """Say how the gallery stands."""
