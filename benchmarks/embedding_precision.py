@@ -3,8 +3,8 @@
     python benchmarks/embedding_precision.py [--data data/synthpedes] [--pictures 128]
 
 R1 of every tiny model on the test split of SynthPEDES, with its pictures embedded in float32 and in bfloat16. Then a
-ViT-B/16 at 384 x 128 with random weights over some of the same pictures: how near its embeddings are in both, how many of
-the ten nearest pictures of each are the same, and pictures a second, beside decoding and resizing alone.
+ViT-B/16 at 384 x 128 with random weights over some of the same pictures: how near its embeddings are in both, how many
+of the ten nearest pictures of each are the same, and pictures a second, beside decoding and resizing alone.
 """
 
 from __future__ import annotations

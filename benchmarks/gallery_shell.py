@@ -2,9 +2,9 @@
 
     python benchmarks/gallery_shell.py [--pictures 20000] [--model irra_tiny_synth]
 
-Times are those of whole processes, the import of PyTorch among them: wall and CPU seconds. The machine should do nothing
-else. ``of limit`` is the wall time as a share of what it may be; the last column is the wall time as a multiple of that
-of ``import torch`` alone.
+Times are those of whole processes, the import of PyTorch among them: wall and CPU seconds. The machine should do
+nothing else. ``of limit`` is the wall time as a share of what it may be, ``of torch`` as a multiple of what
+``import torch`` takes alone.
 """
 
 from __future__ import annotations

@@ -564,7 +564,7 @@ class Gallery:
         return self._model
 
     def _pictures_model(self) -> BuiltModel:
-        return self._checked_model(embeds_pictures=True).whole()
+        return self._checked_model(embeds_pictures=True).of_pictures()
 
     def _embed_picture(self, picture: str | os.PathLike[str]) -> npt.NDArray[np.float32]:
         """Embed one picture: -> (1, D) float32 of unit length."""
