@@ -89,6 +89,8 @@ bench: $(INSTALLED)  ## measure speed and memory against what is usual; prints r
 	$(BIN)/python benchmarks/training_trail.py
 	$(BIN)/python benchmarks/caption_pruning.py
 	$(BIN)/python benchmarks/gallery.py
+	$(BIN)/python benchmarks/gallery_shell.py
+	$(BIN)/python benchmarks/embedding_precision.py
 
 release-check: $(INSTALLED)  ## build sdists and wheels, check them, install them elsewhere and use them
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[release]'

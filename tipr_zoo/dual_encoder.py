@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from PIL import Image
@@ -53,9 +53,6 @@ class DualEncoder(nn.Module):
     takes_cut_captions = True
     """Whether a caption's embedding is the same where the padding after its end token is cut off."""
 
-    interpolation = "bilinear"
-    """How `preprocess` resizes pictures: ``"bilinear"`` or ``"bicubic"``. Training resizes bilinearly."""
-
     def __init__(
         self,
         image_encoder: ImageTower,
@@ -76,6 +73,24 @@ class DualEncoder(nn.Module):
         self.loss_weights = dict(loss_weights)
         self.normalisation = normalisation
         self.tokenize = tokenizer
+
+    @classmethod
+    def text_side(cls, text_encoder: Any, tokenizer: Any, neck: Any = None, **others: Any) -> DualEncoder:
+        """Make what embeds sentences alone, for searches of pictures that are embedded already.
+
+        A class that derives from this one says it anew if its ``encode_text`` is to be had without an image tower.
+
+        Args:
+            text_encoder: As the class takes it.
+            tokenizer: As the class takes it.
+            neck: As the class takes it.
+            others: The other entries of the recipe's ``model``.
+
+        Returns:
+            A model whose ``tokenize`` and ``encode_text`` give what the whole model's give in evaluation mode, with
+            tensors named as those of the whole model.
+        """
+        return DualEncoder(**without_images(text_encoder, tokenizer, neck))
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -233,6 +248,24 @@ class DualEncoder(nn.Module):
         finally:
             for module in learning:
                 module.training = True
+
+
+class NoImageTower:
+    """What stands in the place of an image tower where sentences alone are embedded."""
+
+    image_size = (0, 0)
+
+
+def without_images(text_encoder: Any, tokenizer: Any, neck: Any = None) -> dict[str, Any]:
+    """Return the arguments of `DualEncoder` for a model that embeds sentences alone.
+
+    Args:
+        text_encoder: As the class takes it.
+        tokenizer: As the class takes it.
+        neck: As the class takes it.
+    """
+    towers = {"image_encoder": NoImageTower(), "text_encoder": text_encoder, "tokenizer": tokenizer, "neck": neck}
+    return {**towers, "losses": {}, "heads": {}, "loss_weights": {}, "normalisation": ImageNormalisation()}
 
 
 def _a_parameter(tower: object) -> Tensor | None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import BertConfig, BertModel
 
 from tipr_zoo.backbones.gradient_checkpointing import switch_layers
 from tipr_zoo.backbones.last_attention import attention_weights, noted_input
+from tipr_zoo.backbones.plain_bert import PlainBert
+from tipr_zoo.backbones.plain_trunks import takes_plain_trunk
 from tipr_zoo.backbones.tower_sizes import checked_text_heads
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.registries import BACKBONES
@@ -35,6 +36,7 @@ class BertTextEncoder(nn.Module):
     """
 
     is_causal = False
+    may_have_plain_trunk = True
     masks_padding = True
 
     def __init__(
@@ -54,18 +56,9 @@ class BertTextEncoder(nn.Module):
         self.embedding_size = embedding_size
         self.context_length = context_length
         self.vocabulary_size = vocabulary_size
-        config = BertConfig(
-            vocab_size=vocabulary_size,
-            hidden_size=width,
-            intermediate_size=4 * width,
-            num_hidden_layers=depth,
-            num_attention_heads=num_heads,
-            max_position_embeddings=context_length,
-            hidden_dropout_prob=dropout,
-            attention_probs_dropout_prob=dropout,
-            pad_token_id=0,
-        )
-        self.trunk: Any = BertModel(config, add_pooling_layer=False)
+        sizes = (vocabulary_size, context_length, width, depth, num_heads)
+        is_plain = takes_plain_trunk(type(self))
+        self.trunk: Any = PlainBert(*sizes) if is_plain else _transformers_trunk(*sizes, dropout)
         self.text_projection = nn.Linear(width, embedding_size, bias=False)
         nn.init.normal_(self.text_projection.weight, std=width**-0.5)
 
@@ -122,3 +115,23 @@ class BertTextEncoder(nn.Module):
     def _seen(self, ids: Tensor) -> Tensor:
         """Tell which tokens are no padding: (B, L) bool."""
         return torch.arange(ids.shape[1], device=ids.device) <= self.end_positions(ids).unsqueeze(1)
+
+
+def _transformers_trunk(
+    vocabulary_size: int, positions: int, width: int, depth: int, num_heads: int, dropout: float
+) -> nn.Module:
+    # not at the top: transformers takes longer to import than a search takes, and plain layers do without it
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig(
+        vocab_size=vocabulary_size,
+        hidden_size=width,
+        intermediate_size=4 * width,
+        num_hidden_layers=depth,
+        num_attention_heads=num_heads,
+        max_position_embeddings=positions,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+        pad_token_id=0,
+    )
+    return BertModel(config, add_pooling_layer=False)

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
-from tipr_zoo.backbones.dropped_attention import DroppedAttention
 from tipr_zoo.backbones.gradient_checkpointing import run_block, switch_layers
 from tipr_zoo.backbones.last_attention import attention_weights, noted_input
+from tipr_zoo.backbones.plain_clip_text import ACTIVATIONS, PlainCLIPText
 from tipr_zoo.backbones.plain_modules import are_plain, kinds_of, parts_of
+from tipr_zoo.backbones.plain_trunks import takes_plain_trunk
 from tipr_zoo.backbones.quick_gelu import QuickGELU
 from tipr_zoo.backbones.tower_sizes import checked_text_heads
 from tipr_zoo.errors import ConfigError
@@ -40,6 +40,7 @@ class CLIPTextEncoder(nn.Module):
     """
 
     is_causal = True
+    may_have_plain_trunk = True
     end_positions = staticmethod(largest_ids)
 
     def __init__(
@@ -60,30 +61,9 @@ class CLIPTextEncoder(nn.Module):
         self.embedding_size = embedding_size
         self.context_length = context_length
         self.vocabulary_size = vocabulary_size
-        # Padding is id 0 and stays unmasked, as in CLIP: attention is causal, so it changes no token before it.
-        config = CLIPTextConfig(
-            vocab_size=vocabulary_size,
-            hidden_size=width,
-            intermediate_size=4 * width,
-            num_hidden_layers=depth,
-            num_attention_heads=num_heads,
-            max_position_embeddings=context_length,
-            projection_dim=embedding_size,
-            hidden_act=activation,
-            attention_dropout=dropout,
-            pad_token_id=0,
-            bos_token_id=vocabulary_size - 2,
-            eos_token_id=vocabulary_size - 1,
-        )
-        self.trunk: Any = CLIPTextModelWithProjection(config)
-        if activation == "quick_gelu":
-            for block in self.trunk.text_model.encoder.layers:
-                block.mlp.activation_fn = QuickGELU()
-        if dropout:
-            for block in self.trunk.text_model.encoder.layers:
-                dropped = DroppedAttention(config)
-                dropped.load_state_dict(block.self_attn.state_dict())
-                block.self_attn = dropped
+        sizes = (vocabulary_size, context_length, width, depth, num_heads, activation, embedding_size)
+        is_plain = takes_plain_trunk(type(self)) and activation in ACTIVATIONS
+        self.trunk: Any = PlainCLIPText(*sizes) if is_plain else _transformers_trunk(*sizes, dropout)
         self.dropout = dropout
         self._kinds = kinds_of(self)
         self._checkpoints = False
@@ -164,6 +144,49 @@ class CLIPTextEncoder(nn.Module):
             yield block
             yield getattr(block, "self_attn", block)  # a block of another kind may have none
         yield from parts_of(last)
+
+
+def _transformers_trunk(
+    vocabulary_size: int,
+    context_length: int,
+    width: int,
+    depth: int,
+    num_heads: int,
+    activation: str,
+    embedding_size: int,
+    dropout: float,
+) -> nn.Module:
+    # not at the top: transformers takes longer to import than a search takes, and plain layers do without it
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection
+
+    # Padding is id 0 and stays unmasked, as in CLIP: attention is causal, so it changes no token before it.
+    config = CLIPTextConfig(
+        vocab_size=vocabulary_size,
+        hidden_size=width,
+        intermediate_size=4 * width,
+        num_hidden_layers=depth,
+        num_attention_heads=num_heads,
+        max_position_embeddings=context_length,
+        projection_dim=embedding_size,
+        hidden_act=activation,
+        attention_dropout=dropout,
+        pad_token_id=0,
+        bos_token_id=vocabulary_size - 2,
+        eos_token_id=vocabulary_size - 1,
+    )
+    trunk: Any = CLIPTextModelWithProjection(config)
+    if activation == "quick_gelu":
+        for block in trunk.text_model.encoder.layers:
+            block.mlp.activation_fn = QuickGELU()
+    if dropout:
+        # not at the top: it is a class of transformers'
+        from tipr_zoo.backbones.dropped_attention import DroppedAttention
+
+        for block in trunk.text_model.encoder.layers:
+            dropped = DroppedAttention(config)
+            dropped.load_state_dict(block.self_attn.state_dict())
+            block.self_attn = dropped
+    return trunk
 
 
 def _causal_block(block: Any, tokens: Tensor, ends: Tensor | None = None) -> Tensor:

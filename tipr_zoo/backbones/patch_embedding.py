@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import torch.nn.functional as F
 from timm.layers import PatchEmbed
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from tipr_zoo.backbones.convolution_stem import stem_layers
 from tipr_zoo.errors import ConfigError
 
 
@@ -51,16 +51,7 @@ class ConvolutionStem(PatchEmbed):
         self, img_size: tuple[int, int], patch_size: int, in_chans: int = 3, embed_dim: int = 128, **options: Any
     ) -> None:
         super().__init__(img_size=img_size, patch_size=patch_size, in_chans=in_chans, embed_dim=embed_dim, **options)
-        steps = int(math.log2(patch_size))
-        widths = [in_chans, *(max(16, embed_dim // 2 ** (steps - 1 - step)) for step in range(steps - 1)), embed_dim]
-        layers: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            layers += [
-                nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(after),
-                nn.ReLU(inplace=True),
-            ]
-        self.proj: Any = nn.Sequential(*layers, nn.Conv2d(embed_dim, embed_dim, kernel_size=1))
+        self.proj: Any = stem_layers(patch_size, in_chans, embed_dim)
 
     def embed_visible(self, images: Tensor, visible: Tensor) -> Tensor:
         """Compute the tokens of pictures of which some patches are hidden; those of hidden patches mean nothing.

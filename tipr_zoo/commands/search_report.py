@@ -7,14 +7,15 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tipr_zoo.display.hits_picture import RANKED_AGAIN, HitsRow, PictureHit, draw_hits
-from tipr_zoo.display.picture_file import save_picture
 from tipr_zoo.display.tables import Cell, render_table, terminal_width, to_json
 from tipr_zoo.gallery.hits import Hit
 from tipr_zoo.gallery.remarks import Remark
 from tipr_zoo.terminal.streams import write_document
+
+if TYPE_CHECKING:
+    from tipr_zoo.display.hits_picture import HitsRow
 
 
 def print_hits(
@@ -60,6 +61,10 @@ def draw(titles: Sequence[str], found: Sequence[Sequence[Hit]], top: int, file: 
         top: How many to draw of each.
         file: The picture to write.
     """
+    # not at the top: most searches draw nothing, and what draws the hits of an evaluation imports all that measures it
+    from tipr_zoo.display.hits_picture import draw_hits
+    from tipr_zoo.display.picture_file import save_picture
+
     rows = [row for title, hits in zip(titles, found, strict=True) for row in _drawn_rows(title, hits, top)]
     save_picture(draw_hits(rows), file)
 
@@ -96,6 +101,8 @@ def _write_paths(paths: Sequence[Path], end: bytes) -> None:
 
 
 def _drawn_rows(text: str, found: Sequence[Hit], top: int) -> list[HitsRow]:
+    from tipr_zoo.display.hits_picture import RANKED_AGAIN, HitsRow, PictureHit  # not at the top, as in `draw`
+
     last = [PictureHit(hit.picture, hit.score, None, hit.first_rank) for hit in found[:top]]
     if not any(hit.first_rank for hit in found):
         return [HitsRow(text, last)]

@@ -61,7 +61,14 @@ def cached_gallery(
     place = cache_folder() / "galleries" / digest
     gallery = _opened(place, name, weights, device)
     try:
-        report = gallery.refresh(folder, settings=settings)
+        try:
+            report = gallery.refresh(folder, settings=settings)
+        except GalleryError:
+            if not _is_outdated(gallery):
+                raise
+            gallery.close()
+            gallery = _made(place, name, weights, device)
+            report = gallery.refresh(folder, settings=settings)
         if not len(gallery):
             first = next(iter(report.unreadable.values()), str(folder))
             raise DataError(f"none of the {report.found} pictures can be read: {first}")
@@ -75,9 +82,22 @@ def _opened(place: Path, name: str, weights: Path | None, device: str | torch.de
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         gallery = Gallery.open(place, weights=weights, device=device)
-        gallery.check_model()
+        gallery.confirm_model()
         return gallery
     except GalleryError:  # none is there, or one that an older version made, or it is damaged: a cache is made anew
         remove_parts(place.parent)
+    return _made(place, name, weights, device)
+
+
+def _made(place: Path, name: str, weights: Path | None, device: str | torch.device) -> Gallery:
     shutil.rmtree(place, ignore_errors=True)
     return Gallery.create(place, name, weights, device=device)
+
+
+def _is_outdated(gallery: Gallery) -> bool:
+    """Tell whether a gallery is of pictures that were prepared in another way than now, as by an older plugin."""
+    try:
+        gallery.check_model()
+    except GalleryError:
+        return True
+    return False

@@ -306,6 +306,18 @@ class Gallery:
         """
         self._opened.model(embeds_pictures=True)
 
+    def confirm_model(self) -> None:
+        """Check what `check_model` checks, of the preprocessing only where another version made the gallery.
+
+        What the check of the preprocessing needs is the whole model, which takes longer to load than a search takes.
+        The version that checked it is noted.
+
+        Raises:
+            GalleryError: As in `check_model`.
+            TiprZooError: As in `check_model`.
+        """
+        self._opened.confirm_model()
+
     def status(self) -> GalleryStatus:
         """Say how the gallery stands."""
         return status_of(self._opened)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from tipr_zoo.backbones.plain_trunks import plain_trunks
 from tipr_zoo.cards.hub_reference import is_hub_reference
 from tipr_zoo.errors import GalleryError, WeightsError
 from tipr_zoo.evaluation.embedding import embed_captions
@@ -17,6 +18,7 @@ from tipr_zoo.gallery.picture_embedding import unit_vectors
 from tipr_zoo.hub.weights import local_weights, pinned_weights
 from tipr_zoo.machine.kept_hashes import kept_hashes
 from tipr_zoo.models.built_model import BuiltModel
+from tipr_zoo.models.image_side import load_image_side
 from tipr_zoo.models.resolved_model import ResolvedModel, resolve
 from tipr_zoo.models.text_side import load_text_side
 from tipr_zoo.protocols import Retriever
@@ -51,6 +53,7 @@ class GalleryModel:
         self._lock = threading.RLock()
         self._whole: BuiltModel | None = None
         self._text: BuiltModel | None = None
+        self._pictures: BuiltModel | None = None
 
     def _hash_of_weights(self) -> str:
         own = self.resolved.card.weights
@@ -86,10 +89,10 @@ class GalleryModel:
 
     def preprocessing_sha256(self) -> str:
         """Hash what pictures become before the image tower."""
-        whole = self.whole()
-        normalisation = getattr(whole, "normalisation", None)
-        interpolation = str(getattr(whole, "interpolation", ""))
-        return preprocessing_sha256(whole.image_size, whole.preprocess, normalisation, interpolation)
+        model = self.of_pictures()
+        normalisation = getattr(model, "normalisation", None)
+        interpolation = str(getattr(model, "interpolation", ""))
+        return preprocessing_sha256(model.image_size, model.preprocess, normalisation, interpolation)
 
     def check_is_of(self, header: GalleryHeader, address: str, *, embeds_pictures: bool) -> None:
         """Check that a gallery's vectors are of this model.
@@ -126,10 +129,20 @@ class GalleryModel:
                 # not at the top: a sentence needs neither the image tower nor timm, which takes long to import
                 from tipr_zoo.evaluation.loaded_model import load_resolved
 
-                loaded = load_resolved(self.resolved, None if self.weights is None else self.file, self._device)
+                with plain_trunks():
+                    loaded = load_resolved(self.resolved, None if self.weights is None else self.file, self._device)
                 self._whole = loaded.model  # type: ignore[assignment]  # what `build` gives
                 assert self._whole is not None
             return self._whole
+
+    def of_pictures(self) -> BuiltModel:
+        """Return what embeds pictures: the model without its text tower where that is possible, else all of it."""
+        with self._lock:
+            if self._whole is None and self._pictures is None:
+                self._pictures = load_image_side(self.resolved, self.file, self._device) or self.whole()
+            model = self._whole or self._pictures
+            assert model is not None  # one of both is there
+            return model
 
     def embed_sentences(self, sentences: list[str]) -> npt.NDArray[np.float32]:
         """Embed sentences: -> (Q, D) float32 of unit length.

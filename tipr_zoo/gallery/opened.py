@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from tipr_zoo.errors import GalleryError
 from tipr_zoo.gallery.gallery_model import GalleryModel
 from tipr_zoo.gallery.header import GalleryHeader, read_header
 from tipr_zoo.models.built_model import BuiltModel
 from tipr_zoo.protocols.engines import Engine
+from tipr_zoo.version import __version__
 
 
 class OpenedGallery:
@@ -68,11 +71,24 @@ class OpenedGallery:
         self.loaded.check_is_of(self.header, self.address, embeds_pictures=embeds_pictures)
         return self.loaded
 
+    def confirm_model(self) -> None:
+        """Check the model, and its preprocessing where another version made the gallery; then note this version.
+
+        Raises:
+            GalleryError: As in `model`.
+            TiprZooError: As in `model`.
+        """
+        is_of_this_version = self.header.made_by == __version__
+        self.model(embeds_pictures=not is_of_this_version)
+        if not is_of_this_version:
+            with suppress(GalleryError), self.writing():  # where another process writes, the next search notes it
+                self.set_header(replace(self.header, made_by=__version__))
+
     def pictures_model(self) -> BuiltModel:
-        """Return the whole model, which embeds pictures.
+        """Return the model that embeds pictures; of sentences it need not know.
 
         Raises:
             GalleryError: It is of other weights than the gallery.
             TiprZooError: There is no such model, or its weights are missing, damaged or do not fit.
         """
-        return self.model(embeds_pictures=True).whole()
+        return self.model(embeds_pictures=True).of_pictures()

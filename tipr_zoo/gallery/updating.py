@@ -73,9 +73,9 @@ class Update:
         for row in engine.rows():
             record = record_of(row)
             self.known.setdefault(record.path, {})[record.box] = record
-            self._shapes[record.key] = record.shape
+            self._shapes[row.key] = record.shape  # the record's own key is its hash, which takes time
             if record.content:
-                self._contents.setdefault((record.content, record.box), record.key)
+                self._contents.setdefault((record.content, record.box), row.key)
 
     def run(self, wanted: Wanted) -> None:
         """Bring the gallery up.

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from tipr_zoo.backbones.plain_trunks import plain_trunks
 from tipr_zoo.dual_encoder import DualEncoder
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.models.component_check import (
@@ -56,33 +57,32 @@ def build_retriever(model: Mapping[str, Any]) -> DualEncoder:
     return checked_retriever(retriever, "model")  # type: ignore[return-value]  # a `DualEncoder`, or what stands for one
 
 
-class NoImageTower:
-    """What stands in the place of an image tower where sentences alone are embedded."""
-
-    image_size = (0, 0)
-
-
-def build_text_side(model: Mapping[str, Any]) -> DualEncoder | None:
+def build_text_side(model: Mapping[str, Any]) -> nn.Module | None:
     """Build what embeds sentences alone, from the ``model`` entry of a recipe. Nothing of the image tower is imported.
 
     Args:
         model: See `build_retriever`.
 
     Returns:
-        A model of which ``tokenize`` and ``encode_text`` are of use; None where the recipe names another class than
-        `DualEncoder`, of which it is not known what embeds a sentence.
+        A model in training mode of which ``tokenize`` and ``encode_text`` are of use in evaluation mode, with tensors
+        named as those of the whole model; None where the recipe's class does not say by an own ``text_side`` what
+        embeds a sentence. What it inherits may be of another class than its own ``encode_text``.
 
     Raises:
         TiprZooError: As `build_retriever` does.
     """
-    if model.get("type", DEFAULT_MODEL) != DEFAULT_MODEL:
+    kind = MODELS.get(model.get("type", DEFAULT_MODEL))
+    if "text_side" not in vars(kind):
         return None
-    tokenizer = _component(TOKENIZERS, model, "tokenizer", Tokenizer)
-    tower = _component(BACKBONES, model, "text_encoder", TextTower)
-    neck = _component(BACKBONES, model, "neck", Neck) if model.get("neck") else None
+    with plain_trunks():
+        tokenizer = _component(TOKENIZERS, model, "tokenizer", Tokenizer)
+        tower = _component(BACKBONES, model, "text_encoder", TextTower)
+        neck = _component(BACKBONES, model, "neck", Neck) if model.get("neck") else None
     check_token_ids({"model.text_encoder": tower}, tokenizer)
     check_sentences(tower, tokenizer)
-    return DualEncoder(NoImageTower(), tower, tokenizer, {}, {}, {}, ImageNormalisation(), neck)  # type: ignore[arg-type]
+    others = {key: value for key, value in model.items() if key not in (*_BUILT, "type")}
+    side: nn.Module = kind.text_side(tower, tokenizer, neck, **others)
+    return side
 
 
 _CHANNELS = ("mean", "std")

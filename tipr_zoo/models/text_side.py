@@ -12,8 +12,6 @@ from tipr_zoo.weights.opening import open_weights
 from tipr_zoo.weights.recognition import WeightsKind
 from tipr_zoo.weights.tensors import load_tensors
 
-_PARTS = ("text_encoder.", "neck.")
-
 
 def load_text_side(resolved: ResolvedModel, file: Path) -> BuiltModel | None:
     """Load what embeds sentences.
@@ -36,5 +34,6 @@ def load_text_side(resolved: ResolvedModel, file: Path) -> BuiltModel | None:
     opened = open_weights(file)
     if opened.recognised.kind is not WeightsKind.ZOO:
         return None
-    load_tensors(model, {name: value for name, value in opened.tensors.items() if name.startswith(_PARTS)}, file)
-    return cast(BuiltModel, model.eval())
+    own = model.state_dict()
+    load_tensors(model, {name: value for name, value in opened.tensors.items() if name in own}, file)
+    return cast(BuiltModel, cast(object, model.eval()))

@@ -7,8 +7,6 @@ from typing import Any, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import BertConfig
-from transformers.models.bert.modeling_bert import BertLayer
 
 from tipr_zoo.backbones.tower_sizes import check_counts, check_heads
 from tipr_zoo.errors import ConfigError
@@ -52,6 +50,10 @@ class CrossAttentionLayers(nn.Module):
         check_heads(width, num_heads)
         if not 0 <= dropout < 1:
             raise ConfigError(f"dropout of CrossAttentionLayers must be a number from 0 to below 1, got {dropout!r}")
+        # not at the top: transformers takes longer to import than a search takes, which needs no cross-encoder
+        from transformers import BertConfig
+        from transformers.models.bert.modeling_bert import BertLayer
+
         config = BertConfig(
             hidden_size=width,
             intermediate_size=4 * width,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tipr_zoo.backbones.tower_sizes import check_counts
-from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.dual_encoder import DualEncoder, without_images
 from tipr_zoo.errors import ConfigError, DataError
 from tipr_zoo.features import Batch, Features
 from tipr_zoo.machine.linear_products import linear_products
@@ -98,6 +98,18 @@ class RaSa(FusedTowers, DualEncoder):
         self.momentum: Any = None
         self._training_state: dict[str, Tensor] = {}
         self._check_objectives()
+
+    @classmethod
+    def text_side(cls, text_encoder: Any, tokenizer: Any, neck: Any = None, **others: Any) -> DualEncoder:
+        """Make what embeds sentences alone; see `DualEncoder.text_side`.
+
+        Args:
+            text_encoder: The text tower.
+            tokenizer: The tokenizer.
+            neck: What both embeddings go through, where there is such.
+            others: The other entries of the recipe's ``model``.
+        """
+        return _SentencesAlone(text_encoder, tokenizer, neck, **others)
 
     def embed_images(self, images: Tensor) -> Tensor:
         """Embed checked pictures: (B, 3, H, W) -> (B, D)."""
@@ -262,3 +274,11 @@ class RaSa(FusedTowers, DualEncoder):
                 )
         if kinds.count(MomentumContrast) > 1:
             raise ConfigError("the model has two heads of the type MomentumContrast, and queues for one; leave one out")
+
+
+class _SentencesAlone(RaSa):
+    """The model without its image tower, its cross-encoder and all that belongs to training."""
+
+    def __init__(self, text_encoder: Any, tokenizer: Any, neck: Any, embedding_size: int = 256, **others: Any) -> None:
+        DualEncoder.__init__(self, **without_images(text_encoder, tokenizer, neck))
+        self.text_projection = nn.Linear(text_encoder.width, embedding_size)

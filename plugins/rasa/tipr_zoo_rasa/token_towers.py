@@ -72,6 +72,8 @@ class TokenBert(BertTextEncoder):
         ConfigError: A size or share makes no sense.
     """
 
+    may_have_plain_trunk = True
+
     def __init__(
         self,
         vocabulary_size: int = 30522,

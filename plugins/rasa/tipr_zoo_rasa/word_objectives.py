@@ -7,8 +7,6 @@ from typing import Any, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import BertConfig
-from transformers.models.bert.modeling_bert import BertPredictionHeadTransform
 
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import Batch, Features
@@ -48,6 +46,10 @@ class MomentumMaskedWords(nn.Module):
         if soft_over not in ("places", "words"):
             raise ConfigError(f"soft_over of MomentumMaskedWords must be 'places' or 'words', got {soft_over!r}")
         self.width, self.vocabulary_size, self.soft_over = width, vocabulary_size, soft_over
+        # not at the top: transformers takes longer to import than a search takes, which needs no head
+        from transformers import BertConfig
+        from transformers.models.bert.modeling_bert import BertPredictionHeadTransform
+
         self.transform = cast(Any, BertPredictionHeadTransform)(BertConfig(hidden_size=width))
         begin_like_bert(self.transform, width)
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))

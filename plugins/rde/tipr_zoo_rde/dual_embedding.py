@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from tipr_zoo.dual_encoder import DualEncoder
+from tipr_zoo.dual_encoder import DualEncoder, without_images
 from tipr_zoo.errors import ConfigError
 from tipr_zoo.features import Batch, Features
 from tipr_zoo.joined_embeddings import joined_embedding
@@ -57,6 +57,18 @@ class RobustDualEmbedding(DualEncoder):
         self.image_selection = TokenSelection(self.image_encoder.embedding_size, selected_size)
         self.text_selection = TokenSelection(self.image_encoder.embedding_size, selected_size)
 
+    @classmethod
+    def text_side(cls, text_encoder: Any, tokenizer: Any, neck: Any = None, **others: Any) -> DualEncoder:
+        """Make what embeds sentences alone; see `DualEncoder.text_side`.
+
+        Args:
+            text_encoder: The text tower.
+            tokenizer: The tokenizer.
+            neck: None, since there is no place for one.
+            others: The other entries of the recipe's ``model``.
+        """
+        return _SentencesAlone(text_encoder, tokenizer, **others)
+
     @property
     def parts(self) -> dict[str, slice]:
         """The columns of the embedding that each part of the similarity compares."""
@@ -97,3 +109,14 @@ class RobustDualEmbedding(DualEncoder):
         ends = end_positions(self.text_encoder, ids)
         chosen, counts = chosen_words(attention, ids, ends, self.selected_share, self.tokenize.context_length)
         return self.end_tokens(tokens, ids), self.text_selection(tokens, chosen, counts)
+
+
+class _SentencesAlone(RobustDualEmbedding):
+    """The model without its image tower and all that belongs to it."""
+
+    def __init__(
+        self, text_encoder: Any, tokenizer: Any, selected_size: int = 1024, selected_share: float = 0.3, **others: Any
+    ) -> None:
+        DualEncoder.__init__(self, **without_images(text_encoder, tokenizer))
+        self.selected_share = selected_share
+        self.text_selection = TokenSelection(text_encoder.embedding_size, selected_size)

@@ -38,6 +38,8 @@ class LearnedScaleDualEncoder(DualEncoder):
             raise ConfigError(f"scale must be above 0 and at most {LARGEST_SCALE:g}, got {scale!r}")
         self.logit_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
+    text_side = DualEncoder.text_side
+
     @property
     def similarity_scale(self) -> Tensor:
         """What cosines are multiplied by: at most 100. Its gradient is that without the limit."""
