@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 from pathlib import Path
 
@@ -116,8 +117,10 @@ class VectorFile:
         """
         taken = np.empty((len(slots), self.dimension), np.float32)
         for start in range(0, len(slots), _MAPPED):  # a mapping keeps every page that was touched, and its neighbours
-            part = slots[start : start + _MAPPED]
-            np.take(self.read(end), part, axis=0, out=taken[start : start + _MAPPED])
+            mapped, part = self.read(end), slots[start : start + _MAPPED]
+            if isinstance(mapped, np.memmap) and hasattr(mmap, "MADV_RANDOM"):
+                mapped._mmap.madvise(mmap.MADV_RANDOM)  # else a disk reads far more than is taken
+            np.take(mapped, part, axis=0, out=taken[start : start + _MAPPED])
         return taken
 
     def _check_size(self, size: int, end: int) -> None:
