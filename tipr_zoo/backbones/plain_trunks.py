@@ -16,7 +16,10 @@ _ARE_PLAIN = ContextVar("are_plain", default=False)
 
 @contextmanager
 def plain_trunks() -> Iterator[None]:
-    """Make the text towers that are built inside the block of plain layers, where they can be. None can be trained."""
+    """Make the text towers that are built inside the block of plain layers, where they can be.
+
+    They cannot be trained. Heads and readers of other weights may ask for what transformers' layers have besides.
+    """
     token = _ARE_PLAIN.set(True)
     try:
         yield

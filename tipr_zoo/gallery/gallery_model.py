@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tipr_zoo.backbones.plain_trunks import plain_trunks
 from tipr_zoo.cards.hub_reference import is_hub_reference
 from tipr_zoo.errors import GalleryError, WeightsError
 from tipr_zoo.evaluation.embedding import embed_captions
@@ -129,8 +128,7 @@ class GalleryModel:
                 # not at the top: a sentence needs neither the image tower nor timm, which takes long to import
                 from tipr_zoo.evaluation.loaded_model import load_resolved
 
-                with plain_trunks():
-                    loaded = load_resolved(self.resolved, None if self.weights is None else self.file, self._device)
+                loaded = load_resolved(self.resolved, None if self.weights is None else self.file, self._device)
                 self._whole = loaded.model  # type: ignore[assignment]  # what `build` gives
                 assert self._whole is not None
             return self._whole
