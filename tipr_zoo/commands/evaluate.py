@@ -172,15 +172,14 @@ def _run_single(arguments: argparse.Namespace, device: torch.device) -> None:
     if arguments.presence:
         check_answers(loaded, directions)
     outcomes = measure(loaded, dataset, directions, arguments.workers, progress=is_main_process(), use_cache=use_cache)
-    card = load_card(loaded.name)
     if arguments.presence:
+        card = load_card(loaded.name)
         outcomes = [with_answers(outcome, loaded, card, is_main_process()) for outcome in outcomes]
+        kept = [keep_answers(card, outcome.record) for outcome in outcomes] if is_main_process() else []
+        for place in filter(None, kept):
+            print(f"for searches with these weights: {place}", file=sys.stderr)
     if not is_main_process():
         return
-    if arguments.presence:
-        for outcome in outcomes:
-            if (place := keep_answers(card, outcome.record)) is not None:
-                print(f"for searches with these weights: {place}", file=sys.stderr)
     records = write_records(outcomes, arguments.records)
     if arguments.export:
         export_embeddings(outcomes[0], arguments.export)

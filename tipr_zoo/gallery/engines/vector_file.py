@@ -118,8 +118,8 @@ class VectorFile:
         taken = np.empty((len(slots), self.dimension), np.float32)
         for start in range(0, len(slots), _MAPPED):  # a mapping keeps every page that was touched, and its neighbours
             mapped, part = self.read(end), slots[start : start + _MAPPED]
-            if isinstance(mapped, np.memmap) and hasattr(mmap, "MADV_RANDOM"):
-                mapped._mmap.madvise(mmap.MADV_RANDOM)  # else a disk reads far more than is taken
+            if isinstance(mapped.base, mmap.mmap) and hasattr(mmap, "MADV_RANDOM"):
+                mapped.base.madvise(mmap.MADV_RANDOM)  # else a disk reads far more than is taken
             np.take(mapped, part, axis=0, out=taken[start : start + _MAPPED])
         return taken
 
