@@ -8,7 +8,7 @@ MILVUS := build/milvus
 SOURCES := pyproject.toml constraints.txt plugins/fmfa/pyproject.toml plugins/rasa/pyproject.toml plugins/rde/pyproject.toml plugins/sen/pyproject.toml \
 	plugins/tbps_clip/pyproject.toml
 
-.PHONY: help install demo test test-oldest servers lint rooms docs bench release-check clean
+.PHONY: help install demo test test-oldest servers test-servers lint rooms docs bench release-check clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
@@ -49,6 +49,11 @@ $(MILVUS)/.installed: Makefile  # on its own: what Milvus needs contradicts what
 	test -x $(MILVUS)/bin/python || $(PYTHON) -m venv $(MILVUS)
 	$(MILVUS)/bin/python -m pip install --quiet --disable-pip-version-check milvus==2.3.5 'setuptools<70' 'marshmallow<4'
 	touch $@
+
+test-servers: servers  ## run the tests of galleries that servers keep; fails where a server cannot be started
+	TIPR_ZOO_REQUIRE_SERVERS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal \
+		tests/gallery/engines/test_conformance.py tests/gallery/engines/test_milvus.py \
+		tests/gallery/engines/test_postgresql.py tests/gallery/engines/test_server_address.py
 
 lint: $(INSTALLED)  ## check format, style, types, and which room imports which
 	$(BIN)/ruff format --check .

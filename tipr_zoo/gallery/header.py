@@ -87,7 +87,7 @@ def read_header(text: str, address: str) -> GalleryHeader:
         if version == VERSION:
             folders = tuple(PictureFolder(**folder) for folder in values.pop("folders"))
             return GalleryHeader(**values, folders=folders)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
         raise GalleryError(
             f"what lies at {address} is no gallery of tipr-zoo's, or it is damaged; name another place"
         ) from error

@@ -112,7 +112,7 @@ def record_of(row: Row) -> PictureRecord:
             (shape[0], shape[1]) if shape else None,
             dict(row.facts),
         )
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except (ValueError, RecursionError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise GalleryError(f"the gallery's row {row.key} is damaged; remove it, or make the gallery anew") from error
 
 

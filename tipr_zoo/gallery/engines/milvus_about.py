@@ -84,7 +84,7 @@ class About:
         entries = self._entries('name in ["format", "id"]')
         if "format" not in entries:
             raise address.error(f"no gallery is there: its creation was cut off ({self.collection}); create it anew")
-        found = json.loads(entries["format"])
+        found: dict[str, int] = self._read(entries["format"], dict)
         if found["format"] != FORMAT:
             raise address.error(
                 f"the gallery is of format {found['format']}, and this tipr-zoo reads {FORMAT};"
@@ -96,7 +96,7 @@ class About:
     def facts(self) -> dict[str, str]:
         """Return the gallery's facts and their kinds."""
         entries = self._entries(_range("facts"))
-        return dict(sorted(tuple(json.loads(text)) for text in entries.values()))
+        return dict(sorted(tuple(self._read(text, list)) for text in entries.values()))
 
     def add_facts(self, kinds: Mapping[str, str]) -> None:
         """Note facts that are new.
@@ -112,10 +112,20 @@ class About:
             entries[f"fact_{hashlib.sha256(text.encode()).hexdigest()}"] = text
         self._write(entries)
 
+    def _read(self, text: str, kind: type) -> Any:
+        """Read what the engine wrote, of this kind."""
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, kind):
+            raise self.requests.address.error("what it says of itself is damaged; make the gallery anew")
+        return found
+
     def header(self) -> str:
         """Return the header."""
         entries = self._same({"header", "id"})
-        parts: list[str] = json.loads(entries["header"])
+        parts: list[str] = self._read(entries["header"], list)
         found = self._entries(f"name in {json.dumps(parts)}")
         if len(found) < len(parts):  # another process has replaced it in between
             return self.header()
@@ -127,7 +137,7 @@ class About:
         Args:
             header: ASCII JSON.
         """
-        old: list[str] = json.loads(self._same({"header", "id"})["header"])
+        old: list[str] = self._read(self._same({"header", "id"})["header"], list)
         entries = self._header_entries(header)
         pointer = entries.pop("header")
         self._write(entries)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tipr_zoo.gallery.engines.row_checks import kept_facts
 from tipr_zoo.gallery.engines.server_address import ServerAddress
 from tipr_zoo.protocols import Condition, Fact, Row
 
@@ -76,7 +77,7 @@ def row_of(fields: Mapping[str, Any]) -> Row:
         fields: Key and pieces.
     """
     facts, _, record = "".join(fields[piece] for piece in PIECES).partition("\n")
-    return Row(fields["key"], record, json.loads(facts))
+    return Row(fields["key"], record, kept_facts(facts, fields["key"]))
 
 
 def keys_among(keys: Sequence[str]) -> str:

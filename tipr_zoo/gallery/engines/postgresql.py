@@ -32,6 +32,7 @@ from tipr_zoo.gallery.engines.row_checks import (
     check_rows,
     check_top,
     check_vectors,
+    kept_facts,
 )
 from tipr_zoo.gallery.engines.server_address import ServerAddress, parse_address
 from tipr_zoo.protocols import Condition, Row
@@ -413,4 +414,4 @@ def _server(address: str) -> tuple[ServerAddress, Connections]:
 
 
 def _row(key: UUID, record: str, facts: str) -> Row:
-    return Row(key.hex, record, json.loads(facts))
+    return Row(key.hex, record, kept_facts(facts, key.hex))

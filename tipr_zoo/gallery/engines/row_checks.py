@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
@@ -95,6 +96,25 @@ def check_rows(rows: Sequence[Row], kinds: Mapping[str, str], place: str) -> dic
                 )
             found.setdefault(fact, kind)
     return {fact: kind for fact, kind in found.items() if fact not in kinds}
+
+
+def kept_facts(text: str, key: str) -> dict[str, Fact]:
+    """Read the facts of a row as an engine kept them.
+
+    Args:
+        text: JSON.
+        key: Of the row.
+
+    Raises:
+        GalleryError: It is something else: somebody else wrote it, or it is damaged.
+    """
+    try:
+        facts = json.loads(text)
+    except (ValueError, RecursionError):
+        facts = None
+    if not isinstance(facts, dict) or any(kind_of(value) is None for value in facts.values()):
+        raise GalleryError(f"the gallery's row {key} is damaged; remove it, or make the gallery anew")
+    return facts
 
 
 def check_vectors(vectors: np.ndarray, dimension: int, place: str, rows: int | None = None) -> np.ndarray:

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from tipr_zoo.errors import GalleryError
 from tipr_zoo.gallery.engines.exact_scan import Slots
+from tipr_zoo.gallery.engines.row_checks import kept_facts
 from tipr_zoo.gallery.engines.snapshot import Snapshot
 from tipr_zoo.gallery.engines.tables import fact_numbers, kept_value, matching_slots
 from tipr_zoo.gallery.engines.vector_file import Floats
@@ -60,20 +62,17 @@ def remove_rows(connection: sqlite3.Connection, keys: Sequence[str]) -> int:
         connection: Within a transaction that writes.
         keys: Of the rows.
     """
-    found = list(select_rows(connection, "slot, facts", keys))
-    if not found:
-        return 0
-    numbers = fact_numbers(connection)
-    connection.executemany("INSERT INTO holes VALUES (?)", ((slot,) for slot, _ in found))
-    connection.executemany("DELETE FROM rows WHERE slot=?", ((slot,) for slot, _ in found))
-    connection.executemany(
-        "DELETE FROM fact_values WHERE fact=? AND value=? AND slot=?",
-        (
-            (numbers[name], kept_value(value), slot)
-            for slot, facts in found
-            for name, value in json.loads(facts).items()
-        ),
-    )
+    found = list(select_rows(connection, "slot, facts, key", keys))
+    connection.executemany("INSERT INTO holes VALUES (?)", ((slot,) for slot, _, _ in found))
+    connection.executemany("DELETE FROM rows WHERE slot=?", ((slot,) for slot, _, _ in found))
+    numbers = fact_numbers(connection) if found else {}
+    for slot, text, key in found:
+        try:
+            values = [(numbers[name], kept_value(value), slot) for name, value in kept_facts(text, key).items()]
+        except (GalleryError, KeyError):  # the row is damaged: its facts are looked for, which takes long
+            connection.execute("DELETE FROM fact_values WHERE slot=?", (slot,))
+        else:
+            connection.executemany("DELETE FROM fact_values WHERE fact=? AND value=? AND slot=?", values)
     return len(found)
 
 
@@ -88,7 +87,7 @@ def all_rows(connection: sqlite3.Connection) -> Iterator[Row]:
         page = connection.execute(
             "SELECT key, record, facts FROM rows WHERE key>? ORDER BY key LIMIT ?", (last, _PAGE)
         ).fetchall()
-        yield from (Row(key, record, json.loads(facts)) for key, record, facts in page)
+        yield from (Row(key, record, kept_facts(facts, key)) for key, record, facts in page)
         if len(page) < _PAGE:
             return
         last = page[-1][0]
@@ -102,7 +101,7 @@ def rows_of(connection: sqlite3.Connection, keys: Sequence[str]) -> list[Row]:
         keys: Of the rows.
     """
     found = sorted(select_rows(connection, "key, record, facts", list(dict.fromkeys(keys))))
-    return [Row(key, record, json.loads(facts)) for key, record, facts in found]
+    return [Row(key, record, kept_facts(facts, key)) for key, record, facts in found]
 
 
 def select_rows(connection: sqlite3.Connection, columns: str, keys: Sequence[str]) -> Iterator[tuple[Any, ...]]:
