@@ -249,7 +249,7 @@ def show(rows: list[dict[str, Any]], *, markdown: bool) -> None:
         table.add_row([f"{row[name]:.3g}" if isinstance(row.get(name), float) else row.get(name, "") for name in names])
     print(table)
     for row in rows:
-        if row["engine"] == "folder":
+        if row["engine"] == "folder" and row.keys() >= LIMITS.keys():
             parts = [f"{name} {row[name] / limit:.2f}" for name, limit in LIMITS.items()]
             print(f"of the limit: {', '.join(parts)}; recall@10 {row['recall@10']:.4f}, and {RECALL} at least")
 

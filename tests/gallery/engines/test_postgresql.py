@@ -230,7 +230,7 @@ def test_above_a_size_an_index_proposes_and_the_vectors_decide(
             assert [score for _, score in hits] == sorted((score for _, score in hits), reverse=True)
         assert right >= 198, where
     assert found == PostgreSQLEngine.open(engine._address.shown).search(queries, 10, narrow)
-    asked = conditions(broad, engine._columns)
+    asked = conditions(broad, engine._facts.by_name)
     indexed = IndexedSearch(engine._address.gallery, DIMENSION, 200)
     with engine._transaction() as connection:
         indexed._prepare(connection)
@@ -239,7 +239,7 @@ def test_above_a_size_an_index_proposes_and_the_vectors_decide(
             "EXPLAIN " + text, [*asked[1], queries[0], 100, queries[0], queries[0], 10]
         ).fetchall()
         assert "Index Scan using vector_codes" in str(plan)
-        assert not indexed.serves(connection, 10, conditions(narrow, engine._columns))
+        assert not indexed.serves(connection, 10, conditions(narrow, engine._facts.by_name))
     engine.add([Row(row_key(10**6), "{}", {"camera": "1"})], queries[:1])
     assert engine.search(queries[:1], 1, broad)[0][0][0] == row_key(10**6)
     engine.drop()

@@ -13,6 +13,7 @@ from tipr_zoo.gallery.engines.installed_client import check_client
 from tipr_zoo.gallery.engines.milvus_about import LOADING, About, load, make_collection
 from tipr_zoo.gallery.engines.milvus_client import MOST_RESULTS, SCHEMES, MilvusRequests
 from tipr_zoo.gallery.engines.milvus_fields import PIECE, PIECES, conditions, fields_of, keys_among, row_of
+from tipr_zoo.gallery.engines.milvus_search import REQUEST, has_graph, make_index, nearest
 from tipr_zoo.gallery.engines.row_checks import (
     check_conditions,
     check_header,
@@ -29,20 +30,8 @@ FORM = "milvus+http://USER@HOST:PORT/GALLERY"
 """How an address is written."""
 
 _PORT = 19530
-_REQUEST = 8 * 1024 * 1024
-"""Bytes of one request or answer; Milvus takes 64 MB at most, and less where it is told so."""
-
 _KEYS = 1000
 """Keys that are asked for in one request."""
-
-_SPARE = 32
-"""Hits beyond those that are asked for, so that equal scores at the end can be put in order."""
-
-_EQUAL = 1e-5
-"""Scores that may be the same: Milvus' own differ in the last digits, and are computed anew here."""
-
-_QUERIES = 100
-"""Queries of one request."""
 
 
 @ENGINES.register_module(name="milvus")
@@ -106,7 +95,7 @@ class MilvusEngine:
         engine = cls(_server(address))
         engine.dimension, engine._kinds = engine._about.read()
         load(engine._requests, engine._about.rows)
-        engine._is_indexed = engine._index_type() != "FLAT"
+        engine._is_indexed = has_graph(engine._requests, engine._about.rows)
         return engine
 
     @property
@@ -217,12 +206,7 @@ class MilvusEngine:
             raise self._address.error(
                 f"Milvus gives at most {MOST_RESULTS} hits, and {top} are asked for; ask for fewer"
             )
-        limit = min(top + _SPARE, MOST_RESULTS)
-        at_once = max(1, min(_QUERIES, _REQUEST // (limit * 4 * self.dimension)))
-        found: list[list[tuple[str, float]]] = []
-        for start in range(0, len(queries), at_once):
-            found += self._nearest(queries[start : start + at_once], top, limit, conditions(where))
-        return found
+        return nearest(self._requests, self._about.rows, queries, top, conditions(where), is_indexed=self._is_indexed)
 
     def count(self, where: Sequence[Condition] = ()) -> int:
         """Count rows.
@@ -249,15 +233,7 @@ class MilvusEngine:
         self._requests.send("flush", self._about.rows, timeout=max(LOADING, self._address.timeout))
         if self._is_indexed or self.count() <= self.EXACT_BELOW:
             return
-        from pymilvus import MilvusClient  # from an extra
-
-        index = MilvusClient.prepare_index_params()
-        index.add_index("vector", index_type="HNSW", metric_type="IP", params={"M": 16, "efConstruction": 200})
-        self._requests.send("release_collection", self._about.rows)
-        for name in self._requests.send("list_indexes", self._about.rows):
-            self._requests.send("drop_index", self._about.rows, name)
-        self._requests.send("create_index", self._about.rows, index, timeout=24 * 3600)
-        self._requests.send("load_collection", self._about.rows, timeout=24 * 3600)
+        make_index(self._requests, self._about.rows)
         self._is_indexed = True
 
     def drop(self) -> None:
@@ -273,35 +249,6 @@ class MilvusEngine:
         if any(each.fact not in self._kinds for each in where):
             self._kinds = self._about.facts()  # another process may have added it
         check_conditions(where, self._kinds, self._address.shown)
-
-    def _index_type(self) -> str:
-        names = self._requests.send("list_indexes", self._about.rows)
-        if not names:  # its change was cut off
-            return "FLAT"
-        return str(self._requests.send("describe_index", self._about.rows, names[0]).get("index_type"))
-
-    def _nearest(self, queries: np.ndarray, top: int, limit: int, wanted: str) -> list[list[tuple[str, float]]]:
-        """Return the nearest of each query; asks for more where scores at the end are the same."""
-        params = {"ef": min(32_768, max(2 * limit, 512))} if self._is_indexed else {}
-        answers = self._requests.send(
-            "search",
-            self._about.rows,
-            data=list(queries),
-            anns_field="vector",
-            filter=wanted,
-            limit=limit,
-            search_params={"metric_type": "IP", "params": params},
-            output_fields=["key", "vector"],
-            consistency_level="Strong",
-        )
-        found = []
-        for query, answer in zip(queries, answers, strict=True):
-            hits = _ranked(query, answer)
-            may_go_on = len(hits) > top and len(hits) == limit < MOST_RESULTS
-            if may_go_on and hits[top - 1][1] - hits[-1][1] < _EQUAL:
-                hits = self._nearest(query[None], top, min(4 * limit, MOST_RESULTS), wanted)[0]
-            found.append(hits[:top])
-        return found
 
     def _sizes(self, wanted: str) -> list[dict[str, Any]]:
         return self._requests.query(self._about.rows, wanted, ["key", "size"], MOST_RESULTS)
@@ -345,25 +292,15 @@ def _schema(dimension: int) -> Any:
     return schema
 
 
-def _ranked(query: np.ndarray, answer: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
-    """Rank what Milvus found by the cosines of the vectors; the same vector has the same cosine, wherever it stands."""
-    if not answer:
-        return []
-    vectors = np.array([hit["entity"]["vector"] for hit in answer], np.float32)
-    cosines = (vectors * query).sum(axis=1, dtype=np.float64).tolist()
-    hits = [(str(hit["entity"]["key"]), cosine) for hit, cosine in zip(answer, cosines, strict=True)]
-    return sorted(hits, key=lambda hit: (-hit[1], hit[0]))
-
-
 def _pieces(sizes: Sequence[int]) -> Iterator[slice]:
-    """Cut a list into pieces of at most `_KEYS` entries and about `_REQUEST` bytes.
+    """Cut a list into pieces of at most `_KEYS` entries and about `REQUEST` bytes.
 
     Args:
         sizes: Bytes of each entry.
     """
     start = total = 0
     for index, size in enumerate(sizes):
-        if index > start and (total + size > _REQUEST or index - start == _KEYS):
+        if index > start and (total + size > REQUEST or index - start == _KEYS):
             yield slice(start, index)
             start, total = index, 0
         total += size

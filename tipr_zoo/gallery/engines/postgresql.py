@@ -12,16 +12,14 @@ import numpy as np
 
 from tipr_zoo.gallery.engines.installed_client import check_client
 from tipr_zoo.gallery.engines.postgresql_connections import Connections
+from tipr_zoo.gallery.engines.postgresql_facts import FactColumns
 from tipr_zoo.gallery.engines.postgresql_search import IndexedSearch, exact_search
 from tipr_zoo.gallery.engines.postgresql_tables import (
-    COLUMN_TYPES,
     FORMAT,
     LARGEST_INDEXED,
-    FactColumn,
     conditions,
     create_statement,
     kept_fact,
-    kept_text,
     schema_name,
     statement,
 )
@@ -86,7 +84,7 @@ class PostgreSQLEngine:
         self._address, self._connections = address, connections
         self._id: UUID | None = None
         self.dimension = 0
-        self._columns: dict[str, FactColumn] = {}
+        self._facts = FactColumns(address)
         self._is_indexed = False
 
     @classmethod
@@ -161,7 +159,7 @@ class PostgreSQLEngine:
             GalleryError: They do not fit the gallery, or the server cannot be reached or refuses.
         """
         kept = check_vectors(vectors, self.dimension, self._address.shown, rows=len(rows))
-        check_rows(rows, self._kinds(), self._address.shown)
+        check_rows(rows, self._facts.kinds, self._address.shown)
         names = sorted({fact for row in rows for fact in row.facts})
         order = sorted(
             range(len(rows)), key=lambda index: rows[index].key
@@ -172,12 +170,12 @@ class PostgreSQLEngine:
             for row in (rows[index] for index in order)
         ]
         with self._transaction(timeout=self._address.timeout + len(rows) / _ROWS_A_SECOND) as connection:
-            columns = self._columns_for(connection, rows)
+            columns = self._facts.made_for(connection, rows)
             with connection.cursor() as cursor:
-                cursor.executemany(self._insertion(names, columns), pictures)
+                cursor.executemany(self._facts.insertion(names, columns), pictures)
                 keys = [UUID(rows[index].key) for index in order]
                 cursor.executemany(self._statement(_VECTOR), list(zip(keys, kept[order], strict=True)))
-        self._columns = columns
+        self._facts.by_name = columns
 
     def delete(self, keys: Sequence[str]) -> int:
         """Delete rows, and return how many of them were there.
@@ -251,7 +249,7 @@ class PostgreSQLEngine:
         indexed = IndexedSearch(self._address.gallery, self.dimension, self.EXACT_BELOW)
         for start in range(0, len(queries), _QUERIES):
             with self._transaction(where, timeout=_QUERIES * self._address.timeout) as connection:
-                asked = conditions(where, self._columns)
+                asked = conditions(where, self._facts.by_name)
                 is_indexed = self._is_indexed and indexed.serves(connection, top, asked)
                 for query in queries[start : start + _QUERIES]:
                     if is_indexed:
@@ -270,7 +268,7 @@ class PostgreSQLEngine:
             GalleryError: A fact is not there, or a value is of another kind, or the server cannot be reached.
         """
         with self._transaction(where) as connection:
-            asked, values = conditions(where, self._columns)
+            asked, values = conditions(where, self._facts.by_name)
             text = self._statement("SELECT count(*) FROM {picture} p WHERE {asked}", asked=asked)
             row = connection.execute(text, values).fetchone()
         return int(row[0]) if row else 0
@@ -278,8 +276,8 @@ class PostgreSQLEngine:
     def facts(self) -> Mapping[str, str]:
         """Return the gallery's facts and their kinds: ``"text"``, ``"number"`` or ``"bool"``."""
         with self._transaction() as connection:
-            self._read_columns(connection)
-        return self._kinds()
+            self._facts.read(connection)
+        return self._facts.kinds
 
     def flush(self) -> None:
         """Index the vectors and the facts once there are more than `EXACT_BELOW` rows. It may take minutes."""
@@ -287,8 +285,8 @@ class PostgreSQLEngine:
             return
         indexed = IndexedSearch(self._address.gallery, self.dimension, self.EXACT_BELOW)
         with self._transaction(timeout=0) as connection:
-            self._read_columns(connection)
-            indexed.make(connection, self._columns.values())
+            self._facts.read(connection)
+            indexed.make(connection, self._facts.by_name.values())
         self._is_indexed = True
 
     def drop(self) -> None:
@@ -314,9 +312,9 @@ class PostgreSQLEngine:
 
         def begin(connection: Connection) -> None:
             self._check_same(connection)
-            if any(each.fact not in self._columns for each in where):
-                self._read_columns(connection)  # another process may have added it
-            check_conditions(where, self._kinds(), self._address.shown)
+            if any(each.fact not in self._facts.by_name for each in where):
+                self._facts.read(connection)  # another process may have added it
+            check_conditions(where, self._facts.kinds, self._address.shown)
 
         with self._connections.transaction(begin, timeout) as connection:
             yield connection
@@ -336,7 +334,7 @@ class PostgreSQLEngine:
                     f" {'upgrade tipr-zoo' if found[0] > FORMAT else 'copy it with the tipr-zoo that made it'}"
                 )
             self._id, self.dimension = found[1], found[2]
-            self._read_columns(connection)
+            self._facts.read(connection)
             self._is_indexed = IndexedSearch(self._address.gallery, self.dimension, self.EXACT_BELOW).is_made(
                 connection
             )
@@ -354,56 +352,6 @@ class PostgreSQLEngine:
                 f"no gallery is there (no schema {schema_name(self._address.gallery)}); create it, or mend the name"
             )
         return row
-
-    def _kinds(self) -> dict[str, str]:
-        return {name: column.kind for name, column in self._columns.items()}
-
-    def _read_columns(self, connection: Connection) -> None:
-        self._columns = self._columns_there(connection)
-
-    def _columns_there(self, connection: Connection) -> dict[str, FactColumn]:
-        found = connection.execute(self._statement("SELECT name, number, kind FROM {fact} ORDER BY number")).fetchall()
-        return {bytes(name).decode("utf-8", "surrogatepass"): FactColumn(number, kind) for name, number, kind in found}
-
-    def _columns_for(self, connection: Connection, rows: Sequence[Row]) -> dict[str, FactColumn]:
-        """Check rows, and return all columns that there are once those of their new facts are made."""
-        if check_rows(rows, self._kinds(), self._address.shown):
-            # The gallery's one row is the lock: two writers might have the same new fact.
-            connection.execute(self._statement("SELECT 1 FROM {gallery} FOR UPDATE"))
-        else:
-            # Until the end nobody adds a column, whose old value in a row that is replaced would stay.
-            connection.execute(self._statement("LOCK TABLE {picture} IN ROW EXCLUSIVE MODE"))
-        columns = self._columns_there(connection)
-        kinds = {name: column.kind for name, column in columns.items()}
-        for name, kind in check_rows(rows, kinds, self._address.shown).items():
-            columns[name] = self._new_column(connection, name, kind)
-        return columns
-
-    def _new_column(self, connection: Connection, name: str, kind: str) -> FactColumn:
-        from psycopg import sql  # from an extra
-
-        text = "INSERT INTO {fact} (name, kind) VALUES (%s, %s) RETURNING number"
-        row = connection.execute(self._statement(text), [kept_text(name), kind]).fetchone()
-        column = FactColumn(row[0] if row else 0, kind)
-        text = "ALTER TABLE {picture} ADD COLUMN {column} {type}"
-        parts = {"column": sql.Identifier(column.name), "type": sql.SQL(COLUMN_TYPES[kind])}
-        connection.execute(self._statement(text, **parts))
-        return column
-
-    def _insertion(self, names: Sequence[str], columns: Mapping[str, FactColumn]) -> Composed:
-        """Return what inserts or replaces a picture with these facts; those that it had besides become NULL."""
-        from psycopg import sql  # from an extra
-
-        given = [sql.Identifier(columns[name].name) for name in names]
-        inserted = [sql.Identifier("key"), sql.Identifier("record"), sql.Identifier("facts"), *given]
-        every = [sql.Identifier(column.name) for column in columns.values()]
-        changed = [sql.SQL("{0} = excluded.{0}").format(column) for column in [*inserted[1:3], *every]]
-        return self._statement(
-            "INSERT INTO {picture} ({columns}) VALUES ({values}) ON CONFLICT (key) DO UPDATE SET {changed}",
-            columns=sql.SQL(", ").join(inserted),
-            values=sql.SQL(", ").join([sql.Placeholder()] * len(inserted)),
-            changed=sql.SQL(", ").join(changed),
-        )
 
 
 def _server(address: str) -> tuple[ServerAddress, Connections]:
