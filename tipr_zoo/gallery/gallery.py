@@ -34,7 +34,7 @@ from tipr_zoo.gallery.picture_embedding import (
 from tipr_zoo.gallery.querying import QueryWeights, Selection, combined, find, plain, ranked_again
 from tipr_zoo.gallery.records import PictureRecord, absolute, checked_box, record_of
 from tipr_zoo.gallery.reports import AddReport, CheckReport, GalleryStatus
-from tipr_zoo.gallery.updating import Update, Wanted, below, gone_paths, part_of_paths
+from tipr_zoo.gallery.updating import Update, Wanted, below, gone_paths, part_of_paths, pictures_again
 from tipr_zoo.models.built_model import BuiltModel
 from tipr_zoo.pictures.files import find_pictures
 from tipr_zoo.protocols.engines import Engine, Fact
@@ -476,7 +476,7 @@ class Gallery:
             known = next((one for one in self.header.folders if one.path == absolute(folder)), None)
             if known is not None:
                 facts, pattern = known.facts if facts is None else facts, pattern or known.pattern
-            found = find_pictures(folder)
+            found = pictures_again(folder, self.address) if removes_gone else find_pictures(folder)
             paths = [absolute(path) for path in found.readable]
             sources = [self._facts_of(folder, paths, facts), self._facts_by_pattern(folder, paths, pattern)]
             there = [one for one in sources if one is not None]
