@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check the gallery; return 1 where it is not as its pictures are."""
-    from tipr_zoo.display.tables import to_json
+    from tipr_zoo.display.tables import one_line, to_json
     from tipr_zoo.gallery.gallery import Gallery
     from tipr_zoo.terminal.streams import write_document
 
@@ -31,8 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
         write_document(to_json(report.values()))
     else:
         for line in report.lines():
-            print(line)
+            print(one_line(line))
         told = "is as its pictures are" if report.is_sound else "is not as its pictures are"
         unknown = f"; of {report.unknown:,} the content is not known" if report.unknown else ""
-        print(f"{arguments.gallery}: {report.pictures:,} pictures; the gallery {told}{unknown}")
+        print(f"{one_line(arguments.gallery)}: {report.pictures:,} pictures; the gallery {told}{unknown}")
     return 0 if report.is_sound else 1

@@ -22,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Copy the gallery."""
+    from tipr_zoo.display.tables import one_line
     from tipr_zoo.gallery.gallery import Gallery
 
     with Gallery.open(arguments.gallery) as gallery, gallery.copy(arguments.to) as copy:
-        print(f"{arguments.to}: {len(copy):,} pictures")
+        print(f"{one_line(arguments.to)}: {len(copy):,} pictures")

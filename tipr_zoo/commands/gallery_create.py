@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Make the gallery."""
+    from tipr_zoo.display.tables import one_line
     from tipr_zoo.gallery.gallery import Gallery
     from tipr_zoo.machine.devices import choose_device
 
@@ -37,6 +38,6 @@ def run(arguments: argparse.Namespace) -> None:
     with Gallery.create(arguments.gallery, arguments.model, arguments.weights, **options) as gallery:
         header = gallery.header
         print(
-            f"{arguments.gallery}: a gallery of {header.model} ({header.dimension} numbers a picture, embedded in"
-            f" {header.precision})"
+            f"{one_line(arguments.gallery)}: a gallery of {header.model} ({header.dimension} numbers a picture,"
+            f" embedded in {header.precision})"
         )

@@ -73,6 +73,7 @@ def print_report(report: AddReport, place: str, as_json: bool) -> None:
         place: The gallery.
         as_json: Whether to print JSON.
     """
+    from tipr_zoo.display.tables import one_line
     from tipr_zoo.gallery.shape_remark import shape_remark
 
     if as_json:
@@ -82,10 +83,10 @@ def print_report(report: AddReport, place: str, as_json: bool) -> None:
         write_document(to_json(report.values()))
         return
     for problem in report.problems():
-        print(problem, file=sys.stderr)
+        print(one_line(problem), file=sys.stderr)
     if remark := shape_remark(report.unlike_persons, report.found):
-        print(f"note: {remark.text}", file=sys.stderr)
-    print(f"{place}: {report.line()}")
+        print(f"note: {one_line(remark.text)}", file=sys.stderr)
+    print(f"{one_line(place)}: {report.line()}")
 
 
 def read_part(text: str | None) -> tuple[int, int] | None:

@@ -22,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Remove them."""
+    from tipr_zoo.display.tables import one_line
     from tipr_zoo.gallery.gallery import Gallery
 
     with Gallery.open(arguments.gallery) as gallery:
-        print(f"{arguments.gallery}: {gallery.remove(arguments.paths):,} removed")
+        print(f"{one_line(arguments.gallery)}: {gallery.remove(arguments.paths):,} removed")

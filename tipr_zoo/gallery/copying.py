@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
 from tipr_zoo.errors import GalleryError
+from tipr_zoo.gallery.address import is_folder
 from tipr_zoo.gallery.header import GalleryHeader, read_header
 from tipr_zoo.protocols.engines import Engine, Row
 
@@ -31,7 +33,7 @@ def copied(address: str, source: Engine, header: GalleryHeader, target: str, kin
     Raises:
         GalleryError: The gallery there is of other weights, or is the same one.
     """
-    if address == target:
+    if address == target or _is_same_folder(address, target):
         raise GalleryError(f"{address} cannot be copied into itself; name another place")
     engine = _opened(target, kind, header)
     try:
@@ -54,6 +56,11 @@ def copied(address: str, source: Engine, header: GalleryHeader, target: str, kin
         engine.close()
         raise
     return engine
+
+
+def _is_same_folder(address: str, target: str) -> bool:
+    """Tell whether two addresses are one folder, as by an absolute path or a link."""
+    return is_folder(address) and is_folder(target) and os.path.realpath(address) == os.path.realpath(target)
 
 
 def _opened(target: str, kind: type[Engine], header: GalleryHeader) -> Engine:

@@ -14,7 +14,7 @@ from tipr_zoo.gallery.opened import OpenedGallery
 from tipr_zoo.gallery.picture_embedding import EmbeddingSettings, batches_of
 from tipr_zoo.gallery.records import absolute, named_paths, record_of
 from tipr_zoo.gallery.reports import AddReport
-from tipr_zoo.gallery.updating import Update, Wanted, below, gone_paths, part_of_paths
+from tipr_zoo.gallery.updating import Update, Wanted, below, gone_paths, part_of_paths, pictures_again
 from tipr_zoo.pictures.files import find_pictures
 
 _AT_ONCE = 1000
@@ -68,7 +68,7 @@ def update_folder(gallery: OpenedGallery, folder: Path, contents: FolderContents
         facts, pattern = contents.facts, contents.pattern
         if known is not None:
             facts, pattern = known.facts if facts is None else facts, pattern or known.pattern
-        found = find_pictures(folder)
+        found = pictures_again(folder, gallery.address) if removes_gone else find_pictures(folder)
         paths = [absolute(path) for path in found.readable]
         kinds = gallery.engine.facts()
         named = given_facts(facts, folder, paths, kinds)

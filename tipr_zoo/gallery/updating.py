@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tipr_zoo.gallery.picture_contents import Crops, ReadFile, file_state, is_un
 from tipr_zoo.gallery.picture_embedding import EmbeddedBatch, EmbeddingSettings, batches_of, embedded_batches
 from tipr_zoo.gallery.records import Box, PictureRecord, key_of, record_of
 from tipr_zoo.gallery.reports import AddReport
+from tipr_zoo.pictures.files import FoundPictures, find_pictures
 from tipr_zoo.pictures.shapes import is_of_a_person
 from tipr_zoo.protocols import Retriever
 from tipr_zoo.protocols.engines import Engine
@@ -200,8 +202,10 @@ class Update:
             for batch in embedded_batches(crops, self._settings):
                 self._keep(batch, groups)
                 for number, error in batch.errors.items():
+                    first = groups[number][0].path
                     for record in groups[number]:
-                        self._report.unreadable[Path(record.path)] = str(error)
+                        copy = "" if record.path == first else f"{record.path} is an exact copy: "
+                        self._report.unreadable[Path(record.path)] = f"{copy}{error}"
                         gone += [record.key] if record.box in self.known.get(record.path, {}) else []
                 bar.update(len(batch.numbers))
         return gone
@@ -271,13 +275,47 @@ def below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def gone_paths(known: Iterable[str], folder: str, paths: Sequence[str]) -> Iterator[str]:
-    """Yield the paths of a gallery that lie in a folder and are not there any more.
+def gone_paths(known: Iterable[str], folder: str, paths: Sequence[str]) -> list[str]:
+    """Return the paths of a gallery that lie in a folder and are not there any more.
 
     Args:
         known: Absolute paths that the gallery has.
         folder: The folder's absolute path.
         paths: Absolute paths of the pictures that were found in it.
+
+    Raises:
+        DataError: They lay behind a link to a folder that is not there, as one on a disk that is not there.
     """
     there = set(paths)
-    return (path for path in known if path not in there and below(path, folder))
+    gone = [path for path in known if path not in there and below(path, folder)]
+    looked_at: set[str] = set()
+    for path in gone:
+        parent = os.path.dirname(path)
+        while parent not in looked_at and below(parent, folder):
+            looked_at.add(parent)
+            if os.path.islink(parent) and not os.path.exists(parent):
+                raise DataError(
+                    f"{parent} is a link to {os.readlink(parent)}, where nothing is; no picture was removed. Bring that"
+                    " folder back, or remove the link if its pictures are to go"
+                )
+            parent = os.path.dirname(parent)
+    return gone
+
+
+def pictures_again(folder: Path, address: str) -> FoundPictures:
+    """Find the pictures of a folder that a gallery holds pictures of.
+
+    Args:
+        folder: The folder.
+        address: The gallery, for messages.
+
+    Raises:
+        DataError: The folder is not there or empty, and so may be its disk.
+    """
+    try:
+        return find_pictures(folder)
+    except DataError as error:
+        raise DataError(
+            f"{error}. No picture of that folder was removed; if all of them are to go: tipr-zoo gallery remove"
+            f" {shlex.quote(address)} {shlex.quote(str(folder))}"
+        ) from error

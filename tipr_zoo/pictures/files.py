@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,9 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", 
 
 _MOST_NAMES = 20
 """Names of pictures in one message."""
+
+_START = 80
+"""Letters of a path in a message that says that the path is too long."""
 
 
 def open_picture(path: str | os.PathLike[str]) -> Image.Image:
@@ -60,6 +65,8 @@ def open_picture(path: str | os.PathLike[str]) -> Image.Image:
     except RefusedFileError as error:
         raise DataError(f"{path} is not a picture ({error}); replace it by one, or remove the file") from error
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise DataError(f"{path} is a link that leads in a circle; mend or remove it") from error
         raise DataError(f"cannot read {path}: {error.strerror or error}; check its permissions and the disk") from error
     return decode_picture(content, path)
 
@@ -116,7 +123,7 @@ def find_pictures(folder: str | os.PathLike[str]) -> FoundPictures:
     """Find every picture in a folder and in the folders below it.
 
     A picture is known by the ending of its file name, in any case. Where the ending says nothing, it is known by its
-    first bytes. Links to folders are followed, each folder once.
+    first bytes. Links to folders are followed, each folder once; one that lies in `folder` keeps its own name there.
 
     Args:
         folder: The folder to search.
@@ -128,19 +135,17 @@ def find_pictures(folder: str | os.PathLike[str]) -> FoundPictures:
         DataError: The folder is missing, is a file, cannot be read, or holds no picture that can be decoded here.
     """
     folder = Path(folder)
-    if not folder.exists():
+    try:
+        is_there = folder.exists()
+    except OSError as error:
+        raise _unreadable_folder(str(folder), error) from error
+    if not is_there:
         raise DataError(f"no folder at {folder}; check the path")
     if not folder.is_dir():
         raise DataError(f"{folder} is a file, not a folder; name the folder that holds the pictures")
     readable: list[str] = []
     left_out: list[str] = []
-    visited: set[str] = set()
-    for parent, subfolders, files in os.walk(folder, onerror=_raise_unreadable_folder, followlinks=True):
-        place = os.path.realpath(parent)
-        if place in visited:
-            subfolders.clear()
-            continue
-        visited.add(place)
+    for parent, files in _folders(folder):
         for name in files:
             path = os.path.join(parent, name)
             if (can_be_read := _can_be_read(path)) is not None:
@@ -151,6 +156,61 @@ def find_pictures(folder: str | os.PathLike[str]) -> FoundPictures:
         told = f" ({found.told()})" if left_out else ""
         raise DataError(f"no picture in {folder} or the folders below it{told}; put files there that end in {endings}")
     return found
+
+
+def _folders(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield the path of a folder and of each one below it, with the names of what is no folder in it.
+
+    Links to folders come last. So a folder is not known by the name of a link to it, in whatever order the file system
+    lists them, and a picture keeps its path where a link is added.
+    """
+    visited: set[str] = set()
+    starts = deque([str(folder)])
+    while starts:
+        start = starts.popleft()
+        links: list[str] = []
+        left = [(start, os.path.realpath(start))]
+        while left:  # a stack: folders may be deeper than Python's calls
+            parent, place = left.pop()
+            if place in visited:
+                continue
+            visited.add(place)
+            entries = _entries(parent)
+            subfolders = [entry for entry in entries if _is_folder(entry)]
+            yield parent, [entry.name for entry in entries if not _is_folder(entry)]
+            links += [entry.path for entry in subfolders if entry.is_symlink()]
+            left += [(one.path, os.path.join(place, one.name)) for one in subfolders if not one.is_symlink()]
+        starts.extend(sorted(links, key=lambda path: (path.count(os.sep), path)))
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """Return what lies in a folder.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise _unreadable_folder(folder, error) from error
+
+
+def _unreadable_folder(folder: str, error: OSError) -> DataError:
+    if error.errno == errno.ENAMETOOLONG:
+        return DataError(
+            f"the path of a folder is too long to be read, with {len(folder):,} letters: {folder[:_START]}...; move it"
+            " higher, or remove it"
+        )
+    return DataError(f"cannot read the folder {folder}: {error.strerror}; check its permissions")
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether it is a folder, or a link to one. A link that leads nowhere is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _can_be_read(path: str) -> bool | None:
@@ -165,7 +225,3 @@ def _can_be_read(path: str) -> bool | None:
     head = read_head(path, HEAD)
     kind = format_of(head)
     return None if kind is None or not is_surely(head, kind) else missing_for(kind) is None
-
-
-def _raise_unreadable_folder(error: OSError) -> None:
-    raise DataError(f"cannot read the folder {error.filename}: {error.strerror}; check its permissions") from error
