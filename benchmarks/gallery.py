@@ -246,12 +246,19 @@ def show(rows: list[dict[str, Any]], *, markdown: bool) -> None:
     if markdown:
         table.set_style(TableStyle.MARKDOWN)
     for row in rows:
-        table.add_row([f"{row[name]:.3g}" if isinstance(row.get(name), float) else row.get(name, "") for name in names])
+        table.add_row([shown(row.get(name, "")) for name in names])
     print(table)
     for row in rows:
         if row["engine"] == "folder" and row.keys() >= LIMITS.keys():
             parts = [f"{name} {row[name] / limit:.2f}" for name, limit in LIMITS.items()]
             print(f"of the limit: {', '.join(parts)}; recall@10 {row['recall@10']:.4f}, and {RECALL} at least")
+
+
+def shown(value: Any) -> str:
+    """Return a figure as the table has it."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def main() -> None:
