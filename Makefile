@@ -94,7 +94,7 @@ bench: $(INSTALLED)  ## measure speed and memory against what is usual; prints r
 	$(BIN)/python benchmarks/training_extras.py
 	$(BIN)/python benchmarks/training_trail.py
 	$(BIN)/python benchmarks/caption_pruning.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check faiss-cpu==1.15.1
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt faiss-cpu
 	$(BIN)/python benchmarks/gallery.py
 	$(BIN)/python benchmarks/gallery_shell.py
 	$(BIN)/python benchmarks/embedding_precision.py

@@ -145,3 +145,22 @@ def test_what_a_command_says_of_odd_names_is_a_line_each(
     odd.unlink()
     assert main(["gallery", "check", str(place)]) == 1
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_a_damaged_vector_is_named_before_it_is_copied(gallery: Gallery, people: Path, tmp_path: Path) -> None:
+    gallery.add(people)
+    gallery.close()
+    (file,) = Path(gallery.address).glob("vectors.*")
+    content = bytearray(file.read_bytes())
+    content[-4:] = b"\xff\xff\xff\x7f"  # not a number
+    file.write_bytes(content)
+    with Gallery.open(gallery.address) as damaged:
+        (picture,) = damaged.check().damaged
+        with pytest.raises(GalleryError, match=f"the vector of {picture} is damaged.*gallery check names all"):
+            damaged.copy(tmp_path / "copy")
+        shutil.copy(picture, people / "copy.jpg")
+        with pytest.raises(GalleryError, match=f"the vector of {picture} is damaged"):
+            damaged.add(people)
+        damaged.remove([picture])
+        assert damaged.add(people).embedded == 1
+        assert damaged.check().is_sound

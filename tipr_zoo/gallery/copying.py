@@ -10,6 +10,7 @@ from dataclasses import replace
 from tipr_zoo.errors import GalleryError
 from tipr_zoo.gallery.address import is_folder
 from tipr_zoo.gallery.header import GalleryHeader, read_header
+from tipr_zoo.gallery.stored_vectors import stored_vectors
 from tipr_zoo.protocols.engines import Engine, Row
 
 _AT_ONCE = 1000
@@ -88,4 +89,4 @@ def _copy(rows: Sequence[Row], source: Engine, target: Engine) -> None:
     there = {row.key: row for row in target.rows([row.key for row in rows])}
     missing = [row for row in rows if there.get(row.key) != row]
     if missing:
-        target.add(missing, source.vectors([row.key for row in missing]))
+        target.add(missing, stored_vectors(source, [row.key for row in missing]))

@@ -17,6 +17,7 @@ from tipr_zoo.gallery.picture_contents import Crops, ReadFile, file_state, is_un
 from tipr_zoo.gallery.picture_embedding import EmbeddedBatch, EmbeddingSettings, batches_of, embedded_batches
 from tipr_zoo.gallery.records import Box, PictureRecord, key_of, record_of
 from tipr_zoo.gallery.reports import AddReport
+from tipr_zoo.gallery.stored_vectors import stored_vectors
 from tipr_zoo.pictures.files import FoundPictures, find_pictures
 from tipr_zoo.pictures.shapes import is_of_a_person
 from tipr_zoo.protocols import Retriever
@@ -182,10 +183,10 @@ class Update:
         # What gets another vector itself, as where two files were swapped, must give its own before.
         changing = {record.key for record, source in copies if record.key != source}
         held = sorted({source for _, source in copies if source in changing})
-        vector_of = dict(zip(held, self._engine.vectors(held), strict=True)) if held else {}
+        vector_of = dict(zip(held, stored_vectors(self._engine, held), strict=True)) if held else {}
         for part in batches_of(len(copies), _COPIED_AT_ONCE):
             own = copies[part]
-            vectors = self._engine.vectors([source for _, source in own])
+            vectors = stored_vectors(self._engine, [source for _, source in own])
             for place, (_, source) in enumerate(own):
                 vectors[place] = vector_of.get(source, vectors[place])
             records = [replace(record, shape=record.shape or self._shapes.get(source)) for record, source in own]
