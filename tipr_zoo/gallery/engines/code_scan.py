@@ -83,7 +83,7 @@ def nearest_by_codes(
             hits, error = _compared(snapshot, queries[number], top, candidates[place], said[place])
             if error * np.sqrt(snapshot.vectors.shape[1]) > _LARGEST_ERROR and codes.make_anew():
                 return nearest_by_codes(snapshot, codes, queries, top, slots)
-            if said[place].min() + _SAFETY * error < hits[1][-1]:
+            if len(hits[1]) and said[place].min() + _SAFETY * error < hits[1][-1]:
                 found[number] = hits
         left = [number for number in left if number not in found]
         count *= _WIDER
@@ -99,7 +99,7 @@ def _compared(
     """Return the best of the candidates, and the error of their codes."""
     order = candidates.argsort()
     exact = cosines(snapshot.file.taken(candidates[order], len(snapshot.vectors)), query)
-    error = float(np.sqrt(np.mean((exact - said[order]) ** 2, dtype=np.float64)))
+    error = float(np.sqrt(np.nanmean((exact - said[order]) ** 2, dtype=np.float64)))
     return best_of(candidates[order], exact, top), error
 
 

@@ -29,6 +29,9 @@ _AT_ONCE = 20_000
 _WIDTH = 8
 """Codes take vectors of a multiple of this many numbers; zeros are added, which change no cosine."""
 
+_LARGEST = 2.0
+"""Of the numbers of a vector of unit length. Codes of a damaged vector, which `damaged` names, are those of zero."""
+
 _PROVING = 64
 """Vectors before the end of the codes, by which these prove to be of the vectors that are there."""
 
@@ -145,8 +148,11 @@ class Codes:
 
     def _widened(self, vectors: Floats) -> Floats:
         missing = _widened_dimension(self._dimension) - self._dimension
-        array = np.pad(vectors, ((0, 0), (0, missing))) if missing else vectors
-        return np.ascontiguousarray(array, np.float32)
+        array = np.ascontiguousarray(np.pad(vectors, ((0, 0), (0, missing))) if missing else vectors, np.float32)
+        is_damaged = ~(np.abs(array).max(axis=1, initial=0) < _LARGEST)  # true for NaN, too
+        if is_damaged.any():
+            array = np.where(is_damaged[:, None], np.float32(0), array)
+        return array
 
 
 def _widened_dimension(dimension: int) -> int:

@@ -59,6 +59,8 @@ def best_of(candidates: Slots, scores: Floats, top: int) -> tuple[Slots, Floats]
         scores: Their cosines.
         top: How many to keep.
     """
+    if (is_damaged := np.isnan(scores)).any():
+        candidates, scores = candidates[~is_damaged], scores[~is_damaged]
     if len(scores) > top:
         keeps = scores >= np.partition(scores, len(scores) - top)[len(scores) - top]
         candidates, scores = candidates[keeps], scores[keeps]
@@ -99,6 +101,7 @@ def _candidates(
     kept: list[list[tuple[Slots, Floats]]] = [[] for _ in queries]
     for block_slots, block in _blocks(vectors, slots):
         scores = queries @ block.T
+        scores[np.isnan(scores)] = -np.inf  # of a damaged vector, which `damaged` names
         if is_hole is not None:
             scores[:, is_hole[block_slots]] = -np.inf
         if len(block) >= top:

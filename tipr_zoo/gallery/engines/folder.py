@@ -35,7 +35,15 @@ from tipr_zoo.gallery.engines.table_rows import (
     select_rows,
     slots_that_fit,
 )
-from tipr_zoo.gallery.engines.tables import about, add_facts, fact_kinds, make_tables, matching_slots, told_errors
+from tipr_zoo.gallery.engines.tables import (
+    about,
+    about_number,
+    add_facts,
+    fact_kinds,
+    make_tables,
+    matching_slots,
+    told_errors,
+)
 from tipr_zoo.machine.whole_folder import whole_folder
 from tipr_zoo.protocols.engines import Condition, Row
 from tipr_zoo.registries import ENGINES
@@ -58,7 +66,7 @@ class FolderEngine:
         self.folder, self._access = folder, FolderAccess(folder)
         self._codes: Codes | None = None
         with told_errors(self._access.file):
-            self.dimension = int(about(self._access.connection, "dimension", folder))
+            self.dimension = about_number(self._access.connection, "dimension", folder)
 
     @classmethod
     def create(cls, address: str, header: str, dimension: int) -> FolderEngine:
@@ -75,11 +83,11 @@ class FolderEngine:
         """
         folder = Path(address)
         check_header(header, address)
-        if (folder / TABLES).exists():
-            raise GalleryError(f"there is a gallery at {folder} already; open it, or name another folder")
-        if (os.path.lexists(folder) and not folder.is_dir()) or (folder.is_dir() and any(os.scandir(folder))):
-            raise GalleryError(f"{folder} is there and is no gallery; name a new folder")
         try:
+            if (folder / TABLES).exists():
+                raise GalleryError(f"there is a gallery at {folder} already; open it, or name another folder")
+            if (os.path.lexists(folder) and not folder.is_dir()) or (folder.is_dir() and any(os.scandir(folder))):
+                raise GalleryError(f"{folder} is there and is no gallery; name a new folder")
             with whole_folder(folder) as part:
                 make_tables(part / TABLES, header, dimension, FIRST_VECTORS)
                 (part / FIRST_VECTORS).touch()
@@ -100,7 +108,12 @@ class FolderEngine:
             GalleryError: None is there, or one of another version, or it is damaged.
         """
         folder = Path(address)
-        if not (folder / TABLES).is_file():
+        try:
+            is_there = (folder / TABLES).is_file()
+        except OSError as error:
+            fix = "ask its owner for the right" if isinstance(error, PermissionError) else "mend the name"
+            raise GalleryError(f"no gallery can be opened at {folder}: {error.strerror}; {fix}") from error
+        if not is_there:
             what = "there is a folder without a gallery" if folder.is_dir() else "there is nothing"
             what = "there is a file" if folder.is_file() else what
             raise GalleryError(f"no gallery at {folder}: {what}; tipr-zoo gallery create makes one")
@@ -147,7 +160,7 @@ class FolderEngine:
             return
         with self._access.written() as connection:
             add_facts(connection, check_rows(rows, fact_kinds(connection), place))
-            end = int(about(connection, "end", self.folder))
+            end = about_number(connection, "end", self.folder)
             remove_rows(connection, [row.key for row in rows])
             vector_file(connection, self.folder).append(end, vectors)
             insert_rows(connection, rows, vectors, end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tipr_zoo.gallery.engines.tables import about
+from tipr_zoo.errors import GalleryError
+from tipr_zoo.gallery.engines.tables import about, about_number
 from tipr_zoo.gallery.engines.vector_file import Floats, VectorFile
+
+VECTORS = re.compile(r"vectors\.[0-9]{1,9}\.f32")
+"""Name of a file of vectors; it lies beside the tables."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +48,10 @@ def current_snapshot(connection: sqlite3.Connection, folder: Path, known: Snapsh
     Raises:
         GalleryError: The gallery is damaged.
     """
-    generation = int(about(connection, "generation", folder))
+    generation = about_number(connection, "generation", folder)
     if known is not None and known.generation == generation:
         return known
-    end, file = int(about(connection, "end", folder)), vector_file(connection, folder)
+    end, file = about_number(connection, "end", folder), vector_file(connection, folder)
     holes = np.fromiter((slot for (slot,) in connection.execute("SELECT slot FROM holes")), np.int64)
     is_hole = np.zeros(end, np.bool_) if len(holes) else None
     if is_hole is not None:
@@ -60,6 +65,11 @@ def vector_file(connection: sqlite3.Connection, folder: Path) -> VectorFile:
     Args:
         connection: Within a transaction.
         folder: Of the gallery.
+
+    Raises:
+        GalleryError: The tables name another file.
     """
-    name, dimension = str(about(connection, "vectors", folder)), int(about(connection, "dimension", folder))
-    return VectorFile(folder / name, dimension)
+    name = about(connection, "vectors", folder)
+    if not isinstance(name, str) or not VECTORS.fullmatch(name):
+        raise GalleryError(f"the gallery {folder} is damaged: {name!r} is no file of vectors; make it anew")
+    return VectorFile(folder / name, about_number(connection, "dimension", folder))

@@ -43,6 +43,8 @@ def connect(file: Path) -> sqlite3.Connection:
     Raises:
         GalleryError: It is none of a gallery, of another version, or damaged.
     """
+    if not os.access(file, os.R_OK):
+        raise GalleryError(f"{file}: may not be read; ask its owner for the right, or search as that user")
     with told_errors(file):
         connection = sqlite3.connect(file, timeout=_WAIT, isolation_level=None, check_same_thread=False)
         try:
@@ -50,11 +52,10 @@ def connect(file: Path) -> sqlite3.Connection:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             except sqlite3.OperationalError as error:
-                if not any(words in str(error) for words in _NOT_WRITABLE):
+                if not any(words in str(error) for words in (*_NOT_WRITABLE, *_NO_ROOM)):
                     raise
                 connection.close()
-                address = f"file:{quote(os.fsencode(file.absolute()))}?mode=ro&immutable=1"
-                connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+                connection = _opened_to_read(file)
             connection.execute("PRAGMA synchronous=FULL")
             (application,) = connection.execute("PRAGMA application_id").fetchone()
             (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -69,6 +70,22 @@ def connect(file: Path) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def _opened_to_read(file: Path) -> sqlite3.Connection:
+    """Open tables in a folder that nothing can be written into.
+
+    Raises:
+        GalleryError: What was written last is in the log, which cannot be read without writing.
+    """
+    log = file.with_name(f"{file.name}-wal")
+    if log.is_file() and log.stat().st_size:
+        raise GalleryError(
+            f"what was written last into the gallery {file.parent} is in {log.name} alone, and the folder cannot be"
+            " written to; make room there, or open the gallery once as a user who may write there"
+        )
+    address = f"file:{quote(os.fsencode(file.absolute()))}?mode=ro&immutable=1"
+    return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
 
 
 def make_tables(file: Path, header: str, dimension: int, vectors: str) -> None:
@@ -117,6 +134,23 @@ def about(connection: sqlite3.Connection, name: str, folder: Path) -> str | int:
     return found[0]
 
 
+def about_number(connection: sqlite3.Connection, name: str, folder: Path) -> int:
+    """Return a number that a gallery says of itself.
+
+    Args:
+        connection: Of `connect`.
+        name: Of what is asked.
+        folder: Of the gallery, for messages.
+
+    Raises:
+        GalleryError: It does not say it, or says something else.
+    """
+    found = about(connection, name, folder)
+    if not isinstance(found, int) or found < 0:
+        raise GalleryError(f"the gallery {folder} is damaged: its {name} is {found!r}; make it anew")
+    return found
+
+
 @contextmanager
 def told_errors(file: Path) -> Iterator[None]:
     """Turn what SQLite raises into one line.
@@ -130,6 +164,11 @@ def told_errors(file: Path) -> Iterator[None]:
     """
     try:
         yield
+    except (IndexError, KeyError, OverflowError) as error:
+        raise GalleryError(
+            f"the gallery {file.parent} is damaged: its tables name what is not there; bring back {file.name} from a"
+            " copy, or make the gallery anew"
+        ) from error
     except sqlite3.Error as error:
         text, folder = str(error), file.parent
         if any(words in text for words in (*_NO_ROOM, *_NOT_WRITABLE)):

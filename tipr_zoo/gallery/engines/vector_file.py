@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -79,14 +80,16 @@ class VectorFile:
         if not end:
             return np.empty((0, self.dimension), np.float32)
         try:
-            self._check_size(self.path.stat().st_size, end)
+            self._check_size(self._size(), end)
             return np.memmap(self.path, np.float32, "r", shape=(end, self.dimension))
         except FileNotFoundError as error:
             raise GalleryError(
                 f"{self.path} is missing; the gallery is damaged: bring the file back, or make the gallery anew"
             ) from error
         except OSError as error:
-            raise GalleryError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+            raise GalleryError(
+                f"{self.path}: cannot be read: {error.strerror or error}; make it readable, or bring it back"
+            ) from error
 
     def copied(self, start: int, stop: int) -> Floats:
         """Read the vectors of some slots: (stop - start, D) float32. Unlike `read`, nothing else stays in memory.
@@ -99,11 +102,13 @@ class VectorFile:
             GalleryError: The file is missing, or shorter than it was.
         """
         try:
-            self._check_size(self.path.stat().st_size, stop)
+            self._check_size(self._size(), stop)
             count, offset = (stop - start) * self.dimension, start * self.dimension * _BYTES
             return np.fromfile(self.path, np.float32, count, offset=offset).reshape(-1, self.dimension)
         except OSError as error:
-            raise GalleryError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+            raise GalleryError(
+                f"{self.path}: cannot be read: {error.strerror or error}; make it readable, or bring it back"
+            ) from error
 
     def taken(self, slots: npt.NDArray[np.int64], end: int) -> Floats:
         """Read the vectors of some slots: (n, D) float32. Unlike `read`, nothing else stays in memory.
@@ -122,6 +127,12 @@ class VectorFile:
                 mapped.base.madvise(mmap.MADV_RANDOM)  # else a disk reads far more than is taken
             np.take(mapped, part, axis=0, out=taken[start : start + _MAPPED])
         return taken
+
+    def _size(self) -> int:
+        about = self.path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise GalleryError(f"{self.path} is no file any more; bring the file back, or make the gallery anew")
+        return about.st_size
 
     def _check_size(self, size: int, end: int) -> None:
         if size < end * self.dimension * _BYTES:
