@@ -113,3 +113,16 @@ def test_a_mistake_is_one_line(place: str, words: list[str], message: str, capsy
     assert printed.out == ""
     assert message.format(g=place) in printed.err
     assert printed.err.count("\n") == 1
+
+
+def test_hits_are_told_where_the_file_of_one_is_gone(
+    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["search", place, TEXT, "--json"]) == 0
+    hits = json.loads(capsys.readouterr().out)
+    os.unlink(hits[1]["picture"])
+    assert main(["search", place, TEXT, "--picture", str(tmp_path / "hits.png")]) == 1
+    captured = capsys.readouterr()
+    assert all(hit["picture"] in captured.out for hit in hits)
+    assert hits[1]["picture"] in captured.err

@@ -105,10 +105,10 @@ def run(arguments: argparse.Namespace) -> None:
         found, answers = _found_in_folder(place, Path(rest[0]), sentences, arguments)
     remarks = _remarks(answers, sentences, found, arguments)
     titles = sentences or [f"like {arguments.like}"]
-    if arguments.picture:
+    print_hits(titles, [hits[: arguments.top] for hits in found], arguments, remarks)
+    if arguments.picture:  # last: the file of a hit may be gone, and the hits are an answer all the same
         draw(titles, found, arguments.top, arguments.picture)
         print(f"drawn: {arguments.picture}", file=sys.stderr)
-    print_hits(titles, [hits[: arguments.top] for hits in found], arguments, remarks)
 
 
 def _remarks(
@@ -124,7 +124,9 @@ def _remarks(
 
 
 def _is_gallery(place: str) -> bool:
-    return "://" in place or os.path.isfile(os.path.join(place, "gallery.sqlite"))
+    if "://" in place or os.path.isfile(os.path.join(place, "gallery.sqlite")):
+        return True
+    return os.path.isdir(place) and not os.access(place, os.R_OK | os.X_OK)  # opening it tells why that cannot be
 
 
 def _device(arguments: argparse.Namespace, sentences: Sequence[str]) -> Any:
