@@ -122,7 +122,7 @@ def test_hits_are_told_where_the_file_of_one_is_gone(
     assert main(["search", place, TEXT, "--json"]) == 0
     hits = json.loads(capsys.readouterr().out)
     os.unlink(hits[1]["picture"])
-    assert main(["search", place, TEXT, "--picture", str(tmp_path / "hits.png")]) == 1
+    assert main(["search", place, TEXT, "--picture", str(tmp_path / "hits.png")]) == 2
     captured = capsys.readouterr()
     assert all(hit["picture"] in captured.out for hit in hits)
     assert hits[1]["picture"] in captured.err
