@@ -126,3 +126,9 @@ def test_hits_are_told_where_the_file_of_one_is_gone(
     captured = capsys.readouterr()
     assert all(hit["picture"] in captured.out for hit in hits)
     assert hits[1]["picture"] in captured.err
+
+
+@pytest.mark.parametrize("other", ["--paths", "--null"])
+def test_two_kinds_of_output_are_refused(place: str, other: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", place, TEXT, "--json", other]) == 2
+    assert "leave one out" in capsys.readouterr().err

@@ -85,6 +85,8 @@ def run(arguments: argparse.Namespace) -> None:
         check_picture_file(arguments.picture)
     if arguments.remarks and not arguments.json:
         raise ConfigError("--remarks is for --json; without it the remarks are on stderr")
+    if arguments.json and (arguments.paths or arguments.null):
+        raise ConfigError("--json and --paths (or --null) say two things of the output; leave one out")
     place, rest = arguments.place, arguments.texts
     sentences, answers = None, None
     if _is_gallery(place):
