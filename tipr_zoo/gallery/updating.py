@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 import os
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from tipr_zoo.pictures.shapes import is_of_a_person
 from tipr_zoo.protocols import Retriever
 from tipr_zoo.protocols.engines import Engine
 from tipr_zoo.terminal.progress_bar import ProgressBar
+from tipr_zoo.terminal.suggested_command import quoted
 
 Place = tuple[str, Box | None]
 """A picture's absolute path, and the box in it; None for the whole."""
@@ -318,5 +318,5 @@ def pictures_again(folder: Path, address: str) -> FoundPictures:
     except DataError as error:
         raise DataError(
             f"{error}. No picture of that folder was removed; if all of them are to go: tipr-zoo gallery remove"
-            f" {shlex.quote(address)} {shlex.quote(str(folder))}"
+            f" {quoted(address)} {quoted(folder)}"
         ) from error
