@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tipr_zoo.backbones.gradient_checkpointing import run_block, switch_layers
 from tipr_zoo.backbones.last_attention import attention_weights, noted_input
+from tipr_zoo.backbones.multi_head_attention import attend
 from tipr_zoo.backbones.plain_clip_text import ACTIVATIONS, PlainCLIPText
 from tipr_zoo.backbones.plain_modules import are_plain, kinds_of, parts_of
 from tipr_zoo.backbones.plain_trunks import takes_plain_trunk
@@ -198,14 +198,6 @@ def _causal_block(block: Any, tokens: Tensor, ends: Tensor | None = None) -> Ten
         rows = torch.arange(len(ends), device=ends.device)
         tokens, queries = tokens[rows, ends].unsqueeze(1), normed[rows, ends].unsqueeze(1)
         seen = (torch.arange(normed.shape[1], device=ends.device) <= ends.unsqueeze(1))[:, None, None]
-    queries, keys, values = (
-        projection(tokens_of).unflatten(2, (attention.num_heads, -1)).transpose(1, 2)
-        for projection, tokens_of in (
-            (attention.q_proj, queries),
-            (attention.k_proj, normed),
-            (attention.v_proj, normed),
-        )
-    )
-    attended = F.scaled_dot_product_attention(queries, keys, values, attn_mask=seen, is_causal=seen is None)
-    tokens = tokens + attention.out_proj(attended.transpose(1, 2).flatten(2))
+    projected = attention.q_proj(queries), attention.k_proj(normed), attention.v_proj(normed)
+    tokens = tokens + attention.out_proj(attend(*projected, attention.num_heads, seen, is_causal=seen is None))
     return tokens + block.mlp(block.layer_norm2(tokens))

@@ -10,9 +10,9 @@ import torch
 from timm.layers import AttentionPool2d
 from timm.models.byobnet import ByoBlockCfg
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from tipr_zoo.backbones.gradient_checkpointing import run_block
+from tipr_zoo.backbones.multi_head_attention import attend
 from tipr_zoo.backbones.plain_modules import are_plain, kinds_of
 from tipr_zoo.backbones.tower_sizes import check_counts, checked_size
 from tipr_zoo.errors import ConfigError
@@ -93,12 +93,8 @@ class ModifiedResNetEncoder(nn.Module):
         features = self._features(images)
         squares = features.flatten(2).transpose(1, 2)
         tokens = torch.cat([squares.mean(dim=1, keepdim=True), squares], dim=1) + pooling.pos_embed
-        query, key, value = (
-            projection(tokens).unflatten(2, (pooling.num_heads, -1)).transpose(1, 2)
-            for projection in (pooling.q, pooling.k, pooling.v)
-        )
-        attended = F.scaled_dot_product_attention(query, key, value)
-        tokens = pooling.proj(attended.transpose(1, 2).flatten(2))
+        projected = pooling.q(tokens), pooling.k(tokens), pooling.v(tokens)
+        tokens = pooling.proj(attend(*projected, pooling.num_heads))
         if are_plain((pooling,), self._kinds):
             return tokens
         return torch.cat([pooling(features).unsqueeze(1), tokens[:, 1:]], dim=1)  # by its call, which runs hooks

@@ -8,6 +8,8 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tipr_zoo.backbones.multi_head_attention import attend
+
 _EPSILON = 1e-12
 """Of BERT's layer normalisations."""
 
@@ -82,12 +84,8 @@ class _Attention(nn.Module):
         self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
 
     def forward(self, tokens: Tensor, seen: Tensor) -> Tensor:
-        queries, keys, values = (
-            projection(tokens).unflatten(2, (self.num_attention_heads, -1)).transpose(1, 2)
-            for projection in (self.query, self.key, self.value)
-        )
-        attended = F.scaled_dot_product_attention(queries, keys, values, attn_mask=seen)
-        return attended.transpose(1, 2).flatten(2)
+        projected = self.query(tokens), self.key(tokens), self.value(tokens)
+        return attend(*projected, self.num_attention_heads, seen)
 
 
 class _AddedAndNormed(nn.Module):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tipr_zoo.backbones.multi_head_attention import attend
 from tipr_zoo.backbones.quick_gelu import QuickGELU
 
 ACTIVATIONS = {"quick_gelu": QuickGELU, "gelu": nn.GELU}
@@ -89,12 +89,8 @@ class _CausalAttention(nn.Module):
         self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(width, width) for _ in range(4))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        queries, keys, values = (
-            projection(tokens).unflatten(2, (self.num_heads, -1)).transpose(1, 2)
-            for projection in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        attended = F.scaled_dot_product_attention(queries, keys, values, is_causal=True)
-        return self.out_proj(attended.transpose(1, 2).flatten(2))
+        projected = self.q_proj(tokens), self.k_proj(tokens), self.v_proj(tokens)
+        return self.out_proj(attend(*projected, self.num_heads, is_causal=True))
 
 
 class _MLP(nn.Module):

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tipr_zoo.backbones.convolution_stem import stem_layers
+from tipr_zoo.backbones.multi_head_attention import attend
 from tipr_zoo.backbones.quick_gelu import QuickGELU
 
 
@@ -108,19 +109,16 @@ class _Block(nn.Module):
 
     def forward(self, tokens: Tensor, count: int) -> Tensor:
         """Compute the first tokens: (B, T, W) -> (B, count, W). The others are attended to alone."""
-        queries, keys, values = (
-            part.unflatten(2, (self.num_heads, -1)).transpose(1, 2) for part in self._projected(tokens, count)
-        )
-        attended = F.scaled_dot_product_attention(queries, keys, values).transpose(1, 2).flatten(2)
-        tokens = tokens[:, :count] + self.attn.proj(attended)
+        tokens = tokens[:, :count] + self.attn.proj(attend(*self._projected(tokens, count), self.num_heads))
         added: Tensor = tokens + self.mlp.fc2(self.act(self.mlp.fc1(self.norm2(tokens))))
         return added
 
-    def _projected(self, tokens: Tensor, count: int) -> Sequence[Tensor]:
+    def _projected(self, tokens: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries of the first tokens, and keys and values of all."""
         normed = self.norm1(tokens)
         if count == tokens.shape[1]:
-            return self.attn.qkv(normed).chunk(3, dim=2)
+            queries, keys, values = self.attn.qkv(normed).chunk(3, dim=2)
+            return queries, keys, values
         weight, bias = self.attn.qkv.weight, self.attn.qkv.bias
         width = weight.shape[1]
         keys, values = F.linear(normed, weight[width:], bias[width:]).chunk(2, dim=2)
