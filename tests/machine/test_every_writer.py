@@ -57,7 +57,7 @@ EXCEPTIONS = {
         "(work_dir / LOCK).touch": "a lock file, which is empty",
     },
     "tipr_zoo/gallery/engines/folder.py": {
-        "(part / FIRST_VECTORS).touch": "within a folder that is made whole",
+        "(part / FIRST_NAME).touch": "within a folder that is made whole",
         "os.replace": "moves a gallery away, to remove it",
     },
     "tipr_zoo/gallery/engines/folder_access.py": {"FileLock": "a lock file, which is empty"},

@@ -45,33 +45,23 @@ def nearest_rows(
         slots: The vectors to compare, sorted; None for all.
 
     Returns:
-        As `nearest_by_codes`.
+        For each query the slots and their cosines, the best first. There may be more than `top`.
     """
     if snapshot.vectors.nbytes <= EXACT_BYTES:
         return nearest(snapshot.vectors, queries, top, slots, snapshot.is_hole if slots is None else None)
     if slots is not None and len(slots) <= NARROW:
         own = nearest(snapshot.file.taken(slots, len(snapshot.vectors)), queries, top)
         return [(slots[places], scores) for places, scores in own]
-    return nearest_by_codes(snapshot, codes, queries, top, slots)
+    return _nearest_by_codes(snapshot, codes, queries, top, slots)
 
 
-def nearest_by_codes(
-    snapshot: Snapshot, codes: Codes, queries: Floats, top: int, slots: Slots | None = None
+def _nearest_by_codes(
+    snapshot: Snapshot, codes: Codes, queries: Floats, top: int, slots: Slots | None
 ) -> list[tuple[Slots, Floats]]:
-    """Find the nearest vectors of each query, and all that score as the last of them.
+    """Do what `nearest_rows` does by codes. The cosines are exact.
 
-    The cosines are exact. A vector that belongs among the nearest is missed where its code errs by more than four times
-    the error of the codes, as it is found at the candidates of the query.
-
-    Args:
-        snapshot: The vectors.
-        codes: Of them.
-        queries: (Q, D) float32 of unit length.
-        top: How many of each query.
-        slots: The vectors to compare, sorted; None for all.
-
-    Returns:
-        For each query the slots and their cosines, the best first. There may be more than `top`.
+    A vector that belongs among the nearest is missed where its code errs by more than four times the error of the
+    codes, as it is found at the candidates of the query.
     """
     is_allowed = _allowed(snapshot, slots)
     there = len(snapshot.vectors) - snapshot.holes if slots is None else len(slots)
@@ -82,7 +72,7 @@ def nearest_by_codes(
         for place, number in enumerate(left):
             hits, error = _compared(snapshot, queries[number], top, candidates[place], said[place])
             if error * np.sqrt(snapshot.vectors.shape[1]) > _LARGEST_ERROR and codes.make_anew():
-                return nearest_by_codes(snapshot, codes, queries, top, slots)
+                return _nearest_by_codes(snapshot, codes, queries, top, slots)
             if len(hits[1]) and said[place].min() + _SAFETY * error < hits[1][-1]:
                 found[number] = hits
         left = [number for number in left if number not in found]

@@ -18,13 +18,10 @@ import numpy.typing as npt
 
 from tipr_zoo.gallery.engines.exact_scan import Slots
 from tipr_zoo.gallery.engines.snapshot import Snapshot
-from tipr_zoo.gallery.engines.vector_file import Floats, VectorFile
+from tipr_zoo.gallery.engines.vector_file import AT_ONCE, Floats, VectorFile
 
 if TYPE_CHECKING:
     from turbovec import TurboQuantIndex
-
-_AT_ONCE = 20_000
-"""Vectors that are made codes of at once."""
 
 _WIDTH = 8
 """Codes take vectors of a multiple of this many numbers; zeros are added, which change no cosine."""
@@ -84,7 +81,7 @@ class Codes:
         """
         end = len(snapshot.vectors)
         kept = max((kept for kept, _ in self._files(snapshot.vectors)), default=0)
-        if kept and end - kept < max(_AT_ONCE, kept // 20):
+        if kept and end - kept < max(AT_ONCE, kept // 20):
             return
         with self._lock:
             index = self._grown(snapshot.vectors)
@@ -118,8 +115,8 @@ class Codes:
         index = self._index
         if index is None:
             index = self._index = self._loaded(vectors)
-        for start in range(len(index), len(vectors), _AT_ONCE):
-            index.add(self._widened(self.file.copied(start, min(start + _AT_ONCE, len(vectors)))))
+        for start in range(len(index), len(vectors), AT_ONCE):
+            index.add(self._widened(self.file.copied(start, min(start + AT_ONCE, len(vectors)))))
         return index
 
     def _loaded(self, vectors: Floats) -> TurboQuantIndex:

@@ -15,7 +15,7 @@ import numpy as np
 from tipr_zoo.errors import GalleryError, WriteError
 from tipr_zoo.gallery.engines.code_scan import EXACT_BYTES, nearest_rows
 from tipr_zoo.gallery.engines.codes import Codes
-from tipr_zoo.gallery.engines.compaction import FIRST_VECTORS, compact, is_worthwhile, remove_others
+from tipr_zoo.gallery.engines.compaction import compact, is_worthwhile, remove_others
 from tipr_zoo.gallery.engines.folder_access import TABLES, FolderAccess
 from tipr_zoo.gallery.engines.row_checks import (
     check_conditions,
@@ -44,6 +44,7 @@ from tipr_zoo.gallery.engines.tables import (
     matching_slots,
     told_errors,
 )
+from tipr_zoo.gallery.engines.vector_file import FIRST_NAME
 from tipr_zoo.machine.whole_folder import whole_folder
 from tipr_zoo.protocols.engines import Condition, Row
 from tipr_zoo.registries import ENGINES
@@ -89,8 +90,8 @@ class FolderEngine:
             if (os.path.lexists(folder) and not folder.is_dir()) or (folder.is_dir() and any(os.scandir(folder))):
                 raise GalleryError(f"{folder} is there and is no gallery; name a new folder")
             with whole_folder(folder) as part:
-                make_tables(part / TABLES, header, dimension, FIRST_VECTORS)
-                (part / FIRST_VECTORS).touch()
+                make_tables(part / TABLES, header, dimension, FIRST_NAME)
+                (part / FIRST_NAME).touch()
         except WriteError as error:
             raise WriteError(error.errno, error.strerror, str(folder)) from error
         except OSError as error:
@@ -262,7 +263,7 @@ class FolderEngine:
                 return  # another process writes, and does it when it is done; or the folder cannot be written to
             self._compact()
             snapshot = self._access.read(lambda _, snapshot: snapshot)
-            remove_others(self.folder, snapshot.file.path.name)
+            remove_others(snapshot.file)
             if snapshot.vectors.nbytes > EXACT_BYTES:
                 self._codes_of(snapshot).keep(snapshot)
         self._access.fold_log()
@@ -272,7 +273,7 @@ class FolderEngine:
             with suppress(WriteError), self._access.written() as connection:  # a full disk: it is put off
                 snapshot = current_snapshot(connection, self.folder)
                 if is_worthwhile(snapshot):
-                    compact(connection, self.folder, snapshot)
+                    compact(connection, snapshot)
 
     def damaged(self) -> list[str]:
         """Return the keys of rows whose vectors are not those that were written. Codes are made anew afterwards.

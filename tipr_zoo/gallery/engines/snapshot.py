@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,6 @@ import numpy.typing as npt
 from tipr_zoo.errors import GalleryError
 from tipr_zoo.gallery.engines.tables import about, about_number
 from tipr_zoo.gallery.engines.vector_file import Floats, VectorFile
-
-VECTORS = re.compile(r"vectors\.[0-9]{1,9}\.f32")
-"""Name of a file of vectors; it lies beside the tables."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +66,6 @@ def vector_file(connection: sqlite3.Connection, folder: Path) -> VectorFile:
         GalleryError: The tables name another file.
     """
     name = about(connection, "vectors", folder)
-    if not isinstance(name, str) or not VECTORS.fullmatch(name):
+    if not VectorFile.is_name(name):
         raise GalleryError(f"the gallery {folder} is damaged: {name!r} is no file of vectors; make it anew")
-    return VectorFile(folder / name, about_number(connection, "dimension", folder))
+    return VectorFile(folder / str(name), about_number(connection, "dimension", folder))

@@ -15,14 +15,11 @@ from tipr_zoo.gallery.engines.exact_scan import Slots
 from tipr_zoo.gallery.engines.row_checks import kept_facts
 from tipr_zoo.gallery.engines.snapshot import Snapshot
 from tipr_zoo.gallery.engines.tables import fact_numbers, kept_value, matching_slots
-from tipr_zoo.gallery.engines.vector_file import Floats
+from tipr_zoo.gallery.engines.vector_file import AT_ONCE, Floats
 from tipr_zoo.protocols.engines import Condition, Row
 
 _PAGE = 2000
 """Rows that are read at once."""
-
-_VECTORS = 20_000
-"""Vectors that are read at once."""
 
 _MOST_PARAMETERS = 500
 """Of one statement of SQLite."""
@@ -112,10 +109,17 @@ def select_rows(connection: sqlite3.Connection, columns: str, keys: Sequence[str
         columns: Their names, with commas between.
         keys: Of the rows.
     """
-    for start in range(0, len(keys), _MOST_PARAMETERS):
-        part = list(keys[start : start + _MOST_PARAMETERS])
+    yield from _select(connection, columns, "key", keys)
+
+
+def _select(
+    connection: sqlite3.Connection, columns: str, by: str, values: Sequence[str | int]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield columns of the rows whose key or slot is one of the values."""
+    for start in range(0, len(values), _MOST_PARAMETERS):
+        part = list(values[start : start + _MOST_PARAMETERS])
         marks = ",".join("?" * len(part))
-        yield from connection.execute(f"SELECT {columns} FROM rows WHERE key IN ({marks})", part).fetchall()
+        yield from connection.execute(f"SELECT {columns} FROM rows WHERE {by} IN ({marks})", part).fetchall()
 
 
 def keys_of(connection: sqlite3.Connection, slots: Slots) -> dict[int, str]:
@@ -125,13 +129,7 @@ def keys_of(connection: sqlite3.Connection, slots: Slots) -> dict[int, str]:
         connection: The tables.
         slots: In any order, any number of times.
     """
-    found: dict[int, str] = {}
-    unique = np.unique(slots).tolist()
-    for start in range(0, len(unique), _MOST_PARAMETERS):
-        part = unique[start : start + _MOST_PARAMETERS]
-        marks = ",".join("?" * len(part))
-        found.update(connection.execute(f"SELECT slot, key FROM rows WHERE slot IN ({marks})", part))
-    return found
+    return dict(_select(connection, "slot, key", "slot", np.unique(slots).tolist()))
 
 
 def ranked_hits(
@@ -171,8 +169,8 @@ def damaged_keys(connection: sqlite3.Connection, snapshot: Snapshot) -> list[str
         snapshot: The vectors.
     """
     found: list[str] = []
-    for start in range(0, len(snapshot.vectors), _VECTORS):
-        stop = min(start + _VECTORS, len(snapshot.vectors))
+    for start in range(0, len(snapshot.vectors), AT_ONCE):
+        stop = min(start + AT_ONCE, len(snapshot.vectors))
         vectors = snapshot.file.copied(start, stop)
         query = "SELECT slot, key, checksum FROM rows WHERE slot>=? AND slot<? ORDER BY slot"
         rows = connection.execute(query, (start, stop))

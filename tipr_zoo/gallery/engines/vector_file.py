@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -15,6 +16,14 @@ from tipr_zoo.errors import GalleryError, WriteError
 
 _BYTES = 4
 """Of a float32."""
+
+AT_ONCE = 20_000
+"""Vectors that are read or written at once where all are."""
+
+FIRST_NAME = "vectors.1.f32"
+"""Of the file of a new gallery. The number grows where the vectors move into another file."""
+
+_NAME = re.compile(r"vectors\.(?P<number>[0-9]{1,9})\.f32")
 
 _MAPPED = 2000
 """Vectors that are taken out of one mapping of the file."""
@@ -34,6 +43,21 @@ class VectorFile:
 
     def __init__(self, path: Path, dimension: int) -> None:
         self.path, self.dimension = path, dimension
+
+    @staticmethod
+    def is_name(name: object) -> bool:
+        """Tell whether something is the name of such a file, which lies beside the tables."""
+        return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+    def next(self) -> VectorFile:
+        """Return the file that the vectors move into from this one; nothing is written yet."""
+        named = _NAME.fullmatch(self.path.name)
+        assert named is not None  # nothing else is opened
+        return VectorFile(self.path.with_name(f"vectors.{int(named['number']) + 1}.f32"), self.dimension)
+
+    def others(self) -> list[Path]:
+        """Return the other files of vectors in the folder."""
+        return [path for path in self.path.parent.iterdir() if path != self.path and self.is_name(path.name)]
 
     def append(self, end: int, vectors: Floats) -> None:
         """Write vectors from a slot on, and wait until they are on the disk.
