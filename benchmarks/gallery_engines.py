@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,27 +70,21 @@ def on_folder(folder: Path, dimension: int) -> dict[str, Any]:
     return measure("folder", FolderEngine.create(str(folder / "crops.gallery"), "{}", dimension), folder, dimension)
 
 
-def on_postgresql(folder: Path, dimension: int) -> dict[str, Any]:
-    """Measure a gallery in PostgreSQL."""
-    server = PostgreSQLServer()
+def on_server(title: str, server_of: Any, engine_of: Any, folder: Path, dimension: int) -> dict[str, Any]:
+    """Measure a gallery on a server that is started for it."""
+    server = server_of()
     try:
-        engine = PostgreSQLEngine.create(f"{server.address('crops')}?timeout=600", "{}", dimension)
-        return measure("PostgreSQL 18, pgvector", engine, folder, dimension)
+        engine = engine_of.create(f"{server.address('crops')}?timeout=600", "{}", dimension)
+        return measure(title, engine, folder, dimension)
     finally:
         server.stop()
 
 
-def on_milvus(folder: Path, dimension: int) -> dict[str, Any]:
-    """Measure a gallery in Milvus."""
-    server = MilvusServer()
-    try:
-        engine = MilvusEngine.create(f"{server.address('crops')}?timeout=600", "{}", dimension)
-        return measure("Milvus 2.3.5 standalone", engine, folder, dimension)
-    finally:
-        server.stop()
-
-
-ENGINES = {"folder": on_folder, "postgresql": on_postgresql, "milvus": on_milvus}
+ENGINES: dict[str, Callable[[Path, int], dict[str, Any]]] = {
+    "folder": on_folder,
+    "postgresql": partial(on_server, "PostgreSQL 18, pgvector", PostgreSQLServer, PostgreSQLEngine),
+    "milvus": partial(on_server, "Milvus 2.3.5 standalone", MilvusServer, MilvusEngine),
+}
 
 
 def main() -> None:

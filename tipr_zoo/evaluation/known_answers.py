@@ -42,7 +42,7 @@ def known_answers(card: ModelCard, weights_sha256: str) -> KnownAnswers | None:
         card: The card of the model.
         weights_sha256: Hash of the file of the weights.
     """
-    if card.answers is not None and card.weights is not None and card.weights.sha256 == weights_sha256:
+    if _tells(card, weights_sha256):
         return _of_card(card)
     place = answers_file(card.name, weights_sha256)
     if not place.is_file():
@@ -68,8 +68,7 @@ def keep_answers(card: ModelCard, record: Record) -> Path | None:
         The file. None where nothing is kept: nothing was measured, the card has it of these weights, the recipe was
         changed, or the cache cannot be written, which is told.
     """
-    is_of_card = card.answers is not None and card.weights is not None and card.weights.sha256 == record.weights_sha256
-    if record.answers is None or record.overrides or is_of_card:
+    if record.answers is None or record.overrides or _tells(card, record.weights_sha256):
         return None
     place = answers_file(card.name, record.weights_sha256)
     try:
@@ -89,6 +88,11 @@ def answers_file(model: str, weights_sha256: str) -> Path:
         weights_sha256: Hash of the file of the weights.
     """
     return cache_folder() / "answers" / f"{model}_{weights_sha256}.json"
+
+
+def _tells(card: ModelCard, weights_sha256: str) -> bool:
+    """Tell whether a card says what was measured of single answers with these weights."""
+    return card.answers is not None and card.weights is not None and card.weights.sha256 == weights_sha256
 
 
 def _of_card(card: ModelCard) -> KnownAnswers:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tipr_zoo.errors import GalleryError
+from tipr_zoo.gallery.engines.row_checks import damaged_row
 from tipr_zoo.gallery.facts import check_facts
 from tipr_zoo.protocols.engines import Fact, Row
 
@@ -113,7 +114,7 @@ def record_of(row: Row) -> PictureRecord:
             dict(row.facts),
         )
     except (ValueError, RecursionError, TypeError, KeyError, IndexError, AttributeError) as error:
-        raise GalleryError(f"the gallery's row {row.key} is damaged; remove it, or make the gallery anew") from error
+        raise damaged_row(row.key) from error
 
 
 def absolute(path: str | bytes | os.PathLike[Any]) -> str:

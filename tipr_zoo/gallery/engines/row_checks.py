@@ -113,8 +113,17 @@ def kept_facts(text: str, key: str) -> dict[str, Fact]:
     except (ValueError, RecursionError):
         facts = None
     if not isinstance(facts, dict) or any(kind_of(value) is None for value in facts.values()):
-        raise GalleryError(f"the gallery's row {key} is damaged; remove it, or make the gallery anew")
+        raise damaged_row(key)
     return facts
+
+
+def damaged_row(key: str) -> GalleryError:
+    """Return what tells of a row that is not as it was written.
+
+    Args:
+        key: Of the row.
+    """
+    return GalleryError(f"the gallery's row {key} is damaged; remove it, or make the gallery anew")
 
 
 def check_vectors(vectors: np.ndarray, dimension: int, place: str, rows: int | None = None) -> np.ndarray:
