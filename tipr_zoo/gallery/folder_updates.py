@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tipr_zoo.errors import GalleryError
+from tipr_zoo.gallery.folder_paths import below, gone_paths, part_of_paths, pictures_again
 from tipr_zoo.gallery.given_facts import Boxes, Facts, facts_in_paths, given_boxes, given_facts, joined
 from tipr_zoo.gallery.header import PictureFolder
 from tipr_zoo.gallery.opened import OpenedGallery
 from tipr_zoo.gallery.picture_embedding import EmbeddingSettings, batches_of
 from tipr_zoo.gallery.records import absolute, named_paths, record_of
 from tipr_zoo.gallery.reports import AddReport
-from tipr_zoo.gallery.updating import Update, Wanted, below, gone_paths, part_of_paths, pictures_again
+from tipr_zoo.gallery.updating import Update, Wanted
 from tipr_zoo.pictures.files import find_pictures
 
 _AT_ONCE = 1000
