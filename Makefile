@@ -51,10 +51,8 @@ $(MILVUS)/.installed: Makefile  # on its own: what Milvus needs contradicts what
 	touch $@
 
 test-servers: servers  ## run the tests of galleries that servers keep; fails where a server cannot be started
-	TIPR_ZOO_REQUIRE_SERVERS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal \
-		tests/gallery/engines/test_conformance.py tests/gallery/engines/test_milvus.py \
-		tests/gallery/engines/test_milvus_killed.py tests/gallery/engines/test_postgresql.py \
-		tests/gallery/engines/test_postgresql_password.py
+	TIPR_ZOO_REQUIRE_SERVERS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m servers -n 2 --dist worksteal \
+		tests/gallery/engines
 
 lint: $(INSTALLED)  ## check format, style, types, and which room imports which
 	$(BIN)/ruff format --check .

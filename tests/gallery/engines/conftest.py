@@ -11,6 +11,14 @@ import pytest
 from engine_servers import ServerMissingError, shared_server
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server, so that ``make test-servers`` runs all of it, and nothing else."""
+    for item in items:
+        if {"postgresql_place", "milvus_place"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("servers")
+
+
 def _place(kind: str, factory: pytest.TempPathFactory) -> Callable[[], str]:
     """What gives the address of a place where no gallery is, each time another one."""
     folder = Path(factory.getbasetemp())
