@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import TINY_PRETRAINED
 from small_disk import files_of_at_most
 
 from tipr_zoo.command_line import main
 from tipr_zoo.errors import DataError, GalleryError, WriteError
-from tipr_zoo.gallery import updating
+from tipr_zoo.gallery import folder_paths, updating
 from tipr_zoo.gallery.gallery import Gallery
 from tipr_zoo.gallery.picture_embedding import EmbeddingSettings
+from tipr_zoo.pictures import files
 
 TEXT = "a man in a red jacket and blue jeans"
 
@@ -51,18 +54,137 @@ def test_a_disk_that_is_not_there_removes_nothing(gallery: Gallery, people: Path
     assert gallery.header.folders == ()
 
 
-def test_a_linked_disk_that_is_not_there_removes_nothing(gallery: Gallery, people: Path, tmp_path: Path) -> None:
+def test_pictures_behind_a_link_to_a_disk_that_is_not_there_stay(
+    gallery: Gallery, people: Path, tmp_path: Path
+) -> None:
     disk = tmp_path / "disk"
     (people / "cam2").rename(disk)
     (people / "cam2").symlink_to(disk)
     gallery.add(people)
     before = found(gallery)
     disk.rename(tmp_path / "unmounted")
-    with pytest.raises(DataError, match=f"{people / 'cam2'} is a link to {disk}, where nothing is; no picture was"):
-        gallery.refresh()
+    report = gallery.refresh()
+    told = f"2 pictures below {people / 'cam2'}, a link to {disk}, where nothing is, stay in the gallery"
+    assert report.removed == 0
+    assert any(one.startswith(told) for one in report.problems())
     assert found(gallery) == before
     (people / "cam2").unlink()
-    assert gallery.refresh().removed == 2
+    report = gallery.refresh()
+    assert report.removed == 2
+    assert f"no picture is left in {people / 'cam2'}; those that were there are removed" in report.problems()
+
+
+@pytest.mark.parametrize("what_is_left", ["an empty folder", "no folder", "another picture"])
+def test_pictures_of_a_disk_below_that_is_not_there_stay(
+    gallery: Gallery, people: Path, monkeypatch: pytest.MonkeyPatch, what_is_left: str
+) -> None:
+    disk = people / "cam2"
+    is_there = True
+    monkeypatch.setattr(files, "is_other_disk", lambda folder: is_there and Path(folder) == disk)
+    monkeypatch.setattr(folder_paths, "is_other_disk", lambda folder: is_there and Path(folder) == disk)
+    gallery.add(people)
+    before = found(gallery)
+    is_there = False
+    disk.rename(people.with_name("unmounted"))
+    if what_is_left != "no folder":
+        disk.mkdir()
+    if what_is_left == "another picture":
+        shutil.copy(next((people / "cam1").glob("*.jpg")), disk / "beneath.jpg")
+    for _ in range(2):  # it is known the second time as well
+        report = gallery.refresh()
+        assert report.removed == 0
+        assert any(f"2 pictures below {disk}, whose disk is not there, stay" in one for one in report.problems())
+        assert before <= found(gallery)
+    gallery.remove([disk])
+    assert not any("stay" in one for one in gallery.refresh().problems())
+
+
+def test_a_disk_that_is_mounted_below_is_noted(gallery: Gallery, people: Path) -> None:
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "none", people / "cam2"], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        shutil.copy(next((people / "cam1").glob("*.jpg")), people / "cam2" / "on_the_disk.jpg")
+        gallery.add(people)
+    finally:
+        subprocess.run(["umount", people / "cam2"], check=True)
+    report = gallery.refresh()
+    assert report.removed == 0
+    assert "whose disk is not there" in report.problems()[0]
+    assert people / "cam2" / "on_the_disk.jpg" in found(gallery)
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[Path]]:
+    """Folders that may not be read, also by root."""
+    folders: set[Path] = set()
+    scanned = os.scandir
+
+    def scandir(path: str | int) -> Any:
+        if isinstance(path, str) and Path(path) in folders:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scanned(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    yield folders
+    folders.clear()
+
+
+def test_a_folder_below_that_may_not_be_read_is_told_of(gallery: Gallery, people: Path, closed: set[Path]) -> None:
+    closed.add(people / "cam2")
+    report = gallery.add(people)
+    told = f"cannot read the folder {people / 'cam2'}: Permission denied; check its permissions"
+    assert report.unread_folders == {people / "cam2": told}
+    assert told in report.problems()
+    assert report.line().endswith("1 folders that cannot be read")
+    assert (report.embedded, len(gallery)) == (2, 2)
+    closed.clear()
+    assert gallery.refresh().embedded == 2
+    closed.add(people / "cam2")
+    report = gallery.refresh()
+    assert (report.removed, len(gallery)) == (0, 4)
+    assert any("which cannot be read now, stay" in one for one in report.problems())
+    closed.add(people)
+    with pytest.raises(DataError, match=f"cannot read the folder {people}: Permission denied"):
+        gallery.refresh()
+
+
+def test_a_refresh_brings_up_the_folders_that_are_there(
+    gallery: Gallery, people: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gallery.add(people / "cam1")
+    gallery.add(people / "cam2")
+    (people / "cam1").rename(people / "aside")
+    shutil.copy(next((people / "aside").glob("*.jpg")), people / "cam2" / "new.jpg")
+    report = gallery.refresh()
+    assert list(report.missing_folders) == [people / "cam1"]
+    assert report.found == 3
+    assert len(gallery) == 5
+    assert main(["gallery", "refresh", gallery.address]) == 2
+    told = capsys.readouterr()
+    assert f"no folder at {people / 'cam1'}; check the path" in told.err
+    assert "3 unchanged" in told.out
+    (people / "cam2").rename(people / "aside2")
+    with pytest.raises(DataError, match=r"cam1.*; .*cam2"):
+        gallery.refresh()
+
+
+def test_a_refresh_embeds_the_parts_that_were_added(gallery: Gallery, people: Path, tmp_path: Path) -> None:
+    first = gallery.add(people, part=(1, 2)).embedded
+    report = gallery.refresh()
+    assert (report.embedded, len(gallery)) == (0, first)
+    if first < 4:
+        assert f"holds the parts 1/2 of {people}: {4 - first}" in report.problems()[0]
+    with Gallery.create(tmp_path / "second.gallery", TINY_PRETRAINED) as second:
+        second.add(people, part=(2, 2))
+        with second.copy(gallery.address):
+            pass
+    assert len(gallery) == 4
+    gallery.close()
+    with Gallery.open(gallery.address) as whole:
+        assert whole.header.folders[0].parts == ()
+        (people / "cam1" / "new.jpg").write_bytes((next((people / "cam2").glob("*.jpg"))).read_bytes() + b"x")
+        assert whole.refresh().found == 5
 
 
 def test_a_new_link_moves_no_picture(gallery: Gallery, people: Path) -> None:

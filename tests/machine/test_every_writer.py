@@ -61,6 +61,7 @@ EXCEPTIONS = {
         "os.replace": "moves a gallery away, to remove it",
     },
     "tipr_zoo/gallery/engines/folder_access.py": {"FileLock": "a lock file, which is empty"},
+    "tipr_zoo/gallery/engines/last_writing.py": {"os.open": "a number of fixed length, written in one piece"},
     "tipr_zoo/gallery/engines/vector_file.py": {"os.open": "appended to, before the rows that name it"},
     "tipr_zoo/training/loop/tensorboard_hook.py": {"self.make_writer": "TensorBoard appends to files of its own"},
     "tipr_zoo/reproduction/seed_training.py": {"(folder.path / LOG).open": "a log, appended to"},

@@ -12,6 +12,7 @@ from tipr_zoo.commands.gallery_options import (
     print_report,
     settings_of,
 )
+from tipr_zoo.errors import DataError
 
 NAME = "gallery refresh"
 HELP = "bring a gallery up to its folders: embed what is new or changed, remove what is gone"
@@ -37,3 +38,5 @@ def run(arguments: argparse.Namespace) -> None:
         facts, pattern = arguments.facts, arguments.pattern
         report = gallery.refresh(arguments.folder, facts=facts, pattern=pattern, settings=settings)
     print_report(report, arguments.gallery, arguments.json)
+    if report.missing_folders:
+        raise DataError("; ".join(report.missing_folders.values()))

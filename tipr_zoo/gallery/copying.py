@@ -41,7 +41,9 @@ def copied(address: str, source: Engine, header: GalleryHeader, target: str, kin
         _check(header, read_header(engine.header, target), address, target)
         with getattr(engine, "writing", nullcontext)():
             there = read_header(engine.header, target)
-            folders = {folder.path: folder for folder in (*header.folders, *there.folders)}
+            folders = {folder.path: folder for folder in there.folders}
+            for folder in header.folders:
+                folders[folder.path] = folders.get(folder.path, folder).joined(folder)
             whole = replace(there, folders=tuple(folders[path] for path in sorted(folders)))
             if whole != there:
                 engine.set_header(whole.text())

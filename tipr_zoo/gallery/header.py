@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tipr_zoo.errors import GalleryError
@@ -28,11 +28,44 @@ class PictureFolder:
         path: Its absolute path.
         facts: The table that facts come from, or None.
         pattern: The pattern that reads facts off paths, or None.
+        parts: Which of how many parts of the pictures are wanted; none where all are.
+        disks: Absolute paths of folders below it that lie on other disks.
     """
 
     path: str
     facts: str | None = None
     pattern: str | None = None
+    parts: tuple[tuple[int, int], ...] = ()
+    disks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Turn the lists of JSON into tuples."""
+        object.__setattr__(self, "parts", tuple((int(number), int(count)) for number, count in self.parts))
+        object.__setattr__(self, "disks", tuple(map(str, self.disks)))
+
+    def joined(self, other: PictureFolder) -> PictureFolder:
+        """Return the folder as a gallery holds it that has the pictures of both; facts come as this one says.
+
+        Args:
+            other: The same folder, of another gallery.
+        """
+        return replace(
+            self, parts=joined_parts(self.parts, other.parts), disks=tuple(sorted({*self.disks, *other.disks}))
+        )
+
+
+def joined_parts(one: Sequence[tuple[int, int]], other: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return the parts of a folder that two galleries hold together; none for all.
+
+    Args:
+        one: Which of how many parts the one holds; none for all.
+        other: Those of the other.
+    """
+    if not one or not other:
+        return ()
+    together = {*one, *other}
+    is_whole = any(all((number, count) in together for number in range(1, count + 1)) for _, count in together)
+    return () if is_whole else tuple(sorted(together))
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ class AddReport:
         removed: How many rows were removed: their pictures are gone, replaced or no longer to be read.
         unreadable: Why pictures cannot be read, by path.
         left_out: Pictures in formats that cannot be decoded here.
+        unread_folders: Why folders below cannot be read, by path; their pictures stay as they were.
+        missing_folders: Why folders could not be brought up, by path, where others were.
         without_facts: Pictures that the table or the pattern says nothing of.
         unmatched: Rows of the table that name no picture that was found.
         unlike_persons: Pictures that have not the shape of a person's; they are searched like the others.
@@ -37,6 +39,8 @@ class AddReport:
     removed: int = 0
     unreadable: dict[Path, str] = field(default_factory=dict)
     left_out: list[Path] = field(default_factory=list)
+    unread_folders: dict[Path, str] = field(default_factory=dict)
+    missing_folders: dict[Path, str] = field(default_factory=dict)
     without_facts: int = 0
     unmatched: list[str] = field(default_factory=list)
     unlike_persons: list[Path] = field(default_factory=list)
@@ -46,9 +50,16 @@ class AddReport:
         """Return the fields by name, as JSON takes them."""
         return {
             **vars(self),
-            "unreadable": {str(path): reason for path, reason in self.unreadable.items()},
+            **{name: {str(path): reason for path, reason in told.items()} for name, told in self._reasons().items()},
             "left_out": [str(path) for path in self.left_out],
             "unlike_persons": [str(path) for path in self.unlike_persons],
+        }
+
+    def _reasons(self) -> dict[str, dict[Path, str]]:
+        return {
+            "unreadable": self.unreadable,
+            "unread_folders": self.unread_folders,
+            "missing_folders": self.missing_folders,
         }
 
     def line(self) -> str:
@@ -61,6 +72,7 @@ class AddReport:
             "removed": self.removed,
             "unreadable": len(self.unreadable),
             "left out": len(self.left_out),
+            "folders that cannot be read": len(self.unread_folders) + len(self.missing_folders),
         }
         always = ("embedded", "unchanged")
         return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count or what in always)

@@ -6,7 +6,7 @@ import errno
 import os
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
@@ -78,13 +78,20 @@ class FoundPictures:
     Attributes:
         readable: The files that are to be read, sorted as text. Whether each is whole is not known yet.
         left_out: Pictures in formats that cannot be decoded here, sorted as text.
+        unread_folders: Why folders below it cannot be read, by path.
+        disks: Folders below it that lie on another disk than the folder above them.
     """
 
     readable: list[Path]
     left_out: list[Path]
+    unread_folders: dict[Path, str] = field(default_factory=dict)
+    disks: list[Path] = field(default_factory=list)
 
     def told(self) -> str:
-        """Say in one line how many pictures are left out, why, and which. Empty where none is."""
+        """Say in one line which pictures and folders are left out, and why. Empty where none is."""
+        return "; ".join([*filter(None, [self._told_formats()]), *self.unread_folders.values()])
+
+    def _told_formats(self) -> str:
         if not self.left_out:
             return ""
         counts = Counter(_ending(path) for path in self.left_out)
@@ -116,7 +123,10 @@ def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
     Raises:
         DataError: The folder is missing, is a file, cannot be read, or holds no picture.
     """
-    return find_pictures(folder).readable
+    found = find_pictures(folder)
+    for told in found.unread_folders.values():
+        raise DataError(told)
+    return found.readable
 
 
 def find_pictures(folder: str | os.PathLike[str]) -> FoundPictures:
@@ -124,6 +134,7 @@ def find_pictures(folder: str | os.PathLike[str]) -> FoundPictures:
 
     A picture is known by the ending of its file name, in any case. Where the ending says nothing, it is known by its
     first bytes. Links to folders are followed, each folder once; one that lies in `folder` keeps its own name there.
+    A folder below it that cannot be read is told of, and the others are read.
 
     Args:
         folder: The folder to search.
@@ -145,24 +156,47 @@ def find_pictures(folder: str | os.PathLike[str]) -> FoundPictures:
         raise DataError(f"{folder} is a file, not a folder; name the folder that holds the pictures")
     readable: list[str] = []
     left_out: list[str] = []
-    for parent, files in _folders(folder):
+    unread: dict[Path, str] = {}
+    disks: list[Path] = []
+    for parent, files in _folders(folder, unread):
+        if parent != str(folder) and is_other_disk(parent):
+            disks.append(Path(parent))
         for name in files:
             path = os.path.join(parent, name)
             if (can_be_read := _can_be_read(path)) is not None:
                 (readable if can_be_read else left_out).append(path)
-    found = FoundPictures([Path(path) for path in sorted(readable)], [Path(path) for path in sorted(left_out)])
+    if str(folder) in map(str, unread):
+        raise DataError(unread[folder])
+    paths = [Path(path) for path in sorted(readable)], [Path(path) for path in sorted(left_out)]
+    found = FoundPictures(*paths, dict(sorted(unread.items())), sorted(disks))
     if not readable:
         endings = ", ".join(sorted(PICTURE_SUFFIXES))
-        told = f" ({found.told()})" if left_out else ""
+        told = f" ({found.told()})" if found.told() else ""
         raise DataError(f"no picture in {folder} or the folders below it{told}; put files there that end in {endings}")
     return found
 
 
-def _folders(folder: Path) -> Iterator[tuple[str, list[str]]]:
+def is_other_disk(folder: str) -> bool:
+    """Tell whether a folder lies on another disk than the folder above it. One that is not there does not.
+
+    Args:
+        folder: Its path, which is not the root's.
+    """
+    try:
+        return os.stat(folder).st_dev != os.stat(os.path.dirname(folder)).st_dev
+    except OSError:
+        return False
+
+
+def _folders(folder: Path, unread: dict[Path, str]) -> Iterator[tuple[str, list[str]]]:
     """Yield the path of a folder and of each one below it, with the names of what is no folder in it.
 
     Links to folders come last. So a folder is not known by the name of a link to it, in whatever order the file system
     lists them, and a picture keeps its path where a link is added.
+
+    Args:
+        folder: The first.
+        unread: Told why folders cannot be read.
     """
     visited: set[str] = set()
     starts = deque([str(folder)])
@@ -175,25 +209,17 @@ def _folders(folder: Path) -> Iterator[tuple[str, list[str]]]:
             if place in visited:
                 continue
             visited.add(place)
-            entries = _entries(parent)
+            try:
+                with os.scandir(parent) as found:
+                    entries = list(found)
+            except OSError as error:
+                unread[Path(parent)] = str(_unreadable_folder(parent, error))
+                continue
             subfolders = [entry for entry in entries if _is_folder(entry)]
             yield parent, [entry.name for entry in entries if not _is_folder(entry)]
             links += [entry.path for entry in subfolders if entry.is_symlink()]
             left += [(one.path, os.path.join(place, one.name)) for one in subfolders if not one.is_symlink()]
         starts.extend(sorted(links, key=lambda path: (path.count(os.sep), path)))
-
-
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    """Return what lies in a folder.
-
-    Raises:
-        DataError: It cannot be read.
-    """
-    try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except OSError as error:
-        raise _unreadable_folder(folder, error) from error
 
 
 def _unreadable_folder(folder: str, error: OSError) -> DataError:

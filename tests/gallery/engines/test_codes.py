@@ -12,6 +12,7 @@ import pytest
 
 from tipr_zoo.gallery.engines import code_scan, codes, exact_scan, folder
 from tipr_zoo.gallery.engines.folder import FolderEngine
+from tipr_zoo.gallery.engines.last_writing import NAME
 from tipr_zoo.protocols import Condition, Row
 from tipr_zoo.testing import check_engine
 
@@ -166,6 +167,7 @@ def test_codes_of_tables_that_were_brought_back_are_not_used(tmp_path: Path) -> 
     engine.flush()
     engine.close()
     shutil.copyfile(tmp_path / "kept.sqlite", tmp_path / "g" / "gallery.sqlite")
+    (tmp_path / "g" / NAME).unlink()  # else it is told that these tables are from before
     engine = FolderEngine.open(str(tmp_path / "g"))
     engine.add(rows(KEPT, COUNT), second[KEPT:])
     engine.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 from tipr_zoo.errors import GalleryError
 from tipr_zoo.gallery.engines import code_scan
 from tipr_zoo.gallery.engines.folder import FolderEngine
+from tipr_zoo.gallery.engines.last_writing import NAME
 from tipr_zoo.testing.engine_rows import row_key, sample_rows, unit_vectors
 
 COUNT = 40
@@ -153,3 +155,28 @@ def _try_as_nobody(tmp_path: Path) -> None:
     assert as_nobody(str(COUNT)) == 0
     (place / "gallery.sqlite").chmod(0o600)
     assert as_nobody("may not be read; ask its owner") == 0
+
+
+def test_a_log_that_was_removed_is_told(place: Path) -> None:
+    writer = FolderEngine.open(str(place))
+    writer.add(sample_rows(5, start=COUNT), unit_vectors(5))  # these rows are in the log alone
+    for name in ("gallery.sqlite", "gallery.sqlite-shm"):
+        shutil.copy(place / name, place.parent / name)
+    writer.close()
+    for name in ("gallery.sqlite", "gallery.sqlite-shm"):
+        shutil.copy(place.parent / name, place / name)
+    (place / "gallery.sqlite-wal").unlink(missing_ok=True)
+    message = told(lambda: FolderEngine.open(str(place)))
+    assert "lack what was written last" in message
+    assert f"remove {place / NAME} and run gallery refresh" in message
+    (place / NAME).unlink()  # as the message has it
+    engine = FolderEngine.open(str(place))
+    assert engine.count() == COUNT
+    engine.add(sample_rows(5, start=COUNT), unit_vectors(5))
+    assert FolderEngine.open(str(place)).count() == COUNT + 5
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"9" * 5_000_000, b"-3"])
+def test_a_note_of_the_last_writing_that_is_none_says_nothing(place: Path, content: bytes) -> None:
+    (place / NAME).write_bytes(content)
+    assert FolderEngine.open(str(place)).count() == COUNT

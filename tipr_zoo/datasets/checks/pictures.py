@@ -66,7 +66,7 @@ def pictures_without_record(folder: Path, annotations: Annotations) -> list[Find
     except DataError as error:
         return [Finding("check skipped", str(folder), f"not looked for pictures without a record: {error}")]
     unknown = [path for path in found.left_out if str(path) not in annotated]
-    told = FoundPictures([], unknown).told()
+    told = FoundPictures([], unknown, found.unread_folders).told()
     return ([Finding("pictures left out", str(folder), told)] if told else []) + [
         Finding("picture without a record", os.path.relpath(path, folder), f"{path} is in no record")
         for path in map(str, found.readable)

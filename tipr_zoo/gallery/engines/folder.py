@@ -17,6 +17,7 @@ from tipr_zoo.gallery.engines.code_scan import EXACT_BYTES, nearest_rows
 from tipr_zoo.gallery.engines.codes import Codes
 from tipr_zoo.gallery.engines.compaction import compact, is_worthwhile, remove_others
 from tipr_zoo.gallery.engines.folder_access import TABLES, FolderAccess
+from tipr_zoo.gallery.engines.last_writing import check_writing, noted_writing
 from tipr_zoo.gallery.engines.row_checks import (
     check_conditions,
     check_header,
@@ -66,8 +67,10 @@ class FolderEngine:
     def __init__(self, folder: Path) -> None:
         self.folder, self._access = folder, FolderAccess(folder)
         self._codes: Codes | None = None
+        noted = noted_writing(folder)
         with told_errors(self._access.file):
             self.dimension = about_number(self._access.connection, "dimension", folder)
+            check_writing(folder, noted, about_number(self._access.connection, "generation", folder))
 
     @classmethod
     def create(cls, address: str, header: str, dimension: int) -> FolderEngine:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
 from tipr_zoo.errors import GalleryError, WriteError
+from tipr_zoo.gallery.engines.last_writing import note_writing
 from tipr_zoo.gallery.engines.snapshot import Snapshot, current_snapshot
-from tipr_zoo.gallery.engines.tables import connect, told_errors, transaction
+from tipr_zoo.gallery.engines.tables import about_number, connect, told_errors, transaction
 
 TABLES, LOCK = "gallery.sqlite", "writer.lock"
 
@@ -70,11 +71,13 @@ class FolderAccess:
     @contextmanager
     def written(self) -> Iterator[sqlite3.Connection]:
         """Write what the block changes, as a whole or not at all."""
-        with self._writing, told_errors(self.file), ExitStack() as stack:
+        with self._writing, told_errors(self.file):
             connection = self.connection
-            stack.enter_context(transaction(connection, writes=True))
-            yield connection
-            connection.execute("UPDATE about SET value=value+1 WHERE name='generation'")
+            with transaction(connection, writes=True):
+                yield connection
+                connection.execute("UPDATE about SET value=value+1 WHERE name='generation'")
+                generation = about_number(connection, "generation", self.folder)
+            note_writing(self.folder, generation)
 
     def read(self, work: Callable[[sqlite3.Connection, Snapshot], _Found]) -> _Found:
         """Do something with the tables and the vectors as they are in one moment.
