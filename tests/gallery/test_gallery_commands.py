@@ -96,6 +96,10 @@ def test_a_plain_folder_is_embedded_once(
         (["search", "{g}", TEXT, "--where", "camera"], "a condition is FACT"),
         (["search", "{g}", TEXT, "--part", "bge"], "--part is of a folder alone"),
         (["search", "{g}", "--file", "{g}/none.txt"], "cannot read {g}/none.txt"),
+        (["search", "{g}", TEXT, "--minus-weight", "0.7"], "--minus-weight has nothing to count; give --minus TEXT"),
+        (["search", "{g}", TEXT, "--like-weight", "2"], "--like-weight has nothing to count; give --like PICTURE"),
+        (["search", "{g}", "--like", "a.jpg", "--text-weight", "2"], "--text-weight has nothing to count"),
+        (["search", TINY_PRETRAINED, "{g}", TEXT, "--minus-weight", "1"], "--minus-weight has nothing to count"),
         (["gallery", "add", "{g}none", "{g}"], "no gallery at {g}none"),
         (["gallery", "add", "{g}", "{g}"], "no picture in {g}"),
         (["gallery", "add", "{g}", "{g}", "--part", "5"], "--part takes NUMBER/COUNT"),
@@ -132,3 +136,12 @@ def test_hits_are_told_where_the_file_of_one_is_gone(
 def test_two_kinds_of_output_are_refused(place: str, other: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["search", place, TEXT, "--json", other]) == 2
     assert "leave one out" in capsys.readouterr().err
+
+
+def test_the_line_of_a_file_that_is_no_sentence_is_named(
+    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "sentences.txt"
+    file.write_bytes(b"a man in red\r\n\r\na woman\xe2\x80\xa8with a bag\r\n...\r\n")
+    assert main(["search", place, TEXT, "--file", str(file)]) == 2
+    assert f"line 4 of {file} has no word" in capsys.readouterr().err

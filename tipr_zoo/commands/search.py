@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from tipr_zoo.errors import ConfigError, GalleryError, error_line
 if TYPE_CHECKING:
     from tipr_zoo.gallery.gallery import Gallery
     from tipr_zoo.gallery.hits import Hit
+    from tipr_zoo.gallery.querying import QueryWeights
     from tipr_zoo.gallery.remarks import Remark
 
 NAME = "search"
@@ -38,11 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minus", metavar="TEXT", help="less like this sentence")
     for part, default in (("text", 1.0), ("like", 1.0), ("minus", 0.5)):
         parser.add_argument(
-            f"--{part}-weight",
-            metavar="W",
-            type=float,
-            default=default,
-            help=f"how much it counts (default: {default:g})",
+            f"--{part}-weight", metavar="W", type=float, help=f"how much it counts (default: {default:g})"
         )
     parser.add_argument(
         "--where",
@@ -158,18 +156,50 @@ def _sentences(texts: Sequence[str], arguments: argparse.Namespace) -> list[str]
             raise ConfigError(f"{arguments.file} is not in UTF-8; save it in UTF-8") from error
         except OSError as error:
             raise ConfigError(f"cannot read {arguments.file}: {error.strerror or error}; check the path") from error
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        if not lines:
-            raise ConfigError(f"{arguments.file} holds no sentence; write one a line")
-        found += lines
+        found += _lines(text, arguments.file)
     if not found and arguments.like is None:
         raise ConfigError("there is nothing to search for; give a sentence, --file FILE or --like PICTURE")
     return found
 
 
-def _found(gallery: Gallery, sentences: list[str], arguments: argparse.Namespace) -> list[list[Hit]]:
+def _lines(text: str, file: str) -> list[str]:
+    """Return the sentences of a file; an empty line is none.
+
+    Raises:
+        ConfigError: There is none, or a line says nothing.
+    """
+    from tipr_zoo.gallery.asked import check_sentence
+
+    place = "stdin" if file == "-" else file
+    found = []
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+        if line.strip():
+            check_sentence(line.strip(), f"line {number:,} of {place}")
+            found.append(line.strip())
+    if not found:
+        raise ConfigError(f"{place} holds no sentence; write one a line")
+    return found
+
+
+def _weights(arguments: argparse.Namespace, sentences: Sequence[str]) -> QueryWeights:
+    """Return how much each part counts.
+
+    Raises:
+        ConfigError: A part that is not there has a weight.
+    """
     from tipr_zoo.gallery.querying import QueryWeights
 
+    given = {"text": arguments.text_weight, "picture": arguments.like_weight, "minus": arguments.minus_weight}
+    there = {"text": sentences, "picture": arguments.like, "minus": arguments.minus}
+    options = {"text": ("--text-weight", "a sentence"), "picture": ("--like-weight", "--like PICTURE")}
+    for part, weight in given.items():
+        if weight is not None and not there[part]:
+            option, fix = options.get(part, ("--minus-weight", "--minus TEXT"))
+            raise ConfigError(f"{option} has nothing to count; give {fix}, or leave it out")
+    return QueryWeights(**{part: weight for part, weight in given.items() if weight is not None})
+
+
+def _found(gallery: Gallery, sentences: list[str], arguments: argparse.Namespace) -> list[list[Hit]]:
     if arguments.part is not None:
         raise ConfigError("--part is of a folder alone: a gallery keeps the whole embedding; leave it out")
     options: dict[str, Any] = {
@@ -179,7 +209,7 @@ def _found(gallery: Gallery, sentences: list[str], arguments: argparse.Namespace
         "threshold": arguments.threshold,
         "rerank": arguments.rerank,
         "group": arguments.group,
-        "weights": QueryWeights(arguments.text_weight, arguments.like_weight, arguments.minus_weight),
+        "weights": _weights(arguments, sentences),
     }
     # What was among the best before it was ranked again is drawn, too.
     top = max(arguments.top, arguments.rerank) if arguments.picture and arguments.top > 0 else arguments.top
@@ -198,6 +228,7 @@ def _found_in_folder(
     for sentence in sentences:
         check_sentence(sentence)
     check_top(arguments.top)
+    _weights(arguments, sentences)
     shows_progress = is_terminal(sys.stderr)
     if arguments.part is None:
         from tipr_zoo.gallery.cached_gallery import cached_gallery
