@@ -13,6 +13,7 @@ from tipr_zoo.vocabulary.negations import is_negation, negated_phrases
 from tipr_zoo.vocabulary.similar_words import SIMILAR_WORDS
 from tipr_zoo.vocabulary.vocabulary import Vocabulary, parse_vocabulary, vocabulary_of
 from tipr_zoo.vocabulary.words import words_of
+from tools.negation_counts import SENTENCES, sentences
 
 KNOWN = vocabulary_of(
     ["A man in a red t-shirt, blue jeans and brown shoes.", "A woman with a black jacket and a backpack; no hat."]
@@ -227,3 +228,12 @@ def test_a_cut_caption_has_so_many_describing_words() -> None:
 
 def test_an_empty_vocabulary_knows_nothing() -> None:
     assert near_words("red", Vocabulary({})) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "share"), [("negating_sentences.txt", "43 of the 50"), ("affirming_sentences.txt", "2 of the 50")]
+)
+def test_the_documentation_says_how_many_sentences_are_told(file: str, share: str) -> None:
+    told = [sentence for sentence in sentences(file) if negated_phrases(sentence)]
+    assert f"{len(told)} of the {len(sentences(file))}" == share
+    assert share in (SENTENCES.parents[1] / "docs" / "answers.md").read_text("utf-8")
