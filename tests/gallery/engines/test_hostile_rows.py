@@ -9,6 +9,7 @@ import pytest
 
 from tipr_zoo.errors import GalleryError
 from tipr_zoo.gallery.engines.folder import FolderEngine
+from tipr_zoo.gallery.engines.milvus_fields import PIECE, PIECES, row_of
 from tipr_zoo.gallery.header import read_header
 from tipr_zoo.gallery.records import record_of
 from tipr_zoo.protocols import Condition, Row
@@ -47,3 +48,12 @@ def test_records_and_headers(text: str) -> None:
         record_of(Row("0" * 32, text, {}))
     with pytest.raises(GalleryError, match="is no gallery of tipr-zoo's"):
         read_header(text, "crops")
+
+
+@pytest.mark.parametrize("text", [*TEXTS.values(), '{"camera": [1]}', '{"camera": NaN}'], ids=lambda text: text[:16])
+def test_facts_of_milvus(text: str) -> None:
+    fields = {"key": row_key(1), **dict.fromkeys(PIECES, "")}
+    for number, field in enumerate(PIECES):
+        fields[field] = text[number * PIECE : (number + 1) * PIECE]
+    with pytest.raises(GalleryError, match=f"the gallery's row {row_key(1)} is damaged; remove it"):
+        row_of(fields)

@@ -243,3 +243,18 @@ def test_above_a_size_an_index_proposes_and_the_vectors_decide(
     engine.add([Row(row_key(10**6), "{}", {"camera": "1"})], queries[:1])
     assert engine.search(queries[:1], 1, broad)[0][0][0] == row_key(10**6)
     engine.drop()
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "", "[1]", '{"camera": [1]}', '{"camera": NaN}'], ids=lambda text: text[:8]
+)
+def test_a_row_that_somebody_else_wrote_is_told_and_can_be_removed(address: str, text: str) -> None:
+    engine = filled(address)
+    schema = f"tipr_zoo_{address.rpartition('/')[2]}"
+    run(address, f"UPDATE {schema}.picture SET facts='{text}' WHERE key='{row_key(1)}'")
+    message = told(lambda: list(engine.rows()))
+    assert f"the gallery's row {row_key(1)} is damaged; remove it" in message
+    assert len(message) < 300
+    assert engine.delete([row_key(1)]) == 1
+    assert len(list(engine.rows())) == 19
+    assert row_key(1) not in {key for key, _ in engine.search(unit_vectors(1), 20, [Condition("time", ">=", 0)])[0]}
