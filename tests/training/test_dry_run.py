@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import sys
 import tempfile
 import time
@@ -242,13 +243,20 @@ def test_the_most_memory_of_a_block_is_noted() -> None:
 
     if not sys.platform.startswith("linux"):
         pytest.skip("elsewhere the system tells less")
-    other = torch.ones(50_000_000)  # of another, and when it goes, it hides nothing
+    other = pages(200_000_000)  # of another, and when it goes, it hides nothing
     with PeakMemory(torch.device("cpu")) as memory:
-        del other
+        other.close()
         for _ in range(20):
-            block = torch.ones(50_000_000)
-            del block
+            pages(200_000_000).close()
     assert 150e6 < memory.bytes < 400e6
+
+
+def pages(count: int) -> mmap.mmap:
+    """So many bytes in use, of the system itself: the allocator may take others from what lies free in its heap."""
+    taken = mmap.mmap(-1, count, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    for start in range(0, count, mmap.PAGESIZE):
+        taken[start] = 1
+    return taken
 
 
 def test_averages_that_cannot_go_on_are_told(
