@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tipr_zoo.cards.front_matter import parse_mapping, problems_of_text
-from tipr_zoo.cards.index import core_cards_folder
+from tipr_zoo.cards.index import card_index, core_cards_folder
 from tipr_zoo.cards.method_facts import MethodFacts
-from tipr_zoo.cards.reference_schema import ReferenceFile
+from tipr_zoo.cards.publication import Code, Paper
+from tipr_zoo.cards.reference_schema import KnownSize, ReferenceFile
 from tipr_zoo.cards.results import Result, ResultReader
-from tipr_zoo.cards.schema import Link
+from tipr_zoo.cards.speed import SpeedBlock
 from tipr_zoo.errors import CardError
 from tipr_zoo.outside.files import CARD_LIMIT, read_text
 from tipr_zoo.schemas.declared import built
@@ -33,14 +34,18 @@ class Reference:
         paper: The paper that describes it.
         code: The authors' repository and its licence.
         results: Its published figures, each with its source.
+        size: Its parameters, embedding and pictures, as far as they are known.
+        speed: How long a search takes, as a publication prints it. None where nobody looked.
     """
 
     name: str
     path: Path
     method: MethodFacts
-    paper: Link | None
-    code: Link | None
+    paper: Paper | None
+    code: Code | None
     results: tuple[Result, ...]
+    size: KnownSize | None = None
+    speed: SpeedBlock | None = None
 
 
 def read_reference(path: Path) -> Reference:
@@ -57,9 +62,16 @@ def read_reference(path: Path) -> Reference:
     problems = Problems(problems_of_text(ReferenceFile, values, text))
     file = built(ReferenceFile, values, problems.fields())
     results = ResultReader(file.name, file.method, path, problems).of_reference(file.results)
+    if (card := card_index().cards.get(file.name)) is not None:
+        problems.add("", "name", f"'name' is that of a model of the zoo; put its figures on the card {card.path}")
     if problems:
         raise CardError(f"{path}: {problems[0]}")
-    return Reference(file.name, path, file.method, file.paper, file.code, results)
+    return Reference(file.name, path, file.method, file.paper, file.code, results, file.size, file.speed)
+
+
+def reference_files(folder: Path | None = None) -> list[Path]:
+    """Return the references of a folder, in the order of their names; by default those that ship with the core."""
+    return sorted((folder or core_cards_folder() / FOLDER).glob("*.yaml"))
 
 
 def read_references(folder: Path | None = None) -> tuple[Reference, ...]:
@@ -69,6 +81,11 @@ def read_references(folder: Path | None = None) -> tuple[Reference, ...]:
         folder: The folder. By default, that of the references that ship with the core.
 
     Raises:
-        CardError: A reference is malformed.
+        CardError: A reference is malformed, or two have one name.
     """
-    return tuple(map(read_reference, sorted((folder or core_cards_folder() / FOLDER).glob("*.yaml"))))
+    references = tuple(map(read_reference, reference_files(folder)))
+    by_name: dict[str, Reference] = {}
+    for reference in references:
+        if (first := by_name.setdefault(reference.name, reference)) is not reference:
+            raise CardError(f"{reference.path}: 'name' {reference.name!r} is that of {first.path}; join the two files")
+    return references
