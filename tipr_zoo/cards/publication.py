@@ -40,6 +40,7 @@ VENUES = (
     "Neural Networks",
     "Neurocomputing",
     "Pattern Recognition",
+    "SIGIR",
     "WACV",
     "WWW",
 )

@@ -7,9 +7,9 @@ from tipr_zoo.cards.method_facts import MethodFacts
 from tipr_zoo.cards.publication import Code, Paper
 from tipr_zoo.cards.schema import NO_SOURCE, Count, FiguresBlock, Pixels, is_path
 from tipr_zoo.cards.speed import SpeedBlock
-from tipr_zoo.cards.web_address import RULES
+from tipr_zoo.cards.web_address import WEB_RULES
 from tipr_zoo.schemas.declared import Declared
-from tipr_zoo.schemas.marks import Check, FromList, Told, must_be
+from tipr_zoo.schemas.marks import Check, FromList, Rules, Told, must_be
 from tipr_zoo.schemas.value_kinds import IS_FILLED, Text, Truth
 
 PublishedPlace = Annotated[
@@ -20,7 +20,7 @@ PublishedPlace = Annotated[
         lambda url: not is_path(url),
         "a reference has no code to measure with: {key!r} must be a web address, got {value!r}",
     ),
-    *(Check(*rule) for rule in RULES),
+    Rules(WEB_RULES),
 ]
 
 

@@ -17,9 +17,9 @@ from tipr_zoo.cards.publication import Code, Paper
 from tipr_zoo.cards.record import METRICS
 from tipr_zoo.cards.runs import RunsBlock
 from tipr_zoo.cards.speed import SpeedBlock
-from tipr_zoo.cards.web_address import RULES
+from tipr_zoo.cards.web_address import WEB_RULES
 from tipr_zoo.schemas.declared import Declared
-from tipr_zoo.schemas.marks import Check, FromList, Limits, Told, must_be
+from tipr_zoo.schemas.marks import Check, FromList, Limits, Rules, Told, must_be
 from tipr_zoo.schemas.value_kinds import AnyMapping, Number, Sha256, Text, Texts
 
 TASK = "text-to-image-person-retrieval"
@@ -69,8 +69,8 @@ WeightsAddress = Annotated[
 ]
 SourcePlace = Annotated[
     Text,
-    Check(_of_source(RULES[0][0]), must_be("a web address or the path of a record beside the card")),
-    *(Check(_of_source(is_right), message) for is_right, message in RULES[1:]),
+    Check(_of_source(WEB_RULES[0][0]), must_be("a web address or the path of a record beside the card")),
+    Rules(tuple((_of_source(is_right), message) for is_right, message in WEB_RULES[1:])),
 ]
 FileSize = Annotated[int, Limits(above=0), Told(must_be("the file's length in bytes"))]
 Count = Annotated[int, Limits(above=0), Told(must_be("a whole number above 0"))]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from tipr_zoo.schemas.marks import Check, must_be
+from tipr_zoo.schemas.marks import Rules, must_be
 from tipr_zoo.schemas.value_kinds import Text
 
 SWITCHED_OFF = ("paperswithcode.com", "goo.gl", "git.io")
@@ -30,7 +30,7 @@ def _parts(url: str) -> SplitResult | None:
         _ = parts.port
     except ValueError:
         return None
-    is_plain = url.isprintable() and not set(url) & set(" \"<>\\^`{|}")
+    is_plain = url.isprintable() and not set(url) & set(' "<>\\^`{|}')
     return parts if is_plain and parts.scheme in ("http", "https") else None
 
 
@@ -51,7 +51,7 @@ def _is_web(url: str) -> bool:
     return bool(_HOST.fullmatch(host)) and host.rpartition(".")[2] not in NOBODY
 
 
-RULES: tuple[tuple[Callable[[str], bool], str], ...] = (
+WEB_RULES: tuple[tuple[Callable[[str], bool], str], ...] = (
     (_is_web, must_be("a web address, https://HOST/...")),
     (
         _of(SWITCHED_OFF, lambda parts: False),
@@ -72,7 +72,7 @@ RULES: tuple[tuple[Callable[[str], bool], str], ...] = (
 )
 """What an address must fulfil, and the message for one that does not."""
 
-WebAddress = Annotated[Text, *(Check(*rule) for rule in RULES)]
+WebAddress = Annotated[Text, Rules(WEB_RULES)]
 
 
 def is_web_address(url: str | None) -> bool:

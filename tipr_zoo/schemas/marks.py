@@ -78,6 +78,24 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Rules:
+    """Several conditions on a value, of which the first that fails is told. It stands where a `Check` would.
+
+    Attributes:
+        rules: What tells whether a value fulfils a condition, and the message, as in `Told`.
+    """
+
+    rules: tuple[tuple[Callable[[Any], Any], str], ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return what pydantic calls to learn how the value is checked."""
+        schema = handler(source)
+        for is_right, template in self.rules:
+            schema = Check(is_right, template).__get_pydantic_core_schema__(source, lambda _, inner=schema: inner)
+        return schema
+
+
+@dataclass(frozen=True)
 class Limits:
     """Limits of a number. It must be finite. A `Told` follows.
 
