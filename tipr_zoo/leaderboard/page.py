@@ -12,6 +12,7 @@ from pathlib import Path
 from tipr_zoo.cards.method_facts import NO_EXTRA_DATA
 from tipr_zoo.cards.record import METRICS
 from tipr_zoo.cards.results import ORIGINS
+from tipr_zoo.cards.web_address import is_web_address
 from tipr_zoo.leaderboard.marks import (
     DISPUTED,
     MEANINGS,
@@ -24,14 +25,13 @@ from tipr_zoo.leaderboard.marks import (
     code_license,
     encoder,
     extra_data,
-    is_web_address,
     marks_of,
     ranks_by,
     weights,
 )
 from tipr_zoo.leaderboard.published_rows import published_rows
 from tipr_zoo.leaderboard.ranks import BEST, RULE, figure_ranks
-from tipr_zoo.leaderboard.rows import LeaderboardRow, data_key
+from tipr_zoo.leaderboard.row import LeaderboardRow, data_key
 from tipr_zoo.version import __version__
 
 _ASSETS = Path(__file__).with_name("page_assets")

@@ -64,6 +64,10 @@ class Check:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return what pydantic calls to learn how the value is checked."""
+        return self.after(handler(source))
+
+    def after(self, schema: CoreSchema) -> CoreSchema:
+        """Return a check that follows what `schema` checks."""
         from pydantic_core import (
             PydanticCustomError,
             core_schema,
@@ -74,7 +78,7 @@ class Check:
                 raise PydanticCustomError(TOLD, self.template)
             return value
 
-        return core_schema.no_info_after_validator_function(check, handler(source))
+        return core_schema.no_info_after_validator_function(check, schema)
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class Rules:
         """Return what pydantic calls to learn how the value is checked."""
         schema = handler(source)
         for is_right, template in self.rules:
-            schema = Check(is_right, template).__get_pydantic_core_schema__(source, lambda _, inner=schema: inner)
+            schema = Check(is_right, template).after(schema)
         return schema
 
 
