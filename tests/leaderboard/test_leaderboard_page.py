@@ -21,7 +21,8 @@ import pytest
 
 from tipr_zoo.command_line import main
 from tipr_zoo.leaderboard.page import leaderboard_page
-from tipr_zoo.leaderboard.rows import LeaderboardRow, leaderboard_rows
+from tipr_zoo.leaderboard.row import LeaderboardRow
+from tipr_zoo.leaderboard.rows import leaderboard_rows
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 in_a_browser = pytest.mark.skipif(

@@ -15,8 +15,8 @@ RULE = (
     "Figures are compared among rows of the same data set, split, arguments and direction that are of one kind: with"
     " or without extra person data, with or without more than its encoders at test time, with an encoder up to base"
     " size or a larger one. The best is marked of at least two different figures, the second best of at least three;"
-    " equal figures share a mark. A measured figure is marked only where it leads by more than its standard deviation over"
-    " seeds of training, so that one whose deviation is not known leads without a mark."
+    " equal figures share a mark. A measured figure is marked only where it leads by more than its standard deviation"
+    " over seeds of training, so that one whose deviation is not known leads without a mark."
 )
 """The rule of `figure_ranks`, in words."""
 

@@ -5,6 +5,7 @@ They lie in ``model_cards/references``. Their ``results``, ``method``, ``paper``
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,19 +55,41 @@ def read_reference(path: Path) -> Reference:
     Raises:
         CardError: The file is malformed. The message names the file, the field and the fix.
     """
-    try:
-        text = read_text(path, CARD_LIMIT, "utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CardError(f"{path}: cannot be read: {error}") from error
+    reference, problems = examine_reference(path)
+    if problems:
+        raise CardError(f"{path}: {problems[0]}")
+    return reference
+
+
+def examine_reference(path: Path) -> tuple[Reference, Problems]:
+    """Read one reference and collect all its problems.
+
+    Returns:
+        The reference, and the problems. In the reference, a part with a problem is empty or left out.
+
+    Raises:
+        CardError: The file cannot be read.
+    """
+    text = reference_text(path)
     values = parse_mapping(text, path, "a reference")
     problems = Problems(problems_of_text(ReferenceFile, values, text))
     file = built(ReferenceFile, values, problems.fields())
     results = ResultReader(file.name, file.method, path, problems).of_reference(file.results)
     if (card := card_index().cards.get(file.name)) is not None:
         problems.add("", "name", f"'name' is that of a model of the zoo; put its figures on the card {card.path}")
-    if problems:
-        raise CardError(f"{path}: {problems[0]}")
-    return Reference(file.name, path, file.method, file.paper, file.code, results, file.size, file.speed)
+    return Reference(file.name, path, file.method, file.paper, file.code, results, file.size, file.speed), problems
+
+
+def reference_text(path: Path) -> str:
+    """Return the text of a reference.
+
+    Raises:
+        CardError: The file cannot be read.
+    """
+    try:
+        return read_text(path, CARD_LIMIT, "utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CardError(f"{path}: cannot be read: {error}") from error
 
 
 def reference_files(folder: Path | None = None) -> list[Path]:
@@ -84,8 +107,21 @@ def read_references(folder: Path | None = None) -> tuple[Reference, ...]:
         CardError: A reference is malformed, or two have one name.
     """
     references = tuple(map(read_reference, reference_files(folder)))
+    for path, first in repeated_names(references).items():
+        raise CardError(f"{path}: {repeated_name_problem(first)}")
+    return references
+
+
+def repeated_names(references: Iterable[Reference]) -> dict[Path, Reference]:
+    """Return the references whose name an earlier one has: their file, and the earlier one."""
     by_name: dict[str, Reference] = {}
+    found = {}
     for reference in references:
         if (first := by_name.setdefault(reference.name, reference)) is not reference:
-            raise CardError(f"{reference.path}: 'name' {reference.name!r} is that of {first.path}; join the two files")
-    return references
+            found[reference.path] = first
+    return found
+
+
+def repeated_name_problem(first: Reference) -> str:
+    """Return what is told of a reference whose name `first` has already."""
+    return f"'name' {first.name!r} is that of {first.path}; join the two files"
