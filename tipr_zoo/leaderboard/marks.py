@@ -176,4 +176,4 @@ def budget(row: LeaderboardRow) -> str:
         return ""
     deviations = ", ".join(f"{metric} ±{points:.2f}" for metric, points in (row.spread or {}).items())
     spread = f"{deviations} over {row.seeds} seeds" if deviations else "deviation over seeds not known"
-    return f"{row.budget or 'budget not known'}; {spread}"
+    return f"{row.budget}; {spread}" if row.budget else spread if deviations else NOT_KNOWN
