@@ -11,12 +11,12 @@ from tipr_zoo.cards.index import card_index
 from tipr_zoo.cards.method_facts import NO_EXTRA_DATA
 from tipr_zoo.cards.record import METRICS
 from tipr_zoo.cards.results import ORIGINS
-from tipr_zoo.display.model_size import pixels
-from tipr_zoo.display.tables import Cell, render_table, terminal_width, to_json
+from tipr_zoo.display.tables import terminal_width
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.leaderboard.downloads import csv_text, json_text
 from tipr_zoo.leaderboard.filter import EXTRA_DATA, LeaderboardFilter
 from tipr_zoo.leaderboard.published_rows import published_rows
-from tipr_zoo.leaderboard.row import LeaderboardRow, arguments_text, kind_of
+from tipr_zoo.leaderboard.row import LeaderboardRow
 from tipr_zoo.leaderboard.rows import leaderboard_rows
 from tipr_zoo.terminal.streams import write_document
 
@@ -83,9 +83,9 @@ def render(rows: Sequence[LeaderboardRow], format: str, sort: str, brief: bool) 
         brief: Whether Markdown leaves out the less important columns.
     """
     if format == "json":
-        return to_json([row.values() for row in published_rows(rows)])
+        return json_text(rows, indent=2)
     if format == "csv":
-        return _csv(rows)
+        return csv_text(rows)
     if format == "html":
         from tipr_zoo.leaderboard.page import leaderboard_page
 
@@ -101,41 +101,3 @@ def render(rows: Sequence[LeaderboardRow], format: str, sort: str, brief: bool) 
         if format == "markdown"
         else text_leaderboard(published_rows(rows), terminal_width())
     )
-
-
-def _csv(rows: Sequence[LeaderboardRow]) -> str:
-    shown = published_rows(rows)
-    columns = list(_csv_cells(shown[0])) if shown else []
-    return render_table(columns, [list(_csv_cells(row).values()) for row in shown], "csv")
-
-
-def _csv_cells(row: LeaderboardRow) -> dict[str, Cell]:
-    """Return the cells of one row by column. A truth value is ``yes``, ``no``, or empty where it is not known."""
-    method, paper, code, size = row.method, row.paper, row.code, row.size
-    truth = {None: None, True: "yes", False: "no"}
-    kind = kind_of(row)
-    return {
-        **{"dataset": row.dataset, "split": row.split, "dataset_arguments": arguments_text(row)},
-        **{"trained_on": row.trained_on, "direction": row.direction, "model": row.model, "name": row.name},
-        **{metric: row.metrics.get(metric) for metric in METRICS},
-        **{"origin": row.origin, "source": row.source, "source_url": row.source_url, "date": row.date},
-        **{"secondary": truth[row.secondary], "is_further": truth[row.is_further], "remark": row.remark},
-        **{"selected_on": row.selected_on, "selected_on_in_paper": method.selected_on_in_paper},
-        **{"method": method.name, "image_encoder": method.image_encoder, "text_encoder": method.text_encoder},
-        **{"pretraining": method.pretraining, "at_test_time": method.at_test_time},
-        **{"is_large": truth[kind.is_large], "weights_published": truth[method.weights_published]},
-        **{"weights_part": method.weights_part, "weights_loaded": truth[row.weights_loaded]},
-        **{"paper_url": paper.url if paper else None, "venue": paper.venue if paper else None},
-        **{"year": paper.year if paper else None, "doi": paper.doi if paper else None},
-        **{"code_url": code.url if code else None, "code_license": code.license if code else None},
-        **{"code_license_note": code.license_note if code else None, "has_card": truth[row.has_card]},
-        **{"parameters": size.parameters if size else None, "embedding": size.embedding if size else None},
-        "pictures": pixels(size.input) if size and size.input else None,
-        **{"seconds": row.seconds, "seconds_on": row.seconds_on, "seconds_url": row.seconds_url},
-        **{"budget": row.budget, "seeds": row.seeds},
-        **{f"{metric}_deviation": (row.spread or {}).get(metric) for metric in METRICS},
-        "disagrees_on": " ".join(row.disagrees_on),
-        **{"is_of_other_data": truth[row.is_of_other_data], "is_of_unknown_data": truth[row.is_of_unknown_data]},
-        **{"part": row.part, "vectors": row.vectors, "rerank": row.rerank, "rerank_rest": row.rerank_rest},
-        **{"postprocess": " ".join(row.postprocess or ()), "transductive": truth[row.transductive]},
-    }
