@@ -16,7 +16,7 @@ from tipr_zoo.cards.record import METRICS
 from tipr_zoo.cards.results import ORIGINS
 from tipr_zoo.leaderboard.downloads import csv_text, json_text
 from tipr_zoo.leaderboard.folding import entries
-from tipr_zoo.leaderboard.marks import MEANINGS, NOT_KNOWN, ORIGIN_MEANINGS, extra_data, remarks
+from tipr_zoo.leaderboard.marks import MEANINGS, NOT_KNOWN, ORIGIN_MEANINGS, extra_data
 from tipr_zoo.leaderboard.page_table import COLUMNS, Shown, model_table
 from tipr_zoo.leaderboard.published_rows import published_rows
 from tipr_zoo.leaderboard.ranks import RULE, figure_ranks
@@ -88,11 +88,11 @@ reported and what the zoo measured is never mixed up. <a href="#legend">What the
 <main>
 {parts}
 <section id="legend" aria-labelledby="legend-title">
-<h2 id="legend-title">What the marks mean</h2>
+<details open><summary><h2 id="legend-title">What the marks mean</h2></summary>
 <dl>
 {_legend()}
 </dl>
-{_notes(rows)}
+</details>
 </section>
 </main>
 <footer>Written by <code>tipr-zoo leaderboard --format html</code>, version {escape(__version__)}.</footer>
@@ -127,10 +127,12 @@ def _section(name: str, shown: Sequence[Shown], sort: str) -> str:
     groups = [list(members) for _, members in groupby(shown, lambda one: comparison_group(one.entry.row))]
     for number, of_group in enumerate(groups):
         row = of_group[0].entry.row
-        title = ", ".join([*filter(None, data_key(row)[0 if row.trained_on else 1 :]), *kind_of(row).words()])
+        kind = [*([] if row.method.has_extra_data else ["without extra person data"]), *kind_of(row).words()]
+        title = ", ".join([*filter(None, data_key(row)[0 if row.trained_on else 1 :]), *kind])
         label = f"{anchor}-{number}"
         tables.append(f'<h3 id="{label}">{escape(title)}</h3>\n{model_table(label, of_group, sort)}')
-    picture = scatter([(one.entry.row, one.anchor) for one in shown if one.entry.row.direction == "text-to-image"])
+    plain = [(one.entry.row, one.anchor) for one in shown if not any(data_key(one.entry.row)[2:])]
+    picture = scatter(plain)
     body = "\n".join([*([picture] if picture and name != ACROSS else []), *tables])
     return f"""<section class="data" id="{anchor}" data-tab="{escape(name)}" aria-labelledby="{anchor}-title">
 <h2 id="{anchor}-title">{escape(name)}</h2>
@@ -154,10 +156,12 @@ def _filters(rows: Sequence[LeaderboardRow], sort: str) -> str:
     )
     return f"""<form class="filters" hidden aria-label="Filters">
 <label>Find <input type="search" name="text" placeholder="e.g. RDE" autocomplete="off"></label>
+<label>Sort by <select name="sort">{sorts}</select></label>
+<details class="choices"><summary>More filters</summary>
 <label>Encoder <input type="search" name="encoder" placeholder="e.g. ViT-B" autocomplete="off"></label>
 {selects}
-<label>Sort by <select name="sort">{sorts}</select></label>
 <button type="reset">Reset</button>
+</details>
 <output name="count" aria-live="polite"></output>
 </form>"""
 
@@ -173,13 +177,6 @@ def _legend() -> str:
     return "\n".join(
         f"<dt>{marks.get(word, escape(word))}</dt><dd>{escape(text)}</dd>" for word, text in _LEGEND.items()
     )
-
-
-def _notes(rows: Sequence[LeaderboardRow]) -> str:
-    """Return what is said of single models."""
-    said = remarks(rows)
-    items = "".join(f"<li>{escape(line)}</li>" for line in said)
-    return f'<h3>Of single models</h3>\n<ul class="remarks">{items}</ul>' if said else ""
 
 
 def _data_address(kind: str, text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -32,6 +33,9 @@ from tipr_zoo.leaderboard.marks import (
 )
 from tipr_zoo.leaderboard.ranks import BEST
 from tipr_zoo.leaderboard.row import LeaderboardRow, kind_of
+
+_ARXIV = re.compile(r" \(arXiv [\w.]+\)$")
+"""What a source says of its address, to which its link leads anyway."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,11 @@ _DETAILS: dict[str, Callable[[LeaderboardRow], str]] = {
     "Published": published,
     "Weights": weights,
     "Epoch chosen on": epoch,
-    "Licence of the code": code_license,
+    "Licence of the code": lambda row: _license(row),
     "Parameters": parameters,
     "Embedding": embedding,
     "Pictures": pictures,
-    "Seconds": lambda row: f"{seconds(row)} on {row.seconds_on}" if row.seconds is not None else "",
+    "Seconds": lambda row: f"{seconds(row)}, {row.seconds_on}" if row.seconds is not None else "",
     "Trained with": budget,
     "Remark": lambda row: row.remark or "",
 }
@@ -144,14 +148,14 @@ def _model(shown: Shown) -> str:
 
 def _further(row: LeaderboardRow) -> str:
     """Return the row of a source that contradicts the model's."""
-    span = len(COLUMNS) - len(METRICS) - 2
+    empty = "".join(f'<td role="cell" class="w-{column.width}"></td>' for column in COLUMNS.values() if column.cell)
     figures = "".join(_figure(row, metric, None) for metric in METRICS)
     origin = f'<span class="badge {row.origin}">{row.origin}</span>'
-    source = _source(row)
+    source, remark = _source(row), f'<span class="remark">{escape(row.remark)}</span>' if row.remark else ""
     return (
         f'<tr role="row" class="further"><th scope="row" role="rowheader">{ELSEWHERE} {origin}'
-        f'<span class="folded">{source}</span></th>{figures}'
-        f'<td role="cell" class="w-m" colspan="{span}"></td><td role="cell" class="source w-l">{source}</td></tr>'
+        f'<span class="folded">{source}</span>{remark}</th>{figures}'
+        f'{empty}<td role="cell" class="source w-l">{source}</td></tr>'
     )
 
 
@@ -181,6 +185,12 @@ def _details(entry: Entry) -> str:
     if found := [*filter(None, links), *([card] if card else [])]:
         facts["Links"] = " ".join(found)
     return "<dl>" + "".join(f"<dt>{heading}</dt><dd>{text}</dd>" for heading, text in facts.items()) + "</dl>"
+
+
+def _license(row: LeaderboardRow) -> str:
+    """Return the licence of the authors' code with what must be known of it."""
+    note = row.code.license_note if row.code else None
+    return f"{row.code.license}: {note}" if row.code and note else code_license(row)
 
 
 def _figure(row: LeaderboardRow, metric: str, rank: int | None) -> str:
@@ -222,4 +232,5 @@ def _source(row: LeaderboardRow) -> str:
     if row.date is not None:
         record = escape(f"record: {PurePath(str(row.source_url)).name}")
         return f'<span title="{record}">{escape(row.date[:10])}</span> <code>{escape(row.source)}</code>'
-    return _link(row.source, row.source_url) or escape(row.source)
+    words = _ARXIV.sub("", row.source)
+    return _link(words, row.source_url) or escape(words)

@@ -85,13 +85,14 @@ def _result_row(result: Result, method: MethodFacts, owner: ModelCard | Referenc
     """Make the row of a result of a card or a reference.
 
     A card tells how many vectors its model has, and one that says nothing of ranking again has no score of pairs. On
-    what the epoch of a figure on other data was chosen is not known: others than the authors print it.
+    what the epoch of a figure on other data was chosen is not known: others than the authors print it. A reference may
+    be named ``RDE on PAB`` where another has the method's name.
     """
     card = owner if isinstance(owner, ModelCard) else None
     trained_on = _trained_on(card, result.dataset)
     return LeaderboardRow(
         model=result.model,
-        name=_name(card) if card else owner.name,
+        name=_name(card) if card else result.model.removesuffix(f" on {result.dataset}"),
         dataset=result.dataset,
         split=result.split,
         dataset_arguments=result.dataset_arguments,
@@ -111,7 +112,7 @@ def _result_row(result: Result, method: MethodFacts, owner: ModelCard | Referenc
         rerank_rest=result.rerank_rest,
         trained_on=trained_on,
         secondary=result.secondary,
-        remark="; ".join(filter(None, [result.remark, None if trained_on else method.remark])) or None,
+        remark=result.remark or (None if trained_on or result.origin == "reproduced" else method.remark),
         size=owner.size,
         weights_loaded=card is not None and card.weights is not None,
         **_seconds(owner, result.dataset),

@@ -134,6 +134,11 @@
 
   tables.forEach(addSortButtons);
   form.hidden = false;
+  const legend = document.querySelector("#legend details");
+  for (const folded of [form.querySelector("details"), legend]) {
+    folded.open = matchMedia("(min-width: 46.01rem)").matches;
+  }
+  document.querySelector('a[href="#legend"]').addEventListener("click", () => (legend.open = true));
   links.forEach((link, i) => {
     link.addEventListener("click", (event) => {
       event.preventDefault();
