@@ -58,6 +58,12 @@ class RunsBlock(Declared):
     spread: Annotated[tuple[SpreadBlock, ...], FromList()] = ()
 
     def spread_on(self, dataset: str, arguments: Mapping[str, Any], rerank: int) -> SpreadBlock | None:
-        """Return the spread on this data; None where it is not known."""
+        """Return the spread on this data; None where it is not known.
+
+        Args:
+            dataset: The data set.
+            arguments: The arguments that identify the data.
+            rerank: How many pictures of each caption are ranked again, 0 for none.
+        """
         wanted = (dataset, dict(arguments), rerank)
         return next((s for s in self.spread if (s.dataset, dict(s.args or {}), s.rerank) == wanted), None)

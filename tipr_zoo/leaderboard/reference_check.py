@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import yaml
-
 from tipr_zoo.authoring.card_problems import CardProblem
-from tipr_zoo.cards.lines import FIRST_LINE, line_of
+from tipr_zoo.cards.lines import FIRST_LINE, line_of, yaml_node
 from tipr_zoo.errors import CardError
 from tipr_zoo.leaderboard.references import (
     FOLDER,
@@ -64,7 +62,7 @@ def check_references(paths: Iterable[Path]) -> dict[Path, list[CardProblem]]:
 def _located(path: Path, problems: Iterable[FieldProblem]) -> list[CardProblem]:
     """Return problems with their lines. A reference begins where the front matter of a card has its first ``---``."""
     problems = list(problems)
-    root = yaml.compose(reference_text(path), Loader=yaml.SafeLoader) if problems else None
+    root = yaml_node(reference_text(path)) if problems else None
     lines = [max(1, line_of(root, problem.place, problem.key) - FIRST_LINE + 1) for problem in problems]
     located = [
         CardProblem(path, line, problem.place, problem.message) for line, problem in zip(lines, problems, strict=True)
