@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
@@ -19,12 +20,13 @@ from tipr_zoo.cards.index import card_index
 from tipr_zoo.cards.record import METRICS, Record, read_record, write_record
 from tipr_zoo.cards.record_files import record_file_name
 from tipr_zoo.command_line import main
+from tipr_zoo.commands.leaderboard import render
 from tipr_zoo.errors import RecordError, UnknownNameError
 from tipr_zoo.leaderboard.filter import LeaderboardFilter
-from tipr_zoo.leaderboard.folding import entries
+from tipr_zoo.leaderboard.folding import entries, with_conflicts, with_sources_together
 from tipr_zoo.leaderboard.marks import epoch, marked_model
 from tipr_zoo.leaderboard.ranks import figure_ranks
-from tipr_zoo.leaderboard.row import LeaderboardRow, comparison_group
+from tipr_zoo.leaderboard.row import LeaderboardRow, comparison_group, section_order
 from tipr_zoo.leaderboard.rows import leaderboard_rows
 from tipr_zoo.leaderboard.text import markdown_leaderboard
 
@@ -789,6 +791,37 @@ tipr_zoo:"""
     finally:
         file.unlink()
         card_index.cache_clear()
+
+
+MARKUP = "<b>*a*</b> | `b` & $c$ \\\\ [d](javascript:e)"
+"""A name that is markup in every format."""
+
+
+@pytest.mark.parametrize(
+    ("format", "shown_as"),
+    [
+        ("text", f"\n{MARKUP}"),
+        ("markdown", r"| &lt;b>\*a\*&lt;/b> \| \`b\` &amp; $c$ \\\\ \[d\](javascript:e) |"),
+        ("latex", r"\textless{}b\textgreater{}*a*\textless{}/b\textgreater{} \textbar{} `b` \& \$c\$ "),
+        ("csv", MARKUP),
+        ("json", '"name": "<b>*a*</b> | `b` & $c$ '),
+        ("html", "&lt;b&gt;*a*&lt;/b&gt; | `b` &amp; $c$ "),
+    ],
+)
+def test_a_name_with_markup_is_shown_letter_by_letter_in_every_format(format: str, shown_as: str) -> None:
+    rows = [replace(row, name=MARKUP, selected_on="val") for row in leaderboard_rows("PAB") if row.model == "CMP"]
+    assert shown_as in render(rows, format, "R1", brief=False)
+
+
+@pytest.mark.parametrize("format", ["text", "markdown", "latex", "csv", "json", "html"])
+def test_two_thousand_rows_are_written_in_seconds(format: str) -> None:
+    rows = [row for row in leaderboard_rows() if not row.is_further]
+    many = [replace(rows[i % len(rows)], model=f"model {i}", name=f"model {i}") for i in range(2000)]
+    begun = time.monotonic()
+    together = sorted(with_sources_together(with_conflicts(many), "R1"), key=section_order)
+    text = render(together, format, "R1", brief=False)
+    assert time.monotonic() - begun < 20
+    assert all(f"model {i}" in text for i in range(2000))
 
 
 def test_the_readme_s_tables_are_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:

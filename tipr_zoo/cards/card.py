@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tipr_zoo.cards.front_matter import parse_mapping, problems_of_text, split_card
@@ -138,7 +138,8 @@ def examine_card(path: Path) -> tuple[ModelCard, Problems]:
     front = built(FrontMatter, values, problems.fields())
     zoo, name = front.tipr_zoo, path.stem
     method = zoo.method or MethodFacts(name=name)
-    results = ResultReader(name, method, path, problems).of_index(front.model_index or ())
+    of_index = ResultReader(name, method, path, problems).of_index(front.model_index or ())
+    results = tuple(_as_known(result, front.datasets) for result in of_index)
     card = ModelCard(
         name=name,
         path=path,
@@ -164,6 +165,12 @@ def examine_card(path: Path) -> tuple[ModelCard, Problems]:
     if card.answers is not None and has_results and not problems.are_within("tipr_zoo.answers"):
         _check_answers(card.answers, results, problems)
     return card, problems
+
+
+def _as_known(result: Result, datasets: Sequence[str]) -> Result:
+    """Return a result without what the card says of its authors' figures, where others tried the model elsewhere."""
+    is_elsewhere = result.origin == "reported" and datasets and result.dataset not in datasets
+    return replace(result, selected_on=None) if is_elsewhere else result
 
 
 def _check_answers(block: AnswersBlock, results: Sequence[Result], problems: Problems) -> None:

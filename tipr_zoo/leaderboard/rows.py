@@ -84,9 +84,8 @@ def _reference_rows() -> list[LeaderboardRow]:
 def _result_row(result: Result, method: MethodFacts, owner: ModelCard | Reference) -> LeaderboardRow:
     """Make the row of a result of a card or a reference.
 
-    A card tells how many vectors its model has, and one that says nothing of ranking again has no score of pairs. On
-    what the epoch of a figure on other data was chosen is not known: others than the authors print it. A reference may
-    be named ``RDE on PAB`` where another has the method's name.
+    A card tells how many vectors its model has, and one that says nothing of ranking again has no score of pairs. A
+    reference may be named ``RDE on PAB`` where another has the method's name.
     """
     card = owner if isinstance(owner, ModelCard) else None
     trained_on = _trained_on(card, result.dataset)
@@ -102,7 +101,7 @@ def _result_row(result: Result, method: MethodFacts, owner: ModelCard | Referenc
         source=result.source_name,
         source_url=result.source_url or None,
         date=None,
-        selected_on=None if trained_on else result.selected_on,
+        selected_on=result.selected_on,
         method=method,
         has_card=card is not None,
         paper=owner.paper,
