@@ -111,7 +111,7 @@ def _result_row(result: Result, method: MethodFacts, owner: ModelCard | Referenc
         rerank_rest=result.rerank_rest,
         trained_on=trained_on,
         secondary=result.secondary,
-        remark=result.remark or (None if trained_on or result.origin == "reproduced" else method.remark),
+        remark=result.remark or (None if trained_on or (card and result.origin == "reproduced") else method.remark),
         size=owner.size,
         weights_loaded=card is not None and card.weights is not None,
         **_seconds(owner, result.dataset),
