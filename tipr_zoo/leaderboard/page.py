@@ -62,8 +62,6 @@ def leaderboard_page(rows: Sequence[LeaderboardRow], sort: str = "R1", written: 
     rows = published_rows(rows)
     tabs = [(name, list(group)) for name, group in groupby(_shown(rows, sort), lambda shown: _tab(shown.entry.row))]
     policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'"
-    links = "".join(f'<a href="#{_anchor(name)}">{escape(name)}</a>' for name, _ in tabs)
-    day = (written or datetime.now(timezone.utc).date()).isoformat()
     parts = "\n".join(_section(name, shown, sort) for name, shown in tabs)
     return f"""<!doctype html>
 <html lang="en">
@@ -75,15 +73,7 @@ def leaderboard_page(rows: Sequence[LeaderboardRow], sort: str = "R1", written: 
 <style>{style}</style>
 </head>
 <body>
-<header>
-<h1>Text-to-image person retrieval</h1>
-<p>Find a person's picture from a sentence: every figure with its source, in percent, higher is better. What others
-reported and what the zoo measured is never mixed up. <a href="#legend">What the marks mean</a></p>
-<p class="aside-line">As of <time datetime="{day}">{day}</time>. All rows, one a source:
-<a download="leaderboard.csv" href="{_data_address("text/csv", csv_text(rows))}">CSV</a>
-<a download="leaderboard.json" href="{_data_address("application/json", json_text(rows))}">JSON</a></p>
-<nav aria-label="Data sets">{links}</nav>
-</header>
+{_header(rows, [name for name, _ in tabs], written)}
 {_filters(rows, sort)}
 <main>
 {parts}
@@ -99,6 +89,21 @@ reported and what the zoo measured is never mixed up. <a href="#legend">What the
 <script>{script}</script>
 </body>
 </html>"""
+
+
+def _header(rows: Sequence[LeaderboardRow], tabs: Sequence[str], written: Date | None) -> str:
+    """Return what stands above the tables."""
+    links = "".join(f'<a href="#{_anchor(name)}">{escape(name)}</a>' for name in tabs)
+    day = (written or datetime.now(timezone.utc).date()).isoformat()
+    return f"""<header>
+<h1>Text-to-image person retrieval</h1>
+<p>Find a person's picture from a sentence: every figure with its source, in percent, higher is better. What others
+reported and what the zoo measured is never mixed up. <a href="#legend">What the marks mean</a></p>
+<p class="aside-line">As of <time datetime="{day}">{day}</time>. All rows, one a source:
+<a download="leaderboard.csv" href="{_data_address("text/csv", csv_text(rows))}">CSV</a>
+<a download="leaderboard.json" href="{_data_address("application/json", json_text(rows))}">JSON</a></p>
+<nav aria-label="Data sets">{links}</nav>
+</header>"""
 
 
 def _shown(rows: Sequence[LeaderboardRow], sort: str) -> list[Shown]:

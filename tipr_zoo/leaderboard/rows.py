@@ -176,49 +176,59 @@ def _record_rows(
         known: The data of all records.
         disputed: What `disputed_metrics` gives for all records.
     """
-    rows = []
-    for path, record in records.items():
-        card = card_index().cards.get(record.model)
-        method = _with_weights(card) if card else MethodFacts(name=record.model)
-        is_card_s = card is not None and card.weights is not None and card.weights.sha256 == record.weights_sha256
-        if not is_card_s:
-            method = replace(method, weights_published=None, weights_part=None)
-        data = (record.dataset, record.dataset_arguments, record.rerank or 0)
-        rows.append(
-            LeaderboardRow(
-                model=record.model,
-                name=_name(card) if card else record.model,
-                dataset=record.dataset,
-                split=record.split,
-                dataset_arguments=record.dataset_arguments,
-                direction=record.direction,
-                metrics=record.metrics,
-                origin="measured",
-                source=record.command,
-                source_url=str(path),
-                date=record.date,
-                selected_on=record.selected_on,
-                method=method,
-                has_card=card is not None,
-                paper=card.paper if card else None,
-                code=card.code if card else None,
-                disagrees_on=disputed.get(measured_thing(record), ()),
-                is_of_other_data=known.is_other(record),
-                is_of_unknown_data=record.pictures_sha256 is None,
-                weights_of=record.weights_of,
-                part=record.part,
-                vectors=record.vectors or (1 if record.part else _vectors(card)),
-                rerank=record.rerank or 0,
-                rerank_rest=record.rerank_rest,
-                postprocess=record.postprocess,
-                transductive=record.transductive,
-                trained_on=_trained_on(card, record.dataset),
-                size=card.size if card else None,
-                weights_loaded=is_card_s,
-                **(_runs(card, *data) if is_card_s and record.postprocess is None and record.part is None else {}),
-            )
-        )
-    return rows
+    return [
+        _record_row(path, record, known.is_other(record), disputed.get(measured_thing(record), ()))
+        for path, record in records.items()
+    ]
+
+
+def _record_row(path: Path, record: Record, is_other: bool, disagrees_on: tuple[str, ...]) -> LeaderboardRow:
+    """Make the row of an evaluation record.
+
+    Args:
+        path: Its file.
+        record: The record.
+        is_other: Whether it is of other data than the cards' records of this name.
+        disagrees_on: The metrics of which another record of the same thing has other figures.
+    """
+    card = card_index().cards.get(record.model)
+    method = _with_weights(card) if card else MethodFacts(name=record.model)
+    is_card_s = card is not None and card.weights is not None and card.weights.sha256 == record.weights_sha256
+    if not is_card_s:
+        method = replace(method, weights_published=None, weights_part=None)
+    data = (record.dataset, record.dataset_arguments, record.rerank or 0)
+    return LeaderboardRow(
+        model=record.model,
+        name=_name(card) if card else record.model,
+        dataset=record.dataset,
+        split=record.split,
+        dataset_arguments=record.dataset_arguments,
+        direction=record.direction,
+        metrics=record.metrics,
+        origin="measured",
+        source=record.command,
+        source_url=str(path),
+        date=record.date,
+        selected_on=record.selected_on,
+        method=method,
+        has_card=card is not None,
+        paper=card.paper if card else None,
+        code=card.code if card else None,
+        disagrees_on=disagrees_on,
+        is_of_other_data=is_other,
+        is_of_unknown_data=record.pictures_sha256 is None,
+        weights_of=record.weights_of,
+        part=record.part,
+        vectors=record.vectors or (1 if record.part else _vectors(card)),
+        rerank=record.rerank or 0,
+        rerank_rest=record.rerank_rest,
+        postprocess=record.postprocess,
+        transductive=record.transductive,
+        trained_on=_trained_on(card, record.dataset),
+        size=card.size if card else None,
+        weights_loaded=is_card_s,
+        **(_runs(card, *data) if is_card_s and record.postprocess is None and record.part is None else {}),
+    )
 
 
 def _with_weights(card: ModelCard) -> MethodFacts:
