@@ -117,7 +117,7 @@ def test_what_lists_models_imports_no_torch(place: str) -> None:
             "tipr_zoo.cards is not allowed to import tipr_zoo.training",
         ),
         ("errors.py", "import tipr_zoo.close_matches", "tipr_zoo.errors -> tipr_zoo.close_matches"),
-        ("leaderboard/rows.py", "import tipr_zoo.leaderboard.page", "No cycles are allowed in tipr_zoo.leaderboard"),
+        ("leaderboard/row.py", "import tipr_zoo.leaderboard.page", "No cycles are allowed in tipr_zoo.leaderboard"),
     ],
 )
 def test_an_import_upwards_fails_the_lint_and_is_named(module: str, line: str, told: str, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ tipr_zoo:
     format: pickle  #! 'format' must be safetensors or pytorch, got 'pickle'
     license: {}  #! 'license' must be text, got {}
   weights_note: 7  #! 'weights_note' must be text, got 7
-  paper: {title: null, url: u}  #! field 'title' is missing
+  paper: {title: null, url: "https://u.org"}  #! field 'title' is missing
   code: [1]  #! field 'code' must be a mapping, got [1]
   protocole: none  #! unknown field 'protocole'; did you mean 'protocol'
 ---

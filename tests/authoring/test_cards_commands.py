@@ -22,6 +22,7 @@ from tipr_zoo.cards.record import read_record, write_record
 from tipr_zoo.cards.record_files import queries_file
 from tipr_zoo.command_line import main
 from tipr_zoo.errors import ConfigError, RecordError, TiprZooError, UnknownNameError
+from tipr_zoo.leaderboard.references import reference_files
 from tipr_zoo.outside.files import file_sha256
 
 CARDS = core_cards_folder()
@@ -65,7 +66,8 @@ def test_huggingface_hub_reads_the_same_figures(path: Path) -> None:
 
 def test_every_installed_card_is_right(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cards", "check"]) == 0
-    assert capsys.readouterr().out == f"{len(installed_card_files())} cards: all right\n"
+    checked = f"{len(installed_card_files())} cards and {len(reference_files())} references"
+    assert capsys.readouterr().out == f"{checked}: all right\n"
 
 
 @pytest.fixture

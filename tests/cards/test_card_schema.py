@@ -33,6 +33,15 @@ RESULT = {
 }
 LINK = {"title": "A paper", "url": "https://example.org/paper"}
 METHOD = {"name": "IRRA"}
+SPEED = {
+    "machine": "one A6000",
+    "seconds": {"CUHK-PEDES": 7},
+    "source": {"name": "a paper, Table 9", "url": "https://example.org/paper"},
+}
+RUNS = {
+    "budget": "6 epochs",
+    "spread": [{"dataset": "CUHK-PEDES", "args": {"seed": 0}, "seeds": 3, "deviation": {"R1": 0.66}}],
+}
 CARD = {
     "license": "mit",
     "datasets": ["CUHK-PEDES"],
@@ -45,6 +54,8 @@ CARD = {
         "paper": LINK,
         "code": LINK,
         "size": {"parameters": 7, "embedding": 4, "input": [384, 128]},
+        "speed": SPEED,
+        "runs": RUNS,
         "weights": {
             "url": "https://example.org/w.safetensors",
             "sha256": "0" * 64,
@@ -60,7 +71,15 @@ CARD = {
         },
     },
 }
-REFERENCE = {"name": "RDE", "method": METHOD, "paper": LINK, "code": LINK, "results": [RESULT]}
+REFERENCE = {
+    "name": "RDE",
+    "method": METHOD,
+    "paper": LINK,
+    "code": LINK,
+    "size": {"embedding": 4},
+    "speed": SPEED,
+    "results": [RESULT],
+}
 """A card and a reference with every block that there is."""
 
 
@@ -105,7 +124,7 @@ FIELDS = [(outer, place, part.key) for outer, place, inner in LEVELS for part in
 
 
 def test_the_schemas_have_a_level_for_every_block() -> None:
-    assert len(LEVELS) == 26
+    assert len(LEVELS) == 33
     for outer, place, _ in LEVELS:
         assert isinstance(at(RIGHT[outer], place), dict)
 

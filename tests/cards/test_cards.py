@@ -115,7 +115,8 @@ class TestShippedCards:
         for result in card.results:
             assert result.source_name
             assert (result.record is not None) == (result.origin == "measured")
-            assert result.dataset in read_card(path).datasets
+            if result.dataset not in card.datasets:  # tried on other data than it was trained on
+                assert result.source_name.startswith("CONQUER paper, Table 2")
 
     def test_says_how_the_best_epoch_was_chosen(self, path: Path) -> None:
         assert "test split" in read_card(path).protocol or "validation split" in read_card(path).protocol
@@ -414,10 +415,17 @@ class TestReferences:
         assert str(raised.value).startswith(f"{path}: ")
         assert message in str(raised.value)
 
-    def test_may_not_know_where_a_figure_is_printed(self, tmp_path: Path) -> None:
-        result = {**result_of(front_matter()), "source": {"name": "a README", "url": None}}
+    @pytest.mark.parametrize("source", [{"name": "a README", "url": None}, {"name": "a README"}])
+    def test_say_where_every_figure_is_printed(self, tmp_path: Path, source: dict[str, Any]) -> None:
+        path = self.write(tmp_path, results=[{**result_of(front_matter()), "source": source}])
+        with pytest.raises(CardError, match="a figure needs the address of its source; without one it cannot be shown"):
+            read_reference(path)
+
+    def test_may_say_that_a_third_party_read_the_figures_and_what_must_be_known_of_them(self, tmp_path: Path) -> None:
+        source = {"name": "a paper", "url": "https://arxiv.org/abs/2303.12501", "secondary": True, "remark": "a slip"}
+        result = {**result_of(front_matter()), "source": source}
         (found,) = read_reference(self.write(tmp_path, results=[result])).results
-        assert (found.origin, found.source_name, found.source_url) == ("reported", "a README", "")
+        assert (found.secondary, found.remark) == (True, "a slip")
 
 
 class TestCacheOfParsedYaml:

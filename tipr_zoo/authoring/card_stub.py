@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tipr_zoo.cards.schema import Link
+from tipr_zoo.cards.publication import Code, Paper
 from tipr_zoo.outside.files import file_sha256
 
 TAGS = ["text-to-image-person-retrieval", "person-re-identification", "clip"]
@@ -27,8 +27,8 @@ class MethodBlock:
     """
 
     name: str
-    paper: Link | None = None
-    code: Link | None = None
+    paper: Paper | None = None
+    code: Code | None = None
 
 
 def card_stub(

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tipr_zoo.cards.front_matter import parse_mapping, problems_of_text, split_card
 from tipr_zoo.cards.hub_reference import is_hub_reference, parse_hub_reference
 from tipr_zoo.cards.method_facts import MethodFacts
+from tipr_zoo.cards.publication import Code, Paper
 from tipr_zoo.cards.results import Result, ResultReader
-from tipr_zoo.cards.schema import AnswersBlock, FrontMatter, Link, SizeBlock, VocabularyBlock, WeightsBlock
+from tipr_zoo.cards.runs import RunsBlock
+from tipr_zoo.cards.schema import AnswersBlock, FrontMatter, SizeBlock, VocabularyBlock, WeightsBlock
+from tipr_zoo.cards.speed import SpeedBlock
 from tipr_zoo.errors import CardError, ConfigError
 from tipr_zoo.schemas.declared import built
 from tipr_zoo.schemas.problems import Problems
@@ -77,6 +80,8 @@ class ModelCard:
         description: The card's Markdown body.
         size: How many parameters it has, and how large embeddings and pictures are. None where the card does not tell.
         answers: What was measured of single answers with its weights. None where the card does not tell.
+        speed: How long a search takes, as a publication prints it. None where the card does not tell.
+        runs: What its trainings cost and how far apart they come out. None where the card does not tell.
     """
 
     name: str
@@ -90,12 +95,14 @@ class ModelCard:
     config: str
     weights: Weights | None
     weights_note: str | None
-    paper: Link | None
-    code: Link | None
+    paper: Paper | None
+    code: Code | None
     protocol: str
     description: str = field(repr=False)
     size: SizeBlock | None = None
     answers: AnswersBlock | None = None
+    speed: SpeedBlock | None = None
+    runs: RunsBlock | None = None
 
 
 def read_card(path: Path) -> ModelCard:
@@ -131,7 +138,8 @@ def examine_card(path: Path) -> tuple[ModelCard, Problems]:
     front = built(FrontMatter, values, problems.fields())
     zoo, name = front.tipr_zoo, path.stem
     method = zoo.method or MethodFacts(name=name)
-    results = ResultReader(name, method, path, problems).of_index(front.model_index or ())
+    of_index = ResultReader(name, method, path, problems).of_index(front.model_index or ())
+    results = tuple(_as_known(result, front.datasets) for result in of_index)
     card = ModelCard(
         name=name,
         path=path,
@@ -150,11 +158,19 @@ def examine_card(path: Path) -> tuple[ModelCard, Problems]:
         description=body.strip(),
         size=zoo.size,
         answers=zoo.answers,
+        speed=zoo.speed,
+        runs=zoo.runs,
     )
     has_results = not problems.are_within("model-index")  # one that has a problem is left out
     if card.answers is not None and has_results and not problems.are_within("tipr_zoo.answers"):
         _check_answers(card.answers, results, problems)
     return card, problems
+
+
+def _as_known(result: Result, datasets: Sequence[str]) -> Result:
+    """Return a result without what the card says of its authors' figures, where others tried the model elsewhere."""
+    is_elsewhere = result.origin == "reported" and datasets and result.dataset not in datasets
+    return replace(result, selected_on=None) if is_elsewhere else result
 
 
 def _check_answers(block: AnswersBlock, results: Sequence[Result], problems: Problems) -> None:

@@ -45,10 +45,14 @@ def front_matter_node(text: str) -> yaml.Node | None:
 
     Return None where it is no YAML, is nested too deeply, or has too many entries.
     """
-    front_matter = front_matter_text(text)
+    return yaml_node(front_matter_text(text))
+
+
+def yaml_node(text: str) -> yaml.Node | None:
+    """Return YAML as nodes, as `front_matter_node` does."""
     try:
-        check_yaml_nesting(front_matter)
-        node: yaml.Node | None = yaml.compose(front_matter, Loader=yaml.SafeLoader)
+        check_yaml_nesting(text)
+        node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError):
         return None
     return node

@@ -25,12 +25,17 @@ class MethodFacts(Declared):
         image_encoder: The image encoder, as the authors name it, e.g. ``"CLIP ViT-B/16"``.
         text_encoder: The text encoder, as the authors name it, e.g. ``"CLIP"``.
         pretraining: Person data used beside the training split, e.g. ``"NAM"``, or `NO_EXTRA_DATA`.
-        selected_on: The split on which the epoch of the reported figures was chosen, one of `SELECTED_ON`. Where the
-            authors do not say, it is what their code does by default.
+        selected_on: The split on which the authors' published code chooses the epoch by default, one of `SELECTED_ON`.
+            Where there is no such code, it is what they say of the reported figures.
+        selected_on_in_paper: What their paper says of it, where it says something.
         weights_published: Whether the weights of these figures are published.
+        weights_part: What is published where it is not the weights of these figures, e.g. ``"pretraining only"``.
         vectors: How many vectors a picture and a caption are compared by: the score is the mean of as many cosines.
         rerank: How many of each caption's best pictures are ranked again by a score of the pair; 0 for none.
+        at_test_time: What the method needs beside its own encoders when it is asked, e.g. a language model, or the
+            whole test set to adapt to.
         reproduced_in: Addresses of sources that print figures of their own training, not those of the authors.
+        remark: What must be known to read its figures, where it is shown.
     """
 
     name: Text
@@ -38,10 +43,14 @@ class MethodFacts(Declared):
     text_encoder: Text | None = None
     pretraining: Text | None = None
     selected_on: SelectedOn | None = None
+    selected_on_in_paper: SelectedOn | None = None
     weights_published: Truth | None = None
+    weights_part: Text | None = None
     vectors: Vectors | None = None
     rerank: Reranked | None = None
+    at_test_time: Text | None = None
     reproduced_in: Texts = ()
+    remark: Text | None = None
 
     @property
     def has_extra_data(self) -> bool:

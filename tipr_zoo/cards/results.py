@@ -7,8 +7,10 @@ names that source: it prints figures of its own training. Otherwise the figure i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 ORIGINS = ("reported", "reproduced", "measured")
 """Kinds of figures: printed by the authors; printed by others who trained the method again; in an evaluation record."""
 
+_RANKS = ("R1", "R5", "R10")
+"""Metrics of which a later one is never below an earlier one."""
+
 _ROUNDING = 0.005 + 1e-9  # for figures of two digits; in binary, 80.125 and 80.12 are more than 0.005 apart
 
 
@@ -38,8 +43,7 @@ class Result:
         dataset_arguments: Further arguments that identify the data, e.g. ``{"seed": 0}`` of SynthPEDES.
         metrics: Figures in percent by metric, in the order of `METRICS`.
         source_name: The source in words: a paper's table, a README, or the command that measured.
-        source_url: The web address of the source, or the path of an evaluation record beside the card. Empty where a
-            reference does not know the address.
+        source_url: The web address of the source, or the path of an evaluation record beside the card.
         origin: One of `ORIGINS`.
         record: The evaluation record of a measured result. None for other results.
         selected_on: The split on which the epoch was chosen. The evaluation record says it, or for reported figures
@@ -48,6 +52,8 @@ class Result:
             the ``method:`` block says it. None where it is not known.
         rerank: How many pictures of each caption are ranked again, 0 for none, from there as well.
         rerank_rest: The order of the others, one of `tipr_zoo.cards.record.RERANK_RESTS`, where the record says it.
+        secondary: Whether the figures come from a third party's page, which says that it read them in the source.
+        remark: What must be known of these figures.
     """
 
     model: str
@@ -63,6 +69,8 @@ class Result:
     vectors: int | None = None
     rerank: int | None = None
     rerank_rest: str | None = None
+    secondary: bool = False
+    remark: str | None = None
 
 
 class ResultReader:
@@ -92,7 +100,7 @@ class ResultReader:
         return tuple(results)
 
     def of_reference(self, blocks: Sequence[PublishedResultBlock]) -> tuple[Result, ...]:
-        """Return the results of a reference. None of them is measured, and a source may lack its address."""
+        """Return the results of a reference. None of them is measured."""
         results = self._of(blocks, "results")
         self._check_reproductions("results")
         return tuple(results)
@@ -100,7 +108,19 @@ class ResultReader:
     def _of(self, blocks: Sequence[ResultBlock | PublishedResultBlock], place: str) -> list[Result]:
         """Return the results of a list that have no problem."""
         results = [self._result(block, f"{place}[{number}]") for number, block in enumerate(blocks)]
+        self._check_repeated(results, place)
         return [result for number, result in enumerate(results) if not self.problems.are_within(f"{place}[{number}]")]
+
+    def _check_repeated(self, results: Sequence[Result], place: str) -> None:
+        """Add a problem for each result that stands for the same data and source as one before it."""
+        seen: dict[str, int] = {}
+        for number, result in enumerate(results):
+            if not result.source_url or self.problems.are_within(f"{place}[{number}]"):
+                continue
+            thing = json.dumps([result.dataset, result.split, result.dataset_arguments, result.source_url])
+            if (first := seen.setdefault(thing, number)) != number:
+                told = f"the same data and source as {place}[{first}]; join the two, or name the right source"
+                self.problems.add(f"{place}[{number}]", None, told)
 
     def _result(self, block: ResultBlock | PublishedResultBlock, place: str) -> Result:
         """Make one result. It is right only where no problem is added."""
@@ -126,6 +146,8 @@ class ResultReader:
             vectors=(record.vectors if record else None) or self.method.vectors,
             rerank=self.method.rerank if record is None else record.rerank or 0,
             rerank_rest=record.rerank_rest if record else None,
+            secondary=bool(getattr(block.source, "secondary", False)),
+            remark=getattr(block.source, "remark", None),
         )
 
     def _metrics(self, blocks: Sequence[MetricBlock], place: str) -> dict[str, float]:
@@ -141,6 +163,10 @@ class ResultReader:
                 metrics[name] = block.value
         if not blocks and not self.problems.are_within(f"{place}.metrics"):
             self.problems.add(place, "metrics", "'metrics' is empty")
+        for fewer, more in pairwise(metric for metric in _RANKS if metric in metrics):
+            if metrics[more] < metrics[fewer]:
+                told = f"{more} ({metrics[more]}) is below {fewer} ({metrics[fewer]}), which cannot be; see the source"
+                self.problems.add(place, "metrics", told)
         return {name: metrics[name] for name in METRICS if name in metrics}
 
     def _check_reproductions(self, place: str) -> None:

@@ -6,16 +6,20 @@ Types are evaluated here and not kept as text: every listing would compile them 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 from tipr_zoo.cards.answers import Answers
 from tipr_zoo.cards.hub_reference import is_hub_reference
 from tipr_zoo.cards.method_facts import MethodFacts
+from tipr_zoo.cards.publication import Code, Paper
 from tipr_zoo.cards.record import METRICS
+from tipr_zoo.cards.runs import RunsBlock
+from tipr_zoo.cards.speed import SpeedBlock
+from tipr_zoo.cards.web_address import WEB_RULES
 from tipr_zoo.schemas.declared import Declared
-from tipr_zoo.schemas.marks import Check, FromList, Limits, Told, must_be
+from tipr_zoo.schemas.marks import Check, FromList, Limits, Rules, Told, must_be
 from tipr_zoo.schemas.value_kinds import AnyMapping, Number, Sha256, Text, Texts
 
 TASK = "text-to-image-person-retrieval"
@@ -40,8 +44,9 @@ def _is_address_of_weights(url: str) -> bool:
     return url.startswith(("https://", "hub:"))
 
 
-def _is_source(url: str) -> bool:
-    return is_path(url) or url.startswith(("https://", "http://"))
+def _of_source(is_right: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Return a rule for web addresses, which lets the path of a record pass."""
+    return lambda place: is_path(place) or is_right(place)
 
 
 def _is_json(values: dict[Any, Any]) -> bool:
@@ -62,7 +67,11 @@ WeightsAddress = Annotated[
         "{key!r} must begin with https:// or hub:, got {value!r}; a file beside the card is a 'file'",
     ),
 ]
-SourcePlace = Annotated[Text, Check(_is_source, must_be("a web address or the path of a record beside the card"))]
+SourcePlace = Annotated[
+    Text,
+    Check(_of_source(WEB_RULES[0][0]), must_be("a web address or the path of a record beside the card")),
+    Rules(tuple((_of_source(is_right), message) for is_right, message in WEB_RULES[1:])),
+]
 FileSize = Annotated[int, Limits(above=0), Told(must_be("the file's length in bytes"))]
 Count = Annotated[int, Limits(above=0), Told(must_be("a whole number above 0"))]
 PartSizes = Annotated[
@@ -78,21 +87,6 @@ WeightsFormat = Annotated[Text, Check(WEIGHTS_FORMATS.__contains__, must_be(" or
 Task = Annotated[Text, Check(TASK.__eq__, must_be(TASK))]
 Metric = Annotated[Text, Check(METRICS.__contains__, must_be(f"one of {', '.join(METRICS)}"))]
 Arguments = Annotated[AnyMapping, Check(_is_json, must_be("numbers and texts by name") + "; put others into quotes")]
-
-
-@dataclass(frozen=True)
-class Link(Declared):
-    """Something published elsewhere: a paper or a repository.
-
-    Attributes:
-        title: Its title.
-        url: Its address.
-        license: Its licence. ``"none"`` where it has none, None where nobody looked.
-    """
-
-    title: Text
-    url: Text
-    license: Text | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,8 +217,10 @@ class ZooBlock(Declared):
     weights: WeightsBlock | None = None
     weights_note: Text | None = None
     answers: AnswersBlock | None = None
-    paper: Link | None = None
-    code: Link | None = None
+    paper: Paper | None = None
+    code: Code | None = None
+    speed: SpeedBlock | None = None
+    runs: RunsBlock | None = None
     protocol: Text
 
 

@@ -1,4 +1,4 @@
-"""``tipr-zoo cards check``: the problems of cards, each with file, line and fix."""
+"""``tipr-zoo cards check``: the problems of cards and references, each with file, line and fix."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 NAME = "cards check"
-HELP = "check model cards: file, line and fix of whatever is wrong"
+HELP = "check model cards and references: file, line and fix of whatever is wrong"
 EXAMPLE = """
 tipr-zoo cards check
 tipr-zoo cards check my_model.md
 tipr-zoo cards check my_package/model_cards --json
+tipr-zoo cards check model_cards/references/mars.yaml
 tipr-zoo cards check my_model.md --write-sizes
 """
 
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         nargs="*",
         type=Path,
-        help="cards or folders of cards (default: all that are installed)",
+        help="cards, references (.yaml) or folders of them (default: all that are installed)",
     )
     parser.add_argument(
         "--sizes", action="store_true", help="also build each model without numbers, and compare its size"
@@ -39,8 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
     from tipr_zoo.authoring.card_check import card_files, check_card, installed_card_files
     from tipr_zoo.authoring.card_sizes import size_problems, write_size
     from tipr_zoo.display.tables import to_json
+    from tipr_zoo.leaderboard.reference_check import check_references, references_in
+    from tipr_zoo.leaderboard.references import reference_files
 
-    files = card_files(arguments.places) if arguments.places else installed_card_files()
+    references, places = references_in(arguments.places) if arguments.places else (reference_files(), [])
+    files = card_files(places) if arguments.places else installed_card_files()
     if arguments.write_sizes:
         for path in files:
             if write_size(path):
@@ -49,19 +53,24 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.sizes:
         for path in files:
             problems[path] = problems[path] or size_problems(path)
+    problems |= check_references(references)
     found = [problem for each in problems.values() for problem in each]
     if arguments.json:
         print(
             to_json(
-                {"cards": len(files), "problems": [{**vars(problem), "path": str(problem.path)} for problem in found]}
+                {
+                    "cards": len(files),
+                    "references": len(references),
+                    "problems": [{**vars(problem), "path": str(problem.path)} for problem in found],
+                }
             )
         )
         return 1 if found else 0
     for problem in found:
         print(problem)
     wrong = sum(1 for each in problems.values() if each)
-    cards = f"{len(files)} card{'s' if len(files) != 1 else ''}"
-    print(
-        f"{cards}: {len(found)} problem{'s' if len(found) != 1 else ''} in {wrong}" if found else f"{cards}: all right"
-    )
+    counted = {"card": len(files), "reference": len(references)}
+    checked = " and ".join(f"{count} {name}{'s' * (count != 1)}" for name, count in counted.items() if count)
+    said = f"{len(found)} problem{'s' * (len(found) != 1)} in {wrong}" if found else "all right"
+    print(f"{checked}: {said}")
     return 1 if found else 0

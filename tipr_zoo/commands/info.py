@@ -11,9 +11,10 @@ from tipr_zoo.cards.card import ZERO_SHOT, ModelCard
 from tipr_zoo.cards.hub_reference import is_hub_reference
 from tipr_zoo.cards.index import card_index
 from tipr_zoo.cards.method_facts import MethodFacts
+from tipr_zoo.cards.publication import Code, Link, Paper
 from tipr_zoo.cards.record import METRICS
 from tipr_zoo.cards.results import Result
-from tipr_zoo.cards.schema import Link, SizeBlock
+from tipr_zoo.cards.schema import SizeBlock
 from tipr_zoo.display.model_size import millions, pixels
 from tipr_zoo.display.selection_mark import TEST_SELECTION_LEGEND, marked
 from tipr_zoo.display.tables import printable, render_table, terminal_width, to_json
@@ -169,7 +170,12 @@ def _link(link: Link | None) -> str:
     if link is None:
         return ""
     licence = "no licence" if link.license == "none" else f"licence {link.license}"
-    return f"{link.title}, {link.url}" + (f" ({licence})" if link.license else "")
+    note = f", {link.license_note}" if isinstance(link, Code) and link.license_note else ""
+    words = [link.title, link.url]
+    if isinstance(link, Paper):
+        words[1:1] = [" ".join(str(word) for word in (link.venue, link.year) if word)]
+        words += [f"doi {link.doi}"] if link.doi else []
+    return ", ".join(filter(None, words)) + (f" ({licence}{note})" if link.license else "")
 
 
 def _commands(card: ModelCard) -> list[str]:

@@ -11,11 +11,13 @@ from tipr_zoo.cards.index import card_index
 from tipr_zoo.cards.method_facts import NO_EXTRA_DATA
 from tipr_zoo.cards.record import METRICS
 from tipr_zoo.cards.results import ORIGINS
-from tipr_zoo.display.tables import Cell, render_table, terminal_width, to_json
+from tipr_zoo.display.tables import terminal_width
 from tipr_zoo.errors import ConfigError
+from tipr_zoo.leaderboard.downloads import csv_text, json_text
 from tipr_zoo.leaderboard.filter import EXTRA_DATA, LeaderboardFilter
 from tipr_zoo.leaderboard.published_rows import published_rows
-from tipr_zoo.leaderboard.rows import LeaderboardRow, data_key, leaderboard_rows
+from tipr_zoo.leaderboard.row import LeaderboardRow
+from tipr_zoo.leaderboard.rows import leaderboard_rows
 from tipr_zoo.terminal.streams import write_document
 
 FORMATS = ("text", "markdown", "latex", "csv", "json", "html")
@@ -81,9 +83,9 @@ def render(rows: Sequence[LeaderboardRow], format: str, sort: str, brief: bool) 
         brief: Whether Markdown leaves out the less important columns.
     """
     if format == "json":
-        return to_json([row.values() for row in published_rows(rows)])
+        return json_text(rows, indent=2)
     if format == "csv":
-        return _csv(rows)
+        return csv_text(rows)
     if format == "html":
         from tipr_zoo.leaderboard.page import leaderboard_page
 
@@ -99,35 +101,3 @@ def render(rows: Sequence[LeaderboardRow], format: str, sort: str, brief: bool) 
         if format == "markdown"
         else text_leaderboard(published_rows(rows), terminal_width())
     )
-
-
-def _csv(rows: Sequence[LeaderboardRow]) -> str:
-    columns = ["dataset", "split", "dataset_arguments", "direction", "model", *METRICS]
-    columns += ["origin", "source", "source_url", "date", "selected_on"]
-    columns += ["method", "image_encoder", "text_encoder", "pretraining", "weights_published"]
-    columns += ["paper_url", "code_url", "code_license", "has_card", "disagrees_on", "is_of_other_data"]
-    columns += ["is_of_unknown_data", "part", "vectors", "rerank", "rerank_rest", "postprocess", "transductive"]
-    return render_table(columns, [_csv_cells(row) for row in published_rows(rows)], "csv")
-
-
-def _csv_cells(row: LeaderboardRow) -> list[Cell]:
-    """Return the cells of one row. A truth value is ``yes``, ``no``, or empty where it is not known."""
-    method, truth = row.method, {None: None, True: "yes", False: "no"}
-    return [
-        *data_key(row)[:3],
-        row.direction,
-        row.model,
-        *map(row.metrics.get, METRICS),
-        *(row.origin, row.source, row.source_url, row.date, row.selected_on),
-        *(method.name, method.image_encoder, method.text_encoder, method.pretraining, truth[method.weights_published]),
-        row.paper.url if row.paper else None,
-        *((row.code.url, row.code.license) if row.code else (None, None)),
-        truth[row.has_card],
-        " ".join(row.disagrees_on),
-        truth[row.is_of_other_data],
-        truth[row.is_of_unknown_data],
-        row.part,
-        *(row.vectors, row.rerank, row.rerank_rest),
-        " ".join(row.postprocess or ()),
-        truth[row.transductive],
-    ]

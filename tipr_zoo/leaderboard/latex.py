@@ -7,10 +7,19 @@ from collections.abc import Sequence
 
 from tipr_zoo.cards.record import METRICS
 from tipr_zoo.display.tables import Best, Cell, Second
-from tipr_zoo.leaderboard.marks import encoder, extra_data, marked_model, notes, ranks_by
+from tipr_zoo.leaderboard.marks import (
+    ELSEWHERE,
+    encoder,
+    extra_data,
+    marked_model,
+    notes,
+    published,
+    ranks_by,
+    zoo_name,
+)
 from tipr_zoo.leaderboard.published_rows import published_rows
 from tipr_zoo.leaderboard.ranks import RULE
-from tipr_zoo.leaderboard.rows import LeaderboardRow
+from tipr_zoo.leaderboard.row import LeaderboardRow
 from tipr_zoo.leaderboard.sections import Section, Sources, leaderboard_sections
 
 _ESCAPED = {
@@ -33,6 +42,9 @@ _ESCAPED = {
     "§": r"\S{}",
     "°": r"\textdegree{}",
     "≠": r"$\neq$",
+    "±": r"$\pm$",
+    "¶": r"\P{}",
+    "¹": r"$^{1}$",
 }
 _ESCAPE = str.maketrans(_ESCAPED)
 
@@ -70,21 +82,32 @@ def escape(text: str) -> str:
 
 
 def _table(section: Section, sources: Sources) -> str:
-    has_extra = any(row.method.has_extra_data for row in section.rows)
-    given = [i for i, metric in enumerate(METRICS) if any(metric in row.metrics for row in section.rows)]
-    columns = ["Model", *(METRICS[i] for i in given), "Encoder", "Ranks by", *(["Data"] if has_extra else []), "Origin"]
-    lines = [
-        [
-            marked_model(row),
-            *(figures[i] for i in given),
-            encoder(row),
-            ranks_by(row),
-            *([extra_data(row)] if has_extra else []),
-            f"{row.origin} [{sources.number(row)}]",
-        ]
-        for row, figures in zip(section.rows, section.figures, strict=True)
-    ]
-    kinds = "l" + "r" * len(given) + "l" * (len(columns) - 1 - len(given))
+    rows = [entry.row for entry in section.entries]
+    facts = {"Encoder": encoder, "Ranks by": ranks_by, "Published": published}
+    if any(row.method.has_extra_data for row in rows):
+        facts = {"Encoder": encoder, "Ranks by": ranks_by, "Data": extra_data, "Published": published}
+    shown = {
+        metric: number
+        for number, metric in enumerate(METRICS)
+        if any(metric in row.metrics for entry in section.entries for row in (entry.row, *entry.contradicting))
+    }
+    columns = ["Model", *shown, *facts, "Origin"]
+    lines: list[list[Cell]] = []
+    for entry, figures in zip(section.entries, section.figures, strict=True):
+        row = entry.row
+        origin = f"{row.origin} {sources.numbers(entry.agreeing)}"
+        lines.append(
+            [marked_model(row), *(figures[i] for i in shown.values()), *(f(row) for f in facts.values()), origin]
+        )
+        if name := zoo_name(row):
+            spread = row.spread or {}
+            deviations = [f"±{spread[metric]:.2f}" if metric in spread else "" for metric in shown]
+            lines.append([f"({name})", *deviations, *([""] * (len(facts) + 1))])
+        for other in entry.contradicting:
+            values = [other.metrics.get(metric) for metric in shown]
+            origin = f"{other.origin} {sources.numbers([other])}"
+            lines.append([ELSEWHERE, *values, *([""] * len(facts)), origin])
+    kinds = "l" + "r" * len(shown) + "l" * (len(columns) - 1 - len(shown))
     return "\n".join(
         [
             r"\begin{table}",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from datetime import date as Date
+from datetime import datetime, timezone
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -12,84 +14,55 @@ from pathlib import Path
 from tipr_zoo.cards.method_facts import NO_EXTRA_DATA
 from tipr_zoo.cards.record import METRICS
 from tipr_zoo.cards.results import ORIGINS
-from tipr_zoo.leaderboard.marks import (
-    DISPUTED,
-    MEANINGS,
-    NOT_KNOWN,
-    ON_TEST,
-    ORIGIN_MEANINGS,
-    OTHER_DATA,
-    OTHER_WEIGHTS,
-    UNKNOWN_DATA,
-    code_license,
-    encoder,
-    extra_data,
-    is_web_address,
-    marks_of,
-    ranks_by,
-    weights,
-)
+from tipr_zoo.leaderboard.downloads import csv_text, json_text
+from tipr_zoo.leaderboard.folding import entries
+from tipr_zoo.leaderboard.marks import MEANINGS, NOT_KNOWN, ORIGIN_MEANINGS, extra_data
+from tipr_zoo.leaderboard.page_table import COLUMNS, Shown, model_table
 from tipr_zoo.leaderboard.published_rows import published_rows
-from tipr_zoo.leaderboard.ranks import BEST, RULE, figure_ranks
-from tipr_zoo.leaderboard.rows import LeaderboardRow, data_key
+from tipr_zoo.leaderboard.ranks import RULE, figure_ranks
+from tipr_zoo.leaderboard.row import LeaderboardRow, comparison_group, data_key, kind_of, section_order
+from tipr_zoo.leaderboard.scatter import scatter
 from tipr_zoo.version import __version__
 
 _ASSETS = Path(__file__).with_name("page_assets")
 
-_COLUMNS = {
-    "model": "Model",
-    **{metric: metric for metric in METRICS},
-    "encoder": "Image encoder",
-    "ranks": "Ranks by",
-    "extra": "Extra data",
-    "weights": "Weights",
-    "licence": "Authors' code",
-    "epoch": "Epoch chosen on",
-    "origin": "Origin",
-    "source": "Source",
-}
-"""Headings by column."""
+ACROSS = "Across data sets"
+"""The tab of models that were trained on one data set and tried on another."""
 
 _LEGEND = {
-    "best": f"Bold is best, underlined second best. {RULE} Filters and sorting do not change the marks.",
-    "zoo": "The zoo can build and train this model: tipr-zoo info NAME.",
-    ON_TEST: MEANINGS[ON_TEST],
-    OTHER_WEIGHTS: MEANINGS[OTHER_WEIGHTS],
-    DISPUTED: MEANINGS[DISPUTED],
-    OTHER_DATA: MEANINGS[OTHER_DATA],
-    UNKNOWN_DATA: MEANINGS[UNKNOWN_DATA],
+    "best": f"Bold is best, underlined second best of a table. {RULE} Filters and sorting do not change the marks.",
+    "zoo": "The zoo can build and train this model; its name is below the one that papers write: tipr-zoo info NAME.",
+    **MEANINGS,
     **ORIGIN_MEANINGS,
-    "Ranks by": "How many vectors a picture and a caption are compared by, and how many of each caption's best pictures"
-    " are ranked again by a score of the pair.",
-    "Extra data": "Person data used in pretraining beside the training split.",
-    "Weights": "Whether somebody gives out the weights of these figures.",
-    "Authors' code": "The licence of their repository, and a link to it.",
-    NOT_KNOWN: "not known",
+    "Ranks by": "How many vectors a picture and a caption are compared by, how many of each caption's best pictures are"
+    " ranked again by a score of the pair, and what the method asks besides.",
+    "Data": "Person data used in pretraining beside the training split.",
+    "Weights": "Whether somebody gives out the weights of these figures. By name: the zoo loads them. Else what part of"
+    " them can be had.",
+    "Epoch": "On what the authors' published code chooses the epoch, and what the paper says where that is another.",
 }
 """The meanings of the page's words and marks."""
 
 
-def leaderboard_page(rows: Sequence[LeaderboardRow], sort: str = "R1") -> str:
-    """Return the page, with a table for each data set, split, arguments and direction.
+def leaderboard_page(rows: Sequence[LeaderboardRow], sort: str = "R1", written: Date | None = None) -> str:
+    """Return the page: a tab for each data set, with a table for each kind of models.
 
-    With JavaScript, a reader can sort and filter the tables.
+    Without JavaScript the tabs stand below each other. With it, a reader can choose one, and sort and filter.
 
     Args:
-        rows: Rows of the leaderboard.
+        rows: As `tipr_zoo.leaderboard.rows.leaderboard_rows` sorts them.
         sort: The metric by which the tables are sorted at first. Rows without it come last.
+        written: The date to print. Today where none is given.
 
     Returns:
         A complete HTML document with its style and script. It loads nothing from the network.
     """
     style = (_ASSETS / "leaderboard.css").read_text(encoding="utf-8")
     script = (_ASSETS / "leaderboard.js").read_text(encoding="utf-8")
-    ranked = sorted(
-        zip(published_rows(rows), figure_ranks(rows), strict=True),
-        key=lambda item: (*data_key(item[0]), -item[0].metrics.get(sort, -1.0)),
-    )
-    groups = [(key, list(group)) for key, group in groupby(ranked, lambda item: data_key(item[0]))]
-    tables = "\n".join(_section(number, key, group, sort) for number, (key, group) in enumerate(groups))
+    rows = published_rows(rows)
+    tabs = [(name, list(group)) for name, group in groupby(_shown(rows, sort), lambda shown: _tab(shown.entry.row))]
     policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'"
+    parts = "\n".join(_section(name, shown, sort) for name, shown in tabs)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -100,19 +73,16 @@ def leaderboard_page(rows: Sequence[LeaderboardRow], sort: str = "R1") -> str:
 <style>{style}</style>
 </head>
 <body>
-<header>
-<h1>Text-to-image person retrieval</h1>
-<p>Find a person's picture from a sentence: every figure with its source, in percent, higher is better. What was
-reported by others and what was measured by the zoo is never mixed up. <a href="#legend">What the marks mean</a></p>
-</header>
+{_header(rows, [name for name, _ in tabs], written)}
 {_filters(rows, sort)}
 <main>
-{tables}
+{parts}
 <section id="legend" aria-labelledby="legend-title">
-<h2 id="legend-title">What the marks mean</h2>
+<details open><summary><h2 id="legend-title">What the marks mean</h2></summary>
 <dl>
 {_legend()}
 </dl>
+</details>
 </section>
 </main>
 <footer>Written by <code>tipr-zoo leaderboard --format html</code>, version {escape(__version__)}.</footer>
@@ -121,129 +91,88 @@ reported by others and what was measured by the zoo is never mixed up. <a href="
 </html>"""
 
 
-def _section(number: int, key: Sequence[str], group: Sequence[tuple[LeaderboardRow, dict[str, int]]], sort: str) -> str:
-    """Return one table with its title."""
-    title = escape(", ".join(filter(None, key)))
-    headers = "".join(_header(name, is_sorted=name == sort) for name in _COLUMNS)
-    body = "\n".join(_row(row, ranks) for row, ranks in group)
-    # On narrow screens the rows get another layout. Browsers then forget that it is a table, unless roles say so.
-    return f"""<section aria-labelledby="table-{number}">
-<h2 id="table-{number}">{title}</h2>
-<div class="scroll" tabindex="0" role="region" aria-labelledby="table-{number}">
-<table role="table" aria-labelledby="table-{number}">
-<thead role="rowgroup"><tr role="row">{headers}</tr></thead>
-<tbody role="rowgroup">
+def _header(rows: Sequence[LeaderboardRow], tabs: Sequence[str], written: Date | None) -> str:
+    """Return what stands above the tables."""
+    links = "".join(f'<a href="#{_anchor(name)}">{escape(name)}</a>' for name in tabs)
+    day = (written or datetime.now(timezone.utc).date()).isoformat()
+    return f"""<header>
+<h1>Text-to-image person retrieval</h1>
+<p>Find a person's picture from a sentence: every figure with its source, in percent, higher is better. What others
+reported and what the zoo measured is never mixed up. <a href="#legend">What the marks mean</a></p>
+<p class="aside-line">As of <time datetime="{day}">{day}</time>. All rows, one a source:
+<a download="leaderboard.csv" href="{_data_address("text/csv", csv_text(rows))}">CSV</a>
+<a download="leaderboard.json" href="{_data_address("application/json", json_text(rows))}">JSON</a></p>
+<nav aria-label="Data sets">{links}</nav>
+</header>"""
+
+
+def _shown(rows: Sequence[LeaderboardRow], sort: str) -> list[Shown]:
+    """Return the models in the order of the page, each with the ranks of its figures and its anchor."""
+    models = entries(rows)
+    ranks = figure_ranks([entry.row for entry in models])
+    numbered = [Shown(entry, ranked, f"model-{i}") for i, (entry, ranked) in enumerate(zip(models, ranks, strict=True))]
+    return sorted(
+        numbered, key=lambda shown: (section_order(shown.entry.row), -shown.entry.row.metrics.get(sort, -1.0))
+    )
+
+
+def _tab(row: LeaderboardRow) -> str:
+    return ACROSS if row.trained_on else row.dataset
+
+
+def _anchor(name: str) -> str:
+    """Return the anchor of a tab, of letters and digits alone."""
+    plain = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.casefold())
+    return f"data-{plain}-{hashlib.sha256(name.encode()).hexdigest()[:4]}"
+
+
+def _section(name: str, shown: Sequence[Shown], sort: str) -> str:
+    """Return one tab: its picture and a table for each comparison group."""
+    anchor, tables = _anchor(name), []
+    groups = [list(members) for _, members in groupby(shown, lambda one: comparison_group(one.entry.row))]
+    for number, of_group in enumerate(groups):
+        row = of_group[0].entry.row
+        kind = [*([] if row.method.has_extra_data else ["without extra person data"]), *kind_of(row).words()]
+        title = ", ".join([*filter(None, data_key(row)[0 if row.trained_on else 1 :]), *kind])
+        label = f"{anchor}-{number}"
+        tables.append(f'<h3 id="{label}">{escape(title)}</h3>\n{model_table(label, of_group, sort)}')
+    plain = [(one.entry.row, one.anchor) for one in shown if not any(data_key(one.entry.row)[2:])]
+    picture = scatter(plain)
+    body = "\n".join([*([picture] if picture and name != ACROSS else []), *tables])
+    return f"""<section class="data" id="{anchor}" data-tab="{escape(name)}" aria-labelledby="{anchor}-title">
+<h2 id="{anchor}-title">{escape(name)}</h2>
 {body}
-</tbody>
-</table>
-</div>
 </section>"""
-
-
-def _header(name: str, is_sorted: bool) -> str:
-    order = ' aria-sort="descending"' if is_sorted else ""
-    kind = ' class="number"' if name in METRICS else ""
-    return f'<th scope="col" role="columnheader" data-column="{name}"{kind}{order}>{_COLUMNS[name]}</th>'
-
-
-def _row(row: LeaderboardRow, ranks: dict[str, int]) -> str:
-    """Return one row. The script filters and sorts by its attributes."""
-    shown = {"encoder": encoder(row), "ranks": ranks_by(row), "extra": extra_data(row), "weights": weights(row)}
-    shown |= {"licence": code_license(row), "epoch": row.selected_on or NOT_KNOWN}
-    filtered = {name: shown[name] for name in ("encoder", "extra", "weights")}
-    attributes = {"dataset": row.dataset, "origin": row.origin, **filtered}
-    cells = [
-        f'<th scope="row" role="rowheader" data-value="{escape(row.model)}">{_model(row)}</th>',
-        *(_figure(row, metric, ranks.get(metric)) for metric in METRICS),
-        *(_cell(name, _words(row, name, text), "" if text == NOT_KNOWN else text) for name, text in shown.items()),
-        _cell("origin", f'<span class="badge {row.origin}">{row.origin}</span>', row.origin),
-        _cell("source", _source(row), row.source, "source"),
-    ]
-    data = "".join(f' data-{name}="{escape(text)}"' for name, text in attributes.items())
-    return f'<tr role="row"{data}>{"".join(cells)}</tr>'
-
-
-def _model(row: LeaderboardRow) -> str:
-    """Return the cell with the name, the marks, and whether the zoo has the model."""
-    marks = [mark for mark in marks_of(row) if mark != NOT_KNOWN]  # that has a column of its own
-    words = [f'<span class="name">{escape(row.model)}</span>']
-    words += [f'<a class="mark" href="#legend" title="{escape(MEANINGS[mark])}">{mark}</a>' for mark in marks]
-    words += ['<span class="badge" title="the zoo can build it">zoo</span>'] * row.has_card
-    return " ".join(words)
-
-
-def _figure(row: LeaderboardRow, metric: str, rank: int | None) -> str:
-    value = row.metrics.get(metric)
-    start = f'<td role="cell" data-label="{metric}"'
-    if value is None:
-        return f'{start} data-value="" class="number"></td>'
-    start += f' data-value="{value}"'
-    if rank is None:
-        return f'{start} class="number">{value:.2f}</td>'
-    name, word = ("best", "best") if rank == BEST else ("second", "second best")
-    among = "with extra person data" if row.method.has_extra_data else "without extra person data"
-    note = f'<span class="aside"> {word}</span>'
-    return f'{start} class="number {name}" title="{word} {among}"><span>{value:.2f}</span>{note}</td>'
-
-
-def _cell(name: str, content: str, value: str, kind: str = "") -> str:
-    class_name = f' class="{kind}"' if kind else ""
-    return f'<td role="cell" data-label="{_COLUMNS[name]}" data-value="{escape(value)}"{class_name}>{content}</td>'
-
-
-def _words(row: LeaderboardRow, name: str, text: str) -> str:
-    """Return the cell of one fact. The licence is a link to the licensed code."""
-    if name == "licence" and row.code and is_web_address(row.code.url):
-        known = "no licence" if text == "none" else "licence ?" if text == NOT_KNOWN else escape(text)
-        return f'<a href="{escape(row.code.url)}">{known}</a>'
-    if text == NOT_KNOWN:
-        return f'<span class="unknown" title="not known">{NOT_KNOWN}</span>'
-    if name == "extra" and text != NO_EXTRA_DATA:
-        return f'<span class="badge extra">{escape(text)}</span>'
-    return escape(text)
-
-
-def _source(row: LeaderboardRow) -> str:
-    """Return the source: a link, or for a measured row its date, command and the name of its evaluation record.
-
-    The record's folders are left out, since they are those of this machine.
-    """
-    if row.date is not None:
-        record = escape(f"record: {Path(str(row.source_url)).name}")
-        return f'<span title="{record}">{escape(row.date[:10])}</span><code>{escape(row.source)}</code>'
-    if is_web_address(row.source_url):
-        return f'<a href="{escape(str(row.source_url))}">{escape(row.source)}</a>'
-    return escape(row.source)
 
 
 def _filters(rows: Sequence[LeaderboardRow], sort: str) -> str:
     """Return the form of the filters. The script shows it."""
+    extra = sorted({extra_data(row) for row in rows} - {NO_EXTRA_DATA, NOT_KNOWN})
     choices = {
-        "dataset": ("Data set", sorted({row.dataset for row in rows})),
-        "origin": ("Origin", [origin for origin in ORIGINS if any(row.origin == origin for row in rows)]),
-        "extra": ("Extra data", sorted({extra_data(row) for row in rows} - {NO_EXTRA_DATA, NOT_KNOWN})),
-        "encoder": ("Image encoder", sorted({encoder(row) for row in rows} - {NOT_KNOWN})),
+        "extra": ("Extra data", {"none": "none", "any": "any"} | {name: name for name in extra}),
+        "weights": ("Weights", {"had": "can be had", "by name": "the zoo loads them"}),
+        "ranks": ("Ranks", {"once": "in one stage", "again": "again, or asks more"}),
+        "origin": ("Origin", {name: name for name in ORIGINS if any(row.origin == name for row in rows)}),
     }
     selects = "\n".join(_select(name, *choice) for name, choice in choices.items())
     sorts = "".join(
-        f'<option value="{name}"{" selected" if name == sort else ""}>{_COLUMNS[name]}</option>'
-        for name in (*METRICS, "model")
+        f'<option value="{name}"{" selected" if name == sort else ""}>{COLUMNS[name].heading}</option>'
+        for name in (*METRICS, "model", "published")
     )
     return f"""<form class="filters" hidden aria-label="Filters">
 <label>Find <input type="search" name="text" placeholder="e.g. RDE" autocomplete="off"></label>
-{selects}
-<label>Weights <select name="weights">
-<option value="">all</option><option value="yes">can be had</option>
-</select></label>
 <label>Sort by <select name="sort">{sorts}</select></label>
+<details class="choices"><summary>More filters</summary>
+<label>Encoder <input type="search" name="encoder" placeholder="e.g. ViT-B" autocomplete="off"></label>
+{selects}
 <button type="reset">Reset</button>
-<output aria-live="polite"></output>
+</details>
+<output name="count" aria-live="polite"></output>
 </form>"""
 
 
-def _select(name: str, heading: str, options: Sequence[str]) -> str:
-    further = {"none": "none", "any": "any"} if name == "extra" else {}
-    words = {"": "all", **further, **{option: option for option in options}}
+def _select(name: str, heading: str, options: dict[str, str]) -> str:
+    words = {"": "all", **options}
     items = "".join(f'<option value="{escape(value)}">{escape(word)}</option>' for value, word in words.items())
     return f'<label>{heading} <select name="{name}">{items}</select></label>'
 
@@ -253,6 +182,10 @@ def _legend() -> str:
     return "\n".join(
         f"<dt>{marks.get(word, escape(word))}</dt><dd>{escape(text)}</dd>" for word, text in _LEGEND.items()
     )
+
+
+def _data_address(kind: str, text: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(text.encode()).decode()}"
 
 
 def _hash(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
-from tipr_zoo.leaderboard.rows import LeaderboardRow
+from tipr_zoo.leaderboard.row import LeaderboardRow
 from tipr_zoo.terminal.published_paths import without_folders
 
 

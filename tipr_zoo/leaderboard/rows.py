@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,89 +12,19 @@ from tipr_zoo.cards.index import card_index
 from tipr_zoo.cards.method_facts import MethodFacts
 from tipr_zoo.cards.record import METRICS, TEXT_TO_IMAGE, Record, read_record
 from tipr_zoo.cards.results import Result
-from tipr_zoo.cards.schema import Link
 from tipr_zoo.close_matches import unknown_name
 from tipr_zoo.errors import RecordError
 from tipr_zoo.leaderboard.filter import ANY, LeaderboardFilter
+from tipr_zoo.leaderboard.folding import with_conflicts, with_sources_together
 from tipr_zoo.leaderboard.measured_data import KnownData, disputed_metrics, measured_thing
 from tipr_zoo.leaderboard.references import Reference, read_references
-
-_LEFT_OUT = ("weights_of", "part", "rerank_rest", "postprocess", "transductive")
-"""The fields that a row does not have where they are None."""
-
-
-@dataclass(frozen=True)
-class LeaderboardRow:
-    """Figures of one model on one split of one data set, from one source.
-
-    Attributes:
-        model: Name of the model. Name of the reference where the zoo has no code of it.
-        dataset: Name of the data set.
-        split: The split.
-        dataset_arguments: Further arguments that identify the data, e.g. ``{"seed": 0}``.
-        direction: ``"text-to-image"`` or ``"image-to-text"``.
-        metrics: Figures in percent by metric, without metrics that the source does not give.
-        origin: ``"reported"`` where the authors' publication prints the figures, ``"reproduced"`` where a publication
-            prints those of its own training, ``"measured"`` where there is an evaluation record.
-        source: The source in words: a publication, or the command that measured.
-        source_url: A web address, or the path of the evaluation record. None where nobody noted it.
-        date: Date of the measurement, ISO 8601. None for published figures.
-        selected_on: The split on which the epoch of the weights was chosen. The evaluation record says it. For reported
-            figures it is what the authors say, or what their code does by default. None where it is not known.
-        method: Facts to know before the figures are compared with others.
-        has_card: Whether the zoo can build the model.
-        paper: The paper that describes the method.
-        code: The authors' repository and its licence.
-        disagrees_on: Metrics of which another source reports another figure of the same model, or another record of the
-            same weights and data has another one.
-        is_of_other_data: Whether the hashes of annotations or pictures are not those of a card's record of this data.
-        is_of_unknown_data: Whether the record does not say which pictures it is of, as the first records did not.
-        weights_of: The model that the weights are of, where the evaluation record says that it is another.
-        part: The part of the model's similarity that was measured alone; None for the whole.
-        vectors: How many vectors a picture and a caption are compared by; None where it is not known.
-        rerank: How many of each caption's best pictures are ranked again by a score of the pair, 0 for none; None where
-            it is not known.
-        rerank_rest: The order of the others, where a record says it.
-        postprocess: What was done to the embeddings and similarities of the first stage, see
-            `tipr_zoo.cards.record.Record`; None for nothing.
-        transductive: Whether that looks at other queries, or at the whole gallery.
-    """
-
-    model: str
-    dataset: str
-    split: str
-    dataset_arguments: dict[str, Any]
-    direction: str
-    metrics: dict[str, float]
-    origin: str
-    source: str
-    source_url: str | None
-    date: str | None
-    selected_on: str | None
-    method: MethodFacts
-    has_card: bool
-    paper: Link | None
-    code: Link | None
-    disagrees_on: tuple[str, ...] = ()
-    is_of_other_data: bool = False
-    is_of_unknown_data: bool = False
-    weights_of: str | None = None
-    part: str | None = None
-    vectors: int | None = None
-    rerank: int | None = None
-    rerank_rest: str | None = None
-    postprocess: tuple[str, ...] | None = None
-    transductive: bool | None = None
-
-    def values(self) -> dict[str, Any]:
-        """Return the fields by name; some of them only where they say something."""
-        return {k: v for k, v in asdict(self).items() if v is not None or k not in _LEFT_OUT}
+from tipr_zoo.leaderboard.row import LeaderboardRow, section_order
 
 
 def leaderboard_rows(
     dataset: str | None = None, records: Path | None = None, sort: str = "R1", filter: LeaderboardFilter = ANY
 ) -> list[LeaderboardRow]:
-    """Return the rows by `comparison_group`, the best of a group first.
+    """Return the rows by `comparison_group`, the best model of a group first, and behind it its further sources.
 
     Args:
         dataset: Keep only this data set. Upper and lower case do not matter.
@@ -117,7 +46,7 @@ def leaderboard_rows(
     known, disputed = KnownData(of_cards, further.values()), disputed_metrics([*of_cards, *further.values()])
     measured_again = {measured_thing(record) for record in further.values() if record.pictures_sha256 is not None}
     rows = [*_card_rows(measured_again), *_reference_rows(), *_record_rows(further, known, disputed)]
-    rows = _flag_disagreements(rows)
+    rows = with_conflicts(rows)
     filter.check(row.method for row in rows)
     if dataset is not None:
         names = {row.dataset for row in rows}
@@ -125,30 +54,7 @@ def leaderboard_rows(
         if not rows:
             raise unknown_name("data set", dataset, names)
     kept = [row for row in rows if filter.keeps(row.origin, row.method)]
-    return sorted(kept, key=lambda row: (*comparison_group(row), -row.metrics.get(sort, -1.0), row.model, row.source))
-
-
-def data_key(row: LeaderboardRow) -> tuple[str, str, str, str]:
-    """Return in words what a row was measured on: data set, split, further arguments, direction with part.
-
-    For text-to-image, the direction is an empty text, so that such rows come first. A part of a model that was measured
-    alone is named with the direction, so that its figures are compared with those of parts of that name alone. So is
-    what was done to the embeddings and similarities of the first stage.
-    """
-    arguments = ", ".join(f"{name} {value}" for name, value in sorted(row.dataset_arguments.items()))
-    direction = [row.direction] if row.direction != TEXT_TO_IMAGE else []
-    part = [f"part {row.part} alone"] if row.part is not None else []
-    steps = [] if row.postprocess is None else [f"post-processed by {' then '.join(row.postprocess)}"]
-    kind = ["transductive"] if row.transductive else []
-    return row.dataset, row.split, arguments, ", ".join([*direction, *part, *steps, *kind])
-
-
-def comparison_group(row: LeaderboardRow) -> tuple[str, str, str, str, bool]:
-    """Return what rows share whose figures may be compared: `data_key`, and whether they name extra person data.
-
-    Where it is not known whether such data were used, the row counts as one without.
-    """
-    return *data_key(row), row.method.has_extra_data
+    return sorted(with_sources_together(kept, sort), key=section_order)  # which keeps the order within a group
 
 
 def _card_rows(measured_again: set[tuple[str | None, ...]]) -> list[LeaderboardRow]:
@@ -178,11 +84,14 @@ def _reference_rows() -> list[LeaderboardRow]:
 def _result_row(result: Result, method: MethodFacts, owner: ModelCard | Reference) -> LeaderboardRow:
     """Make the row of a result of a card or a reference.
 
-    A card tells how many vectors its model has, and one that says nothing of ranking again has no score of pairs.
+    A card tells how many vectors its model has, and one that says nothing of ranking again has no score of pairs. A
+    reference may be named ``RDE on PAB`` where another has the method's name.
     """
     card = owner if isinstance(owner, ModelCard) else None
+    trained_on = _trained_on(card, result.dataset)
     return LeaderboardRow(
         model=result.model,
+        name=_name(card) if card else result.model.removesuffix(f" on {result.dataset}"),
         dataset=result.dataset,
         split=result.split,
         dataset_arguments=result.dataset_arguments,
@@ -200,7 +109,45 @@ def _result_row(result: Result, method: MethodFacts, owner: ModelCard | Referenc
         vectors=result.vectors or _vectors(card),
         rerank=0 if card is not None and result.rerank is None else result.rerank,
         rerank_rest=result.rerank_rest,
+        trained_on=trained_on,
+        secondary=result.secondary,
+        remark=result.remark or (None if trained_on or (card and result.origin == "reproduced") else method.remark),
+        size=owner.size,
+        weights_loaded=card is not None and card.weights is not None,
+        **_seconds(owner, result.dataset),
+        **(_runs(card, result.dataset, result.dataset_arguments, result.rerank or 0) if result.record else {}),
     )
+
+
+def _name(card: ModelCard) -> str:
+    """Return the method's name with the person data beside the training split, e.g. ``"FMFA + HAM"``."""
+    return f"{card.method.name} + {card.method.pretraining}" if card.method.has_extra_data else card.method.name
+
+
+def _trained_on(card: ModelCard | None, dataset: str) -> str | None:
+    """Return what a card's model was trained on, where a figure is of other data."""
+    return ", ".join(card.datasets) if card and card.datasets and dataset not in card.datasets else None
+
+
+def _seconds(owner: ModelCard | Reference, dataset: str) -> dict[str, Any]:
+    """Return how long ranking a test split takes, with the machine and where that is printed."""
+    if owner.speed is None or dataset not in owner.speed.seconds:
+        return {}
+    said = f"{owner.speed.machine}: {owner.speed.source.name}"
+    return {
+        "seconds": float(owner.speed.seconds[dataset]),
+        "seconds_on": said,
+        "seconds_url": owner.speed.source.url,
+    }
+
+
+def _runs(card: ModelCard | None, dataset: str, arguments: Mapping[str, Any], rerank: int) -> dict[str, Any]:
+    """Return budget and spread of figures that were measured with a card's weights."""
+    if card is None or card.runs is None:
+        return {}
+    spread = card.runs.spread_on(dataset, arguments, rerank)
+    known = {"seeds": spread.seeds, "spread": dict(spread.deviation)} if spread else {}
+    return {"budget": card.runs.budget, **known}
 
 
 def _vectors(card: ModelCard | None) -> int | None:
@@ -229,61 +176,61 @@ def _record_rows(
         known: The data of all records.
         disputed: What `disputed_metrics` gives for all records.
     """
-    rows = []
-    for path, record in records.items():
-        card = card_index().cards.get(record.model)
-        method = _with_weights(card) if card else MethodFacts(name=record.model)
-        if card is None or card.weights is None or card.weights.sha256 != record.weights_sha256:
-            method = replace(method, weights_published=None)
-        rows.append(
-            LeaderboardRow(
-                model=record.model,
-                dataset=record.dataset,
-                split=record.split,
-                dataset_arguments=record.dataset_arguments,
-                direction=record.direction,
-                metrics=record.metrics,
-                origin="measured",
-                source=record.command,
-                source_url=str(path),
-                date=record.date,
-                selected_on=record.selected_on,
-                method=method,
-                has_card=card is not None,
-                paper=card.paper if card else None,
-                code=card.code if card else None,
-                disagrees_on=disputed.get(measured_thing(record), ()),
-                is_of_other_data=known.is_other(record),
-                is_of_unknown_data=record.pictures_sha256 is None,
-                weights_of=record.weights_of,
-                part=record.part,
-                vectors=record.vectors or (1 if record.part else _vectors(card)),
-                rerank=record.rerank or 0,
-                rerank_rest=record.rerank_rest,
-                postprocess=record.postprocess,
-                transductive=record.transductive,
-            )
-        )
-    return rows
+    return [
+        _record_row(path, record, known.is_other(record), disputed.get(measured_thing(record), ()))
+        for path, record in records.items()
+    ]
+
+
+def _record_row(path: Path, record: Record, is_other: bool, disagrees_on: tuple[str, ...]) -> LeaderboardRow:
+    """Make the row of an evaluation record.
+
+    Args:
+        path: Its file.
+        record: The record.
+        is_other: Whether it is of other data than the cards' records of this name.
+        disagrees_on: The metrics of which another record of the same thing has other figures.
+    """
+    card = card_index().cards.get(record.model)
+    method = _with_weights(card) if card else MethodFacts(name=record.model)
+    is_card_s = card is not None and card.weights is not None and card.weights.sha256 == record.weights_sha256
+    if not is_card_s:
+        method = replace(method, weights_published=None, weights_part=None)
+    data = (record.dataset, record.dataset_arguments, record.rerank or 0)
+    return LeaderboardRow(
+        model=record.model,
+        name=_name(card) if card else record.model,
+        dataset=record.dataset,
+        split=record.split,
+        dataset_arguments=record.dataset_arguments,
+        direction=record.direction,
+        metrics=record.metrics,
+        origin="measured",
+        source=record.command,
+        source_url=str(path),
+        date=record.date,
+        selected_on=record.selected_on,
+        method=method,
+        has_card=card is not None,
+        paper=card.paper if card else None,
+        code=card.code if card else None,
+        disagrees_on=disagrees_on,
+        is_of_other_data=is_other,
+        is_of_unknown_data=record.pictures_sha256 is None,
+        weights_of=record.weights_of,
+        part=record.part,
+        vectors=record.vectors or (1 if record.part else _vectors(card)),
+        rerank=record.rerank or 0,
+        rerank_rest=record.rerank_rest,
+        postprocess=record.postprocess,
+        transductive=record.transductive,
+        trained_on=_trained_on(card, record.dataset),
+        size=card.size if card else None,
+        weights_loaded=is_card_s,
+        **(_runs(card, *data) if is_card_s and record.postprocess is None and record.part is None else {}),
+    )
 
 
 def _with_weights(card: ModelCard) -> MethodFacts:
     """Return the card's facts. If the card itself names weights, they are published."""
     return replace(card.method, weights_published=True) if card.weights else card.method
-
-
-def _flag_disagreements(rows: Iterable[LeaderboardRow]) -> list[LeaderboardRow]:
-    """Fill in `disagrees_on`. Reproduced figures are left out, since they are expected to differ."""
-    by_thing: defaultdict[tuple[Any, ...], dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
-    rows = list(rows)
-    for row in rows:
-        if row.origin == "reported":
-            for metric, value in row.metrics.items():
-                by_thing[row.model, row.rerank, data_key(row)][metric].add(round(value, 2))
-    return [
-        replace(row, disagrees_on=disputed)
-        if row.origin == "reported"
-        and (disputed := tuple(m for m in row.metrics if len(by_thing[row.model, row.rerank, data_key(row)][m]) > 1))
-        else row
-        for row in rows
-    ]

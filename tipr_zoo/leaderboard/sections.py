@@ -2,29 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from tipr_zoo.cards.record import METRICS
 from tipr_zoo.display.tables import Best, Cell, Second
+from tipr_zoo.leaderboard.folding import Entry, entries
+from tipr_zoo.leaderboard.marks import (
+    budget,
+    code_license,
+    embedding,
+    encoder,
+    epoch,
+    extra_data,
+    parameters,
+    pictures,
+    published,
+    ranks_by,
+    seconds,
+    weights,
+)
 from tipr_zoo.leaderboard.ranks import BEST, figure_ranks
-from tipr_zoo.leaderboard.rows import LeaderboardRow, comparison_group
+from tipr_zoo.leaderboard.row import LeaderboardRow, comparison_group
+
+FURTHER: dict[str, Callable[[LeaderboardRow], str]] = {
+    "encoder": encoder,
+    "ranks by": ranks_by,
+    "extra data": extra_data,
+    "published": published,
+    "weights": weights,
+    "epoch chosen on": epoch,
+    "code licence": code_license,
+    "parameters": parameters,
+    "embedding": embedding,
+    "pictures": pictures,
+    "seconds": seconds,
+    "budget and spread": budget,
+}
+"""What is said of a model beside its figures, the most important first."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """Rows of one `comparison_group`.
+    """Models of one `comparison_group`.
 
     Attributes:
         title: What the rows share, in words.
-        rows: The rows.
-        figures: The metrics of each row as cells. The best two of the section are marked.
+        entries: The models, each with its sources.
+        figures: The metrics of each model as cells. The best two of the section are marked.
     """
 
     title: str
-    rows: list[LeaderboardRow]
+    entries: list[Entry]
     figures: list[list[Cell]]
+
+    def further(self) -> dict[str, Callable[[LeaderboardRow], str]]:
+        """Return those columns of `FURTHER` that say something of one of the models."""
+        return {name: cell for name, cell in FURTHER.items() if any(cell(entry.row) for entry in self.entries)}
 
 
 def leaderboard_sections(rows: Sequence[LeaderboardRow]) -> list[Section]:
@@ -34,16 +69,15 @@ def leaderboard_sections(rows: Sequence[LeaderboardRow]) -> list[Section]:
         rows: As `tipr_zoo.leaderboard.rows.leaderboard_rows` sorts them.
     """
     sections = []
-    for group, members in groupby(rows, comparison_group):
-        *words, has_extra_data = group
-        title = ", ".join([*filter(None, words), *(["with extra person data"] if has_extra_data else [])])
+    for group, members in groupby(entries(rows), lambda entry: comparison_group(entry.row)):
+        *words, kind = group
         of_group = list(members)
-        ranks = figure_ranks(of_group)
+        ranks = figure_ranks([entry.row for entry in of_group])
         figures = [
-            [_figure(row.metrics.get(metric), ranked.get(metric)) for metric in METRICS]
-            for row, ranked in zip(of_group, ranks, strict=True)
+            [_figure(entry.row.metrics.get(metric), ranked.get(metric)) for metric in METRICS]
+            for entry, ranked in zip(of_group, ranks, strict=True)
         ]
-        sections.append(Section(title, of_group, figures))
+        sections.append(Section(", ".join([*filter(None, words), *kind.words()]), of_group, figures))
     return sections
 
 
@@ -62,6 +96,10 @@ class Sources:
     def number(self, row: LeaderboardRow) -> int:
         """Return the number of a row's source, from 1."""
         return self._numbers.setdefault(source_text(row), len(self._numbers) + 1)
+
+    def numbers(self, rows: Sequence[LeaderboardRow]) -> str:
+        """Return the numbers of the sources of several rows, e.g. ``"[1,4]"``."""
+        return f"[{','.join(str(self.number(row)) for row in rows)}]"
 
     def items(self) -> list[tuple[int, str]]:
         """Return every number with its source in words."""

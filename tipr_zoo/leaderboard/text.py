@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from tipr_zoo.cards.record import METRICS
-from tipr_zoo.display.tables import Cell, one_line, render_table
+from tipr_zoo.cards.web_address import is_web_address
+from tipr_zoo.display.tables import Cell, Note, one_line, render_table
 from tipr_zoo.display.text_layout import wrap
+from tipr_zoo.leaderboard.folding import Entry
 from tipr_zoo.leaderboard.marks import (
-    code_license,
-    encoder,
+    ELSEWHERE,
     extra_data,
-    is_web_address,
     marked_model,
     notes,
+    published,
     ranks_by,
     weights,
+    zoo_name,
 )
 from tipr_zoo.leaderboard.published_rows import published_rows
 from tipr_zoo.leaderboard.ranks import RULE
-from tipr_zoo.leaderboard.rows import LeaderboardRow
-from tipr_zoo.leaderboard.sections import Section, Sources, leaderboard_sections
-
-_FURTHER: dict[str, Callable[[LeaderboardRow], str]] = {
-    "encoder": encoder,
-    "ranks by": ranks_by,
-    "extra data": extra_data,
-    "weights": weights,
-    "code licence": code_license,
-}
-"""Columns that are left out where there is no room, the most important first."""
+from tipr_zoo.leaderboard.row import LeaderboardRow
+from tipr_zoo.leaderboard.sections import FURTHER, Section, Sources, leaderboard_sections
 
 _MARKUP = re.compile(r"[\\`*\[\]<&]|(?<!\w)_|_(?!\w)")
 """Characters that Markdown does not show as they are. It shows an underscore inside a word."""
@@ -50,14 +43,16 @@ def text_leaderboard(rows: Sequence[LeaderboardRow], width: int | None) -> str:
         width: Most characters of a line. None for no limit.
     """
     sources = Sources()
-    parts, least = [], len(_FURTHER)
+    parts: list[str] = []
+    left_out: dict[str, None] = {}
     for section in leaderboard_sections(rows):
-        table, count = _text_table(section, sources, width)
+        table, without = _text_table(section, sources, width)
         parts.append(f"{_hanging(section.title, width)}\n\n{table}")
-        least = min(least, count)
+        left_out |= dict.fromkeys(without)
     lines = [f"* best; + second best. {RULE}", *notes(rows)]
-    if left_out := list(_FURTHER)[least:]:
-        lines.append(f"not everywhere room for: {', '.join(left_out)}; a wider terminal or --format markdown has them")
+    if left_out:
+        names = ", ".join(name for name in FURTHER if name in left_out)
+        lines.append(f"not everywhere room for: {names}; a wider terminal or --format markdown has them")
     numbered = [f"[{number}] {text}" for number, text in sources.items()]
     return "\n\n".join([*parts, *("\n".join(_hanging(line, width) for line in part) for part in (lines, numbered))])
 
@@ -72,48 +67,86 @@ def markdown_leaderboard(rows: Sequence[LeaderboardRow], brief: bool = False) ->
     table, rows = _brief_table if brief else _markdown_table, published_rows(rows)
     parts = [f"### {_escaped(one_line(section.title))}\n\n{table(section)}" for section in leaderboard_sections(rows)]
     if brief:
-        return "\n\n".join([*parts, "; ".join(["**bold** is best, _slanted_ second best of a table", *notes(rows)])])
-    lines = [f"**Bold** is best, _slanted_ second best. {RULE}", *notes(rows)]
+        return "\n\n".join(
+            [*parts, "; ".join(["**bold** is best, _slanted_ second best of a table", *notes(rows, brief=True)])]
+        )
+    lines = [f"**Bold** is best, _slanted_ second best. {RULE}", *map(_escaped, notes(rows))]
     return "\n\n".join([*parts, "\n".join(f"- {line}" for line in lines)])
 
 
-def _text_table(section: Section, sources: Sources, width: int | None) -> tuple[str, int]:
-    """Return the table with as many further columns as fit, and their number."""
-    columns = ["model", *METRICS, "origin", "from"]
-    cells: list[list[Cell]] = [
-        [marked_model(row), *figures, row.origin, f"[{sources.number(row)}]"]
-        for row, figures in zip(section.rows, section.figures, strict=True)
-    ]
-    for count in range(len(_FURTHER), 0, -1):
-        chosen = list(_FURTHER.items())[:count]
-        table = render_table(
-            [*columns, *(name for name, _ in chosen)],
-            [[*line, *(cell(row) for _, cell in chosen)] for line, row in zip(cells, section.rows, strict=True)],
-        )
-        if width is None or len(table.splitlines()[1]) <= width:
-            return table, count
-    return render_table(columns, cells, width=width), 0
+def _text_table(section: Section, sources: Sources, width: int | None) -> tuple[str, list[str]]:
+    """Return the table with as many further columns as fit, and the names of the others."""
+    columns, further = ["model", *METRICS, "origin", "from"], list(section.further().items())
+    lines: list[tuple[LeaderboardRow | None, list[Cell]]] = []
+    for entry, figures in zip(section.entries, section.figures, strict=True):
+        row = entry.row
+        lines.append((row, [marked_model(row), *figures, row.origin, sources.numbers(entry.agreeing)]))
+        if zoo_name(row) or row.spread:
+            deviations = [_deviation(row, metric) for metric in METRICS]
+            lines.append((None, [zoo_name(row), *deviations, "", ""]))
+        for other in entry.contradicting:
+            values = [other.metrics.get(metric) for metric in METRICS]
+            lines.append((None, [ELSEWHERE, *values, other.origin, sources.numbers([other])]))
+    for count in range(len(further), 0, -1):
+        chosen = further[:count]
+        cells = [[*line, *(cell(row) if row else "" for _, cell in chosen)] for row, line in lines]
+        table = render_table([*columns, *(name for name, _ in chosen)], cells)
+        if width is None or max(map(len, table.splitlines())) <= width:
+            return table, [name for name, _ in further[count:]]
+    return render_table(columns, [line for _, line in lines], width=width), [name for name, _ in further]
+
+
+def _deviation(row: LeaderboardRow, metric: str) -> Cell:
+    points = (row.spread or {}).get(metric)
+    return None if points is None else Note(f"±{points:.2f}")
 
 
 def _markdown_table(section: Section) -> str:
-    columns = ["model", *METRICS, "encoder", "ranks by", "extra data", "weights", "code licence", "origin", "source"]
+    further = section.further()
+    columns = ["model", *METRICS, *further, "origin", "source"]
     cells: list[list[Cell]] = []
-    for row, figures in zip(section.rows, section.figures, strict=True):
-        source = _escaped(f"{row.date[:10]}, {row.source}") if row.date else _link(row.source, row.source_url)
-        facts = map(_escaped, [encoder(row), ranks_by(row), extra_data(row), weights(row), code_license(row)])
-        cells.append([_escaped(marked_model(row)), *figures, *facts, row.origin, source])
+    for entry, figures in zip(section.entries, section.figures, strict=True):
+        row = entry.row
+        facts = [_escaped(cell(row)) for cell in further.values()]
+        linked = "; ".join(map(_source, entry.agreeing))
+        cells.append([_model(entry), *figures, *facts, row.origin, linked])
+        for other in entry.contradicting:
+            values = [other.metrics.get(metric) for metric in METRICS]
+            cells.append([ELSEWHERE, *values, *([""] * len(further)), other.origin, _source(other)])
     return render_table(columns, cells, "markdown")
 
 
 def _brief_table(section: Section) -> str:
     shown = [i for i, metric in enumerate(METRICS) if metric != "mINP"]
-    columns = ["model", *(METRICS[i] for i in shown), "ranks by", "extra data", "weights", "origin"]
+    facts = {"ranks by": ranks_by, "extra data": extra_data, "published": published, "weights": weights}
+    columns = ["model", *(METRICS[i] for i in shown), *facts, "origin"]
     cells: list[list[Cell]] = []
-    for row, figures in zip(section.rows, section.figures, strict=True):
-        origin = _escaped(f"{row.origin} {row.date[:10]}") if row.date else _link(row.origin, row.source_url)
-        facts = [_escaped(ranks_by(row)), _escaped(extra_data(row)), weights(row)]
-        cells.append([_escaped(marked_model(row)), *(figures[i] for i in shown), *facts, origin])
+    for entry, figures in zip(section.entries, section.figures, strict=True):
+        words = [_escaped(cell(entry.row)) for cell in facts.values()]
+        origins = "; ".join(map(_origin, entry.agreeing))
+        cells.append([_model(entry), *(figures[i] for i in shown), *words, origins])
+        for other in entry.contradicting:
+            values = [other.metrics.get(METRICS[i]) for i in shown]
+            cells.append([ELSEWHERE, *values, *([""] * len(facts)), _origin(other)])
     return render_table(columns, cells, "markdown")
+
+
+def _model(entry: Entry) -> str:
+    """Return the name that papers write with its marks, and below it the zoo's."""
+    name = zoo_name(entry.row)
+    return _escaped(marked_model(entry.row)) + (f"<br>{_escaped(name)}" if name else "")
+
+
+def _source(row: LeaderboardRow) -> str:
+    if row.date is not None:
+        return _escaped(f"{row.date[:10]}, {row.source}")
+    return _link(row.source, row.source_url)
+
+
+def _origin(row: LeaderboardRow) -> str:
+    if row.date is not None:
+        return _escaped(f"{row.origin} {row.date[:10]}")
+    return _link(row.origin, row.source_url)
 
 
 def _link(text: str, url: str | None) -> str:

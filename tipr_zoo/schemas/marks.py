@@ -64,6 +64,10 @@ class Check:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return what pydantic calls to learn how the value is checked."""
+        return self.after(handler(source))
+
+    def after(self, schema: CoreSchema) -> CoreSchema:
+        """Return a check that follows what `schema` checks."""
         from pydantic_core import (
             PydanticCustomError,
             core_schema,
@@ -74,7 +78,25 @@ class Check:
                 raise PydanticCustomError(TOLD, self.template)
             return value
 
-        return core_schema.no_info_after_validator_function(check, handler(source))
+        return core_schema.no_info_after_validator_function(check, schema)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Several conditions on a value, of which the first that fails is told. It stands where a `Check` would.
+
+    Attributes:
+        rules: What tells whether a value fulfils a condition, and the message, as in `Told`.
+    """
+
+    rules: tuple[tuple[Callable[[Any], Any], str], ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return what pydantic calls to learn how the value is checked."""
+        schema = handler(source)
+        for is_right, template in self.rules:
+            schema = Check(is_right, template).after(schema)
+        return schema
 
 
 @dataclass(frozen=True)
